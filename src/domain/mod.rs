@@ -1,0 +1,28 @@
+//! The words of the product and their rules: users, roles, follows, pages.
+//!
+//! Plain data and pure functions over `std` and `chrono`. Nothing here waits, allocates a
+//! connection or knows of a database, GraphQL or HTTP; every other layer may use it.
+
+mod clock;
+mod drift;
+mod follow;
+mod id;
+mod page;
+mod profile;
+mod role;
+mod user;
+
+pub use clock::{Clock, SystemClock, to_micros};
+pub use drift::Drift;
+pub use follow::{
+    Direction, Follow, FollowCounts, FollowItem, FollowOutcome, FollowPage, FollowPageKey,
+    FollowPosition, Relation, UnfollowOutcome,
+};
+pub use id::{UserId, UserIds};
+pub use page::{OrderDirection, Outside, Page, PageRequest, Window};
+pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
+pub use role::{Permission, Permissions, Role};
+pub use user::{
+    Account, Credentials, NewUser, User, UserListRequest, UserOrderField, UserPosition, Username,
+    UsernameError, UsernameKey, UsernamePrefix,
+};

@@ -1,0 +1,171 @@
+//! Pages of a list: what is asked for, and what comes back.
+//!
+//! A list has a total order. A *position* is a place in that order that need not hold an item,
+//! so a page can begin at an item that is gone. The rules are those of the GraphQL Cursor
+//! Connections Specification (<https://relay.dev/graphql/connections.htm>), with one promise
+//! more: `has_next` and `has_previous` are exact in both directions of paging.
+
+/// The direction of a list's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrderDirection {
+    /// From the lowest or oldest up.
+    Asc,
+    /// From the highest or newest down.
+    Desc,
+}
+
+impl OrderDirection {
+    /// The other direction.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Asc => Self::Desc,
+            Self::Desc => Self::Asc,
+        }
+    }
+}
+
+/// Which items of the list between the bounds are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// The first n.
+    First(u32),
+    /// The last n.
+    Last(u32),
+}
+
+impl Window {
+    /// The most items that the page can hold.
+    #[must_use]
+    pub const fn size(self) -> u32 {
+        match self {
+            Self::First(n) | Self::Last(n) => n,
+        }
+    }
+}
+
+/// A page that is asked for, of a list whose positions are `P`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageRequest<P> {
+    /// The order of the list, which is also the order of the page.
+    pub direction: OrderDirection,
+    /// Which items between the bounds.
+    pub window: Window,
+    /// Only items after this position, in the order of the list.
+    pub after: Option<P>,
+    /// Only items before this position, in the order of the list.
+    pub before: Option<P>,
+    /// Whether [`Outside`] has to be found out. Without it the page may say that nothing lies
+    /// beyond its bounds, and the database does less.
+    pub outside: bool,
+}
+
+impl<P: Copy> PageRequest<P> {
+    /// The direction in which the list has to be scanned: against its order for `Last`.
+    #[must_use]
+    pub const fn scan(&self) -> OrderDirection {
+        match self.window {
+            Window::First(_) => self.direction,
+            Window::Last(_) => self.direction.reversed(),
+        }
+    }
+
+    /// How many items to fetch: one more than wanted, which tells whether there are more.
+    #[must_use]
+    pub const fn fetch(&self) -> u32 {
+        self.window.size() + 1
+    }
+
+    /// The bounds by value: (only above this, only below this).
+    #[must_use]
+    pub const fn bounds(&self) -> (Option<P>, Option<P>) {
+        match self.direction {
+            OrderDirection::Asc => (self.after, self.before),
+            OrderDirection::Desc => (self.before, self.after),
+        }
+    }
+}
+
+/// What lies on and beyond the bounds of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// There is an item at the lower bound (by value) or below it.
+    pub below: bool,
+    /// There is an item at the upper bound (by value) or above it.
+    pub above: bool,
+}
+
+/// A page, in the order of its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Whether the list has items after the page.
+    pub has_next: bool,
+    /// Whether the list has items before the page.
+    pub has_previous: bool,
+}
+
+impl<T> Page<T> {
+    /// The page that answers `request`, from what a scan found: at most [`PageRequest::fetch`]
+    /// items between the bounds, in the order of [`PageRequest::scan`].
+    #[must_use]
+    pub fn from_scan<P: Copy>(request: &PageRequest<P>, mut found: Vec<T>, outside: Outside) -> Self {
+        let size = request.window.size() as usize;
+        let more = found.len() > size;
+        found.truncate(size);
+
+        let (before_page, after_page) = match request.direction {
+            OrderDirection::Asc => (outside.below, outside.above),
+            OrderDirection::Desc => (outside.above, outside.below),
+        };
+        match request.window {
+            Window::First(_) => {
+                Self { items: found, has_next: more || after_page, has_previous: before_page }
+            }
+            Window::Last(_) => {
+                found.reverse();
+                Self { items: found, has_next: after_page, has_previous: more || before_page }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(window: Window) -> PageRequest<i32> {
+        let direction = OrderDirection::Asc;
+        PageRequest { direction, window, after: None, before: None, outside: true }
+    }
+
+    #[test]
+    fn one_item_more_than_wanted_means_there_is_more() {
+        let page = Page::from_scan(&request(Window::First(2)), vec![1, 2, 3], Outside::default());
+        assert_eq!(page, Page { items: vec![1, 2], has_next: true, has_previous: false });
+    }
+
+    #[test]
+    fn the_last_items_come_in_the_order_of_the_list() {
+        let page = Page::from_scan(&request(Window::Last(2)), vec![9, 8, 7], Outside::default());
+        assert_eq!(page, Page { items: vec![8, 9], has_next: false, has_previous: true });
+    }
+
+    #[test]
+    fn an_empty_page_still_tells_what_lies_after_it() {
+        let page = Page::from_scan(&request(Window::First(0)), vec![1], Outside::default());
+        assert_eq!(page, Page { items: vec![], has_next: true, has_previous: false });
+    }
+
+    #[test]
+    fn the_bounds_of_a_descending_list_are_swapped_by_value() {
+        let mut page = request(Window::First(1));
+        page.direction = OrderDirection::Desc;
+        page.after = Some(10);
+        assert_eq!(page.bounds(), (None, Some(10)));
+
+        let outside = Outside { below: false, above: true };
+        assert!(Page::from_scan(&page, vec![9], outside).has_previous);
+    }
+}

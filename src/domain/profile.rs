@@ -1,0 +1,164 @@
+//! What users say about themselves: bounded text, parsed once.
+//!
+//! A value of these types fits the database and a page. No control character but a line break in
+//! a bio gets past, a NUL above all: one of the two databases refuses it and the other does not.
+
+use std::fmt;
+
+/// Why a text is refused. The message is for people and names the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextError {
+    /// More characters than allowed.
+    TooLong {
+        /// The most characters.
+        max: usize,
+    },
+    /// No character that shows.
+    Blank,
+    /// A control character.
+    ControlCharacter,
+    /// Not an absolute http or https URL.
+    NotAUrl,
+}
+
+impl fmt::Display for TextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { max } => write!(f, "must have at most {max} characters"),
+            Self::Blank => f.write_str("must not be blank"),
+            Self::ControlCharacter => f.write_str("must not contain control characters"),
+            Self::NotAUrl => f.write_str("must be an absolute http or https URL"),
+        }
+    }
+}
+
+impl std::error::Error for TextError {}
+
+fn check_length(text: &str, max: usize) -> Result<(), TextError> {
+    if text.chars().count() > max { Err(TextError::TooLong { max }) } else { Ok(()) }
+}
+
+/// The name that a user goes by: 1 to 100 characters, one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisplayName(String);
+
+impl DisplayName {
+    const LENGTH_MAX: usize = 100;
+
+    /// Parses a name; white space around it is dropped.
+    ///
+    /// # Errors
+    /// When it is blank, too long or has a control character.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        let text = text.trim();
+        check_length(text, Self::LENGTH_MAX)?;
+        if text.is_empty() {
+            return Err(TextError::Blank);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(TextError::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a user says about themselves: at most 500 characters, line breaks allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bio(String);
+
+impl Bio {
+    const LENGTH_MAX: usize = 500;
+
+    /// Parses a bio.
+    ///
+    /// # Errors
+    /// When it is too long or has a control character other than a line break.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        check_length(text, Self::LENGTH_MAX)?;
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(TextError::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A picture of a user: an absolute http or https URL of at most 2,000 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AvatarUrl(String);
+
+impl AvatarUrl {
+    const LENGTH_MAX: usize = 2_000;
+
+    /// Parses a URL. Only its shape is looked at: the scheme, a host, and no character that RFC
+    /// 3986 does not allow.
+    ///
+    /// # Errors
+    /// When it is too long or not such a URL.
+    pub fn parse(text: &str) -> Result<Self, TextError> {
+        check_length(text, Self::LENGTH_MAX)?;
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        let allowed = |c: char| c.is_ascii_graphic() && !r#""<>\^`{|}"#.contains(c);
+        if host.is_empty() || !text.chars().all(allowed) {
+            return Err(TextError::NotAUrl);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A change of a profile. `None` leaves a field as it is, `Some(None)` empties it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProfileChange {
+    /// The name.
+    pub name: Option<Option<DisplayName>>,
+    /// The bio.
+    pub bio: Option<Option<Bio>>,
+    /// The picture.
+    pub avatar_url: Option<Option<AvatarUrl>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_refused() {
+        assert_eq!(DisplayName::parse("a\0b"), Err(TextError::ControlCharacter));
+        assert_eq!(DisplayName::parse("a\nb"), Err(TextError::ControlCharacter));
+        assert_eq!(Bio::parse("a\0b"), Err(TextError::ControlCharacter));
+        assert!(Bio::parse("a\nb").is_ok());
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        assert!(DisplayName::parse(&"é".repeat(100)).is_ok());
+        assert_eq!(DisplayName::parse(&"é".repeat(101)), Err(TextError::TooLong { max: 100 }));
+        assert_eq!(DisplayName::parse("  "), Err(TextError::Blank));
+    }
+
+    #[test]
+    fn only_absolute_web_urls_are_pictures() {
+        assert!(AvatarUrl::parse("https://example.com/a.png?size=1#x").is_ok());
+        for bad in ["", "/a.png", "javascript:alert(1)", "https://", "https:///x", "http://a b"] {
+            assert_eq!(AvatarUrl::parse(bad), Err(TextError::NotAUrl), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Roles and the permissions that they give.
+//!
+//! A permission is one bit, so that a set of them is one integer in the database.
+
+use std::fmt;
+
+/// What an operation may need. The value is the bit in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i64)]
+pub enum Permission {
+    /// Follow and unfollow users.
+    Follow = 1,
+    /// Suspend users.
+    Moderate = 8,
+    /// Change roles and delete accounts.
+    Admin = 16,
+}
+
+impl Permission {
+    /// Every permission there is, in the order of their bits.
+    pub const ALL: [Self; 3] = [Self::Follow, Self::Moderate, Self::Admin];
+
+    /// The name in a token's `scope` claim.
+    #[must_use]
+    pub const fn scope(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Moderate => "moderate",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Permissions(i64);
+
+impl Permissions {
+    /// No permission.
+    pub const NONE: Self = Self(0);
+
+    /// The set from its bits in the database; bits that mean nothing are dropped.
+    #[must_use]
+    pub fn from_bits(bits: i64) -> Self {
+        Permission::ALL.into_iter().filter(|p| bits & *p as i64 != 0).collect()
+    }
+
+    /// The bits for the database.
+    #[must_use]
+    pub const fn bits(self) -> i64 {
+        self.0
+    }
+
+    /// The set that a token's `scope` names: words between spaces. Unknown words give nothing.
+    #[must_use]
+    pub fn from_scope(scope: &str) -> Self {
+        let named = |p: &Permission| scope.split(' ').any(|word| word == p.scope());
+        Permission::ALL.into_iter().filter(named).collect()
+    }
+
+    /// Whether the set holds the permission.
+    #[must_use]
+    pub const fn contains(self, permission: Permission) -> bool {
+        self.0 & permission as i64 != 0
+    }
+
+    /// What both sets hold.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// The permissions of the set, in the order of their bits.
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |p| self.contains(*p))
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |bits, p| bits | p as i64))
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// A named set of permissions. The built-in roles are made by the migrations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// The unique name, such as `moderator`.
+    pub name: String,
+    /// What the role gives.
+    pub permissions: Permissions,
+}
+
+impl Role {
+    /// The role of a new account.
+    pub const DEFAULT: &'static str = "user";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_gives_the_permissions_it_names_and_nothing_else() {
+        let scope = Permissions::from_scope("openid follow  followers");
+        assert_eq!(scope, [Permission::Follow].into_iter().collect());
+        assert_eq!(Permissions::from_scope(""), Permissions::NONE);
+    }
+
+    #[test]
+    fn bits_that_mean_nothing_are_dropped() {
+        assert_eq!(Permissions::from_bits(-1).bits(), 1 + 8 + 16);
+        assert_eq!(Permissions::from_bits(2 + 4), Permissions::NONE);
+    }
+}

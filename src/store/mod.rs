@@ -1,0 +1,296 @@
+//! The contract between the product and its database, and the engines that keep it.
+//!
+//! [`Store`] is the contract; `sqlite` and `postgres` keep it, and one conformance suite holds
+//! both to it, case by case. All SQL of the program is below this folder, as constant text.
+//!
+//! **Invariant:** after every commit
+//! - there is at most one edge for each (follower, followee), and none from a user to themselves;
+//! - `followers` holds exactly the edges of `follows`;
+//! - each count equals the number of its edges;
+//! - no edge names a user who is not there.
+//!
+//! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
+
+mod error;
+mod metered;
+mod postgres;
+mod retry;
+mod sqlite;
+
+use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+pub use self::{
+    error::{ConnectError, Error, Result},
+    metered::{Metered, Statements},
+};
+use crate::domain::{
+    Account, Credentials, Direction, Drift, Follow, FollowCounts, FollowOutcome, FollowPage,
+    FollowPageKey, NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
+};
+
+/// What became of making a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateOutcome {
+    /// The user is made, with the default role and counts of zero.
+    Created,
+    /// Another user has the username, in whatever case.
+    UsernameTaken,
+    /// Another user has the subject.
+    SubjectTaken,
+    /// Another user has the id: draw a new one.
+    IdTaken,
+}
+
+/// What became of giving a user a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetRoleOutcome {
+    /// The user has the role.
+    Set,
+    /// There is no such user.
+    NoSuchUser,
+    /// There is no such role.
+    NoSuchRole,
+}
+
+/// How the schema of the database stands to the one that this program needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// The same.
+    Current,
+    /// The database has no table at all.
+    Empty,
+    /// Migrations are missing.
+    Older {
+        /// The last migration of the database.
+        found: i64,
+        /// The last migration of this program.
+        needed: i64,
+    },
+    /// A newer program has migrated the database, or one of its migrations is not ours.
+    Newer {
+        /// The last migration of the database.
+        found: i64,
+        /// The last migration of this program.
+        needed: i64,
+    },
+    /// The database has tables, and they are not ours.
+    Foreign,
+}
+
+/// How far a long piece of work has come, in rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows done.
+    pub done: u64,
+    /// Rows in all.
+    pub total: u64,
+}
+
+/// Is told how far a long piece of work has come, many times a second at most.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// A whole graph, to be loaded at once.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    /// The users, with distinct ids and username keys.
+    pub users: Vec<NewUser>,
+    /// The follows between those users: distinct pairs, none to oneself.
+    pub follows: Vec<Follow>,
+}
+
+/// A database that holds users and who follows whom.
+///
+/// Common to all methods:
+/// - **Errors** are only those of [`Error`]; whatever a caller can expect is part of the result.
+/// - **Atomicity**: a write happens as a whole or not at all, also when its future is dropped:
+///   it then runs to its end on its own. A read is one statement and so sees one moment, unless
+///   it says otherwise.
+/// - **Retries**: writes are repeated, a bounded number of times, after a deadlock, a failed
+///   serialization or a lost connection. Each is idempotent.
+/// - **Batches** cost one statement however many keys there are, and none without a key. Keys
+///   may repeat. A key whose row is missing is missing from the map.
+/// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    // Users
+
+    /// The users with these ids.
+    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>>;
+
+    /// The users with these usernames.
+    async fn users_by_usernames(
+        &self,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>>;
+
+    /// A page of the users whose key begins with the prefix, in the order of the request. The
+    /// order is total: keys are unique, and times are followed by ids. One statement.
+    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>>;
+
+    /// How many users there are whose key begins with the prefix. One statement, and one that
+    /// walks them all.
+    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64>;
+
+    // The graph
+
+    /// The lengths of both lists of these users.
+    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>>;
+
+    /// Pages of one of the two lists of many users, in the order of their requests: by time,
+    /// then by the id of the user at the other end, both in the same direction.
+    ///
+    /// One statement for all keys, whatever pages they ask for, also several of one user. It
+    /// reads no more of a list than the largest page among the keys, and one row. The counts and
+    /// the users on the edges come with it and are of the same moment.
+    async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>>;
+
+    /// How `viewer` stands to other users: since when they follow those of `followed`, and since
+    /// when those of `following_back` follow them. One statement. Users without an edge, and
+    /// users who are not there, are missing from the map.
+    async fn relations(
+        &self,
+        viewer: UserId,
+        followed: &[UserId],
+        following_back: &[UserId],
+    ) -> Result<HashMap<UserId, Relation>>;
+
+    /// Adds the edge `follower -> followee`, with both ends and both counts, unless it is there.
+    ///
+    /// The rows taken decide, so of any number of simultaneous calls for one pair exactly one
+    /// answers [`FollowOutcome::Followed`]. `follower` and `followee` must differ.
+    ///
+    /// Statements: one when nothing changes, else four.
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<FollowOutcome>;
+
+    /// Takes the edge `follower -> followee` away, with both ends and both counts, if it is
+    /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`].
+    ///
+    /// Statements: one when nothing changes, else four.
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome>;
+
+    // Accounts
+
+    /// The user with their role, for a signed-in request. One statement.
+    async fn find_account(&self, id: UserId) -> Result<Option<Account>>;
+
+    /// The same, by the account at the host's identity provider. One statement.
+    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>>;
+
+    /// What the password of this username is checked against. One statement.
+    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>>;
+
+    /// The same, by id. One statement.
+    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
+
+    /// Makes a user with the default role. When several things are taken, the answer names the
+    /// first in the order of [`CreateOutcome`].
+    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
+
+    /// Changes a profile and gives the user as they are then; `None` when there is none. One
+    /// statement.
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<Arc<User>>>;
+
+    /// Gives a user a role.
+    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome>;
+
+    /// Deletes a user with all their edges in both directions, lowering the counts of everybody
+    /// at the other ends; tells whether there was such a user.
+    ///
+    /// A user with many edges loses them in bounded transactions before the last one deletes the
+    /// user. Each keeps the invariants, so a call that breaks off leaves a user with fewer
+    /// edges, and can be repeated.
+    async fn delete_user(&self, id: UserId) -> Result<bool>;
+
+    // Administration
+
+    /// How the schema of the database stands to this program's.
+    async fn schema_state(&self) -> Result<SchemaState>;
+
+    /// Brings the schema up to this program's. Safe to call from several processes at once: one
+    /// of them migrates, the others wait and find nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the schema is [`SchemaState::Newer`] or [`SchemaState::Foreign`];
+    /// nothing has changed then.
+    async fn migrate(&self) -> Result<()>;
+
+    /// Whether the database answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// Loads a whole graph into a database without users: all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there are users already.
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()>;
+
+    /// Recounts every counter and compares both edge tables, all at one moment, without blocking
+    /// anybody. The answer is sorted by user and holds every difference.
+    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>>;
+
+    /// Mends differences that [`Store::find_drift`] found, while others read and write. Each is
+    /// looked at again under a lock, so one that is gone is left alone. Tells how many rows
+    /// changed.
+    async fn repair(&self, drift: &[Drift]) -> Result<u64>;
+
+    /// Waits for the connections to become idle and closes them.
+    async fn close(&self);
+}
+
+/// How to talk to a database.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The most connections that are open at once.
+    pub connections_max: u32,
+    /// The longest that a call waits for a connection.
+    pub acquire_timeout: Duration,
+    /// The longest that the database works on one statement of a request (PostgreSQL).
+    pub statement_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections_max: 16,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Opens the database that `url` names. The schema is neither looked at nor changed; a SQLite
+/// file that is missing is made.
+///
+/// # Errors
+/// When the URL is of no engine we know, the database cannot be reached, or the file is none.
+pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, ConnectError> {
+    match url.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => Ok(Arc::new(sqlite::Sqlite::connect(url, options).await?)),
+        Some("postgres" | "postgresql") => {
+            Ok(Arc::new(postgres::Postgres::connect(url, options).await?))
+        }
+        _ => Err(ConnectError::UnknownScheme),
+    }
+}
+
+/// The SQL texts of both engines, for a test that prepares each of them.
+#[must_use]
+pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
+    [("sqlite", sqlite::statements()), ("postgres", postgres::statements())]
+}
