@@ -1,1 +1,4 @@
-//! x
+//! A follow graph as a service.
+
+pub mod domain;
+pub mod store;
