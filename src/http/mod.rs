@@ -103,8 +103,11 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
-    let routes =
-        routes.fallback(not_found).method_not_allowed_fallback(wrong_method).layer(compression);
+    let routes = routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(request::catch_panic))
+        .layer(compression);
     let routes = match cors::layer(origins) {
         Some(cors) => routes.layer(cors),
         None => routes,

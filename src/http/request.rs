@@ -3,6 +3,7 @@
 use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
+    Extension,
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -69,15 +70,23 @@ pub(super) async fn observe(
     let span = info_span!("request", %id);
     let mut observation = Observation::begin(&request, span.clone());
 
-    let outcome = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
-    let mut response = outcome.await.unwrap_or_else(|panic| {
-        span.in_scope(|| tracing::error!(panic = panic_text(&*panic), "a handler panicked"));
-        IntoResponse::into_response(Failure::internal(&id))
-    });
+    let mut response = next.run(request).instrument(span).await;
 
     observation.status = Some(response.status());
     response.headers_mut().insert(REQUEST_ID, id.header());
     response
+}
+
+/// Makes a panic of the handler a reply like any other, instead of a connection that breaks off.
+pub(super) async fn catch_panic(
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
+        tracing::error!(panic = panic_text(&*panic), "a handler panicked");
+        IntoResponse::into_response(Failure::internal(&id))
+    })
 }
 
 /// One request, told of when it is dropped: so it is told of once, also when the client leaves
