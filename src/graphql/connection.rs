@@ -63,13 +63,15 @@ impl Follows {
         RequestContext::of(ctx).loaders.follows(self.direction, self.key).await
     }
 
-    async fn edges(&self, ctx: &Context<'_>) -> Result<impl Iterator<Item = Edge>, Failure> {
+    async fn edges<E>(
+        &self,
+        ctx: &Context<'_>,
+        seen_from: fn(Edge) -> E,
+    ) -> Result<Vec<Option<E>>, Failure> {
         let page = self.page(ctx).await?;
         let (direction, order) = (self.direction, self.key.request.direction);
-        let edge =
-            move |index: usize| Edge { direction, order, item: page.page.items[index].clone() };
-        let count = self.page(ctx).await?.page.items.len();
-        Ok((0..count).map(edge))
+        let edge = |item: &FollowItem| Edge { direction, order, item: item.clone() };
+        Ok(page.page.items.iter().map(|item| Some(seen_from(edge(item)))).collect())
     }
 
     async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
@@ -135,8 +137,7 @@ impl FollowerConnection {
 impl FollowerConnection {
     /// The edges of the page.
     async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<FollowerEdge>>, Failure>> {
-        let edges = self.0.edges(ctx).await;
-        Some(edges.map(|edges| edges.map(|edge| Some(FollowerEdge(edge))).collect()))
+        Some(self.0.edges(ctx, FollowerEdge).await)
     }
 
     /// The followers of the page, without their edges.
@@ -197,8 +198,7 @@ impl FollowingConnection {
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<Vec<Option<FollowingEdge>>, Failure>> {
-        let edges = self.0.edges(ctx).await;
-        Some(edges.map(|edges| edges.map(|edge| Some(FollowingEdge(edge))).collect()))
+        Some(self.0.edges(ctx, FollowingEdge).await)
     }
 
     /// The followed users of the page, without their edges.

@@ -22,11 +22,13 @@ use quick_cache::sync::Cache;
 use super::{
     Reply,
     error::{Code, Failure},
-    schema,
+    merge, schema,
 };
 
 /// How many documents are remembered.
 const REMEMBERED_MAX: usize = 1_000;
+/// The longest document that is remembered, in bytes.
+const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
 /// The most errors that one reply lists.
 const ERRORS_MAX: usize = 20;
 
@@ -64,7 +66,9 @@ impl Documents {
             return Ok(document);
         }
         let document = Arc::new(self.read(text)?);
-        self.remembered.insert(text.to_owned(), document.clone());
+        if text.len() <= REMEMBERED_BYTES_MAX {
+            self.remembered.insert(text.to_owned(), document.clone());
+        }
         Ok(document)
     }
 
@@ -85,10 +89,11 @@ impl Documents {
             .to_executable_validate(&self.schema)
             .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))?;
 
-        let parsed = parse_query(text).map_err(|error| {
+        let mut parsed = parse_query(text).map_err(|error| {
             tracing::error!(%error, "the executor cannot parse what is valid");
             Failure::new(Code::ParseFailed, "the document cannot be parsed")
         })?;
+        merge::root_fields(&mut parsed);
         Ok(Document { typed, parsed })
     }
 }

@@ -75,6 +75,8 @@ struct Size {
     aliases: u64,
     /// Fields on the longest way down.
     depth: usize,
+    /// Selections on the longest way down, those of fragments too.
+    nesting: usize,
     /// Nodes that it could return for one object.
     nodes: u64,
 }
@@ -91,6 +93,7 @@ impl Size {
             wide: self.wide.saturating_add(other.wide),
             aliases: self.aliases.saturating_add(other.aliases),
             depth: self.depth.max(other.depth),
+            nesting: self.nesting.max(other.nesting),
             nodes: self.nodes.saturating_add(other.nodes),
         }
     }
@@ -135,38 +138,35 @@ struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     fn selections(&mut self, set: &'a SelectionSet, nesting: usize) -> Result<Size, Reply> {
-        if nesting > NESTING_MAX {
-            let message = format!("the operation nests deeper than {NESTING_MAX}");
-            return Err(Failure::new(Code::QueryTooDeep, message).into());
-        }
+        check_nesting(nesting)?;
         let mut size = Size::default();
         for selection in &set.selections {
             if self.is_included(selection.directives()) {
-                size = size.and(self.selection(selection, nesting)?);
+                size = size.and(self.selection(selection, nesting + 1)?);
             }
         }
-        Ok(size)
+        Ok(Size { nesting: size.nesting + 1, ..size })
     }
 
     fn selection(&mut self, selection: &'a Selection, nesting: usize) -> Result<Size, Reply> {
-        match selection {
-            Selection::Field(field) => self.field(field, nesting),
+        let spread = match selection {
+            Selection::Field(field) => return self.field(field, nesting),
             Selection::InlineFragment(inline) => {
-                self.selections(&inline.selection_set, nesting + 1)
+                return self.selections(&inline.selection_set, nesting);
             }
-            Selection::FragmentSpread(spread) => {
-                let name = &spread.fragment_name;
-                if let Some(size) = self.fragments.get(name) {
-                    return Ok(*size);
-                }
-                let Some(fragment) = spread.fragment_def(self.document) else {
-                    return Ok(Size::default());
-                };
-                let size = self.selections(&fragment.selection_set, nesting + 1)?;
-                self.fragments.insert(name, size);
-                Ok(size)
-            }
+            Selection::FragmentSpread(spread) => spread,
+        };
+
+        if let Some(size) = self.fragments.get(&spread.fragment_name) {
+            check_nesting(nesting + size.nesting)?;
+            return Ok(*size);
         }
+        let Some(fragment) = spread.fragment_def(self.document) else {
+            return Ok(Size::default());
+        };
+        let size = self.selections(&fragment.selection_set, nesting)?;
+        self.fragments.insert(&spread.fragment_name, size);
+        Ok(size)
     }
 
     fn field(&mut self, field: &'a Field, nesting: usize) -> Result<Size, Reply> {
@@ -174,7 +174,7 @@ impl<'a> Guard<'a> {
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
         let objects = self.objects(field, &arguments).map_err(|failure| self.at(field, failure))?;
-        let below = self.selections(&field.selection_set, nesting + 1)?;
+        let below = self.selections(&field.selection_set, nesting)?;
         self.path.pop();
 
         let is_introspection = field.name.starts_with("__");
@@ -183,6 +183,7 @@ impl<'a> Guard<'a> {
             wide: 1,
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: if is_introspection { 1 } else { below.depth + 1 },
+            nesting: below.nesting,
             nodes: match objects {
                 Some(n) => n.saturating_add(n.saturating_mul(below.nodes)),
                 None => below.nodes,
@@ -308,6 +309,14 @@ impl<'a> Guard<'a> {
         };
         condition("skip") != Some(true) && condition("include") != Some(false)
     }
+}
+
+fn check_nesting(nesting: usize) -> Result<(), Failure> {
+    if nesting > NESTING_MAX {
+        let message = format!("the operation nests deeper than {NESTING_MAX}");
+        return Err(Failure::new(Code::QueryTooDeep, message));
+    }
+    Ok(())
 }
 
 fn text(arguments: &JsonMap, name: &str) -> Option<String> {

@@ -20,6 +20,7 @@ mod follow;
 mod global_id;
 mod guard;
 mod loaders;
+mod merge;
 mod mutation;
 mod order;
 mod page;
