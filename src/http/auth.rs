@@ -49,8 +49,7 @@ pub(super) async fn viewer(graph: &Graph, token: &str, id: &RequestId) -> Result
         | Error::RateLimited { .. } => unauthenticated(),
         Error::Unavailable(cause) => {
             tracing::error!(cause, "the viewer could not be looked up");
-            let message = format!("The service is not available. Request id: {id}");
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
+            Failure::unavailable(id)
         }
         Error::Internal(cause) => {
             tracing::error!(cause, "the viewer could not be looked up");

@@ -49,5 +49,5 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     let message = format!("The body has more than {bytes_max} bytes.");
-    Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::QueryTooLarge, message))
+    Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::QueryTooLarge, &message))
 }

@@ -68,7 +68,7 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
         None => None,
     };
     let address = head.extensions.get::<Peer>().map(|peer| peer.0);
-    let caller = Caller { viewer, address, request_id: id.to_string() };
+    let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };
     Ok(state.api.execute(operation, caller).await)
 }
 

@@ -46,7 +46,7 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
             continue;
         };
         if slot.replace(value).is_some() {
-            return Err(Failure::bad_request(format!("{name} is there twice.")));
+            return Err(Failure::bad_request(&format!("{name} is there twice.")));
         }
     }
     let [query, operation_name, variables, extensions] =
@@ -54,7 +54,7 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
 
     let parse = |name, value: Option<Cow<'_, str>>| match value {
         Some(text) => serde_json::from_str(&text)
-            .map_err(|_| Failure::bad_request(format!("{name} is not JSON.")))
+            .map_err(|_| Failure::bad_request(&format!("{name} is not JSON.")))
             .and_then(|value| object(name, Some(value))),
         None => Ok(Map::new()),
     };
@@ -74,7 +74,7 @@ fn string(name: &str, value: Option<Value>) -> Result<Option<String>, Failure> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Failure::bad_request(format!("{name} must be a string."))),
+        Some(_) => Err(Failure::bad_request(&format!("{name} must be a string."))),
     }
 }
 
@@ -82,6 +82,6 @@ fn object(name: &str, value: Option<Value>) -> Result<Map<String, Value>, Failur
     match value {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(map)) => Ok(map),
-        Some(_) => Err(Failure::bad_request(format!("{name} must be an object."))),
+        Some(_) => Err(Failure::bad_request(&format!("{name} must be an object."))),
     }
 }

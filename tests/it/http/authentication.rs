@@ -68,7 +68,7 @@ async fn who_must_sign_in_or_may_not_is_told_so_by_status() {
     let app = TestApp::start().await;
     app.sign_up("alice").await;
     let narrowed = app.token("alice", Some("nothing")).await;
-    let follow = r#"{"query":"mutation { follow(input: {userId: \"x\"}) { outcome } }"}"#;
+    let follow = r#"{"query":"mutation { follow(input: {user: {username: \"x\"}}) { outcome } }"}"#;
     let graphql = "application/graphql-response+json";
 
     let reply = send(app.post(follow).header(ACCEPT, graphql)).await;
