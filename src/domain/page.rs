@@ -110,7 +110,11 @@ impl<T> Page<T> {
     /// The page that answers `request`, from what a scan found: at most [`PageRequest::fetch`]
     /// items between the bounds, in the order of [`PageRequest::scan`].
     #[must_use]
-    pub fn from_scan<P: Copy>(request: &PageRequest<P>, mut found: Vec<T>, outside: Outside) -> Self {
+    pub fn from_scan<P: Copy>(
+        request: &PageRequest<P>,
+        mut found: Vec<T>,
+        outside: Outside,
+    ) -> Self {
         let size = request.window.size() as usize;
         let more = found.len() > size;
         found.truncate(size);

@@ -11,10 +11,23 @@
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
 
+/// Names the SQL texts of a file and collects them, so that none is missing when all are prepared.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)+) => {
+        $(const $name: &str = $sql;)+
+        pub(super) const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+
+mod deletion;
+mod drift;
 mod error;
+mod load;
 mod metered;
+mod pages;
 mod postgres;
 mod retry;
+mod schema;
 mod sqlite;
 
 use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
@@ -196,18 +209,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
 
     /// Makes a user with the default role. When several things are taken, the answer names the
-    /// first in the order of [`CreateOutcome`].
+    /// first in the order of [`CreateOutcome`]. Two statements.
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
 
     /// Changes a profile and gives the user as they are then; `None` when there is none. One
     /// statement.
-    async fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-    ) -> Result<Option<Arc<User>>>;
+    async fn update_profile(&self, id: UserId, change: &ProfileChange)
+    -> Result<Option<Arc<User>>>;
 
-    /// Gives a user a role.
+    /// Gives a user a role. When both are missing, the answer is that there is no such user.
+    ///
+    /// Statements: one when it is given, else two.
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome>;
 
     /// Deletes a user with all their edges in both directions, lowering the counts of everybody
@@ -215,7 +227,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// A user with many edges loses them in bounded transactions before the last one deletes the
     /// user. Each keeps the invariants, so a call that breaks off leaves a user with fewer
-    /// edges, and can be repeated.
+    /// edges, and can be repeated. Some ten statements for each thousand edges.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
     // Administration
