@@ -107,6 +107,15 @@ pub struct FollowPage {
     pub page: Page<FollowItem>,
 }
 
+impl FollowPage {
+    /// The page of a user who is not there.
+    #[must_use]
+    pub const fn empty() -> Self {
+        let page = Page { items: Vec::new(), has_next: false, has_previous: false };
+        Self { counts: FollowCounts { followers: 0, following: 0 }, page }
+    }
+}
+
 /// How two users stand to each other, seen from the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Relation {

@@ -7,6 +7,7 @@ mod clock;
 mod drift;
 mod follow;
 mod id;
+mod limits;
 mod page;
 mod profile;
 mod role;
@@ -19,6 +20,7 @@ pub use follow::{
     FollowPosition, Relation, UnfollowOutcome,
 };
 pub use id::{UserId, UserIds};
+pub use limits::Limits;
 pub use page::{OrderDirection, Outside, Page, PageRequest, Window};
 pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 pub use role::{Permission, Permissions, Role};

@@ -1,1 +1,3 @@
-//! The one test binary.
+//! The one test binary: the specification of the product, area by area.
+
+mod schema;

@@ -1,0 +1,43 @@
+//! Every limit on what one client can ask for, in one place.
+//!
+//! Each has a variable of the environment (`ENTOURAGE_*`, see the README) and an answer of its own
+//! when it is exceeded.
+
+use std::time::Duration;
+
+/// The limits on one request, and on what requests share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes in the body of a request; more is answered with status 413.
+    pub body_bytes_max: usize,
+    /// The most tokens in a document; more is `QUERY_TOO_LARGE`.
+    pub tokens_max: usize,
+    /// The deepest nesting of fields in an operation; more is `QUERY_TOO_DEEP`.
+    pub depth_max: usize,
+    /// The most aliases in an operation; more is `QUERY_TOO_WIDE`.
+    pub aliases_max: usize,
+    /// The most fields at the root of an operation; more is `QUERY_TOO_WIDE`.
+    pub root_fields_max: usize,
+    /// The most nodes that the page sizes of an operation multiply to; more is
+    /// `COST_LIMIT_EXCEEDED`.
+    pub nodes_max: u64,
+    /// The most items on a page, and the most ids that `nodes` takes; more is `BAD_USER_INPUT`.
+    pub page_size_max: u32,
+    /// The longest that an operation is worked on; then `TIMEOUT`.
+    pub execution_time_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 256 * 1024,
+            tokens_max: 2_000,
+            depth_max: 12,
+            aliases_max: 30,
+            root_fields_max: 20,
+            nodes_max: 50_000,
+            page_size_max: 100,
+            execution_time_max: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The use cases: one method per verb, and the policy that decides them.
+//!
+//! This layer decides; the store below it writes and the layers above it only ask. It knows
+//! nothing of GraphQL, HTTP or SQL.
+//!
+//! **Invariant:** whoever may follow whom is decided in `policy`, nowhere else.
+
+mod accounts;
+mod attempts;
+mod error;
+mod passwords;
+mod policy;
+mod random;
+mod tokens;
+
+use std::{collections::HashMap, sync::Arc};
+
+pub use self::{
+    accounts::{NewAccount, SignIn, SignUpError, SignedIn},
+    error::{Error, Result},
+    policy::{FollowDenial, Viewer, authorize, follow_denials},
+    random::{Random, SystemRandom},
+    tokens::{IdentityProvider, JwksError, SecretError, TokenClaims, Tokens},
+};
+use self::{attempts::Attempts, passwords::Passwords};
+use crate::{
+    domain::{
+        Clock, Direction, FollowCounts, FollowOutcome, FollowPage, FollowPageKey, Page, Permission,
+        Permissions, Relation, UnfollowOutcome, User, UserId, UserIds, UserListRequest,
+        UsernameKey, UsernamePrefix,
+    },
+    store::Store,
+};
+
+/// What a [`Graph`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Makes and reads bearer tokens.
+    pub tokens: Tokens,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub random: Arc<dyn Random>,
+    /// Whether strangers can make accounts and sign in with a password.
+    pub sign_up: bool,
+    /// Whether sign-ins are limited over time.
+    pub rate_limits: bool,
+}
+
+/// The follow graph and everything that can be done with it.
+#[derive(Debug)]
+pub struct Graph {
+    store: Arc<dyn Store>,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    ids: UserIds,
+    passwords: Passwords,
+    attempts: Option<Attempts>,
+    sign_up: bool,
+}
+
+/// A change that the viewer can be told the reason of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such user.
+    NotFound,
+    /// It is the viewer.
+    Yourself,
+}
+
+impl Graph {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, tokens, clock, random, sign_up, rate_limits } = parts;
+        Self {
+            store,
+            tokens,
+            clock,
+            random,
+            ids: UserIds::default(),
+            passwords: Passwords::default(),
+            attempts: rate_limits.then(Attempts::default),
+            sign_up,
+        }
+    }
+
+    /// Whether `signUp` and `signIn` exist.
+    pub const fn sign_up_is_open(&self) -> bool {
+        self.sign_up
+    }
+
+    /// The users with these ids; those who are not there are missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
+        Ok(self.store.users_by_ids(ids).await?)
+    }
+
+    /// The users with these usernames; those who are not there are missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn users_by_usernames(
+        &self,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
+        Ok(self.store.users_by_usernames(keys).await?)
+    }
+
+    /// A page of users.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+        Ok(self.store.page_of_users(request).await?)
+    }
+
+    /// How many users there are whose name begins with the prefix.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
+        Ok(self.store.count_users(prefix).await?)
+    }
+
+    /// The lengths of both lists of these users.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
+        Ok(self.store.counts_by_ids(ids).await?)
+    }
+
+    /// Pages of one of the two lists of many users.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+        Ok(self.store.pages_of_follows(direction, keys).await?)
+    }
+
+    /// How the viewer stands to other users; those without an edge are missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn relations(
+        &self,
+        viewer: &Viewer,
+        followed: &[UserId],
+        following_back: &[UserId],
+    ) -> Result<HashMap<UserId, Relation>> {
+        Ok(self.store.relations(viewer.id(), followed, following_back).await?)
+    }
+
+    /// Makes the viewer follow a user. `target` is who was found, if anybody was.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the permission, or when the store fails.
+    pub async fn follow(
+        &self,
+        viewer: &Viewer,
+        target: Option<UserId>,
+    ) -> Result<Result<FollowOutcome, Refusal>> {
+        let target = match changeable(viewer, target)? {
+            Ok(target) => target,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+
+        let outcome = self.store.follow(viewer.id(), target, self.clock.now()).await?;
+
+        Ok(match outcome {
+            FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
+            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(outcome),
+        })
+    }
+
+    /// Makes the viewer no longer follow a user. `target` is who was found, if anybody was.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the permission, or when the store fails.
+    pub async fn unfollow(
+        &self,
+        viewer: &Viewer,
+        target: Option<UserId>,
+    ) -> Result<Result<UnfollowOutcome, Refusal>> {
+        let target = match changeable(viewer, target)? {
+            Ok(target) => target,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+
+        Ok(Ok(self.store.unfollow(viewer.id(), target).await?))
+    }
+}
+
+/// The checks that following and unfollowing share, in the order of the contract: the
+/// permission, then whether the target exists, then whether it is the viewer.
+fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, Refusal>> {
+    authorize(Some(viewer), Permissions::from_iter([Permission::Follow]))?;
+
+    let Some(target) = target else { return Ok(Err(Refusal::NotFound)) };
+    if follow_denials(Some(viewer), target).contains(&FollowDenial::Yourself) {
+        return Ok(Err(Refusal::Yourself));
+    }
+    Ok(Ok(target))
+}

@@ -1,0 +1,94 @@
+//! Who may do what, and why not.
+//!
+//! The guard of the mutations, `viewerCanFollow` and `viewerCannotFollowReasons` all come here,
+//! so a button that shows is a mutation that works.
+
+use super::{Error, Result};
+use crate::domain::{Account, Permission, Permissions, UserId};
+
+/// The signed-in caller, with what they may do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The account, as the database has it now.
+    pub account: Account,
+    /// What the role gives, narrowed by the scope of the token.
+    pub permissions: Permissions,
+}
+
+impl Viewer {
+    /// The id of the viewer's account.
+    pub fn id(&self) -> UserId {
+        self.account.user.id
+    }
+}
+
+/// Why the viewer cannot follow a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowDenial {
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The role or the token lacks the permission.
+    MissingPermission,
+    /// It is the viewer.
+    Yourself,
+}
+
+/// Whether the viewer holds all of these permissions. With none asked for, it is enough to be
+/// signed in.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] without a viewer, [`Error::Forbidden`] when one is missing.
+pub fn authorize(viewer: Option<&Viewer>, required: Permissions) -> Result<&Viewer> {
+    let viewer = viewer.ok_or(Error::Unauthenticated)?;
+    if viewer.permissions.intersection(required) == required {
+        Ok(viewer)
+    } else {
+        Err(Error::Forbidden { required })
+    }
+}
+
+/// Why the viewer cannot follow `target`; empty when they can.
+pub fn follow_denials(viewer: Option<&Viewer>, target: UserId) -> Vec<FollowDenial> {
+    let permission = match authorize(viewer, Permissions::from_iter([Permission::Follow])) {
+        Ok(_) => None,
+        Err(Error::Unauthenticated) => Some(FollowDenial::Unauthenticated),
+        Err(_) => Some(FollowDenial::MissingPermission),
+    };
+    let yourself = viewer.filter(|v| v.id() == target).map(|_| FollowDenial::Yourself);
+    permission.into_iter().chain(yourself).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::domain::{Role, User};
+
+    fn viewer(permissions: Permissions) -> Viewer {
+        let user = User {
+            id: UserId(1),
+            username: "alice".to_owned(),
+            name: None,
+            bio: None,
+            avatar_url: None,
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        let role = Role { name: "user".to_owned(), permissions };
+        Viewer { account: Account { user: Arc::new(user), role }, permissions }
+    }
+
+    #[test]
+    fn every_reason_is_named() {
+        let may = viewer(Permissions::from_iter([Permission::Follow]));
+        let may_not = viewer(Permissions::NONE);
+
+        assert_eq!(follow_denials(None, UserId(2)), [FollowDenial::Unauthenticated]);
+        assert_eq!(follow_denials(Some(&may), UserId(2)), []);
+        assert_eq!(follow_denials(Some(&may), UserId(1)), [FollowDenial::Yourself]);
+        let both = [FollowDenial::MissingPermission, FollowDenial::Yourself];
+        assert_eq!(follow_denials(Some(&may_not), UserId(1)), both);
+    }
+}

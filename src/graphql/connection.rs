@@ -1,0 +1,366 @@
+//! Connections: pages of followers, of followed users, and of users.
+//!
+//! A connection fetches nothing by itself. `totalCount` comes with the page when anything of the
+//! page is selected, and costs a count of its own only when it is selected alone.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object};
+use tokio::sync::OnceCell;
+
+use super::{
+    context::RequestContext,
+    cursor::{self, List},
+    error::Failure,
+    order::{FollowOrder, UserOrder},
+    page::{PageArguments, PageInfo, UserPage, position_of},
+    scalar::DateTime,
+    user::User,
+};
+use crate::domain::{
+    self, Direction, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Page,
+    PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix,
+};
+
+/// A count as GraphQL's `Int`, which has 32 bits: at most 2,147,483,647.
+fn clamped(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// One of the two lists of a user, and a page of it.
+struct Follows {
+    direction: Direction,
+    key: FollowPageKey,
+    /// Whether anything but `totalCount` is selected.
+    wants_page: bool,
+}
+
+impl Follows {
+    /// The connection that a field of a user asks for, by its arguments and its selection.
+    fn select(
+        ctx: &Context<'_>,
+        direction: Direction,
+        user: UserId,
+        arguments: &PageArguments,
+        order: Option<FollowOrder>,
+    ) -> Result<Self, Failure> {
+        let order = order.unwrap_or(FollowOrder::DEFAULT).direction.into();
+        let size_max = RequestContext::of(ctx).limits.page_size_max;
+        let mut request = arguments.follows(direction, order, size_max)?;
+
+        let selected = ctx.look_ahead();
+        let page_info = selected.field("pageInfo");
+        request.outside =
+            page_info.field("hasNextPage").exists() || page_info.field("hasPreviousPage").exists();
+        let wants_page = page_info.exists()
+            || selected.field("edges").exists()
+            || selected.field("nodes").exists();
+
+        Ok(Self { direction, key: FollowPageKey { user, request }, wants_page })
+    }
+
+    async fn page(&self, ctx: &Context<'_>) -> Result<Arc<FollowPage>, Failure> {
+        RequestContext::of(ctx).loaders.follows(self.direction, self.key).await
+    }
+
+    async fn edges<E>(
+        &self,
+        ctx: &Context<'_>,
+        seen_from: fn(Edge) -> E,
+    ) -> Result<Vec<Option<E>>, Failure> {
+        let page = self.page(ctx).await?;
+        let (direction, order) = (self.direction, self.key.request.direction);
+        let edge = |item: &FollowItem| Edge { direction, order, item: item.clone() };
+        Ok(page.page.items.iter().map(|item| Some(seen_from(edge(item)))).collect())
+    }
+
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
+        let page = self.page(ctx).await?;
+        Ok(page.page.items.iter().map(|item| Some(User(item.user.clone()))).collect())
+    }
+
+    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+        let page = &self.page(ctx).await?.page;
+        let order = self.key.request.direction;
+        let cursor = |item: &FollowItem| cursor::of_follow(self.direction, order, item.position());
+        Ok(PageInfo {
+            end_cursor: page.items.last().map(cursor),
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: page.items.first().map(cursor),
+        })
+    }
+
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+        let counts = if self.wants_page {
+            self.page(ctx).await?.counts
+        } else {
+            RequestContext::of(ctx).loaders.counts(self.key.user).await?
+        };
+        Ok(clamped(counts.of(self.direction)))
+    }
+}
+
+/// A follow, seen from one of its ends.
+pub(super) struct Edge {
+    direction: Direction,
+    order: OrderDirection,
+    item: FollowItem,
+}
+
+impl Edge {
+    /// The edge in the list in its default order.
+    pub(super) const fn new(direction: Direction, item: FollowItem) -> Self {
+        Self { direction, order: OrderDirection::Desc, item }
+    }
+
+    fn cursor(&self) -> String {
+        cursor::of_follow(self.direction, self.order, self.item.position())
+    }
+}
+
+/// A page of the users who follow a user.
+pub(super) struct FollowerConnection(Follows);
+
+impl FollowerConnection {
+    pub(super) fn select(
+        ctx: &Context<'_>,
+        user: UserId,
+        arguments: &PageArguments,
+        order: Option<FollowOrder>,
+    ) -> Result<Self, Failure> {
+        Follows::select(ctx, Direction::Followers, user, arguments, order).map(Self)
+    }
+}
+
+#[Object]
+impl FollowerConnection {
+    /// The edges of the page.
+    async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<FollowerEdge>>, Failure>> {
+        Some(self.0.edges(ctx, FollowerEdge).await)
+    }
+
+    /// The followers of the page, without their edges.
+    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
+        Some(self.0.nodes(ctx).await)
+    }
+
+    /// Where the page lies within the list.
+    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+        self.0.page_info(ctx).await
+    }
+
+    /// How many edges there are in all, on every page together.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+        self.0.total_count(ctx).await
+    }
+}
+
+/// A follow, seen from the user who is followed.
+pub(super) struct FollowerEdge(pub Edge);
+
+#[Object]
+impl FollowerEdge {
+    /// The position of the edge in the list.
+    async fn cursor(&self) -> String {
+        self.0.cursor()
+    }
+
+    /// When the follow began.
+    async fn followed_at(&self) -> DateTime {
+        DateTime(self.0.item.followed_at)
+    }
+
+    /// The follower.
+    async fn node(&self) -> Option<User> {
+        Some(User(self.0.item.user.clone()))
+    }
+}
+
+/// A page of the users whom a user follows.
+pub(super) struct FollowingConnection(Follows);
+
+impl FollowingConnection {
+    pub(super) fn select(
+        ctx: &Context<'_>,
+        user: UserId,
+        arguments: &PageArguments,
+        order: Option<FollowOrder>,
+    ) -> Result<Self, Failure> {
+        Follows::select(ctx, Direction::Following, user, arguments, order).map(Self)
+    }
+}
+
+#[Object]
+impl FollowingConnection {
+    /// The edges of the page.
+    async fn edges(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<Result<Vec<Option<FollowingEdge>>, Failure>> {
+        Some(self.0.edges(ctx, FollowingEdge).await)
+    }
+
+    /// The followed users of the page, without their edges.
+    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
+        Some(self.0.nodes(ctx).await)
+    }
+
+    /// Where the page lies within the list.
+    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+        self.0.page_info(ctx).await
+    }
+
+    /// How many edges there are in all, on every page together.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+        self.0.total_count(ctx).await
+    }
+}
+
+/// A follow, seen from the user who follows.
+pub(super) struct FollowingEdge(pub Edge);
+
+#[Object]
+impl FollowingEdge {
+    /// The position of the edge in the list.
+    async fn cursor(&self) -> String {
+        self.0.cursor()
+    }
+
+    /// When the follow began.
+    async fn followed_at(&self) -> DateTime {
+        DateTime(self.0.item.followed_at)
+    }
+
+    /// The followed user.
+    async fn node(&self) -> Option<User> {
+        Some(User(self.0.item.user.clone()))
+    }
+}
+
+/// A page of users.
+pub(super) struct UserConnection {
+    page: UserPage,
+    /// `None` when no username can begin with what was asked for.
+    prefix: Option<UsernamePrefix>,
+    outside: bool,
+    loaded: OnceCell<Result<Arc<Page<Arc<domain::User>>>, Failure>>,
+}
+
+impl UserConnection {
+    pub(super) fn select(
+        ctx: &Context<'_>,
+        arguments: &PageArguments,
+        order: Option<UserOrder>,
+        prefix: &str,
+    ) -> Result<Self, Failure> {
+        let UserOrder { direction, field } = order.unwrap_or(UserOrder::DEFAULT);
+        let size_max = RequestContext::of(ctx).limits.page_size_max;
+        let page = arguments.users(field.into(), direction.into(), size_max)?;
+
+        let selected = ctx.look_ahead();
+        let page_info = selected.field("pageInfo");
+        let outside =
+            page_info.field("hasNextPage").exists() || page_info.field("hasPreviousPage").exists();
+
+        let prefix = UsernamePrefix::parse(prefix);
+        Ok(Self { page, prefix, outside, loaded: OnceCell::new() })
+    }
+
+    async fn page(&self, ctx: &Context<'_>) -> Result<Arc<Page<Arc<domain::User>>>, Failure> {
+        let load = async || {
+            let page = match &self.prefix {
+                Some(prefix) => self.load(ctx, prefix.clone()).await?,
+                None => Page { items: Vec::new(), has_next: false, has_previous: false },
+            };
+            Ok(Arc::new(page))
+        };
+        self.loaded.get_or_init(load).await.clone()
+    }
+
+    async fn load(
+        &self,
+        ctx: &Context<'_>,
+        prefix: UsernamePrefix,
+    ) -> Result<Page<Arc<domain::User>>, Failure> {
+        let UserPage { order, direction, window, after, before } = &self.page;
+        let page = PageRequest {
+            direction: *direction,
+            window: *window,
+            after: after.as_ref().map(user_position),
+            before: before.as_ref().map(user_position),
+            outside: self.outside,
+        };
+        let request = UserListRequest { order: *order, page, prefix };
+        Ok(RequestContext::of(ctx).graph.page_of_users(&request).await?)
+    }
+
+    fn cursor(&self, user: &domain::User) -> String {
+        let list = List::Users(self.page.order, self.page.direction);
+        cursor::encode(list, &position_of(self.page.order, user))
+    }
+}
+
+fn user_position(position: &cursor::Position) -> UserPosition<'_> {
+    match position {
+        cursor::Position::Time(FollowPosition { followed_at, user }) => {
+            UserPosition::CreatedAt(*followed_at, *user)
+        }
+        cursor::Position::Username(key) => UserPosition::Username(key),
+    }
+}
+
+#[Object]
+impl UserConnection {
+    /// The edges of the page.
+    async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<UserEdge>>, Failure>> {
+        let edge = |user: &Arc<domain::User>| {
+            Some(UserEdge { cursor: self.cursor(user), user: user.clone() })
+        };
+        Some(self.page(ctx).await.map(|page| page.items.iter().map(edge).collect()))
+    }
+
+    /// The users of the page, without their edges.
+    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
+        let node = |user: &Arc<domain::User>| Some(User(user.clone()));
+        Some(self.page(ctx).await.map(|page| page.items.iter().map(node).collect()))
+    }
+
+    /// Where the page lies within the list.
+    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+        let page = self.page(ctx).await?;
+        Ok(PageInfo {
+            end_cursor: page.items.last().map(|user| self.cursor(user)),
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: page.items.first().map(|user| self.cursor(user)),
+        })
+    }
+
+    /// How many users there are in all, on every page together.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+        match &self.prefix {
+            Some(prefix) => Ok(clamped(RequestContext::of(ctx).graph.count_users(prefix).await?)),
+            None => Ok(0),
+        }
+    }
+}
+
+/// A user in a list of users.
+pub(super) struct UserEdge {
+    cursor: String,
+    user: Arc<domain::User>,
+}
+
+#[Object]
+impl UserEdge {
+    /// The position of the edge in the list.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The user.
+    async fn node(&self) -> Option<User> {
+        Some(User(self.user.clone()))
+    }
+}

@@ -1,0 +1,36 @@
+//! What the resolvers of one request share.
+
+use std::{net::IpAddr, sync::Arc};
+
+use async_graphql::Context;
+
+use super::{error::Failure, loaders::Loaders};
+use crate::{
+    domain::{Limits, Permissions},
+    graph::{self, Graph, Viewer},
+};
+
+/// One request, as its resolvers see it.
+pub(super) struct RequestContext {
+    pub graph: Arc<Graph>,
+    pub loaders: Arc<Loaders>,
+    pub viewer: Option<Arc<Viewer>>,
+    pub address: Option<IpAddr>,
+    pub limits: Limits,
+}
+
+impl RequestContext {
+    /// The request that a resolver works for.
+    pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+        ctx.data_unchecked::<Self>()
+    }
+
+    /// The signed-in viewer, for fields that the guard has let nobody else reach.
+    ///
+    /// # Errors
+    /// `UNAUTHENTICATED` should the guard ever be wrong.
+    pub(super) fn signed_in(&self) -> Result<&Arc<Viewer>, Failure> {
+        graph::authorize(self.viewer.as_deref(), Permissions::NONE)?;
+        self.viewer.as_ref().ok_or_else(|| graph::Error::Unauthenticated.into())
+    }
+}

@@ -1,0 +1,196 @@
+//! Error codes, and the one place where a failure becomes something that a client sees.
+//!
+//! **Invariant:** `INTERNAL` and `UNAVAILABLE` say nothing of their cause but a request id. The
+//! cause is in the log, once, with that id.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{ErrorExtensionValues, Name, ServerError, Value};
+
+use crate::{domain::Permissions, graph};
+
+/// The `extensions.code` of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// Nobody is signed in, or the token is not valid.
+    Unauthenticated,
+    /// The viewer lacks a permission; `requiredPermissions` lists them.
+    Forbidden,
+    /// An argument breaks a rule; `argument` is its path.
+    BadUserInput,
+    /// A cursor cannot be read, or is of another order or list; `argument` is its path.
+    InvalidCursor,
+    /// The document is not GraphQL.
+    ParseFailed,
+    /// The document does not fit the schema.
+    ValidationFailed,
+    /// The document has too many tokens.
+    QueryTooLarge,
+    /// The operation is nested too deeply.
+    QueryTooDeep,
+    /// The operation has too many aliases or root fields.
+    QueryTooWide,
+    /// The operation could return too many nodes; `cost` and `limit` tell.
+    CostLimitExceeded,
+    /// Too many attempts; `retryAfter` tells the seconds to wait.
+    RateLimited,
+    /// The operation took too long.
+    Timeout,
+    /// The database did not answer. Whether a write happened is unknown.
+    Unavailable,
+    /// A bug.
+    Internal,
+}
+
+impl Code {
+    /// The code as clients see it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::InvalidCursor => "INVALID_CURSOR",
+            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::QueryTooLarge => "QUERY_TOO_LARGE",
+            Self::QueryTooDeep => "QUERY_TOO_DEEP",
+            Self::QueryTooWide => "QUERY_TOO_WIDE",
+            Self::CostLimitExceeded => "COST_LIMIT_EXCEEDED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Timeout => "TIMEOUT",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// A failure on its way to a client. Cloning is cheap: one failed batch fails many fields.
+#[derive(Clone, Debug)]
+pub(super) struct Failure(Arc<Details>);
+
+#[derive(Clone, Debug)]
+struct Details {
+    code: Code,
+    message: String,
+    argument: Option<String>,
+    required: Option<Permissions>,
+    retry_after: Option<Duration>,
+    cost: Option<(u64, u64)>,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self(Arc::new(Details {
+            code,
+            message: message.into(),
+            argument: None,
+            required: None,
+            retry_after: None,
+            cost: None,
+        }))
+    }
+
+    /// `BAD_USER_INPUT`, with the argument at fault and what is wrong with it.
+    pub(super) fn bad_input(argument: &str, reason: impl std::fmt::Display) -> Self {
+        Self::new(Code::BadUserInput, format!("{argument} {reason}")).with_argument(argument)
+    }
+
+    /// `COST_LIMIT_EXCEEDED`, with the cost and the limit.
+    pub(super) fn too_costly(cost: u64, limit: u64) -> Self {
+        let message =
+            format!("the operation could return {cost} nodes, and at most {limit} may be");
+        Self::new(Code::CostLimitExceeded, message)
+            .with(|details| details.cost = Some((cost, limit)))
+    }
+
+    /// The same, with the path of the argument at fault.
+    pub(super) fn with_argument(self, path: impl Into<String>) -> Self {
+        self.with(|details| details.argument = Some(path.into()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    pub(super) fn code(&self) -> Code {
+        self.0.code
+    }
+
+    pub(super) fn argument(&self) -> Option<&str> {
+        self.0.argument.as_deref()
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The `extensions` of the error.
+    pub(super) fn extensions(&self) -> ErrorExtensionValues {
+        let details = &*self.0;
+        let mut values = ErrorExtensionValues::default();
+        values.set("code", details.code.as_str());
+        if let Some(argument) = &details.argument {
+            values.set("argument", argument.as_str());
+        }
+        if let Some(required) = details.required {
+            let names = required.iter().map(|p| Value::from(Name::new(super::viewer::name(p))));
+            values.set("requiredPermissions", Value::List(names.collect()));
+        }
+        if let Some(wait) = details.retry_after {
+            values.set("retryAfter", wait.as_secs());
+        }
+        if let Some((cost, limit)) = details.cost {
+            values.set("cost", cost);
+            values.set("limit", limit);
+        }
+        values
+    }
+}
+
+impl From<graph::Error> for Failure {
+    /// The one place where the cause of a failure is logged. The span that it happens in has the
+    /// request id.
+    fn from(error: graph::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            graph::Error::Unauthenticated => Self::new(Code::Unauthenticated, message),
+            graph::Error::Forbidden { required } => Self::new(Code::Forbidden, message)
+                .with(|details| details.required = Some(required)),
+            graph::Error::BadInput { field, reason } => {
+                Self::bad_input(field, reason).with_argument(format!("input.{field}"))
+            }
+            graph::Error::RateLimited { retry_after } => Self::new(Code::RateLimited, message)
+                .with(|details| details.retry_after = Some(retry_after)),
+            graph::Error::Unavailable(cause) => {
+                tracing::error!(cause, "the database is not available");
+                Self::new(Code::Unavailable, UNAVAILABLE)
+            }
+            graph::Error::Internal(cause) => {
+                tracing::error!(cause, "an operation failed");
+                Self::new(Code::Internal, INTERNAL)
+            }
+        }
+    }
+}
+
+impl From<Failure> for async_graphql::Error {
+    fn from(failure: Failure) -> Self {
+        let mut error = Self::new(failure.0.message.clone());
+        error.extensions = Some(failure.extensions());
+        error
+    }
+}
+
+impl From<Failure> for ServerError {
+    fn from(failure: Failure) -> Self {
+        let mut error = Self::new(failure.0.message.clone(), None);
+        error.extensions = Some(failure.extensions());
+        error
+    }
+}
+
+/// What clients are told when the database does not answer.
+pub(super) const UNAVAILABLE: &str = "The service is not available right now.";
+/// What clients are told of a bug.
+pub(super) const INTERNAL: &str = "Something went wrong on our side.";

@@ -1,0 +1,290 @@
+//! Following and unfollowing: their inputs and payloads.
+//!
+//! What a payload shows is read after the commit, and only as far as it is selected.
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
+
+use super::{
+    connection::{Edge, FollowerEdge, FollowingEdge},
+    context::RequestContext,
+    error::Failure,
+    global_id,
+    user::User,
+};
+use crate::{
+    domain::{self, Direction, FollowItem, UserId, UsernameKey},
+    graph::Refusal,
+};
+
+/// Which user is meant: give exactly one field.
+#[derive(OneofObject)]
+pub(super) enum UserRef {
+    /// The user's global ID.
+    Id(ID),
+    /// The user's username, without regard to case.
+    Username(String),
+}
+
+impl UserRef {
+    /// The id of the user who is meant, if there is one.
+    async fn find(&self, request: &RequestContext) -> Result<Option<UserId>, Failure> {
+        let user = match self {
+            Self::Id(id) => match global_id::to_user(id) {
+                Some(id) => request.loaders.user(id).await?,
+                None => None,
+            },
+            Self::Username(name) => match UsernameKey::parse(name) {
+                Some(key) => request.loaders.user_by_username(key).await?,
+                None => None,
+            },
+        };
+        Ok(user.map(|user| user.id))
+    }
+
+    /// The path of the field that was given.
+    fn path(&self) -> Vec<String> {
+        let field = match self {
+            Self::Id(_) => "id",
+            Self::Username(_) => "username",
+        };
+        ["input", "user", field].map(str::to_owned).into()
+    }
+}
+
+/// The input of `follow`.
+#[derive(InputObject)]
+pub(super) struct FollowInput {
+    /// A string of the client's own, handed back in the payload.
+    client_mutation_id: Option<String>,
+    /// Whom to follow.
+    user: UserRef,
+}
+
+/// The input of `unfollow`.
+#[derive(InputObject)]
+pub(super) struct UnfollowInput {
+    /// A string of the client's own, handed back in the payload.
+    client_mutation_id: Option<String>,
+    /// Whom to unfollow.
+    user: UserRef,
+}
+
+/// Why a follow or an unfollow could not be done.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "Refusal")]
+pub(super) enum FollowErrorCode {
+    /// There is no such user.
+    NotFound,
+    /// Nobody can follow or unfollow themselves.
+    Yourself,
+}
+
+/// An expected failure of a follow or an unfollow, to show to the viewer.
+#[derive(Clone, SimpleObject)]
+pub(super) struct FollowError {
+    /// What went wrong, for programs.
+    code: FollowErrorCode,
+    /// The path of the input field that is at fault.
+    field: Option<Vec<String>>,
+    /// What went wrong, for people.
+    message: &'static str,
+}
+
+impl FollowError {
+    fn new(refusal: Refusal, user: &UserRef, verb: Verb) -> Self {
+        let message = match (refusal, verb) {
+            (Refusal::NotFound, _) => "That is not a valid user.",
+            (Refusal::Yourself, Verb::Follow) => "You cannot follow yourself.",
+            (Refusal::Yourself, Verb::Unfollow) => "You cannot unfollow yourself.",
+        };
+        Self { code: refusal.into(), field: Some(user.path()), message }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Follow,
+    Unfollow,
+}
+
+/// What became of a follow.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum FollowOutcome {
+    /// The viewer already followed the user; nothing changed.
+    AlreadyFollowing,
+    /// The viewer now follows the user.
+    Followed,
+}
+
+/// What became of an unfollow.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::UnfollowOutcome")]
+pub(super) enum UnfollowOutcome {
+    /// The viewer did not follow the user; nothing changed.
+    NotFollowing,
+    /// The viewer no longer follows the user.
+    Unfollowed,
+}
+
+/// What both payloads show.
+struct Change<O> {
+    client_mutation_id: Option<String>,
+    viewer: UserId,
+    /// What became of whom, or why nothing did.
+    done: Result<(UserId, O), FollowError>,
+}
+
+impl<O: Copy> Change<O> {
+    fn outcome(&self) -> Option<O> {
+        self.done.as_ref().ok().map(|(_, outcome)| *outcome)
+    }
+
+    fn errors(&self) -> Vec<FollowError> {
+        self.done.as_ref().err().cloned().into_iter().collect()
+    }
+
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        let (id, _) = self.done.as_ref().ok()?;
+        user(ctx, *id).await
+    }
+
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        user(ctx, self.viewer).await
+    }
+}
+
+async fn user(ctx: &Context<'_>, id: UserId) -> Option<Result<User, Failure>> {
+    let user = RequestContext::of(ctx).loaders.user(id).await;
+    user.map(|user| user.map(User)).transpose()
+}
+
+/// The result of `follow`.
+pub(super) struct FollowPayload(Change<FollowOutcome>);
+
+impl FollowPayload {
+    /// Follows, and clears the loaders so that the payload shows what is true then.
+    pub(super) async fn follow(ctx: &Context<'_>, input: FollowInput) -> Result<Self, Failure> {
+        let request = RequestContext::of(ctx);
+        let viewer = request.signed_in()?;
+        let target = input.user.find(request).await?;
+
+        let done = request.graph.follow(viewer, target).await?;
+        request.loaders.clear().await;
+
+        let outcome = |outcome| match outcome {
+            domain::FollowOutcome::Followed => Ok(FollowOutcome::Followed),
+            domain::FollowOutcome::AlreadyFollowing => Ok(FollowOutcome::AlreadyFollowing),
+            domain::FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
+        };
+        let done = done.and_then(outcome).and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o)));
+        Ok(Self(Change {
+            client_mutation_id: input.client_mutation_id,
+            viewer: viewer.id(),
+            done: done.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Follow)),
+        }))
+    }
+
+    /// The follow as an edge of `direction`'s list, if there still is one.
+    async fn edge(&self, ctx: &Context<'_>, direction: Direction) -> Result<Option<Edge>, Failure> {
+        let Ok((target, _)) = self.0.done else { return Ok(None) };
+        let loaders = &RequestContext::of(ctx).loaders;
+        let other_end = match direction {
+            Direction::Followers => self.0.viewer,
+            Direction::Following => target,
+        };
+        let relation = loaders.followed(target).await?;
+        let user = loaders.user(other_end).await?;
+        let item = relation.followed_at.zip(user);
+        Ok(item.map(|(followed_at, user)| Edge::new(direction, FollowItem { user, followed_at })))
+    }
+}
+
+#[Object]
+impl FollowPayload {
+    /// The string that the client sent.
+    async fn client_mutation_id(&self) -> Option<&str> {
+        self.0.client_mutation_id.as_deref()
+    }
+
+    /// The follow as an edge of the user's followers; null when there is none.
+    async fn follower_edge(&self, ctx: &Context<'_>) -> Option<Result<FollowerEdge, Failure>> {
+        let edge = self.edge(ctx, Direction::Followers).await;
+        edge.map(|edge| edge.map(FollowerEdge)).transpose()
+    }
+
+    /// The follow as an edge of the viewer's following; null when there is none.
+    async fn following_edge(&self, ctx: &Context<'_>) -> Option<Result<FollowingEdge, Failure>> {
+        let edge = self.edge(ctx, Direction::Following).await;
+        edge.map(|edge| edge.map(FollowingEdge)).transpose()
+    }
+
+    /// What became of it; null exactly when `userErrors` is not empty.
+    async fn outcome(&self) -> Option<FollowOutcome> {
+        self.0.outcome()
+    }
+
+    /// The user whom the viewer follows, as they are after the change.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        self.0.user(ctx).await
+    }
+
+    /// What went wrong; empty when nothing did.
+    async fn user_errors(&self) -> Vec<FollowError> {
+        self.0.errors()
+    }
+
+    /// The viewer's account, as it is after the change.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        self.0.viewer(ctx).await
+    }
+}
+
+/// The result of `unfollow`.
+pub(super) struct UnfollowPayload(Change<UnfollowOutcome>);
+
+impl UnfollowPayload {
+    /// Unfollows, and clears the loaders so that the payload shows what is true then.
+    pub(super) async fn unfollow(ctx: &Context<'_>, input: UnfollowInput) -> Result<Self, Failure> {
+        let request = RequestContext::of(ctx);
+        let viewer = request.signed_in()?;
+        let target = input.user.find(request).await?;
+
+        let done = request.graph.unfollow(viewer, target).await?;
+        request.loaders.clear().await;
+
+        let done = done.and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o.into())));
+        Ok(Self(Change {
+            client_mutation_id: input.client_mutation_id,
+            viewer: viewer.id(),
+            done: done.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Unfollow)),
+        }))
+    }
+}
+
+#[Object]
+impl UnfollowPayload {
+    /// The string that the client sent.
+    async fn client_mutation_id(&self) -> Option<&str> {
+        self.0.client_mutation_id.as_deref()
+    }
+
+    /// What became of it; null exactly when `userErrors` is not empty.
+    async fn outcome(&self) -> Option<UnfollowOutcome> {
+        self.0.outcome()
+    }
+
+    /// The user whom the viewer no longer follows, as they are after the change.
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        self.0.user(ctx).await
+    }
+
+    /// What went wrong; empty when nothing did.
+    async fn user_errors(&self) -> Vec<FollowError> {
+        self.0.errors()
+    }
+
+    /// The viewer's account, as it is after the change.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+        self.0.viewer(ctx).await
+    }
+}

@@ -1,0 +1,225 @@
+//! DataLoaders: what the resolvers of one request ask for, gathered into batches.
+//!
+//! A loader collects the keys that the resolvers of a level want, by letting every other resolver
+//! of the request run first, and then asks for all of them in one statement. No timer is in it.
+//!
+//! **Invariant:** loaders live for one request, so one request sees one truth; a change clears
+//! them, so that what is read after it is new.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use dataloader::{BatchFn, cached::Loader};
+
+use super::error::Failure;
+use crate::{
+    domain::{
+        Direction, FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId, UsernameKey,
+    },
+    graph::{self, Graph, Viewer},
+};
+
+/// How often a loader lets the other resolvers run before it asks. They all run in one task and
+/// reach their loaders without waiting for anything, so a few turns are enough.
+const YIELDS: usize = 3;
+
+type Loaded<V> = Result<V, Failure>;
+
+/// The loaders of one request.
+pub(super) struct Loaders {
+    users: Loader<UserId, Loaded<Option<Arc<User>>>, Users>,
+    usernames: Loader<UsernameKey, Loaded<Option<Arc<User>>>, Usernames>,
+    counts: Loader<UserId, Loaded<FollowCounts>, Counts>,
+    followers: Loader<FollowPageKey, Loaded<Arc<FollowPage>>, Pages>,
+    following: Loader<FollowPageKey, Loaded<Arc<FollowPage>>, Pages>,
+    relations: Loader<RelationKey, Loaded<Relation>, Relations>,
+}
+
+/// Which half of the relation to a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum RelationKey {
+    /// Whether the viewer follows the user.
+    Followed(UserId),
+    /// Whether the user follows the viewer.
+    FollowingBack(UserId),
+}
+
+impl Loaders {
+    pub(super) fn new(graph: &Arc<Graph>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
+        Arc::new_cyclic(|loaders: &Weak<Self>| {
+            let graph = || graph.clone();
+            let pages = |direction| Pages { graph: graph(), direction, loaders: loaders.clone() };
+            Self {
+                users: loader(Users(graph())),
+                usernames: loader(Usernames(graph())),
+                counts: loader(Counts(graph())),
+                followers: loader(pages(Direction::Followers)),
+                following: loader(pages(Direction::Following)),
+                relations: loader(Relations { graph: graph(), viewer: viewer.cloned() }),
+            }
+        })
+    }
+
+    /// The user with this id.
+    pub(super) async fn user(&self, id: UserId) -> Loaded<Option<Arc<User>>> {
+        self.users.load(id).await
+    }
+
+    /// The user with this username.
+    pub(super) async fn user_by_username(&self, key: UsernameKey) -> Loaded<Option<Arc<User>>> {
+        self.usernames.load(key).await
+    }
+
+    /// The lengths of both lists of a user.
+    pub(super) async fn counts(&self, id: UserId) -> Loaded<FollowCounts> {
+        self.counts.load(id).await
+    }
+
+    /// A page of one of the two lists of a user.
+    pub(super) async fn follows(
+        &self,
+        direction: Direction,
+        key: FollowPageKey,
+    ) -> Loaded<Arc<FollowPage>> {
+        match direction {
+            Direction::Followers => self.followers.load(key).await,
+            Direction::Following => self.following.load(key).await,
+        }
+    }
+
+    /// Whether, and since when, the viewer follows a user.
+    pub(super) async fn followed(&self, id: UserId) -> Loaded<Relation> {
+        self.relations.load(RelationKey::Followed(id)).await
+    }
+
+    /// Whether, and since when, a user follows the viewer.
+    pub(super) async fn following_back(&self, id: UserId) -> Loaded<Relation> {
+        self.relations.load(RelationKey::FollowingBack(id)).await
+    }
+
+    /// Forgets everything, after a change.
+    pub(super) async fn clear(&self) {
+        self.users.clear_all().await;
+        self.usernames.clear_all().await;
+        self.counts.clear_all().await;
+        self.followers.clear_all().await;
+        self.following.clear_all().await;
+        self.relations.clear_all().await;
+    }
+}
+
+fn loader<K, V, F>(batch: F) -> Loader<K, V, F>
+where
+    K: Eq + std::hash::Hash + Clone + std::fmt::Debug,
+    V: Clone,
+    F: BatchFn<K, V>,
+{
+    Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(YIELDS)
+}
+
+/// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
+fn answers<K, F, V>(
+    keys: &[K],
+    found: graph::Result<HashMap<K, F>>,
+    answer: impl Fn(Option<F>) -> V,
+) -> HashMap<K, Loaded<V>>
+where
+    K: Eq + std::hash::Hash + Clone,
+{
+    match found {
+        Ok(mut found) => {
+            keys.iter().map(|key| (key.clone(), Ok(answer(found.remove(key))))).collect()
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            keys.iter().map(|key| (key.clone(), Err(failure.clone()))).collect()
+        }
+    }
+}
+
+struct Users(Arc<Graph>);
+
+impl BatchFn<UserId, Loaded<Option<Arc<User>>>> for Users {
+    async fn load(&mut self, ids: &[UserId]) -> HashMap<UserId, Loaded<Option<Arc<User>>>> {
+        answers(ids, self.0.users_by_ids(ids).await, |user| user)
+    }
+}
+
+struct Usernames(Arc<Graph>);
+
+impl BatchFn<UsernameKey, Loaded<Option<Arc<User>>>> for Usernames {
+    async fn load(
+        &mut self,
+        keys: &[UsernameKey],
+    ) -> HashMap<UsernameKey, Loaded<Option<Arc<User>>>> {
+        answers(keys, self.0.users_by_usernames(keys).await, |user| user)
+    }
+}
+
+struct Counts(Arc<Graph>);
+
+impl BatchFn<UserId, Loaded<FollowCounts>> for Counts {
+    async fn load(&mut self, ids: &[UserId]) -> HashMap<UserId, Loaded<FollowCounts>> {
+        answers(ids, self.0.counts_by_ids(ids).await, Option::unwrap_or_default)
+    }
+}
+
+struct Pages {
+    graph: Arc<Graph>,
+    direction: Direction,
+    loaders: Weak<Loaders>,
+}
+
+impl BatchFn<FollowPageKey, Loaded<Arc<FollowPage>>> for Pages {
+    /// The pages bring the counts of their owners and the users on the edges along, so these
+    /// need no statement of their own.
+    async fn load(
+        &mut self,
+        keys: &[FollowPageKey],
+    ) -> HashMap<FollowPageKey, Loaded<Arc<FollowPage>>> {
+        let pages = self.graph.pages_of_follows(self.direction, keys).await;
+        let pages = answers(keys, pages, |page| Arc::new(page.unwrap_or_else(FollowPage::empty)));
+
+        if let Some(loaders) = self.loaders.upgrade() {
+            let found = || pages.iter().filter_map(|(key, page)| Some((key, page.as_ref().ok()?)));
+            let counts = found().map(|(key, page)| (key.user, Ok(page.counts)));
+            loaders.counts.prime_many(counts).await;
+            let items = found().flat_map(|(_, page)| &page.page.items);
+            let users = items.map(|item| (item.user.id, Ok(Some(item.user.clone()))));
+            loaders.users.prime_many(users).await;
+        }
+        pages
+    }
+}
+
+struct Relations {
+    graph: Arc<Graph>,
+    viewer: Option<Arc<Viewer>>,
+}
+
+impl BatchFn<RelationKey, Loaded<Relation>> for Relations {
+    /// Both halves in one statement. Nobody has a relation to a viewer who is not there.
+    async fn load(&mut self, keys: &[RelationKey]) -> HashMap<RelationKey, Loaded<Relation>> {
+        let Some(viewer) = &self.viewer else {
+            return keys.iter().map(|key| (*key, Ok(Relation::default()))).collect();
+        };
+        let (mut followed, mut following_back) = (Vec::new(), Vec::new());
+        for key in keys {
+            match key {
+                RelationKey::Followed(id) => followed.push(*id),
+                RelationKey::FollowingBack(id) => following_back.push(*id),
+            }
+        }
+
+        let found = self.graph.relations(viewer, &followed, &following_back).await;
+        let found = found.map(|found| {
+            let halves = found.into_iter().flat_map(|(id, relation)| {
+                [RelationKey::Followed(id), RelationKey::FollowingBack(id)].map(|k| (k, relation))
+            });
+            halves.collect()
+        });
+        answers(keys, found, Option::unwrap_or_default)
+    }
+}

@@ -1,0 +1,187 @@
+//! The GraphQL API: its types, its loaders, and the life of an operation.
+//!
+//! An operation is parsed and validated (`document`), looked at as a whole (`guard`), checked
+//! against what the caller may do, and only then executed. The types of the schema are in files of
+//! their names.
+//!
+//! **Invariant:** an operation that is refused has executed nothing.
+//!
+//! **Invariant:** resolvers ask loaders, so the number of SQL statements of an operation depends
+//! on its shape, never on how many objects are in the answer.
+
+mod account;
+mod avatar;
+mod connection;
+mod context;
+mod cursor;
+mod document;
+mod error;
+mod follow;
+mod global_id;
+mod guard;
+mod loaders;
+mod merge;
+mod mutation;
+mod order;
+mod page;
+mod query;
+mod reply;
+mod scalar;
+mod schema;
+mod user;
+mod viewer;
+
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use apollo_compiler::{request::coerce_variable_values, response::JsonValue};
+use async_graphql::Variables;
+use futures_util::FutureExt;
+
+use self::{
+    context::RequestContext,
+    document::{Document, Documents, server_error},
+    error::{Failure, INTERNAL},
+    guard::Facts,
+    loaders::Loaders,
+};
+pub use self::{error::Code, reply::Reply};
+use crate::{
+    domain::Limits,
+    graph::{self, Graph, Viewer},
+};
+
+/// The schema in the schema definition language: the text of `schema.graphql`.
+pub fn sdl() -> String {
+    schema::sdl(true)
+}
+
+/// The API over a graph.
+pub struct Api {
+    graph: Arc<Graph>,
+    limits: Limits,
+    sdl: String,
+    documents: Documents,
+    executable: schema::Executable,
+}
+
+/// A GraphQL request, as HTTP brings it.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The document.
+    pub query: String,
+    /// Which operation of it.
+    pub operation_name: Option<String>,
+    /// Its variables.
+    pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The signed-in viewer.
+    pub viewer: Option<Viewer>,
+    /// The address that the request came from.
+    pub address: Option<IpAddr>,
+    /// The id of the request, which is in the log as well.
+    pub request_id: String,
+}
+
+/// An operation that fits the schema and keeps the limits.
+pub struct Operation {
+    document: Arc<Document>,
+    name: Option<String>,
+    variables: Variables,
+    facts: Facts,
+    is_mutation: bool,
+}
+
+impl Operation {
+    /// Whether it changes something.
+    pub const fn is_mutation(&self) -> bool {
+        self.is_mutation
+    }
+
+    /// How many nodes it could return.
+    pub const fn cost(&self) -> u64 {
+        self.facts.nodes
+    }
+}
+
+impl Api {
+    /// The API over a graph.
+    pub fn new(graph: Arc<Graph>, limits: Limits) -> Self {
+        let sdl = schema::sdl(graph.sign_up_is_open());
+        let documents = Documents::new(&sdl, limits.tokens_max);
+        let executable = schema::executable(&graph);
+        Self { graph, limits, sdl, documents, executable }
+    }
+
+    /// The schema in the schema definition language, without what this server does not offer.
+    pub fn sdl(&self) -> &str {
+        &self.sdl
+    }
+
+    /// Parses and validates a request, and looks at it as a whole. Nothing is executed.
+    ///
+    /// # Errors
+    /// The reply to a request that is refused.
+    pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
+        let document = self.documents.get(&request.query)?;
+        let name = request.operation_name;
+        let operation = document.typed.operations.get(name.as_deref()).map_err(|error| {
+            Failure::new(Code::BadUserInput, error.message().to_string())
+                .with_argument("operationName")
+        })?;
+
+        let values = JsonValue::from(serde_json::Value::Object(request.variables));
+        let values = values.as_object().cloned().unwrap_or_default();
+        let variables = coerce_variable_values(self.documents.schema(), operation, &values);
+        let variables = variables.map_err(|error| {
+            let error = error.to_graphql_error(&document.typed.sources);
+            Reply::refused(Code::BadUserInput, &[server_error(Code::BadUserInput, &error)])
+        })?;
+        let facts = guard::inspect(&document.typed, operation, &variables, &self.limits)?;
+
+        let is_mutation = operation.is_mutation();
+        let variables = serde_json::to_value(variables.into_inner()).unwrap_or_default();
+        let variables = Variables::from_json(variables);
+        Ok(Operation { document, name, variables, facts, is_mutation })
+    }
+
+    /// Runs an operation for a caller, within the limit on its time. Writes that have begun run to
+    /// their end whatever happens here.
+    pub async fn execute(&self, operation: Operation, caller: Caller) -> Reply {
+        if let Some(required) = operation.facts.required
+            && let Err(error) = graph::authorize(caller.viewer.as_ref(), required)
+        {
+            return Failure::from(error).into();
+        }
+
+        let mut request = async_graphql::Request::new("").variables(operation.variables);
+        request.operation_name = operation.name;
+        request.set_parsed_query(operation.document.parsed.clone());
+        let viewer = caller.viewer.map(Arc::new);
+        let request = request.data(RequestContext {
+            loaders: Loaders::new(&self.graph, viewer.as_ref()),
+            graph: self.graph.clone(),
+            viewer,
+            address: caller.address,
+            limits: self.limits,
+        });
+
+        let limit = self.limits.execution_time_max;
+        let execution = AssertUnwindSafe(self.executable.execute(request)).catch_unwind();
+        match tokio::time::timeout(limit, execution).await {
+            Ok(Ok(response)) => Reply::executed(response, &caller.request_id),
+            Ok(Err(_panic)) => {
+                tracing::error!("a resolver panicked");
+                Reply::failed(Failure::new(Code::Internal, INTERNAL), &caller.request_id)
+            }
+            Err(_elapsed) => {
+                tracing::warn!(?limit, "an operation took too long");
+                let message = format!("the operation took longer than {limit:?}");
+                Failure::new(Code::Timeout, message).into()
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where every change begins.
+//!
+//! `@hasPermission` is both what clients read in the schema and what the guard enforces: it reads
+//! the directive from the schema, before any resolver of the operation runs.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Object, TypeDirective};
+
+use super::{
+    account::{
+        DeleteAccountInput, DeleteAccountPayload, SignInInput, SignInPayload, SignUpInput,
+        SignUpPayload, UpdateProfileInput, UpdateProfilePayload,
+    },
+    error::Failure,
+    follow::{FollowInput, FollowPayload, UnfollowInput, UnfollowPayload},
+    viewer::Permission,
+};
+use crate::graph::Graph;
+
+/// The caller must be signed in and hold every listed permission. It is checked before any
+/// resolver of the operation runs.
+#[TypeDirective(name = "hasPermission", location = "FieldDefinition")]
+pub(super) fn has_permission(permissions: Vec<Permission>) {}
+
+/// Where every change begins.
+pub(super) struct Mutation;
+
+fn sign_up_is_open(ctx: &Context<'_>) -> bool {
+    ctx.data_unchecked::<Arc<Graph>>().sign_up_is_open()
+}
+
+#[Object]
+impl Mutation {
+    /// Delete the viewer's account, with everything that it follows and that follows it.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The password that confirms it.")] input: DeleteAccountInput,
+    ) -> Option<Result<DeleteAccountPayload, Failure>> {
+        Some(DeleteAccountPayload::delete(ctx, input).await)
+    }
+
+    /// Follow a user. Doing it twice changes nothing and is no error.
+    #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
+    async fn follow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to follow.")] input: FollowInput,
+    ) -> Option<Result<FollowPayload, Failure>> {
+        Some(FollowPayload::follow(ctx, input).await)
+    }
+
+    /// Sign in with a password.
+    #[graphql(visible = "sign_up_is_open")]
+    async fn sign_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who signs in.")] input: SignInInput,
+    ) -> Option<Result<SignInPayload, Failure>> {
+        Some(SignInPayload::sign_in(ctx, input).await)
+    }
+
+    /// Make an account and sign in to it.
+    #[graphql(visible = "sign_up_is_open")]
+    async fn sign_up(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The account to make.")] input: SignUpInput,
+    ) -> Option<Result<SignUpPayload, Failure>> {
+        Some(SignUpPayload::sign_up(ctx, input).await)
+    }
+
+    /// Unfollow a user. Doing it twice changes nothing and is no error.
+    #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
+    async fn unfollow(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to unfollow.")] input: UnfollowInput,
+    ) -> Option<Result<UnfollowPayload, Failure>> {
+        Some(UnfollowPayload::unfollow(ctx, input).await)
+    }
+
+    /// Change the viewer's profile.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to change.")] input: UpdateProfileInput,
+    ) -> Option<Result<UpdateProfilePayload, Failure>> {
+        Some(UpdateProfilePayload::update(ctx, input).await)
+    }
+}

@@ -1,0 +1,82 @@
+//! Where every read begins.
+
+use async_graphql::{Context, ID, Object};
+use futures_util::future::join_all;
+
+use super::{
+    connection::UserConnection,
+    context::RequestContext,
+    error::Failure,
+    global_id,
+    order::UserOrder,
+    page::PageArguments,
+    user::{Node, User},
+    viewer::Viewer,
+};
+use crate::domain::UsernameKey;
+
+/// Where every read begins.
+pub(super) struct Query;
+
+/// The object of a global id; nothing for an id that is malformed or names nobody.
+async fn node(request: &RequestContext, id: &ID) -> Option<Result<Node, Failure>> {
+    let user = request.loaders.user(global_id::to_user(id)?).await;
+    user.map(|user| user.map(|user| Node::User(User(user)))).transpose()
+}
+
+#[Object]
+impl Query {
+    /// The object with this global ID; null when there is none.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global ID.")] id: ID,
+    ) -> Option<Result<Node, Failure>> {
+        node(RequestContext::of(ctx), &id).await
+    }
+
+    /// The objects with these global IDs, in their order; null where there is none. At most 100.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global IDs.")] ids: Vec<ID>,
+    ) -> Vec<Option<Result<Node, Failure>>> {
+        join_all(ids.iter().map(|id| node(RequestContext::of(ctx), id))).await
+    }
+
+    /// The user with this username; null when there is none.
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The username, without regard to case.")] username: String,
+    ) -> Option<Result<User, Failure>> {
+        let key = UsernameKey::parse(&username)?;
+        let user = RequestContext::of(ctx).loaders.user_by_username(key).await;
+        user.map(|user| user.map(User)).transpose()
+    }
+
+    /// All users.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
+        #[graphql(desc = "The first n edges, 0 to 100. Without `first` and `last`, 20.")]
+        first: Option<i32>,
+        #[graphql(desc = "The last n edges, 0 to 100.")] last: Option<i32>,
+        #[graphql(default_with = "Some(UserOrder::DEFAULT)", desc = "The order of the edges.")]
+        order_by: Option<UserOrder>,
+        #[graphql(desc = "Only users whose username begins with this, without regard to case.")]
+        username_prefix: Option<String>,
+    ) -> Option<Result<UserConnection, Failure>> {
+        let arguments = PageArguments::new(first, last, after, before);
+        let prefix = username_prefix.unwrap_or_default();
+        Some(UserConnection::select(ctx, &arguments, order_by, &prefix))
+    }
+
+    /// The signed-in caller; null when signed out.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        RequestContext::of(ctx).viewer.clone().map(Viewer)
+    }
+}

@@ -1,0 +1,96 @@
+//! The answer to a request, as JSON.
+//!
+//! **Invariant:** every error in it has a code, and none says more of a failure on our side than
+//! the id of the request.
+
+use std::time::Duration;
+
+use async_graphql::{Response, ServerError, Value};
+use serde::Serialize;
+
+use super::error::{Code, Failure, INTERNAL};
+
+/// The answer to a request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The response, as JSON.
+    pub body: String,
+    /// The code of the first error when the operation failed as a whole, so that there is no
+    /// data.
+    pub refused: Option<Code>,
+    /// When to come again, if that is what the refusal is about.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+}
+
+impl Body<'_> {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("names are texts and numbers are finite")
+    }
+}
+
+impl Reply {
+    /// A reply of one error, for failures outside of an operation.
+    pub fn refusal(code: Code, message: &str) -> Self {
+        Failure::new(code, message).into()
+    }
+
+    /// The reply to an operation that was not executed.
+    pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
+        let body = Body { errors, data: None }.to_json();
+        Self { body, refused: Some(code), retry_after: None }
+    }
+
+    /// The reply to an operation that broke off: a failure on our side.
+    pub(super) fn failed(failure: Failure, request_id: &str) -> Self {
+        let code = failure.code();
+        let mut error = ServerError::from(failure);
+        name_request(&mut error, request_id);
+        Self::refused(code, &[error])
+    }
+
+    /// The reply to an operation that ran.
+    pub(super) fn executed(mut response: Response, request_id: &str) -> Self {
+        for error in &mut response.errors {
+            mask(error);
+            name_request(error, request_id);
+        }
+        let body = Body { errors: &response.errors, data: Some(&response.data) }.to_json();
+        Self { body, refused: None, retry_after: None }
+    }
+}
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        let (code, retry_after) = (failure.code(), failure.retry_after());
+        Self { retry_after, ..Self::refused(code, &[failure.into()]) }
+    }
+}
+
+fn code(error: &ServerError) -> Option<&Value> {
+    error.extensions.as_ref()?.get("code")
+}
+
+/// Whatever the executor says on its own is a bug, since the guard should have refused it.
+fn mask(error: &mut ServerError) {
+    if code(error).is_none() {
+        tracing::error!(message = error.message, "the executor refused what the guard let pass");
+        INTERNAL.clone_into(&mut error.message);
+        error.extensions.get_or_insert_default().set("code", Code::Internal.as_str());
+    }
+}
+
+/// Adds the id of the request to failures on our side.
+fn name_request(error: &mut ServerError, request_id: &str) {
+    let ours = [Code::Internal, Code::Unavailable].map(|code| Value::from(code.as_str()));
+    if code(error).is_some_and(|code| ours.contains(code)) {
+        error.extensions.get_or_insert_default().set("requestId", request_id);
+    }
+}

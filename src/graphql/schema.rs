@@ -1,0 +1,104 @@
+//! The schema: built from the Rust types, published as SDL, and read back for validation.
+//!
+//! **Invariant:** what is published is what documents are validated against.
+
+use std::sync::Arc;
+
+use apollo_compiler::{
+    Node, Schema as TypedSchema,
+    ast::{Definition, Document},
+    validation::Valid,
+};
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema, ValidationMode};
+
+use super::{mutation::Mutation, query::Query};
+use crate::graph::Graph;
+
+/// The schema that executes.
+pub(super) type Executable = Schema<Query, Mutation, EmptySubscription>;
+
+/// How deep selections may nest, fragments and all. The guard refuses what is deeper, long before
+/// the executor would.
+pub(super) const NESTING_MAX: usize = 64;
+
+/// The schema over a graph.
+pub(super) fn executable(graph: &Arc<Graph>) -> Executable {
+    builder().data(graph.clone()).finish()
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query, Mutation, EmptySubscription)
+        .validation_mode(ValidationMode::Fast)
+        .limit_recursive_depth(NESTING_MAX * 2)
+        .with_sorted_fields()
+        .with_sorted_enums()
+        .disable_suggestions()
+}
+
+/// The SDL of the schema, with `signUp` and `signIn` or without.
+///
+/// The executor's own export is sorted by type, then by field, and then rid of what every schema
+/// has built in.
+pub(crate) fn sdl(sign_up: bool) -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by()
+        .use_space_ident();
+    let raw = builder().finish().sdl_with_options(options);
+    let document = Document::parse(raw, "schema.graphql");
+    let mut document = document.expect("the executor exports valid GraphQL");
+
+    document.definitions.retain(|definition| !is_built_in(definition));
+    document.definitions.iter_mut().for_each(describe_arguments);
+    document
+        .definitions
+        .sort_by_key(|d| (d.as_directive_definition().is_none(), d.name().cloned()));
+    if !sign_up {
+        without_sign_up(&mut document);
+    }
+    document.to_string()
+}
+
+/// The SDL, read back with its types.
+pub(super) fn typed(sdl: &str) -> Valid<TypedSchema> {
+    TypedSchema::parse_and_validate(sdl, "schema.graphql").expect("our own schema is valid")
+}
+
+fn is_built_in(definition: &Definition) -> bool {
+    match definition {
+        Definition::DirectiveDefinition(directive) => directive.name != "hasPermission",
+        Definition::SchemaDefinition(_) => true,
+        _ => false,
+    }
+}
+
+/// The executor has no place for descriptions of a directive's arguments.
+fn describe_arguments(definition: &mut Definition) {
+    if let Definition::DirectiveDefinition(directive) = definition {
+        let directive = directive.make_mut();
+        directive.description.get_or_insert_with(|| Node::new_str(HAS_PERMISSION));
+        for argument in &mut directive.arguments {
+            argument.make_mut().description = Some(Node::new_str(PERMISSIONS));
+        }
+    }
+}
+
+const HAS_PERMISSION: &str = "The caller must be signed in and hold every listed permission. It \
+    is checked before any resolver of the operation runs.";
+const PERMISSIONS: &str = "The permissions that are needed, all of them. None means that it is \
+    enough to be signed in.";
+
+fn without_sign_up(document: &mut Document) {
+    for definition in &mut document.definitions {
+        if let Definition::ObjectTypeDefinition(object) = definition
+            && object.name == "Mutation"
+        {
+            let hidden = ["signUp", "signIn"];
+            object.make_mut().fields.retain(|field| !hidden.contains(&field.name.as_str()));
+        }
+    }
+    let hidden = ["SignUpInput", "SignUpPayload", "SignInInput", "SignInPayload"];
+    document.definitions.retain(|d| d.name().is_none_or(|name| !hidden.contains(&name.as_str())));
+}

@@ -1,0 +1,89 @@
+//! The signed-in caller, with their role and permissions.
+
+use std::sync::Arc;
+
+use async_graphql::{Enum, Object};
+
+use super::user::User;
+use crate::{domain, graph};
+
+/// What an operation may need.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::Permission")]
+pub(super) enum Permission {
+    /// Follow and unfollow users.
+    Follow,
+    /// Suspend users.
+    Moderate,
+    /// Change roles and delete accounts.
+    Admin,
+}
+
+/// The name of a permission in the schema.
+pub(super) const fn name(permission: domain::Permission) -> &'static str {
+    match permission {
+        domain::Permission::Follow => "FOLLOW",
+        domain::Permission::Moderate => "MODERATE",
+        domain::Permission::Admin => "ADMIN",
+    }
+}
+
+/// The permission of a name in the schema.
+pub(super) fn permission(name_in_schema: &str) -> Option<domain::Permission> {
+    domain::Permission::ALL.into_iter().find(|p| name(*p) == name_in_schema)
+}
+
+fn listed(permissions: domain::Permissions) -> Vec<Permission> {
+    permissions.iter().map(Permission::from).collect()
+}
+
+/// The signed-in caller.
+pub(super) struct Viewer(pub Arc<graph::Viewer>);
+
+#[Object]
+impl Viewer {
+    /// What the viewer may do: what the role gives, narrowed by the scope of the token.
+    async fn permissions(&self) -> Vec<Permission> {
+        listed(self.0.permissions)
+    }
+
+    /// The viewer's role.
+    async fn role(&self) -> Role {
+        Role(self.0.account.role.clone())
+    }
+
+    /// The viewer's account.
+    async fn user(&self) -> User {
+        User(self.0.account.user.clone())
+    }
+}
+
+/// A named set of permissions.
+pub(super) struct Role(domain::Role);
+
+#[Object]
+impl Role {
+    /// The unique name of the role, such as `moderator`.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The permissions that the role gives.
+    async fn permissions(&self) -> Vec<Permission> {
+        listed(self.0.permissions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_names_every_permission_as_the_domain_does() {
+        for each in domain::Permission::ALL {
+            let in_schema = async_graphql::resolver_utils::enum_value(Permission::from(each));
+            assert_eq!(in_schema.to_string(), name(each));
+            assert_eq!(permission(name(each)), Some(each));
+        }
+    }
+}
