@@ -1,3 +1,6 @@
 //! The one test binary: the specification of the product, area by area.
 
+mod audit;
+mod http;
 mod schema;
+mod support;
