@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
-use super::error::{Code, Failure, INTERNAL};
+use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -40,6 +40,12 @@ impl Reply {
     /// A reply of one error, for failures outside of an operation.
     pub fn refusal(code: Code, message: &str) -> Self {
         Failure::new(code, message).into()
+    }
+
+    /// A reply to a failure on our side, outside of an operation. Its cause is for the log.
+    pub fn failure(code: Code, request_id: &str) -> Self {
+        let message = if code == Code::Unavailable { UNAVAILABLE } else { INTERNAL };
+        Self::failed(Failure::new(code, message), request_id)
     }
 
     /// The reply to an operation that was not executed.

@@ -3,6 +3,8 @@
 //! Three kinds, by what a caller can do about it. Which one a failure of sqlx is, is decided here
 //! and only here: by SQLSTATE or sqlx's own kind, never by a constraint's name.
 
+use sqlx::migrate::MigrateError;
+
 /// The result of a store method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,4 +38,135 @@ pub enum ConnectError {
     /// The file is not a SQLite database.
     #[error("{0} is not a SQLite database")]
     NotADatabase(String),
+}
+
+/// A constraint of the database refused a row: a foreign key.
+pub(super) fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+}
+
+/// What a failure of sqlx means to a caller, and whether trying again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Conflict,
+    Unavailable,
+    Corrupt,
+}
+
+impl Kind {
+    fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => match error.code() {
+                Some(code) if code.len() == SQLSTATE_LENGTH => Self::of_sqlstate(&code),
+                Some(code) => Self::of_sqlite(&code),
+                None => Self::Corrupt,
+            },
+            sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_) => Self::Unavailable,
+            sqlx::Error::Migrate(error) => match &**error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    Self::of(error)
+                }
+                _ => Self::Conflict,
+            },
+            _ => Self::Corrupt,
+        }
+    }
+
+    /// PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    fn of_sqlstate(code: &str) -> Self {
+        match (&code[..2], code) {
+            // A constraint; a rollback that no retry helped against.
+            ("23" | "40", _) => Self::Conflict,
+            // Connection, authorization, resources, shutdown; no such database; a time-out; a
+            // lock not to be had; a server that has become a standby.
+            ("08" | "28" | "53" | "58", _) | (_, "3D000" | "57014" | "55P03" | "25006") => {
+                Self::Unavailable
+            }
+            ("57", _) => Self::Unavailable,
+            _ => Self::Corrupt,
+        }
+    }
+
+    /// SQLite: the low byte of <https://www.sqlite.org/rescode.html>.
+    fn of_sqlite(code: &str) -> Self {
+        match sqlite_primary(code) {
+            Some(19) => Self::Conflict, // CONSTRAINT
+            // BUSY, LOCKED, NOMEM, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN
+            Some(5 | 6 | 7 | 8 | 9 | 10 | 13 | 14) => Self::Unavailable,
+            _ => Self::Corrupt,
+        }
+    }
+}
+
+const SQLSTATE_LENGTH: usize = 5;
+
+/// The kind of a SQLite error, without its details. None of its codes has five digits.
+fn sqlite_primary(code: &str) -> Option<i32> {
+    code.parse().ok().map(|code: i32| code & 0xff)
+}
+
+/// Whether the same transaction may succeed when it is tried again: after a deadlock, a failed
+/// serialization, a lost connection, or when another process holds SQLite's lock.
+pub(super) fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            if code.len() == SQLSTATE_LENGTH {
+                matches!(&*code, "40001" | "40P01")
+                    || code.starts_with("08")
+                    || code.starts_with("57P0")
+            } else {
+                sqlite_primary(&code) == Some(5)
+            }
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the file was opened and is no SQLite database.
+pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(26))
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
+        match Kind::of(&error) {
+            Kind::Conflict => Self::Conflict(text),
+            Kind::Unavailable => Self::Unavailable(text),
+            Kind::Corrupt => Self::Corrupt(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_try_may_mend_is_unavailable() {
+        for code in ["08006", "53300", "57P01", "57014", "25006"] {
+            assert_eq!(Kind::of_sqlstate(code), Kind::Unavailable, "{code}");
+        }
+        for code in ["5", "517", "13", "10", "2570"] {
+            assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
+        }
+        assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
+    }
+
+    #[test]
+    fn what_a_constraint_forbids_is_a_conflict_and_the_rest_is_corrupt() {
+        assert_eq!(Kind::of_sqlstate("23505"), Kind::Conflict);
+        assert_eq!(Kind::of_sqlstate("40P01"), Kind::Conflict);
+        assert_eq!(Kind::of_sqlite("2067"), Kind::Conflict);
+        assert_eq!(Kind::of_sqlstate("42P01"), Kind::Corrupt);
+        assert_eq!(Kind::of_sqlite("1"), Kind::Corrupt);
+        assert_eq!(Kind::of(&sqlx::Error::RowNotFound), Kind::Corrupt);
+    }
 }

@@ -1,0 +1,257 @@
+//! Finding and mending differences: the walk and its order, once for both engines.
+//!
+//! The engines answer small questions, each about a bounded number of owners named by id, so
+//! that on a distributed engine each goes to the shards that know. Nothing here reads a whole
+//! table at once, and nothing keeps more of it than one slice.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{pages::LOWEST, retry::Report};
+use crate::domain::{Direction, Drift, Follow, FollowCounts, FollowPosition, UserId};
+
+/// How many users are looked at together.
+const USERS: i64 = 500;
+/// How many edges are held at once.
+const EDGES: i64 = 10_000;
+
+/// Questions to the database as it was at one moment. An edge *is stored at an end*: in `follows`
+/// for the list [`Direction::Following`], in `followers` for [`Direction::Followers`].
+pub(super) trait Snapshot: Send {
+    /// How many users there are.
+    fn count_users(&mut self) -> impl Future<Output = sqlx::Result<i64>> + Send;
+
+    /// The next users after this one, by id.
+    fn users_after(
+        &mut self,
+        user: UserId,
+        limit: i64,
+    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
+
+    /// What the counters say.
+    fn stored_counts(
+        &mut self,
+        users: &[UserId],
+    ) -> impl Future<Output = sqlx::Result<HashMap<UserId, FollowCounts>>> + Send;
+
+    /// How many edges are stored at the owners' end. Owners without any may be missing.
+    fn count_edges(
+        &mut self,
+        end: Direction,
+        owners: &[UserId],
+    ) -> impl Future<Output = sqlx::Result<HashMap<UserId, i64>>> + Send;
+
+    /// All edges stored at the owners' end.
+    fn edges(
+        &mut self,
+        end: Direction,
+        owners: &[UserId],
+    ) -> impl Future<Output = sqlx::Result<Vec<Follow>>> + Send;
+
+    /// The next edges stored at the owner's end, in the order of positions.
+    fn edges_after(
+        &mut self,
+        end: Direction,
+        owner: UserId,
+        after: FollowPosition,
+        limit: i64,
+    ) -> impl Future<Output = sqlx::Result<Vec<Follow>>> + Send;
+
+    /// Which of these edges are stored at the end, time and all.
+    fn present(
+        &mut self,
+        end: Direction,
+        edges: &[Follow],
+    ) -> impl Future<Output = sqlx::Result<HashSet<Follow>>> + Send;
+}
+
+/// Finds every difference, sorted by user; a difference of the mirror counts as the follower's.
+pub(super) async fn find(
+    snapshot: &mut impl Snapshot,
+    report: &Report,
+) -> sqlx::Result<Vec<Drift>> {
+    let users = snapshot.count_users().await?;
+    let total = u64::try_from(users).unwrap_or(0) * 2;
+    let mut done = 0;
+
+    // First the edges: the counts are right or wrong by what they should be.
+    let mut mirror = Vec::new();
+    let mut last = UserId::MIN;
+    while let Some(chunk) = next_users(snapshot, &mut last).await? {
+        for end in [Direction::Following, Direction::Followers] {
+            mirror.extend(unpaired(snapshot, end, &chunk).await?);
+        }
+        done += chunk.len() as u64;
+        report.say(done, total);
+    }
+
+    let mut found = Vec::new();
+    let off_by = mirror_counts(&mirror);
+    let mut last = UserId::MIN;
+    while let Some(chunk) = next_users(snapshot, &mut last).await? {
+        found.extend(wrong_counts(snapshot, &chunk, &off_by).await?);
+        done += chunk.len() as u64;
+        report.say(done, total);
+    }
+
+    found.extend(mirror);
+    found.sort_by_key(sort_key);
+    Ok(found)
+}
+
+async fn next_users(
+    snapshot: &mut impl Snapshot,
+    last: &mut UserId,
+) -> sqlx::Result<Option<Vec<UserId>>> {
+    let users = snapshot.users_after(*last, USERS).await?;
+    let Some(newest) = users.last() else { return Ok(None) };
+    *last = *newest;
+    Ok(Some(users))
+}
+
+/// The edges stored at one end of these users and not at the other.
+async fn unpaired(
+    snapshot: &mut impl Snapshot,
+    end: Direction,
+    owners: &[UserId],
+) -> sqlx::Result<Vec<Drift>> {
+    let counts = snapshot.count_edges(end, owners).await?;
+    let mut found = Vec::new();
+    let (mut together, mut held) = (Vec::new(), 0);
+    for &owner in owners {
+        let count = counts.get(&owner).copied().unwrap_or(0);
+        if count > EDGES {
+            found.extend(unpaired_of_one(snapshot, end, owner).await?);
+            continue;
+        }
+        if held + count > EDGES {
+            let edges = snapshot.edges(end, &std::mem::take(&mut together)).await?;
+            found.extend(without_pair(snapshot, end, edges).await?);
+            held = 0;
+        }
+        if count > 0 {
+            together.push(owner);
+            held += count;
+        }
+    }
+    if !together.is_empty() {
+        let edges = snapshot.edges(end, &together).await?;
+        found.extend(without_pair(snapshot, end, edges).await?);
+    }
+    Ok(found)
+}
+
+/// The same for one user with more edges than are held at once.
+async fn unpaired_of_one(
+    snapshot: &mut impl Snapshot,
+    end: Direction,
+    owner: UserId,
+) -> sqlx::Result<Vec<Drift>> {
+    let mut found = Vec::new();
+    let mut after = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
+    loop {
+        let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+        let Some(last) = edges.last() else { return Ok(found) };
+        after = FollowPosition { followed_at: last.followed_at, user: other_end(end, last) };
+        found.extend(without_pair(snapshot, end, edges).await?);
+    }
+}
+
+async fn without_pair(
+    snapshot: &mut impl Snapshot,
+    end: Direction,
+    edges: Vec<Follow>,
+) -> sqlx::Result<Vec<Drift>> {
+    let (other, drift): (_, fn(Follow) -> Drift) = match end {
+        Direction::Following => (Direction::Followers, Drift::MirrorMissing),
+        Direction::Followers => (Direction::Following, Drift::MirrorStray),
+    };
+    let present = snapshot.present(other, &edges).await?;
+    Ok(edges.into_iter().filter(|edge| !present.contains(edge)).map(drift).collect())
+}
+
+const fn other_end(end: Direction, edge: &Follow) -> UserId {
+    match end {
+        Direction::Following => edge.followee,
+        Direction::Followers => edge.follower,
+    }
+}
+
+/// By how much the followers that are stored must be corrected to be those of `follows`.
+fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
+    let mut off_by = HashMap::new();
+    for drift in mirror {
+        match drift {
+            Drift::MirrorMissing(edge) => *off_by.entry(edge.followee).or_insert(0) += 1,
+            Drift::MirrorStray(edge) => *off_by.entry(edge.followee).or_insert(0) -= 1,
+            Drift::Counts { .. } => {}
+        }
+    }
+    off_by
+}
+
+async fn wrong_counts(
+    snapshot: &mut impl Snapshot,
+    users: &[UserId],
+    off_by: &HashMap<UserId, i64>,
+) -> sqlx::Result<Vec<Drift>> {
+    let stored = snapshot.stored_counts(users).await?;
+    let followers = snapshot.count_edges(Direction::Followers, users).await?;
+    let following = snapshot.count_edges(Direction::Following, users).await?;
+    let number = |counts: &HashMap<UserId, i64>, user| counts.get(&user).copied().unwrap_or(0);
+
+    let look = |&user: &UserId| {
+        let actual = FollowCounts {
+            followers: number(&followers, user) + number(off_by, user),
+            following: number(&following, user),
+        };
+        let stored = stored.get(&user).copied();
+        (stored != Some(actual)).then_some(Drift::Counts { user, stored, actual })
+    };
+    Ok(users.iter().filter_map(look).collect())
+}
+
+fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
+    match *drift {
+        Drift::Counts { user, .. } => (user, 0, None),
+        Drift::MirrorMissing(edge) => (edge.follower, 1, Some(edge)),
+        Drift::MirrorStray(edge) => (edge.follower, 2, Some(edge)),
+    }
+}
+
+/// One mending, each a transaction of its own that first takes a lock and then looks again. Each
+/// tells how many rows it changed.
+pub(super) trait Mend: Send + Sync {
+    /// Stores the edge at its other end, if it is still in `follows` and not there.
+    fn add_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Removes the edge from its other end, if it is still there and not in `follows`.
+    fn remove_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Counts the edges at the user's ends and corrects the counters.
+    fn recount(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
+}
+
+/// Mends differences: the mirror first, so that counting its rows gives the truth.
+pub(super) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u64> {
+    let mut changed = 0;
+    let mut touched = BTreeSet::new();
+    for drift in drift {
+        match *drift {
+            Drift::Counts { user, .. } => {
+                touched.insert(user);
+            }
+            Drift::MirrorMissing(edge) => {
+                changed += mend.add_mirror(edge).await?;
+                touched.extend([edge.follower, edge.followee]);
+            }
+            Drift::MirrorStray(edge) => {
+                changed += mend.remove_mirror(edge).await?;
+                touched.extend([edge.follower, edge.followee]);
+            }
+        }
+    }
+    for user in touched {
+        changed += mend.recount(user).await?;
+    }
+    Ok(changed)
+}

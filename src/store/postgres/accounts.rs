@@ -1,0 +1,60 @@
+//! Accounts: who is signed in, and by what password.
+
+use sqlx::{PgPool, Row, postgres::PgRow};
+
+use super::users;
+use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
+
+macro_rules! account {
+    ($condition:literal) => {
+        concat!(
+            "SELECT u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at, \
+                    r.name, r.permissions \
+             FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
+            $condition
+        )
+    };
+}
+
+statements! {
+    ACCOUNT = account!("u.id = $1");
+    ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
+    CREDENTIALS = "SELECT id, password_hash FROM users WHERE username_key = $1";
+    CREDENTIALS_BY_ID = "SELECT id, password_hash FROM users WHERE id = $1";
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `Option::map` wants")]
+fn account(row: PgRow) -> sqlx::Result<Account> {
+    let permissions = Permissions::from_bits(row.try_get(7)?);
+    let role = Role { name: row.try_get(6)?, permissions };
+    Ok(Account { user: users::user(&row, 0)?, role })
+}
+
+fn credentials_of((id, password_hash): (i64, Option<String>)) -> Credentials {
+    Credentials { id: UserId(id), password_hash }
+}
+
+pub(super) async fn find(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Account>> {
+    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(pool).await?.map(account).transpose()
+}
+
+pub(super) async fn find_by_subject(pool: &PgPool, subject: &str) -> sqlx::Result<Option<Account>> {
+    let row = sqlx::query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    row.map(account).transpose()
+}
+
+pub(super) async fn credentials(
+    pool: &PgPool,
+    key: &UsernameKey,
+) -> sqlx::Result<Option<Credentials>> {
+    let row = sqlx::query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
+    Ok(row.map(credentials_of))
+}
+
+pub(super) async fn credentials_by_id(
+    pool: &PgPool,
+    id: UserId,
+) -> sqlx::Result<Option<Credentials>> {
+    let row = sqlx::query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
+    Ok(row.map(credentials_of))
+}

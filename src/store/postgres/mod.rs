@@ -1,0 +1,234 @@
+//! The production engine. Its SQL is also meant for Citus, and by their documentation for
+//! `CockroachDB` and `YugabyteDB`.
+//!
+//! **Invariant:** every statement names the owner of each edge and count that it touches, as
+//! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
+//! which rows are spread, and the statement goes where they are.
+
+mod accounts;
+mod deletion;
+mod drift;
+mod follows;
+mod load;
+mod schema;
+mod users;
+mod writes;
+
+use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    ConnectOptions, Connection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{
+    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
+    SetRoleOutcome, Store, retry,
+};
+use crate::domain::{
+    Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
+    NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
+    UsernameKey, UsernamePrefix,
+};
+
+/// A connection that was idle this long is asked whether it still lives.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// A PostgreSQL database.
+#[derive(Clone, Debug)]
+pub(super) struct Postgres {
+    pool: PgPool,
+    /// For work without time limits, on a connection of its own.
+    unlimited: Arc<PgConnectOptions>,
+}
+
+impl Postgres {
+    /// Reaches the database once, so that a wrong URL is told at the start.
+    pub(super) async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let unlimited = PgConnectOptions::from_str(url)
+            .map_err(|error| ConnectError::BadUrl(error.to_string()))?
+            .application_name("entourage");
+        let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
+        // An open transaction waits for nobody but this program: twice a statement is ample.
+        let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
+        let limited = unlimited.clone().options([
+            ("statement_timeout", timeout_ms),
+            ("idle_in_transaction_session_timeout", idle_ms),
+        ]);
+
+        let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
+        match first.await {
+            Ok(Ok(connection)) => drop(connection.close().await),
+            Ok(Err(error)) => return Err(unreachable(&error.to_string())),
+            Err(_) => return Err(unreachable("no answer in time")),
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(options.connections_max)
+            .acquire_timeout(options.acquire_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection, idle| {
+                Box::pin(
+                    async move { Ok(idle.idle_for < IDLE_MAX || connection.ping().await.is_ok()) },
+                )
+            })
+            .connect_lazy_with(limited);
+        Ok(Self { pool, unlimited: Arc::new(unlimited) })
+    }
+}
+
+fn unreachable(reason: &str) -> ConnectError {
+    ConnectError::Unreachable(reason.lines().collect::<Vec<_>>().join(" "))
+}
+
+/// All SQL of this engine.
+pub(super) fn statements() -> Vec<&'static str> {
+    [
+        accounts::STATEMENTS,
+        deletion::STATEMENTS,
+        drift::STATEMENTS,
+        follows::STATEMENTS,
+        load::STATEMENTS,
+        schema::STATEMENTS,
+        users::STATEMENTS,
+        writes::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Ids as the database takes them.
+fn raw(ids: &[UserId]) -> Vec<i64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
+        Ok(users::by_ids(&self.pool, ids).await?)
+    }
+
+    async fn users_by_usernames(
+        &self,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
+        Ok(users::by_usernames(&self.pool, keys).await?)
+    }
+
+    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+        users::page(&self.pool, request).await
+    }
+
+    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
+        Ok(users::count(&self.pool, prefix).await?)
+    }
+
+    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
+        Ok(follows::counts(&self.pool, ids).await?)
+    }
+
+    async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+        Ok(follows::pages(&self.pool, direction, keys).await?)
+    }
+
+    async fn relations(
+        &self,
+        viewer: UserId,
+        followed: &[UserId],
+        following_back: &[UserId],
+    ) -> Result<HashMap<UserId, Relation>> {
+        Ok(follows::relations(&self.pool, viewer, followed, following_back).await?)
+    }
+
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<FollowOutcome> {
+        let pool = self.pool.clone();
+        retry::write(move || writes::follow(pool.clone(), follower, followee, at)).await
+    }
+
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
+        let pool = self.pool.clone();
+        retry::write(move || writes::unfollow(pool.clone(), follower, followee)).await
+    }
+
+    async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
+        Ok(accounts::find(&self.pool, id).await?)
+    }
+
+    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
+        Ok(accounts::find_by_subject(&self.pool, subject).await?)
+    }
+
+    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials(&self.pool, key).await?)
+    }
+
+    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials_by_id(&self.pool, id).await?)
+    }
+
+    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
+        let (pool, user) = (self.pool.clone(), Arc::new(user.clone()));
+        retry::write(move || writes::create_user(pool.clone(), user.clone())).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<Arc<User>>> {
+        let (pool, change) = (self.pool.clone(), Arc::new(change.clone()));
+        retry::write(move || writes::update_profile(pool.clone(), id, change.clone())).await
+    }
+
+    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
+        let (pool, role) = (self.pool.clone(), Arc::<str>::from(role));
+        retry::write(move || writes::set_role(pool.clone(), id, role.clone())).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        retry::detached(deletion::delete(self.pool.clone(), id)).await
+    }
+
+    async fn schema_state(&self) -> Result<SchemaState> {
+        Ok(schema::state(&mut *self.pool.acquire().await?).await?)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let options = Arc::clone(&self.unlimited);
+        match retry::write(move || schema::migrate(Arc::clone(&options))).await? {
+            None => Ok(()),
+            Some(refusal) => Err(Error::Conflict(refusal)),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(schema::ping(&self.pool).await?)
+    }
+
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+        let options = Arc::clone(&self.unlimited);
+        retry::reporting(progress, |report| load::load(options, graph, report)).await
+    }
+
+    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
+        let options = Arc::clone(&self.unlimited);
+        retry::reporting(progress, |report| drift::find(options, report)).await
+    }
+
+    async fn repair(&self, drift: &[Drift]) -> Result<u64> {
+        retry::detached(drift::repair(self.pool.clone(), drift.to_vec())).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}

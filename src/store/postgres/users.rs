@@ -1,0 +1,151 @@
+//! Users: look-ups and lists.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sqlx::{PgPool, Row, postgres::PgRow};
+
+use super::raw;
+use crate::{
+    domain::{
+        OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
+        UsernamePrefix,
+    },
+    store::{Result, pages},
+};
+
+/// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
+/// The outer row is always there, so that what lies outside is known of an empty page too.
+macro_rules! page_of_users {
+    ($position:literal, $low:literal, $high:literal, $order:literal) => {
+        concat!(
+            "SELECT o.below, o.above, \
+                    u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
+             FROM (SELECT $4::boolean AND EXISTS ( \
+                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
+                       AND ",
+            $position,
+            " <= ",
+            $low,
+            ") AS below, \
+                   $5::boolean AND EXISTS ( \
+                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
+                       AND ",
+            $position,
+            " >= ",
+            $high,
+            ") AS above) o \
+             LEFT JOIN (SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 \
+                        AND ",
+            $position,
+            " > ",
+            $low,
+            " AND ",
+            $position,
+            " < ",
+            $high,
+            " \
+                        ORDER BY ",
+            $order,
+            " LIMIT $3) u ON true"
+        )
+    };
+}
+
+statements! {
+    BY_IDS =
+        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
+         WHERE id = ANY($1)";
+    BY_USERNAMES =
+        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
+         WHERE username_key = ANY($1)";
+    COUNT = "SELECT count(*) FROM users WHERE username_key >= $1 AND username_key < $2";
+    OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
+    NEWEST =
+        page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");
+    FIRST = page_of_users!("username_key", "$6", "$7", "username_key");
+    LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
+}
+
+/// A user from six columns that begin at `first`.
+pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
+    Ok(Arc::new(User {
+        id: UserId(row.try_get(first)?),
+        username: row.try_get(first + 1)?,
+        name: row.try_get(first + 2)?,
+        bio: row.try_get(first + 3)?,
+        avatar_url: row.try_get(first + 4)?,
+        created_at: row.try_get(first + 5)?,
+    }))
+}
+
+pub(super) async fn by_ids(
+    pool: &PgPool,
+    ids: &[UserId],
+) -> sqlx::Result<HashMap<UserId, Arc<User>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query(BY_IDS).bind(raw(ids)).fetch_all(pool).await?;
+    rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
+}
+
+pub(super) async fn by_usernames(
+    pool: &PgPool,
+    keys: &[UsernameKey],
+) -> sqlx::Result<HashMap<UsernameKey, Arc<User>>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys: Vec<_> = keys.iter().map(UsernameKey::as_str).collect();
+    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(pool).await?;
+    rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
+}
+
+pub(super) async fn count(pool: &PgPool, prefix: &UsernamePrefix) -> sqlx::Result<i64> {
+    let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+    query.fetch_one(pool).await
+}
+
+pub(super) async fn page(pool: &PgPool, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+    let page = &request.page;
+    let sql = match (request.order, page.scan()) {
+        (UserOrderField::CreatedAt, OrderDirection::Asc) => OLDEST,
+        (UserOrderField::CreatedAt, OrderDirection::Desc) => NEWEST,
+        (UserOrderField::Username, OrderDirection::Asc) => FIRST,
+        (UserOrderField::Username, OrderDirection::Desc) => LAST,
+    };
+    let query = sqlx::query(sql)
+        .bind(request.prefix.lower_bound())
+        .bind(request.prefix.upper_bound())
+        .bind(i64::from(page.fetch()));
+
+    match request.order {
+        UserOrderField::CreatedAt => {
+            let bounds = pages::age_bounds(page)?;
+            let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
+            let query = query.bind(bounds.low.0).bind(bounds.low.1.0);
+            let query = query.bind(bounds.high.0).bind(bounds.high.1.0);
+            let (users, outside) = listed(&query.fetch_all(pool).await?)?;
+            Ok(pages::age_page(page, users, outside))
+        }
+        UserOrderField::Username => {
+            let bounds = pages::key_bounds(page)?;
+            let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
+            let rows = query.bind(bounds.low).bind(bounds.high).fetch_all(pool).await?;
+            let (users, outside) = listed(&rows)?;
+            Ok(pages::key_page(page, users, outside))
+        }
+    }
+}
+
+fn listed(rows: &[PgRow]) -> sqlx::Result<(Vec<Arc<User>>, Outside)> {
+    let mut outside = Outside::default();
+    let mut users = Vec::with_capacity(rows.len());
+    for row in rows {
+        outside = Outside { below: row.try_get(0)?, above: row.try_get(1)? };
+        if row.try_get::<Option<i64>, _>(2)?.is_some() {
+            users.push(user(row, 2)?);
+        }
+    }
+    Ok((users, outside))
+}

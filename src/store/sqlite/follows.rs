@@ -1,0 +1,197 @@
+//! The graph as it is read: counts, pages and relations.
+
+use std::collections::{HashMap, hash_map::Entry};
+use std::sync::Arc;
+
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+
+use super::{json, json_ids, time};
+use crate::{
+    domain::{
+        Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, OrderDirection, Outside,
+        Relation, User, UserId,
+    },
+    store::pages,
+};
+
+/// Pages of one edge table. A page is one scalar: a JSON array of its edges with their users.
+///
+/// The table is read only inside `LIMIT`, between two bounds that its page index knows, so a
+/// page costs what it holds, however long the list is.
+macro_rules! pages_of_follows {
+    ($edges:literal, $owner:literal, $other:literal) => {
+        concat!(
+            "WITH k AS MATERIALIZED ( \
+               SELECT key AS n, value ->> 0 AS owner, value ->> 1 AS ascending, \
+                      value ->> 2 AS low_at, value ->> 3 AS low_id, value ->> 4 AS probe_low, \
+                      value ->> 5 AS high_at, value ->> 6 AS high_id, value ->> 7 AS probe_high \
+               FROM json_each(?1)) \
+             SELECT k.n, c.followers, c.following, \
+               k.probe_low AND EXISTS ( \
+                 SELECT 1 FROM ", $edges, " WHERE ", $owner, " = k.owner \
+                 AND (followed_at, ", $other, ") <= (k.low_at, k.low_id)), \
+               k.probe_high AND EXISTS ( \
+                 SELECT 1 FROM ", $edges, " WHERE ", $owner, " = k.owner \
+                 AND (followed_at, ", $other, ") >= (k.high_at, k.high_id)), \
+               CASE WHEN k.ascending \
+                 THEN ", page_of_follows!($edges, $owner, $other, "ASC"), " \
+                 ELSE ", page_of_follows!($edges, $owner, $other, "DESC"), " END \
+             FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
+        )
+    };
+}
+
+macro_rules! page_of_follows {
+    ($edges:literal, $owner:literal, $other:literal, $order:literal) => {
+        concat!(
+            "(SELECT json_group_array(json_array( \
+                e.followed_at, u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at)) \
+              FROM (SELECT followed_at, ",
+            $other,
+            " AS other \
+                    FROM ",
+            $edges,
+            " WHERE ",
+            $owner,
+            " = k.owner \
+                    AND (followed_at, ",
+            $other,
+            ") > (k.low_at, k.low_id) \
+                    AND (followed_at, ",
+            $other,
+            ") < (k.high_at, k.high_id) \
+                    ORDER BY followed_at ",
+            $order,
+            ", ",
+            $other,
+            " ",
+            $order,
+            " LIMIT ?2) e \
+              CROSS JOIN users u ON u.id = e.other)"
+        )
+    };
+}
+
+statements! {
+    COUNTS =
+        "SELECT user_id, followers, following FROM follow_counts \
+         WHERE user_id IN (SELECT value FROM json_each(?1))";
+    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id");
+    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id");
+    RELATIONS =
+        "SELECT followee_id, followed_at, NULL FROM follows \
+         WHERE follower_id = ?1 AND followee_id IN (SELECT value FROM json_each(?2)) \
+         UNION ALL \
+         SELECT follower_id, NULL, followed_at FROM follows \
+         WHERE followee_id = ?1 AND follower_id IN (SELECT value FROM json_each(?3))";
+}
+
+pub(super) async fn counts(
+    pool: &SqlitePool,
+    ids: &[UserId],
+) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = sqlx::query_as(COUNTS).bind(json_ids(ids)).fetch_all(pool).await?;
+    let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
+    Ok(rows.into_iter().map(counts).collect())
+}
+
+pub(super) async fn pages(
+    pool: &SqlitePool,
+    direction: Direction,
+    keys: &[FollowPageKey],
+) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sql = match direction {
+        Direction::Followers => FOLLOWERS,
+        Direction::Following => FOLLOWING,
+    };
+    let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
+    let query = sqlx::query(sql).bind(questions).bind(pages::fetch(keys));
+    let rows = query.fetch_all(pool).await?;
+
+    let mut users = HashMap::new();
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let n: i64 = row.try_get(0)?;
+        let key = usize::try_from(n).ok().and_then(|n| keys.get(n));
+        let key = key.ok_or_else(|| sqlx::Error::Decode(format!("there is no key {n}").into()))?;
+        found.insert(*key, page(row, key, &mut users)?);
+    }
+    Ok(found)
+}
+
+/// A key as the statement reads it: numbers only.
+fn question(key: &FollowPageKey) -> [i64; 8] {
+    let bounds = pages::follow_bounds(&key.request);
+    [
+        key.user.0,
+        i64::from(key.request.scan() == OrderDirection::Asc),
+        bounds.low.0.timestamp_micros(),
+        bounds.low.1.0,
+        i64::from(bounds.probe_low),
+        bounds.high.0.timestamp_micros(),
+        bounds.high.1.0,
+        i64::from(bounds.probe_high),
+    ]
+}
+
+/// An edge with the user at its other end, as the statement writes it.
+type Edge = (i64, i64, String, Option<String>, Option<String>, Option<String>, i64);
+
+/// The page of a row. A user who is on several pages of the batch is kept once.
+fn page(
+    row: &SqliteRow,
+    key: &FollowPageKey,
+    users: &mut HashMap<UserId, Arc<User>>,
+) -> sqlx::Result<FollowPage> {
+    let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
+    let outside = Outside { below: row.try_get(3)?, above: row.try_get(4)? };
+    let edges: Vec<Edge> =
+        serde_json::from_str(row.try_get(5)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+
+    let mut items = Vec::with_capacity(edges.len());
+    for (followed_at, id, username, name, bio, avatar_url, created_at) in edges {
+        let id = UserId(id);
+        let user = match users.entry(id) {
+            Entry::Occupied(user) => Arc::clone(user.get()),
+            Entry::Vacant(place) => {
+                let created_at = time(created_at)?;
+                let user = User { id, username, name, bio, avatar_url, created_at };
+                Arc::clone(place.insert(Arc::new(user)))
+            }
+        };
+        items.push(FollowItem { user, followed_at: time(followed_at)? });
+    }
+    Ok(pages::follow_page(key, counts, items, outside))
+}
+
+pub(super) async fn relations(
+    pool: &SqlitePool,
+    viewer: UserId,
+    followed: &[UserId],
+    following_back: &[UserId],
+) -> sqlx::Result<HashMap<UserId, Relation>> {
+    if followed.is_empty() && following_back.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = sqlx::query_as(RELATIONS).bind(viewer.0);
+    let query = query.bind(json_ids(followed)).bind(json_ids(following_back));
+    let rows: Vec<(i64, Option<i64>, Option<i64>)> = query.fetch_all(pool).await?;
+
+    let mut relations: HashMap<_, Relation> = HashMap::new();
+    for (id, followed_at, followed_back_at) in rows {
+        let relation = relations.entry(UserId(id)).or_default();
+        if let Some(at) = followed_at {
+            relation.followed_at = Some(time(at)?);
+        }
+        if let Some(at) = followed_back_at {
+            relation.followed_back_at = Some(time(at)?);
+        }
+    }
+    Ok(relations)
+}

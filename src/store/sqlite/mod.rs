@@ -1,0 +1,247 @@
+//! The embedded engine: one file, one connection that writes, and several that read.
+//!
+//! The file is in WAL mode, so readers never wait for the writer. Writers wait for each other at
+//! the pool of one connection; other processes are waited for by SQLite's busy handler. Every
+//! write takes the lock when it begins (`BEGIN IMMEDIATE`), so none fails half-way for want of it.
+
+mod accounts;
+mod deletion;
+mod drift;
+mod follows;
+mod load;
+mod schema;
+mod users;
+mod writes;
+
+use std::{collections::HashMap, str::FromStr, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sqlx::{
+    SqlitePool,
+    pool::PoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+
+use super::{
+    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
+    SetRoleOutcome, Store, error, retry,
+};
+use crate::domain::{
+    Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
+    NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
+    UsernameKey, UsernamePrefix,
+};
+
+/// How a transaction that writes begins.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
+/// A SQLite file.
+#[derive(Clone, Debug)]
+pub(super) struct Sqlite {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl Sqlite {
+    /// Opens the file, and makes it when it is missing.
+    pub(super) async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let file = SqliteConnectOptions::from_str(url)
+            .map_err(|error| ConnectError::BadUrl(error.to_string()))?;
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            let reason = "a database in memory is not supported, name a file";
+            return Err(ConnectError::BadUrl(reason.to_owned()));
+        }
+        let path = file.get_filename().display().to_string();
+        let common = file
+            .busy_timeout(options.acquire_timeout)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = || {
+            PoolOptions::new()
+                .acquire_timeout(options.acquire_timeout)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+        };
+
+        let writing = common.clone().create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let writer = retry::retried(|| pool().max_connections(1).connect_with(writing.clone()))
+            .await
+            .map_err(|error| {
+                if error::is_not_a_database(&error) {
+                    ConnectError::NotADatabase(path.clone())
+                } else {
+                    ConnectError::Unreachable(format!("{path}: {error}"))
+                }
+            })?;
+
+        let reading = common.pragma("query_only", "ON");
+        let readers = options.connections_max.saturating_sub(1).max(1);
+        let readers = pool().max_connections(readers).connect_lazy_with(reading);
+        Ok(Self { writer, readers })
+    }
+}
+
+/// All SQL of this engine.
+pub(super) fn statements() -> Vec<&'static str> {
+    [
+        accounts::STATEMENTS,
+        deletion::STATEMENTS,
+        drift::STATEMENTS,
+        follows::STATEMENTS,
+        load::STATEMENTS,
+        schema::STATEMENTS,
+        users::STATEMENTS,
+        writes::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// A batch as the one JSON text that a statement takes.
+fn json<T: serde::Serialize>(values: &T) -> String {
+    serde_json::to_string(values).expect("numbers and text are always JSON")
+}
+
+/// Ids as JSON.
+fn json_ids(ids: &[UserId]) -> String {
+    json(&ids.iter().map(|id| id.0).collect::<Vec<_>>())
+}
+
+/// A time from its microseconds.
+fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros)
+        .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is no time").into()))
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
+        Ok(users::by_ids(&self.readers, ids).await?)
+    }
+
+    async fn users_by_usernames(
+        &self,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
+        Ok(users::by_usernames(&self.readers, keys).await?)
+    }
+
+    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+        users::page(&self.readers, request).await
+    }
+
+    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
+        Ok(users::count(&self.readers, prefix).await?)
+    }
+
+    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
+        Ok(follows::counts(&self.readers, ids).await?)
+    }
+
+    async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+        Ok(follows::pages(&self.readers, direction, keys).await?)
+    }
+
+    async fn relations(
+        &self,
+        viewer: UserId,
+        followed: &[UserId],
+        following_back: &[UserId],
+    ) -> Result<HashMap<UserId, Relation>> {
+        Ok(follows::relations(&self.readers, viewer, followed, following_back).await?)
+    }
+
+    async fn follow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<FollowOutcome> {
+        let pool = self.writer.clone();
+        retry::write(move || writes::follow(pool.clone(), follower, followee, at)).await
+    }
+
+    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
+        let pool = self.writer.clone();
+        retry::write(move || writes::unfollow(pool.clone(), follower, followee)).await
+    }
+
+    async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
+        Ok(accounts::find(&self.readers, id).await?)
+    }
+
+    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
+        Ok(accounts::find_by_subject(&self.readers, subject).await?)
+    }
+
+    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials(&self.readers, key).await?)
+    }
+
+    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials_by_id(&self.readers, id).await?)
+    }
+
+    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
+        let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
+        retry::write(move || writes::create_user(pool.clone(), user.clone())).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<Arc<User>>> {
+        let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
+        retry::write(move || writes::update_profile(pool.clone(), id, change.clone())).await
+    }
+
+    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
+        let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
+        retry::write(move || writes::set_role(pool.clone(), id, role.clone())).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        retry::detached(deletion::delete(self.writer.clone(), id)).await
+    }
+
+    async fn schema_state(&self) -> Result<SchemaState> {
+        Ok(schema::state(&mut *self.readers.acquire().await?).await?)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let pool = self.writer.clone();
+        match retry::write(move || schema::migrate(pool.clone())).await? {
+            None => Ok(()),
+            Some(refusal) => Err(Error::Conflict(refusal)),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(schema::ping(&self.readers).await?)
+    }
+
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+        let pool = self.writer.clone();
+        retry::reporting(progress, |report| load::load(pool, graph, report)).await
+    }
+
+    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
+        let pool = self.readers.clone();
+        retry::reporting(progress, |report| drift::find(pool, report)).await
+    }
+
+    async fn repair(&self, drift: &[Drift]) -> Result<u64> {
+        retry::detached(drift::repair(self.writer.clone(), drift.to_vec())).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,170 @@
+//! The write path: edges and accounts, each change one transaction.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::{BEGIN, users};
+use crate::{
+    domain::{
+        AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, Role, UnfollowOutcome,
+        User, UserId,
+    },
+    store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation},
+};
+
+statements! {
+    ADD_EDGE =
+        "INSERT INTO follows (follower_id, followee_id, followed_at) VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO NOTHING";
+    ADD_MIRROR =
+        "INSERT INTO followers (followee_id, follower_id, followed_at) VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO NOTHING";
+    REMOVE_EDGE =
+        "DELETE FROM follows WHERE follower_id = ?1 AND followee_id = ?2 RETURNING followed_at";
+    REMOVE_MIRROR =
+        "DELETE FROM followers WHERE followee_id = ?1 AND follower_id = ?2 AND followed_at = ?3";
+    // A counter that is too low already stays at zero: only `check` may complain of it, not the
+    // user who unfollows.
+    ADD_COUNTS =
+        "UPDATE follow_counts SET followers = max(0, followers + ?2), \
+                                  following = max(0, following + ?3) WHERE user_id = ?1";
+    CREATE_USER =
+        "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
+                            password_hash, created_at, role_id) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT id FROM roles WHERE name = ?10)) \
+         ON CONFLICT DO NOTHING";
+    CREATE_COUNTS = "INSERT INTO follow_counts (user_id) VALUES (?1)";
+    TAKEN =
+        "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = ?1), \
+                EXISTS (SELECT 1 FROM users WHERE subject = ?2)";
+    UPDATE_PROFILE =
+        "UPDATE users SET name = CASE WHEN ?2 THEN ?3 ELSE name END, \
+                          bio = CASE WHEN ?4 THEN ?5 ELSE bio END, \
+                          avatar_url = CASE WHEN ?6 THEN ?7 ELSE avatar_url END \
+         WHERE id = ?1 RETURNING id, username, name, bio, avatar_url, created_at";
+    SET_ROLE =
+        "UPDATE users SET role_id = (SELECT id FROM roles WHERE name = ?2) \
+         WHERE id = ?1 AND EXISTS (SELECT 1 FROM roles WHERE name = ?2)";
+    USER_EXISTS = "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1)";
+}
+
+pub(super) async fn follow(
+    pool: SqlitePool,
+    follower: UserId,
+    followee: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<FollowOutcome> {
+    let at = at.timestamp_micros();
+    let mut tx = pool.begin_with(BEGIN).await?;
+    let edge = sqlx::query(ADD_EDGE).bind(follower.0).bind(followee.0).bind(at);
+    match edge.execute(&mut *tx).await {
+        Err(error) if is_foreign_key_violation(&error) => return Ok(FollowOutcome::NoSuchUser),
+        Err(error) => return Err(error),
+        Ok(rows) if rows.rows_affected() == 0 => return Ok(FollowOutcome::AlreadyFollowing),
+        Ok(_) => {}
+    }
+    let mirror = sqlx::query(ADD_MIRROR).bind(followee.0).bind(follower.0).bind(at);
+    mirror.execute(&mut *tx).await?;
+    count_edge(&mut tx, follower, followee, 1).await?;
+    tx.commit().await?;
+    Ok(FollowOutcome::Followed)
+}
+
+pub(super) async fn unfollow(
+    pool: SqlitePool,
+    follower: UserId,
+    followee: UserId,
+) -> sqlx::Result<UnfollowOutcome> {
+    let mut tx = pool.begin_with(BEGIN).await?;
+    let edge = sqlx::query_scalar(REMOVE_EDGE).bind(follower.0).bind(followee.0);
+    let removed: Option<i64> = edge.fetch_optional(&mut *tx).await?;
+    let Some(at) = removed else { return Ok(UnfollowOutcome::NotFollowing) };
+
+    let mirror = sqlx::query(REMOVE_MIRROR).bind(followee.0).bind(follower.0).bind(at);
+    mirror.execute(&mut *tx).await?;
+    count_edge(&mut tx, follower, followee, -1).await?;
+    tx.commit().await?;
+    Ok(UnfollowOutcome::Unfollowed)
+}
+
+/// Counts an edge that came or went, at both its ends.
+async fn count_edge(
+    tx: &mut Transaction<'_, Sqlite>,
+    follower: UserId,
+    followee: UserId,
+    by: i64,
+) -> sqlx::Result<()> {
+    for (user, followers, following) in [(follower, 0, by), (followee, by, 0)] {
+        let counts = sqlx::query(ADD_COUNTS).bind(user.0).bind(followers).bind(following);
+        counts.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn create_user(
+    pool: SqlitePool,
+    user: Arc<NewUser>,
+) -> sqlx::Result<CreateOutcome> {
+    let mut tx = pool.begin_with(BEGIN).await?;
+    let key = user.username.key();
+    let created = sqlx::query(CREATE_USER)
+        .bind(user.id.0)
+        .bind(user.username.as_str())
+        .bind(key.as_str())
+        .bind(user.name.as_deref())
+        .bind(user.bio.as_deref())
+        .bind(user.avatar_url.as_deref())
+        .bind(user.subject.as_deref())
+        .bind(user.password_hash.as_deref())
+        .bind(user.created_at.timestamp_micros())
+        .bind(Role::DEFAULT)
+        .execute(&mut *tx)
+        .await?;
+    if created.rows_affected() == 0 {
+        let taken = sqlx::query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
+        return Ok(match taken.fetch_one(&mut *tx).await? {
+            (true, _) => CreateOutcome::UsernameTaken,
+            (false, true) => CreateOutcome::SubjectTaken,
+            (false, false) => CreateOutcome::IdTaken,
+        });
+    }
+    sqlx::query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(CreateOutcome::Created)
+}
+
+pub(super) async fn update_profile(
+    pool: SqlitePool,
+    id: UserId,
+    change: Arc<ProfileChange>,
+) -> sqlx::Result<Option<Arc<User>>> {
+    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
+    let row = sqlx::query(UPDATE_PROFILE)
+        .bind(id.0)
+        .bind(name.is_some())
+        .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
+        .bind(bio.is_some())
+        .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
+        .bind(avatar_url.is_some())
+        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)))
+        .fetch_optional(&pool)
+        .await?;
+    row.map(|row| users::user(&row, 0)).transpose()
+}
+
+pub(super) async fn set_role(
+    pool: SqlitePool,
+    id: UserId,
+    role: Arc<str>,
+) -> sqlx::Result<SetRoleOutcome> {
+    let mut tx = pool.begin_with(BEGIN).await?;
+    let set = sqlx::query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
+    if set.rows_affected() == 1 {
+        tx.commit().await?;
+        return Ok(SetRoleOutcome::Set);
+    }
+    let there = sqlx::query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
+    Ok(if there { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
+}
