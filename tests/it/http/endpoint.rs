@@ -1,5 +1,7 @@
 //! The parameters of a request, its size, and its method.
 
+use std::time::Duration;
+
 use entourage::{app::Settings, domain::Limits};
 use reqwest::{Method, header::ACCEPT};
 use serde_json::{Value, json};
@@ -176,4 +178,20 @@ async fn a_refused_operation_costs_no_statement() {
         assert!(reply["errors"].is_array(), "{reply}");
     }
     assert_eq!(app.statements(), before);
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_too_long_is_a_504() {
+    let limits = Limits { execution_time_max: Duration::from_millis(1), ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    // Hashing a password takes long by design.
+    let body = r#"{"query":"mutation { signIn(input: {username: \"x\", password: \"y\"})
+                   { __typename } }"}"#
+        .replace('\n', " ");
+
+    let graphql = "application/graphql-response+json";
+    let reply = send(app.post(body.clone()).header(ACCEPT, graphql)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (504, "TIMEOUT"));
+    let reply = send(app.post(body)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (200, "TIMEOUT"));
 }

@@ -185,8 +185,9 @@ async fn no_other_site_may_ask_unless_it_is_named() {
     assert!(stranger.headers.get("access-control-allow-origin").is_none());
 }
 
+/// A clock that panics, so that a handler does.
 #[derive(Debug)]
-struct Broken;
+pub(super) struct Broken;
 
 impl Clock for Broken {
     fn now(&self) -> DateTime<Utc> {
