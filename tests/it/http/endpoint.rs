@@ -195,3 +195,16 @@ async fn an_operation_that_takes_too_long_is_a_504() {
     let reply = send(app.post(body)).await;
     assert_eq!((reply.status, reply.code().as_str()), (200, "TIMEOUT"));
 }
+
+#[tokio::test]
+async fn who_comes_too_often_is_told_when_to_come_again() {
+    let app = TestApp::with(Settings { rate_limits: true, ..settings() }).await;
+    let attempt = "signIn(input: {username: \"x\", password: \"y\"}) { __typename }";
+    let attempts: Vec<_> = (0..11).map(|n| format!("a{n}: {attempt}")).collect();
+    let body = json!({ "query": format!("mutation {{ {} }}", attempts.join(" ")) }).to_string();
+
+    let reply = send(app.post(body)).await;
+    let error = &reply.json()["errors"][0];
+    assert_eq!((error["extensions"]["code"].as_str(), reply.status), (Some("RATE_LIMITED"), 200));
+    assert_eq!(error["extensions"]["retryAfter"].to_string(), reply.header("retry-after"));
+}
