@@ -161,12 +161,6 @@ async fn by_default_a_body_has_at_most_256_kib() {
 }
 
 #[tokio::test]
-async fn what_nobody_may_cache_says_so() {
-    let app = TestApp::start().await;
-    assert_eq!(send(app.post(TYPENAME)).await.header("cache-control"), "no-store");
-}
-
-#[tokio::test]
 async fn a_refused_operation_costs_no_statement() {
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;

@@ -129,13 +129,14 @@ async fn every_reply_has_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn every_reply_tells_browsers_what_they_must_not_do() {
+async fn every_reply_tells_browsers_and_caches_what_they_must_not_do() {
     let app = TestApp::start().await;
     for path in ["/", "/healthz", "/nothing", "/graphql"] {
         let reply = send(app.request(Method::GET, path)).await;
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(reply.header("cache-control"), "no-store", "{path}");
         assert!(reply.header("content-security-policy").starts_with("default-src 'none'"));
     }
 }
