@@ -11,7 +11,10 @@ use reqwest::{
 use tokio::net::TcpListener;
 
 use super::{TYPENAME, send};
-use crate::support::app::{TestApp, settings};
+use crate::support::{
+    app::{TestApp, settings},
+    database::{Database, Engine},
+};
 
 #[tokio::test]
 async fn a_server_that_works_is_alive_and_ready() {
@@ -33,7 +36,7 @@ async fn without_its_database_a_server_is_alive_but_not_ready() {
 
 #[tokio::test]
 async fn without_its_tables_a_server_is_not_ready() {
-    let app = TestApp::unmigrated(settings()).await;
+    let app = TestApp::on(Database::empty(Engine::Sqlite).await, settings()).await;
     let reply = send(app.request(Method::GET, "/readyz")).await;
     assert_eq!((reply.status, reply.body.as_str()), (503, "schema\n"));
 
@@ -92,9 +95,8 @@ async fn requests_and_statements_are_measured() {
 async fn the_metrics_can_be_kept_away_from_everybody_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let metrics = listener.local_addr().expect("it is bound");
-    let shared = TestApp::start().await;
-    let store = Arc::clone(&shared.store);
-    let app = TestApp::arranged(store, settings(), |app| app.with_metrics_on(listener)).await;
+    let database = Database::migrated(Engine::Sqlite).await;
+    let app = TestApp::arranged(database, settings(), |app| app.with_metrics_on(listener)).await;
 
     assert_eq!(send(app.request(Method::GET, "/metrics")).await.status, 404);
     let get = |path: &str| reqwest::Client::new().get(format!("http://{metrics}{path}"));

@@ -7,17 +7,18 @@ use entourage::{
     app::{self, App, Settings},
     domain::UsernameKey,
     graph::{Graph, NewAccount, Parts, SystemRandom, Tokens},
-    store::{Options, Statements, Store, connect},
+    store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
 };
+
+use super::database::{Database, Engine};
 
 const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
@@ -42,7 +43,7 @@ pub(crate) struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
-    folder: Option<TempDir>,
+    _database: Database,
 }
 
 impl TestApp {
@@ -53,33 +54,21 @@ impl TestApp {
 
     /// On a SQLite database of its own, with other settings.
     pub(crate) async fn with(settings: Settings) -> Self {
-        let app = Self::unmigrated(settings).await;
-        app.store.migrate().await.expect("migrates");
-        app
+        Self::on(Database::migrated(Engine::Sqlite).await, settings).await
     }
 
-    /// On an empty SQLite database of its own.
-    pub(crate) async fn unmigrated(settings: Settings) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        let url = format!("sqlite://{}", folder.path().join("test.db").display());
-        let options = Options { connections_max: 4, ..Options::default() };
-        let store = connect(&url, options).await.expect("a file can be made");
-        let mut app = Self::on(store, settings).await;
-        app.folder = Some(folder);
-        app
+    /// On a given database.
+    pub(crate) async fn on(database: Database, settings: Settings) -> Self {
+        Self::arranged(database, settings, |app| app).await
     }
 
-    /// On a given store.
-    pub(crate) async fn on(store: Arc<dyn Store>, settings: Settings) -> Self {
-        Self::arranged(store, settings, |app| app).await
-    }
-
-    /// On a given store, with something changed about the app.
+    /// On a given database, with something changed about the app.
     pub(crate) async fn arranged(
-        store: Arc<dyn Store>,
+        database: Database,
         settings: Settings,
         arrange: impl FnOnce(App) -> App,
     ) -> Self {
+        let store = Arc::clone(&database.store);
         let graph = Graph::new(Parts {
             store: Arc::clone(&store),
             tokens: tokens(),
@@ -100,7 +89,7 @@ impl TestApp {
         let served = tokio::spawn(app::serve(app, listener, shutdown));
         let client = reqwest::Client::new();
         let stop = Some(stop);
-        Self { address, store, graph, statements, client, stop, served, folder: None }
+        Self { address, store, graph, statements, client, stop, served, _database: database }
     }
 
     /// The URL of a path.
