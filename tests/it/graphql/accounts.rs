@@ -4,7 +4,11 @@ use entourage::app::Settings;
 use serde_json::{Value, json};
 
 use super::{code, data, on_both_engines};
-use crate::support::{app::{TestApp, settings}, database::Database, graph::draw};
+use crate::support::{
+    app::{TestApp, settings},
+    database::{Database, Engine},
+    graph::draw,
+};
 
 on_both_engines! {
     signing_up_gives_a_token_that_works,
@@ -129,7 +133,8 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
             app.sign_up("bob").await;
         }
         let token = app.token(follower, None).await;
-        let query = "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
+        let query =
+            "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
         let response = app.graphql(query, json!({ "of": followee }), Some(&token)).await;
         assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED");
     }
@@ -158,7 +163,7 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
 #[tokio::test]
 async fn a_closed_server_has_no_sign_up() {
     let closed = Settings { sign_up: false, ..settings() };
-    let app = TestApp::on(Database::sqlite().await, closed).await;
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, closed).await;
 
     let input = json!({ "username": "alice", "password": PASSWORD });
     let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
@@ -175,7 +180,7 @@ async fn a_closed_server_has_no_sign_up() {
 #[tokio::test]
 async fn attempts_to_sign_in_are_limited() {
     let limited = Settings { rate_limits: true, ..settings() };
-    let app = TestApp::on(Database::sqlite().await, limited).await;
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, limited).await;
     let attempt = async || {
         let input = json!({ "username": "alice", "password": "wrong horse" });
         app.graphql(SIGN_IN, json!({ "in": input }), None).await
