@@ -68,7 +68,7 @@ pub(super) fn typed(sdl: &str) -> Valid<TypedSchema> {
 }
 
 /// Built into GraphQL since September 2025, and not yet into the validator.
-const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT ";
+const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT extend type __Type { isOneOf: Boolean } ";
 
 fn is_built_in(definition: &Definition) -> bool {
     match definition {
