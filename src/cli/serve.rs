@@ -156,14 +156,14 @@ fn banner(database: &Database, address: SocketAddr, sign_up: bool, demo: Option<
     if demo.is_some_and(|demo| demo.filled == Filled::NotEmpty) {
         text += "The database had users already: --demo left it as it was.\n";
     }
-    if sign_up && demo.is_some_and(|demo| demo.is_known) {
-        text += &accounts(address);
-    } else if sign_up {
-        text += "Make an account with the mutation signUp, and sign in to it with signIn.\n";
-    } else {
-        text += "Sign-up is closed: `entourage token NAME` prints a bearer token for a user.\n";
-    }
-    text
+    text += &match (sign_up, demo) {
+        (true, Some(Demo { is_known: true, .. })) => accounts(address),
+        (true, _) => "Make an account with `signUp`, or sign in to one with `signIn`.\n".to_owned(),
+        (false, _) => {
+            "Sign-up is closed: `entourage token NAME` prints a token for a user.\n".to_owned()
+        }
+    };
+    text + "\nStop with Ctrl-C.\n"
 }
 
 /// The accounts of the demo graph, and how to sign in to one.

@@ -1,7 +1,9 @@
 //! The one test binary: the specification of the product, area by area.
 
 mod audit;
+mod cli;
 mod graphql;
 mod http;
 mod schema;
 mod support;
+mod tidy;
