@@ -1,6 +1,11 @@
 //! Starts that cannot succeed: exit code 1, one line that says what to do, and nothing half-done.
 
-use std::{fs, io::Write as _, net::TcpListener, thread};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
 
 use tempfile::TempDir;
 
@@ -234,6 +239,8 @@ fn keys_of_a_provider_are_read_from_a_url() {
     let url = format!("http://{}/keys", listener.local_addr().expect("it is bound"));
     let answering = thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("it asks");
+        let asked = BufReader::new(&stream).lines().map_while(Result::ok);
+        assert!(asked.take_while(|line| !line.is_empty()).count() > 0);
         let body = r#"{"keys": []}"#;
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all((head + body).as_bytes()).expect("it listens");

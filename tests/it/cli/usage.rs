@@ -37,7 +37,8 @@ fn a_bad_value_is_refused_with_its_variable() {
                 ENTOURAGE_EXECUTION_TIME_MAX); see `entourage --help`";
     is_refused(&["serve"], &[("ENTOURAGE_EXECUTION_TIME_MAX", "never")], line);
 
-    let line = "invalid value 'maybe' for '--sign-up <open|closed>' (the flag, or the variable \
+    let line = "invalid value 'maybe' for '--sign-up <open|closed>' [possible values: open, \
+                closed] (the flag, or the variable \
                 ENTOURAGE_SIGN_UP); see `entourage --help`";
     is_refused(&["serve"], &[("ENTOURAGE_SIGN_UP", "maybe")], line);
 }
