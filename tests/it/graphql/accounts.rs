@@ -4,7 +4,11 @@ use entourage::app::Settings;
 use serde_json::{Value, json};
 
 use super::{code, data, on_both_engines};
-use crate::support::{app::{TestApp, settings}, database::Database, graph::draw};
+use crate::support::{
+    app::{TestApp, settings},
+    database::Database,
+    graph::draw,
+};
 
 on_both_engines! {
     signing_up_gives_a_token_that_works,
@@ -129,7 +133,8 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
             app.sign_up("bob").await;
         }
         let token = app.token(follower, None).await;
-        let query = "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
+        let query =
+            "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
         let response = app.graphql(query, json!({ "of": followee }), Some(&token)).await;
         assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED");
     }

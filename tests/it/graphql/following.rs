@@ -57,7 +57,10 @@ async fn following_somebody_raises_both_counts_and_shows_both_edges(app: TestApp
     assert_eq!(done["followingEdge"]["node"]["username"], "bob");
     let at = &done["user"]["viewerFollowedAt"];
     assert!(at.is_string());
-    assert_eq!((&done["followerEdge"]["followedAt"], &done["followingEdge"]["followedAt"]), (at, at));
+    assert_eq!(
+        (&done["followerEdge"]["followedAt"], &done["followingEdge"]["followedAt"]),
+        (at, at)
+    );
 
     let lists = r#"{ alice: user(username: "alice") { following { edges { cursor } } }
         bob: user(username: "bob") { followers { edges { cursor } } } }"#;
@@ -117,7 +120,11 @@ async fn whoever_is_not_there_is_not_found_in_one_way(app: TestApp) {
         }
     }
     for name in ["nobody", "", "not a name", &"x".repeat(1_000)] {
-        assert_eq!(follow(&app, &token, name).await["userErrors"][0]["code"], "NOT_FOUND", "{name}");
+        assert_eq!(
+            follow(&app, &token, name).await["userErrors"][0]["code"],
+            "NOT_FOUND",
+            "{name}"
+        );
     }
 }
 
@@ -191,7 +198,8 @@ async fn a_field_that_is_spread_twice_runs_once(app: TestApp) {
     let before = app.statements();
     let response = app.graphql(query, json!({}), Some(&token)).await;
 
-    let expected = json!({ "outcome": "FOLLOWED", "userErrors": [], "user": { "username": "bob" } });
+    let expected =
+        json!({ "outcome": "FOLLOWED", "userErrors": [], "user": { "username": "bob" } });
     assert_eq!(data(&response)["follow"], expected);
     assert_eq!(app.statements() - before, 7, "authentication, target, four to follow, user");
 }
@@ -202,6 +210,7 @@ async fn the_string_of_the_client_is_handed_back(app: TestApp) {
     let query = r#"mutation { follow(input: { clientMutationId: "x1", user: { username: "bob" } })
         { clientMutationId followerEdge { node { isViewer } } } }"#;
     let response = app.graphql(query, json!({}), Some(&token)).await;
-    let expected = json!({ "clientMutationId": "x1", "followerEdge": { "node": { "isViewer": true } } });
+    let expected =
+        json!({ "clientMutationId": "x1", "followerEdge": { "node": { "isViewer": true } } });
     assert_eq!(data(&response)["follow"], expected);
 }

@@ -21,7 +21,10 @@ async fn what_is_not_graphql_does_not_parse() {
     for bad in ["", "{", "{ user(", "query }", "\"", "{ a: }", "type A { b: Int }"] {
         let response = app.graphql(bad, json!({}), None).await;
         let code = &response["errors"][0]["extensions"]["code"];
-        assert!(["GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"].contains(&code.as_str().expect("a code")));
+        assert!(
+            ["GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"]
+                .contains(&code.as_str().expect("a code"))
+        );
         assert!(response["errors"][0]["locations"].is_array() || bad.is_empty(), "{response}");
     }
 }
@@ -47,7 +50,8 @@ async fn what_does_not_fit_the_schema_is_refused() {
 async fn variables_that_do_not_fit_are_bad_input() {
     let app = TestApp::start().await;
     let query = "query ($name: String!) { user(username: $name) { id } }";
-    for bad in [json!({}), json!({ "name": null }), json!({ "name": 1 }), json!({ "name": ["a"] })] {
+    for bad in [json!({}), json!({ "name": null }), json!({ "name": 1 }), json!({ "name": ["a"] })]
+    {
         assert_eq!(code(&app.graphql(query, bad, None).await), "BAD_USER_INPUT");
     }
 }
@@ -64,7 +68,8 @@ async fn depth_is_limited_to_the_field() {
 
     let deep = "{ ... on Query".repeat(70) + " { __typename }" + &" }".repeat(70);
     assert_eq!(refusal(&app, &deep).await, "QUERY_TOO_DEEP");
-    let chain: String = (0..100).map(|i| format!("fragment f{i} on Query {{ ...f{} }} ", i + 1)).collect();
+    let chain: String =
+        (0..100).map(|i| format!("fragment f{i} on Query {{ ...f{} }} ", i + 1)).collect();
     let chain = format!("{{ ...f0 }} {chain} fragment f100 on Query {{ __typename }}");
     assert_eq!(refusal(&app, &chain).await, "QUERY_TOO_DEEP");
 }
@@ -104,7 +109,8 @@ async fn a_fragment_bomb_is_refused() {
     let doubling: String = (0..30)
         .map(|i| format!("fragment f{i} on User {{ ...f{0} ... on User {{ ...f{0} }} }} ", i + 1))
         .collect();
-    let bomb = format!("{{ users {{ nodes {{ ...f0 }} }} }} {doubling} fragment f30 on User {{ id }}");
+    let bomb =
+        format!("{{ users {{ nodes {{ ...f0 }} }} }} {doubling} fragment f30 on User {{ id }}");
     let code = refusal(&app, &bomb).await;
     assert!(["QUERY_TOO_LARGE", "QUERY_TOO_DEEP"].contains(&code.as_str()), "{code}");
 }
@@ -129,7 +135,9 @@ async fn the_page_of_a_payload_is_checked_before_the_change() {
         let response = app.graphql(&query, json!({}), Some(&token)).await;
         assert!(["BAD_USER_INPUT", "INVALID_CURSOR"].contains(&code(&response)));
     }
-    let bob = app.graphql(r#"{ user(username: "bob") { followers { totalCount } } }"#, json!({}), None).await;
+    let bob = app
+        .graphql(r#"{ user(username: "bob") { followers { totalCount } } }"#, json!({}), None)
+        .await;
     assert_eq!(data(&bob)["user"]["followers"]["totalCount"], 0, "nothing changed");
 }
 

@@ -105,7 +105,8 @@ async fn sizes_out_of_bounds_are_bad_input(app: TestApp) {
         assert_eq!(response["errors"][0]["extensions"]["argument"], path);
         assert_eq!(app.statements(), before, "nothing ran");
     }
-    for good in [json!({ "first": 0 }), json!({ "last": 100 }), json!({}), json!({ "first": null })] {
+    for good in [json!({ "first": 0 }), json!({ "last": 100 }), json!({}), json!({ "first": null })]
+    {
         page(&app, good).await;
     }
 }
@@ -137,7 +138,10 @@ async fn a_cursor_outlives_its_edge(app: TestApp) {
     let cursor = all["edges"][1]["cursor"].clone();
     let token = app.token("u2", None).await;
     let gone = r#"mutation { unfollow(input: { user: { username: "star" } }) { outcome } }"#;
-    assert_eq!(data(&app.graphql(gone, json!({}), Some(&token)).await)["unfollow"]["outcome"], "UNFOLLOWED");
+    assert_eq!(
+        data(&app.graphql(gone, json!({}), Some(&token)).await)["unfollow"]["outcome"],
+        "UNFOLLOWED"
+    );
 
     let after = page(&app, json!({ "after": cursor })).await;
     assert_eq!(names(&after), ["u1", "u0"]);

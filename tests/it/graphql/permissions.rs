@@ -56,7 +56,11 @@ async fn a_scope_narrows_the_role_and_never_widens_it(app: TestApp) {
     draw(&*app.store, "alice\nbob").await;
     for scope in ["", "read", "admin", "followers"] {
         let token = app.token("alice", Some(scope)).await;
-        assert_eq!(code(&app.graphql(FOLLOW, json!({}), Some(&token)).await), "FORBIDDEN", "{scope}");
+        assert_eq!(
+            code(&app.graphql(FOLLOW, json!({}), Some(&token)).await),
+            "FORBIDDEN",
+            "{scope}"
+        );
     }
     role(&app, 1, "restricted").await;
     let token = app.token("alice", Some("follow")).await;
@@ -85,8 +89,14 @@ async fn the_flags_say_what_the_mutation_does(app: TestApp) {
         viewerIsFollowing viewerFollowedAt isFollowingViewer } } }";
     let flags = |response: &Value, user: usize| {
         let node = &data(response)["users"]["nodes"][user];
-        json!([node["isViewer"], node["viewerCanFollow"], node["viewerCannotFollowReasons"],
-            node["viewerIsFollowing"], node["viewerFollowedAt"], node["isFollowingViewer"]])
+        json!([
+            node["isViewer"],
+            node["viewerCanFollow"],
+            node["viewerCannotFollowReasons"],
+            node["viewerIsFollowing"],
+            node["viewerFollowedAt"],
+            node["isFollowingViewer"]
+        ])
     };
 
     let signed_out = app.graphql(query, json!({}), None).await;
@@ -106,7 +116,10 @@ async fn the_flags_say_what_the_mutation_does(app: TestApp) {
     let restricted = app.graphql(query, json!({}), Some(&token)).await;
     let reasons = json!([true, false, ["MISSING_PERMISSION", "YOURSELF"], false, null, false]);
     assert_eq!(flags(&restricted, 0), reasons);
-    assert_eq!(flags(&restricted, 2), json!([false, false, ["MISSING_PERMISSION"], false, null, false]));
+    assert_eq!(
+        flags(&restricted, 2),
+        json!([false, false, ["MISSING_PERMISSION"], false, null, false])
+    );
 }
 
 async fn a_forbidden_field_stops_the_whole_operation(app: TestApp) {

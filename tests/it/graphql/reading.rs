@@ -32,7 +32,8 @@ async fn users_are_found_by_name_in_whatever_case_and_by_id(app: TestApp) {
 }
 
 async fn whoever_is_not_there_is_null(app: TestApp) {
-    let query = "query ($id: ID!, $name: String!) { node(id: $id) { id } user(username: $name) { id } }";
+    let query =
+        "query ($id: ID!, $name: String!) { node(id: $id) { id } user(username: $name) { id } }";
     for bad in ["", "nobody", "VXNlcjo5OTk", "Rm9sbG93OjE", "é", &"x".repeat(5_000)] {
         let response = app.graphql(query, json!({ "id": bad, "name": bad }), None).await;
         assert_eq!(data(&response), &json!({ "node": null, "user": null }), "{bad}");

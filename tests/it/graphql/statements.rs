@@ -60,7 +60,9 @@ async fn three_levels_cost_three_statements(app: TestApp) {
         let (statements, answer) = cost(&app, query, json!({ "n": n }), None).await;
         let nodes = answer["user"]["followers"]["nodes"].as_array().expect("a list");
         assert_eq!(nodes.len(), n);
-        assert!(nodes.iter().all(|n| n["following"]["nodes"].as_array().expect("a list").len() == 10));
+        assert!(
+            nodes.iter().all(|n| n["following"]["nodes"].as_array().expect("a list").len() == 10)
+        );
         assert_eq!(statements, 3, "for {n} followers");
     }
 }
@@ -102,7 +104,8 @@ async fn what_is_not_selected_costs_nothing(app: TestApp) {
 async fn flags_of_many_users_cost_one_statement(app: TestApp) {
     draw(&*app.store, &ring(60, 3)).await;
     let token = app.token("u00", None).await;
-    let query = "{ users(first: 50) { nodes { viewerIsFollowing viewerFollowedAt isFollowingViewer } } }";
+    let query =
+        "{ users(first: 50) { nodes { viewerIsFollowing viewerFollowedAt isFollowingViewer } } }";
 
     let (signed_in, answer) = cost(&app, query, json!({}), Some(&token)).await;
     let (signed_out, _) = cost(&app, query, json!({}), None).await;
@@ -134,7 +137,10 @@ async fn exact_page_info_costs_nothing_more(app: TestApp) {
     let (statements, second) = cost(&app, query, json!({ "after": after }), None).await;
 
     let page_info = &second["user"]["followers"]["pageInfo"];
-    assert_eq!((&page_info["hasNextPage"], &page_info["hasPreviousPage"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&page_info["hasNextPage"], &page_info["hasPreviousPage"]),
+        (&true.into(), &true.into())
+    );
     assert_eq!(statements, 2, "the user and the page");
 }
 
