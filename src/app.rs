@@ -13,7 +13,7 @@ use crate::{
     graph::{Graph, Parts, Random, SystemRandom, Tokens},
     graphql::Api,
     http::{self, Metrics, Origin, Part, Timeouts},
-    store::Store,
+    store::{Metered, Statements, Store},
 };
 
 /// How long the connections to the database may take to close.
@@ -57,6 +57,7 @@ pub struct App {
     state: Arc<http::State>,
     cors_origins: Vec<Origin>,
     metrics_listener: Option<TcpListener>,
+    statements: Statements,
 }
 
 impl fmt::Debug for App {
@@ -72,6 +73,9 @@ impl App {
             settings;
 
         let metrics = Metrics::install();
+        let store = Metered::new(store);
+        let statements = store.statements();
+        let store: Arc<dyn Store> = Arc::new(store);
         let graph = Arc::new(Graph::new(Parts {
             store: Arc::clone(&store),
             tokens,
@@ -93,13 +97,18 @@ impl App {
             draining,
         });
 
-        Self { state, cors_origins, metrics_listener: None }
+        Self { state, cors_origins, metrics_listener: None, statements }
     }
 
     /// Moves `/metrics` to a listener of its own, away from everybody who can reach the API.
     #[must_use]
     pub fn with_metrics_on(self, listener: TcpListener) -> Self {
         Self { metrics_listener: Some(listener), ..self }
+    }
+
+    /// The number of statements that the server has sent to its store.
+    pub fn statements(&self) -> Statements {
+        self.statements.clone()
     }
 
     /// The routes that the server's own listener has.

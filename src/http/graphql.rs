@@ -16,9 +16,7 @@ use axum::{
 };
 use hyper::{
     Method, StatusCode,
-    header::{
-        ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-    },
+    header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{auth, body, failure::Failure, media, media::MediaType, params, request::RequestId};
@@ -76,7 +74,6 @@ fn response(reply: Reply, media: MediaType) -> Response {
     let status = status(&reply, media);
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, media.header());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(wait) = reply.retry_after {
         headers.insert(RETRY_AFTER, seconds(wait).into());
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{code, data, on_both_engines};
 use crate::support::{
     app::{TestApp, settings},
-    database::Database,
+    database::{Database, Engine},
     graph::draw,
 };
 
@@ -163,7 +163,7 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
 #[tokio::test]
 async fn a_closed_server_has_no_sign_up() {
     let closed = Settings { sign_up: false, ..settings() };
-    let app = TestApp::on(Database::sqlite().await, closed).await;
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, closed).await;
 
     let input = json!({ "username": "alice", "password": PASSWORD });
     let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
@@ -180,7 +180,7 @@ async fn a_closed_server_has_no_sign_up() {
 #[tokio::test]
 async fn attempts_to_sign_in_are_limited() {
     let limited = Settings { rate_limits: true, ..settings() };
-    let app = TestApp::on(Database::sqlite().await, limited).await;
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, limited).await;
     let attempt = async || {
         let input = json!({ "username": "alice", "password": "wrong horse" });
         app.graphql(SIGN_IN, json!({ "in": input }), None).await

@@ -12,17 +12,17 @@ mod statements;
 macro_rules! on_both_engines {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
-            use crate::support::{app::{TestApp, settings}, database::Database};
+            use crate::support::{app::{TestApp, settings}, database::{Database, Engine}};
             $(#[tokio::test]
             async fn $case() {
-                super::$case(TestApp::on(Database::sqlite().await, settings()).await).await;
+                super::$case(TestApp::on(Database::migrated(Engine::Sqlite).await, settings()).await).await;
             })+
         }
         mod postgres {
-            use crate::support::{app::{TestApp, settings}, database::Database};
+            use crate::support::{app::{TestApp, settings}, database::{Database, Engine}};
             $(#[tokio::test]
             async fn $case() {
-                super::$case(TestApp::on(Database::postgres().await, settings()).await).await;
+                super::$case(TestApp::on(Database::migrated(Engine::Postgres).await, settings()).await).await;
             })+
         }
     };

@@ -32,7 +32,7 @@ async fn a_bad_token_is_never_anonymous() {
     let nobodys = tokens().issue(UserId(1), None, now, TimeDelta::hours(1));
 
     let bad = [
-        "".to_owned(),
+        String::new(),
         "Bearer".to_owned(),
         "Bearer ".to_owned(),
         "Bearer x".to_owned(),

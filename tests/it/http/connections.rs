@@ -67,7 +67,7 @@ async fn what_is_not_http_is_refused() {
         format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(100_000)),
     ] {
         let reply = app.raw(bad.as_bytes()).await;
-        assert!(reply.starts_with("HTTP/1.1 4"), "{:.60}: {reply}", bad);
+        assert!(reply.starts_with("HTTP/1.1 4"), "{bad:.60}: {reply}");
     }
 }
 

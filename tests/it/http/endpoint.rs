@@ -1,5 +1,7 @@
 //! The parameters of a request, its size, and its method.
 
+use std::time::Duration;
+
 use entourage::{app::Settings, domain::Limits};
 use reqwest::{Method, header::ACCEPT};
 use serde_json::{Value, json};
@@ -117,7 +119,7 @@ async fn other_methods_are_told_which_there_are() {
 }
 
 const CHUNKED_HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\n\
-     content-type: application/json\r\ntransfer-encoding: chunked\r\n";
+     content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
 
 /// A request of exactly so many bytes.
 fn of_bytes(count: usize) -> String {
@@ -130,12 +132,13 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_says_and_no_more() {
     let limits = Limits { body_bytes_max: 1_000, ..Limits::default() };
     let app = TestApp::with(Settings { limits, ..settings() }).await;
     let chunked = async |body: String| {
-        let mut request = format!("{CHUNKED_HEAD}connection: close\r\n\r\n");
+        let mut request = CHUNKED_HEAD.as_bytes().to_vec();
         for chunk in body.as_bytes().chunks(100) {
-            let chunk = std::str::from_utf8(chunk).expect("it is ASCII");
-            request += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
+            request.extend(format!("{:x}\r\n", chunk.len()).as_bytes());
+            request.extend([chunk, b"\r\n"].concat());
         }
-        app.raw(format!("{request}0\r\n\r\n").as_bytes()).await
+        request.extend(b"0\r\n\r\n");
+        app.raw(&request).await
     };
 
     assert_eq!(send(app.post(of_bytes(1_000))).await.status, 200);
@@ -158,12 +161,6 @@ async fn by_default_a_body_has_at_most_256_kib() {
 }
 
 #[tokio::test]
-async fn what_nobody_may_cache_says_so() {
-    let app = TestApp::start().await;
-    assert_eq!(send(app.post(TYPENAME)).await.header("cache-control"), "no-store");
-}
-
-#[tokio::test]
 async fn a_refused_operation_costs_no_statement() {
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;
@@ -175,4 +172,33 @@ async fn a_refused_operation_costs_no_statement() {
         assert!(reply["errors"].is_array(), "{reply}");
     }
     assert_eq!(app.statements(), before);
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_too_long_is_a_504() {
+    let limits = Limits { execution_time_max: Duration::from_millis(1), ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    // Hashing a password takes long by design.
+    let body = r#"{"query":"mutation { signIn(input: {username: \"x\", password: \"y\"})
+                   { __typename } }"}"#
+        .replace('\n', " ");
+
+    let graphql = "application/graphql-response+json";
+    let reply = send(app.post(body.clone()).header(ACCEPT, graphql)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (504, "TIMEOUT"));
+    let reply = send(app.post(body)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (200, "TIMEOUT"));
+}
+
+#[tokio::test]
+async fn who_comes_too_often_is_told_when_to_come_again() {
+    let app = TestApp::with(Settings { rate_limits: true, ..settings() }).await;
+    let attempt = "signIn(input: {username: \"x\", password: \"y\"}) { __typename }";
+    let attempts: Vec<_> = (0..11).map(|n| format!("a{n}: {attempt}")).collect();
+    let body = json!({ "query": format!("mutation {{ {} }}", attempts.join(" ")) }).to_string();
+
+    let reply = send(app.post(body)).await;
+    let error = &reply.json()["errors"][0];
+    assert_eq!((error["extensions"]["code"].as_str(), reply.status), (Some("RATE_LIMITED"), 200));
+    assert_eq!(error["extensions"]["retryAfter"].to_string(), reply.header("retry-after"));
 }

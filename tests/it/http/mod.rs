@@ -3,6 +3,7 @@
 mod authentication;
 mod connections;
 mod endpoint;
+mod log;
 mod negotiation;
 mod routes;
 

@@ -3,21 +3,17 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use entourage::{
-    app::Settings,
-    domain::Clock,
-    store::{self, Options},
-};
+use entourage::{app::Settings, domain::Clock};
 use reqwest::{
     Method,
-    header::{ACCEPT_ENCODING, ORIGIN},
+    header::{ACCEPT_ENCODING, HeaderName, ORIGIN},
 };
 use tokio::net::TcpListener;
 
 use super::{TYPENAME, send};
 use crate::support::{
     app::{TestApp, settings},
-    database::Database,
+    database::{Database, Engine},
 };
 
 #[tokio::test]
@@ -40,7 +36,7 @@ async fn without_its_database_a_server_is_alive_but_not_ready() {
 
 #[tokio::test]
 async fn without_its_tables_a_server_is_not_ready() {
-    let app = TestApp::on(Database::unmigrated_sqlite().await, settings()).await;
+    let app = TestApp::on(Database::empty(Engine::Sqlite).await, settings()).await;
     let reply = send(app.request(Method::GET, "/readyz")).await;
     assert_eq!((reply.status, reply.body.as_str()), (503, "schema\n"));
 
@@ -76,8 +72,8 @@ async fn the_front_page_needs_nothing_else_and_lets_nothing_else_in() {
 #[tokio::test]
 async fn requests_and_statements_are_measured() {
     let app = TestApp::start().await;
-    app.sign_up("alice").await;
     send(app.post(TYPENAME)).await;
+    send(app.request(Method::GET, "/readyz")).await;
     send(app.request(Method::GET, "/nowhere/at/all")).await;
 
     let reply = send(app.request(Method::GET, "/metrics")).await;
@@ -87,6 +83,8 @@ async fn requests_and_statements_are_measured() {
         r#"entourage_http_requests_total{route="/graphql",status="200"}"#,
         r#"entourage_http_requests_total{route="other",status="404"}"#,
         r#"entourage_http_seconds_bucket{route="/graphql",le="0.005"}"#,
+        r#"entourage_store_statements_total{method="ping"}"#,
+        r#"entourage_store_seconds_bucket{method="ping",le="0.005"}"#,
     ] {
         assert!(reply.body.contains(expected), "{expected}\n{}", reply.body);
     }
@@ -97,7 +95,7 @@ async fn requests_and_statements_are_measured() {
 async fn the_metrics_can_be_kept_away_from_everybody_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let metrics = listener.local_addr().expect("it is bound");
-    let database = Database::sqlite().await;
+    let database = Database::migrated(Engine::Sqlite).await;
     let app = TestApp::arranged(database, settings(), |app| app.with_metrics_on(listener)).await;
 
     assert_eq!(send(app.request(Method::GET, "/metrics")).await.status, 404);
@@ -133,13 +131,14 @@ async fn every_reply_has_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn every_reply_tells_browsers_what_they_must_not_do() {
+async fn every_reply_tells_browsers_and_caches_what_they_must_not_do() {
     let app = TestApp::start().await;
     for path in ["/", "/healthz", "/nothing", "/graphql"] {
         let reply = send(app.request(Method::GET, path)).await;
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(reply.header("cache-control"), "no-store", "{path}");
         assert!(reply.header("content-security-policy").starts_with("default-src 'none'"));
     }
 }
@@ -171,7 +170,7 @@ async fn no_other_site_may_ask_unless_it_is_named() {
         ask(&closed, "https://app.example.com").await,
         preflight(&closed, "https://app.example.com").await,
     ] {
-        let names = reply.headers.keys().map(|name| name.as_str());
+        let names = reply.headers.keys().map(HeaderName::as_str);
         assert!(!names.into_iter().any(|name| name.starts_with("access-control-")));
     }
 
@@ -189,8 +188,9 @@ async fn no_other_site_may_ask_unless_it_is_named() {
     assert!(stranger.headers.get("access-control-allow-origin").is_none());
 }
 
+/// A clock that panics, so that a handler does.
 #[derive(Debug)]
-struct Broken;
+pub(super) struct Broken;
 
 impl Clock for Broken {
     fn now(&self) -> DateTime<Utc> {

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::database::Database;
+use super::database::{Database, Engine};
 
 const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
@@ -54,7 +54,7 @@ impl TestApp {
 
     /// On a SQLite database of its own, with other settings.
     pub(crate) async fn with(settings: Settings) -> Self {
-        Self::on(Database::sqlite().await, settings).await
+        Self::on(Database::migrated(Engine::Sqlite).await, settings).await
     }
 
     /// On a given database.
@@ -68,7 +68,7 @@ impl TestApp {
         settings: Settings,
         arrange: impl FnOnce(App) -> App,
     ) -> Self {
-        let store = database.store();
+        let store = Arc::clone(&database.store);
         let graph = Graph::new(Parts {
             store: Arc::clone(&store),
             tokens: tokens(),
