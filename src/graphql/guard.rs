@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 
 use apollo_compiler::{
-    ExecutableDocument, Name,
-    ast::Value,
+    ExecutableDocument, Name, Schema,
+    ast::{Type, Value},
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
     response::{JsonMap, JsonValue, serde_json_bytes},
@@ -41,6 +41,7 @@ pub(super) struct Facts {
 /// # Errors
 /// The reply to an operation that is refused.
 pub(super) fn inspect(
+    schema: &Valid<Schema>,
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
     variables: &Valid<JsonMap>,
@@ -52,6 +53,7 @@ pub(super) fn inspect(
     })?;
 
     let mut guard = Guard {
+        schema,
         document,
         variables,
         limits,
@@ -126,6 +128,7 @@ impl Size {
 }
 
 struct Guard<'a> {
+    schema: &'a Valid<Schema>,
     document: &'a Valid<ExecutableDocument>,
     variables: &'a Valid<JsonMap>,
     limits: &'a Limits,
@@ -173,7 +176,8 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
-        let objects = self.objects(field, &arguments).map_err(|failure| self.at(field, failure))?;
+        let objects = self.one_of(field).and_then(|()| self.objects(field, &arguments));
+        let objects = objects.map_err(|failure| self.at(field, failure))?;
         let below = self.selections(&field.selection_set, nesting)?;
         self.path.pop();
 
@@ -238,6 +242,71 @@ impl<'a> Guard<'a> {
             _ => return Ok(None),
         };
         Ok(Some(u64::from(window.size())))
+    }
+
+    /// Checks that each `@oneOf` input has exactly one field, which the validator does not know.
+    fn one_of(&self, field: &Field) -> Result<(), Failure> {
+        for argument in &field.arguments {
+            let definition = field.definition.argument_by_name(&argument.name);
+            let Some(definition) = definition else { continue };
+            self.one_of_literal(&definition.ty, &argument.value).map_err(|code| {
+                let reason = "must have exactly one field where the schema says @oneOf";
+                Failure::new(code, format!("{} {reason}", argument.name))
+                    .with_argument(argument.name.as_str())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The same of a value that is written in the document, or the code of what is wrong.
+    fn one_of_literal(&self, ty: &Type, value: &Value) -> Result<(), Code> {
+        match value {
+            Value::Variable(name) => match self.variables.get(name.as_str()) {
+                Some(value) if !self.one_of_given(ty, value) => Err(Code::BadUserInput),
+                _ => Ok(()),
+            },
+            Value::List(items) => {
+                items.iter().try_for_each(|item| self.one_of_literal(ty.item_type(), item))
+            }
+            Value::Object(fields) => {
+                let input = self.schema.get_input_object(ty.inner_named_type());
+                let Some(input) = input else { return Ok(()) };
+                if input.directives.has("oneOf") {
+                    let [(_, only)] = &fields[..] else { return Err(Code::ValidationFailed) };
+                    if self.value(only).is_none_or(|value| value.is_null()) {
+                        let is_literal = only.as_variable().is_none();
+                        return Err(if is_literal {
+                            Code::ValidationFailed
+                        } else {
+                            Code::BadUserInput
+                        });
+                    }
+                }
+                fields.iter().try_for_each(|(name, value)| match input.fields.get(name) {
+                    Some(field) => self.one_of_literal(&field.ty, value),
+                    None => Ok(()),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the same holds for a value that came as a variable.
+    fn one_of_given(&self, ty: &Type, value: &JsonValue) -> bool {
+        match value {
+            JsonValue::Array(items) => items.iter().all(|i| self.one_of_given(ty.item_type(), i)),
+            JsonValue::Object(fields) => {
+                let input = self.schema.get_input_object(ty.inner_named_type());
+                let Some(input) = input else { return true };
+                let is_one = fields.len() == 1 && !fields.values().any(JsonValue::is_null);
+                let field = |name: &str| input.fields.get(name);
+                (is_one || !input.directives.has("oneOf"))
+                    && fields.iter().all(|(name, value)| {
+                        field(name.as_str()).is_none_or(|f| self.one_of_given(&f.ty, value))
+                    })
+            }
+            _ => true,
+        }
     }
 
     /// How many ids `nodes` is given.
