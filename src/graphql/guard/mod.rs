@@ -1,0 +1,244 @@
+//! The guard: everything that can be said of an operation before any of it runs.
+//!
+//! It counts what the operation could cost, and reads every page size and cursor in it, with
+//! variables filled in, wherever they stand: also below a mutation, so that a refused mutation has
+//! changed nothing. A fragment is looked at once, however often it is spread, so the work is
+//! linear in the size of the document.
+
+mod arguments;
+mod one_of;
+
+use std::collections::HashMap;
+
+use apollo_compiler::{
+    ExecutableDocument, Name, Schema,
+    executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
+    introspection,
+    response::JsonMap,
+    validation::Valid,
+};
+use async_graphql::{Pos, ServerError};
+
+use super::{
+    Reply,
+    document::server_error,
+    error::{Code, Failure},
+    schema::NESTING_MAX,
+    viewer,
+};
+use crate::domain::{Limits, Permissions};
+
+/// What an accepted operation needs, and what it could cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The permissions that are needed; `None` when nobody needs to be signed in.
+    pub required: Option<Permissions>,
+    /// How many nodes it could return.
+    pub nodes: u64,
+}
+
+/// Looks at a whole operation, with its variables.
+///
+/// # Errors
+/// The reply to an operation that is refused.
+pub(super) fn inspect(
+    schema: &Valid<Schema>,
+    document: &Valid<ExecutableDocument>,
+    operation: &Operation,
+    variables: &Valid<JsonMap>,
+    limits: &Limits,
+) -> Result<Facts, Reply> {
+    introspection::check_max_depth(document, operation).map_err(|error| {
+        let error = server_error(Code::QueryTooDeep, &error.to_graphql_error(&document.sources));
+        Reply::refused(Code::QueryTooDeep, &[error])
+    })?;
+
+    let mut guard = Guard {
+        schema,
+        document,
+        variables,
+        limits,
+        fragments: HashMap::new(),
+        path: Vec::new(),
+        required: None,
+    };
+    let size = guard.selections(&operation.selection_set, 0)?;
+    size.check(limits)?;
+    Ok(Facts { required: guard.required, nodes: size.nodes })
+}
+
+/// How large a selection is, once its fragments are spread.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    /// Fields, all in all.
+    fields: u64,
+    /// Fields directly in it.
+    wide: u64,
+    /// Aliases, all in all.
+    aliases: u64,
+    /// Fields on the longest way down.
+    depth: usize,
+    /// Selections on the longest way down, those of fragments too.
+    nesting: usize,
+    /// Nodes that it could return for one object.
+    nodes: u64,
+}
+
+/// How many fields an operation may have for each token that its document may have. Only
+/// fragments that are spread again and again come near it.
+const FIELDS_PER_TOKEN: u64 = 5;
+
+impl Size {
+    /// Both selections side by side.
+    fn and(self, other: Self) -> Self {
+        Self {
+            fields: self.fields.saturating_add(other.fields),
+            wide: self.wide.saturating_add(other.wide),
+            aliases: self.aliases.saturating_add(other.aliases),
+            depth: self.depth.max(other.depth),
+            nesting: self.nesting.max(other.nesting),
+            nodes: self.nodes.saturating_add(other.nodes),
+        }
+    }
+
+    fn check(self, limits: &Limits) -> Result<(), Failure> {
+        let fields_max = FIELDS_PER_TOKEN * limits.tokens_max as u64;
+        if self.fields > fields_max {
+            let message = format!("the operation has more than {fields_max} fields");
+            return Err(Failure::new(Code::QueryTooLarge, message));
+        }
+        if self.depth > limits.depth_max {
+            let message = format!("the operation nests {} fields deep", self.depth);
+            let message = format!("{message}, and at most {} may be", limits.depth_max);
+            return Err(Failure::new(Code::QueryTooDeep, message));
+        }
+        if self.aliases > limits.aliases_max as u64 {
+            let message = format!("the operation has more than {} aliases", limits.aliases_max);
+            return Err(Failure::new(Code::QueryTooWide, message));
+        }
+        if self.wide > limits.root_fields_max as u64 {
+            let most = limits.root_fields_max;
+            let message = format!("the operation has more than {most} root fields");
+            return Err(Failure::new(Code::QueryTooWide, message));
+        }
+        if self.nodes > limits.nodes_max {
+            return Err(Failure::too_costly(self.nodes, limits.nodes_max));
+        }
+        Ok(())
+    }
+}
+
+struct Guard<'a> {
+    schema: &'a Valid<Schema>,
+    document: &'a Valid<ExecutableDocument>,
+    variables: &'a Valid<JsonMap>,
+    limits: &'a Limits,
+    /// Fragments that were looked at, with their sizes.
+    fragments: HashMap<&'a Name, Size>,
+    /// The response keys down to where the guard is.
+    path: Vec<&'a str>,
+    required: Option<Permissions>,
+}
+
+impl<'a> Guard<'a> {
+    fn selections(&mut self, set: &'a SelectionSet, nesting: usize) -> Result<Size, Reply> {
+        check_nesting(nesting)?;
+        let mut size = Size::default();
+        for selection in &set.selections {
+            if self.is_included(selection.directives()) {
+                size = size.and(self.selection(selection, nesting + 1)?);
+            }
+        }
+        Ok(Size { nesting: size.nesting + 1, ..size })
+    }
+
+    fn selection(&mut self, selection: &'a Selection, nesting: usize) -> Result<Size, Reply> {
+        let spread = match selection {
+            Selection::Field(field) => return self.field(field, nesting),
+            Selection::InlineFragment(inline) => {
+                return self.selections(&inline.selection_set, nesting);
+            }
+            Selection::FragmentSpread(spread) => spread,
+        };
+
+        if let Some(size) = self.fragments.get(&spread.fragment_name) {
+            check_nesting(nesting + size.nesting)?;
+            return Ok(*size);
+        }
+        let Some(fragment) = spread.fragment_def(self.document) else {
+            return Ok(Size::default());
+        };
+        let size = self.selections(&fragment.selection_set, nesting)?;
+        self.fragments.insert(&spread.fragment_name, size);
+        Ok(size)
+    }
+
+    fn field(&mut self, field: &'a Field, nesting: usize) -> Result<Size, Reply> {
+        self.require(field);
+        self.path.push(field.response_key());
+        let arguments = self.arguments(field);
+        let objects = self.one_of(field).and_then(|()| self.objects(field, &arguments));
+        let objects = objects.map_err(|failure| self.at(field, failure))?;
+        let below = self.selections(&field.selection_set, nesting)?;
+        self.path.pop();
+
+        let is_introspection = field.name.starts_with("__");
+        Ok(Size {
+            fields: below.fields.saturating_add(1),
+            wide: 1,
+            aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
+            depth: if is_introspection { 1 } else { below.depth + 1 },
+            nesting: below.nesting,
+            nodes: match objects {
+                Some(n) => n.saturating_add(n.saturating_mul(below.nodes)),
+                None => below.nodes,
+            },
+        })
+    }
+
+    /// Takes down what the schema's `@hasPermission` asks for.
+    fn require(&mut self, field: &Field) {
+        let Some(directive) = field.definition.directives.get("hasPermission") else { return };
+        let needed = directive
+            .specified_argument_by_name("permissions")
+            .and_then(|permissions| permissions.as_list())
+            .unwrap_or_default();
+        let names = needed.iter().filter_map(|name| name.as_enum());
+        let needed = names.filter_map(|name| viewer::permission(name.as_str()));
+        let known = self.required.unwrap_or_default();
+        self.required = Some(known.iter().chain(needed).collect());
+    }
+
+    /// The reply to a field that is refused, with where it stands.
+    fn at(&self, field: &Field, failure: Failure) -> Reply {
+        let argument = failure.argument().map(|name| format!("{}.{name}", self.path.join(".")));
+        let failure = match argument {
+            Some(argument) => failure.with_argument(argument),
+            None => failure,
+        };
+        let code = failure.code();
+        let mut error = ServerError::from(failure);
+        let position = field.name.line_column_range(&self.document.sources);
+        error
+            .locations
+            .extend(position.map(|at| Pos { line: at.start.line, column: at.start.column }));
+        Reply::refused(code, &[error])
+    }
+
+    /// Whether `@skip` and `@include` leave a selection in.
+    fn is_included(&self, directives: &DirectiveList) -> bool {
+        let condition = |name| {
+            let directive = directives.get(name)?;
+            self.value(directive.specified_argument_by_name("if")?)?.as_bool()
+        };
+        condition("skip") != Some(true) && condition("include") != Some(false)
+    }
+}
+
+fn check_nesting(nesting: usize) -> Result<(), Failure> {
+    if nesting > NESTING_MAX {
+        let message = format!("the operation nests deeper than {NESTING_MAX}");
+        return Err(Failure::new(Code::QueryTooDeep, message));
+    }
+    Ok(())
+}
