@@ -5,5 +5,6 @@ mod cli;
 mod graphql;
 mod http;
 mod schema;
+mod store;
 mod support;
 mod tidy;

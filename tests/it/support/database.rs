@@ -178,9 +178,8 @@ async fn make_postgres_template() -> String {
     let name = format!("entourage_template_{:016x}", hash_of_migrations());
     let mut server = postgres_server().await;
     execute(&mut server, "SELECT pg_advisory_lock(7367)").await;
-    let exists = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
-    let exists = sqlx::query_scalar::<_, bool>(exists);
-    if !exists.bind(&name).fetch_one(&mut server).await.expect("a good question") {
+    let exists = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(&name);
+    if exists.fetch_optional(&mut server).await.expect("a good question").is_none() {
         let draft = format!("{name}_draft");
         execute(&mut server, &format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)")).await;
         execute(&mut server, &format!("CREATE DATABASE {draft} TEMPLATE template0")).await;

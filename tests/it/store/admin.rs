@@ -1,0 +1,152 @@
+//! Loading, and the small things that an operator asks.
+
+use std::sync::Mutex;
+
+use entourage::{
+    domain::{Direction, Drift, FollowCounts, NewUser, UserId},
+    store::{self, ConnectError, Error, Graph, Options, Progress, Store},
+};
+
+use super::{
+    ALICE, BOB, CAROL, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user, user,
+};
+
+cases! {
+    a_loaded_graph_is_sound_and_complete,
+    a_graph_is_loaded_only_where_nobody_is,
+    a_graph_that_breaks_off_leaves_nothing,
+    an_empty_graph_can_be_loaded,
+    progress_goes_up_to_its_total,
+    drift_is_found_in_a_list_longer_than_what_is_held_at_once,
+    the_database_answers_a_ping,
+}
+
+fn three() -> Graph {
+    let alice = NewUser { name: Some("Al \"\u{1f980}".to_owned()), ..new_user(ALICE, "Alice") };
+    Graph {
+        users: vec![new_user(CAROL, "carol"), alice, new_user(BOB, "bob")],
+        follows: vec![edge(CAROL, ALICE, at(3)), edge(ALICE, BOB, at(2)), edge(BOB, ALICE, at(1))],
+    }
+}
+
+async fn a_loaded_graph_is_sound_and_complete(store: &dyn Store) {
+    store.load(three(), &|_| {}).await.unwrap();
+
+    assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 2, following: 1 });
+    assert_eq!(list(store, Direction::Followers, ALICE).await, [CAROL, BOB]);
+    assert_eq!(list(store, Direction::Following, ALICE).await, [BOB]);
+    assert_eq!(user(store, ALICE).await.name.as_deref(), Some("Al \"\u{1f980}"));
+    let account = store.find_account(BOB).await.unwrap().expect("he is there");
+    assert_eq!(account.role.name, "user");
+    assert_sound(store).await;
+}
+
+async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
+    create(store, NOBODY, "somebody").await;
+
+    let refused = store.load(three(), &|_| {}).await;
+
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+}
+
+async fn a_graph_that_breaks_off_leaves_nothing(store: &dyn Store) {
+    let mut graph = three();
+    graph.follows.push(edge(ALICE, NOBODY, at(1)));
+
+    let refused = store.load(graph, &|_| {}).await;
+
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+    store.load(three(), &|_| {}).await.unwrap();
+    assert_sound(store).await;
+}
+
+async fn an_empty_graph_can_be_loaded(store: &dyn Store) {
+    store.load(Graph::default(), &|_| {}).await.unwrap();
+    assert_sound(store).await;
+}
+
+async fn progress_goes_up_to_its_total(store: &dyn Store) {
+    let told: Mutex<Vec<Progress>> = Mutex::default();
+    let tell = |progress| told.lock().unwrap().push(progress);
+
+    store.load(three(), &tell).await.unwrap();
+    let loaded = std::mem::take(&mut *told.lock().unwrap());
+    store.find_drift(&tell).await.unwrap();
+    let checked = std::mem::take(&mut *told.lock().unwrap());
+
+    for told in [loaded, checked] {
+        let last = told.last().expect("something is told");
+        assert_eq!(last.done, last.total);
+        assert!(told.is_sorted_by_key(|progress| progress.done), "{told:?}");
+    }
+}
+
+async fn drift_is_found_in_a_list_longer_than_what_is_held_at_once(store: &dyn Store) {
+    let celebrity = UserId(1);
+    let users = (1..=10_600).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let follows = (2..=10_600).map(|id| edge(UserId(id), celebrity, at(id / 3))).collect();
+    store.load(Graph { users, follows }, &|_| {}).await.unwrap();
+    assert_sound(store).await;
+
+    // An edge that is gone from the truth: what is left of it at the other end is found.
+    let outdated = Drift::MirrorMissing(edge(UserId(9), celebrity, at(4)));
+    assert_eq!(store.repair(&[outdated]).await.unwrap(), 0);
+    assert_eq!(counts(store, celebrity).await.followers, 10_599);
+}
+
+async fn the_database_answers_a_ping(store: &dyn Store) {
+    store.ping().await.unwrap();
+    store.close().await;
+    let closed = store.ping().await;
+    assert!(matches!(closed, Err(Error::Unavailable(_))), "{closed:?}");
+}
+
+#[tokio::test]
+async fn a_url_of_no_engine_we_know_is_refused() {
+    for url in ["", "mysql://localhost/x", "entourage.db", "/tmp/entourage.db"] {
+        let refused = store::connect(url, Options::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::UnknownScheme), "{url}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("notes.db");
+    std::fs::write(&file, "Dear diary, ".repeat(100)).unwrap();
+
+    let url = format!("sqlite://{}", file.display());
+    let refused = store::connect(&url, Options::default()).await.unwrap_err();
+
+    assert!(matches!(refused, ConnectError::NotADatabase(_)), "{refused}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Dear diary, ".repeat(100));
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_told_in_one_line() {
+    let url = "sqlite:///no/such/folder/entourage.db";
+    let refused = store::connect(url, Options::default()).await.unwrap_err();
+
+    assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused}");
+    assert_eq!(refused.to_string().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory"] {
+        let refused = store::connect(url, Options::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::BadUrl(_)), "{url}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_without_the_password() {
+    let url = "postgres://someone:hunter2@127.0.0.1:1/entourage";
+    let refused = store::connect(url, Options::default()).await.unwrap_err();
+
+    assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused}");
+    let text = format!("{refused} {refused:?}");
+    assert!(!text.contains("hunter2") && refused.to_string().lines().count() == 1, "{text}");
+}

@@ -1,0 +1,210 @@
+//! Many at once, and callers who leave.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use entourage::{
+    domain::{Direction, FollowCounts, FollowOutcome, UnfollowOutcome, UserId},
+    store::CreateOutcome,
+};
+use tokio::task::JoinSet;
+
+use super::{ALICE, BOB, assert_sound, at, cases, counts, list, new_user, users};
+use crate::support::database::Database;
+
+cases! {
+    ;
+    database:
+    of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge,
+    of_simultaneous_unfollows_exactly_one_takes_the_edge_away,
+    of_simultaneous_users_with_one_name_exactly_one_is_made,
+    many_who_toggle_the_same_edges_leave_exact_counts,
+    deletions_amid_follows_leave_no_trace,
+    a_write_whose_caller_leaves_runs_to_its_end,
+    a_read_whose_caller_leaves_keeps_no_connection,
+}
+
+/// Runs `tasks` futures at once and gathers what they give.
+async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    tasks: u32,
+    task: impl Fn(u32) -> F,
+) -> Vec<T> {
+    (0..tasks).map(task).collect::<JoinSet<_>>().join_all().await
+}
+
+async fn of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge(database: &Database) {
+    users(database.store(), 2).await;
+    for round in 0..10 {
+        let outcomes = together(8, |task| {
+            let store = Arc::clone(&database.store);
+            async move { store.follow(ALICE, BOB, at(i64::from(task))).await.unwrap() }
+        })
+        .await;
+
+        let followed = outcomes.iter().filter(|o| **o == FollowOutcome::Followed).count();
+        assert_eq!(followed, 1, "round {round}: {outcomes:?}");
+        assert_eq!(counts(database.store(), BOB).await.followers, 1);
+        database.store.unfollow(ALICE, BOB).await.unwrap();
+    }
+    assert_sound(database.store()).await;
+}
+
+async fn of_simultaneous_unfollows_exactly_one_takes_the_edge_away(database: &Database) {
+    users(database.store(), 2).await;
+    database.store.follow(ALICE, BOB, at(1)).await.unwrap();
+
+    let outcomes = together(8, |_| {
+        let store = Arc::clone(&database.store);
+        async move { store.unfollow(ALICE, BOB).await.unwrap() }
+    })
+    .await;
+
+    let unfollowed = outcomes.iter().filter(|o| **o == UnfollowOutcome::Unfollowed).count();
+    assert_eq!(unfollowed, 1, "{outcomes:?}");
+    assert_sound(database.store()).await;
+}
+
+async fn of_simultaneous_users_with_one_name_exactly_one_is_made(database: &Database) {
+    let outcomes = together(8, |task| {
+        let store = Arc::clone(&database.store);
+        let user = new_user(UserId(i64::from(task) + 1), "same");
+        async move { store.create_user(&user).await.unwrap() }
+    })
+    .await;
+
+    let made = outcomes.iter().filter(|o| **o == CreateOutcome::Created).count();
+    assert_eq!(made, 1, "{outcomes:?}");
+    assert!(
+        outcomes
+            .iter()
+            .all(|o| { matches!(o, CreateOutcome::Created | CreateOutcome::UsernameTaken) })
+    );
+}
+
+async fn many_who_toggle_the_same_edges_leave_exact_counts(database: &Database) {
+    users(database.store(), 4).await;
+    let pairs = [(1, 2), (2, 1), (1, 3), (3, 4), (4, 1)];
+
+    let balances = together(16, |task| {
+        let store = Arc::clone(&database.store);
+        async move {
+            // Edges made minus edges taken, by this task.
+            let mut balance = 0;
+            for step in 0..24 {
+                let (follower, followee) = pairs[(task as usize * 3 + step) % pairs.len()];
+                let (follower, followee) = (UserId(follower), UserId(followee));
+                if (task as usize + step / 2) % 2 == 0 {
+                    let outcome = store.follow(follower, followee, at(1)).await.unwrap();
+                    balance += i64::from(outcome == FollowOutcome::Followed);
+                } else {
+                    let outcome = store.unfollow(follower, followee).await.unwrap();
+                    balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
+                }
+            }
+            balance
+        }
+    })
+    .await;
+
+    let mut sums = FollowCounts::default();
+    for id in 1..=4 {
+        let counts = counts(database.store(), UserId(id)).await;
+        sums.followers += counts.followers;
+        sums.following += counts.following;
+    }
+    let balance: i64 = balances.into_iter().sum();
+    assert_eq!((sums.followers, sums.following), (balance, balance));
+    assert_sound(database.store()).await;
+}
+
+async fn deletions_amid_follows_leave_no_trace(database: &Database) {
+    users(database.store(), 12).await;
+
+    together(8, |task| {
+        let store = Arc::clone(&database.store);
+        async move {
+            let deleted = UserId(i64::from(task) + 1);
+            for other in (1..=12).map(UserId).filter(|other| *other != deleted) {
+                store.follow(deleted, other, at(1)).await.unwrap();
+                store.follow(other, deleted, at(2)).await.unwrap();
+            }
+            if task % 2 == 0 {
+                assert!(store.delete_user(deleted).await.unwrap());
+            }
+        }
+    })
+    .await;
+
+    let left = database.store.users_by_ids(&(1..=12).map(UserId).collect::<Vec<_>>()).await;
+    assert_eq!(left.unwrap().len(), 8);
+    assert_sound(database.store()).await;
+}
+
+/// Polls a future some times and drops it.
+async fn leave<T>(mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>, polls: u32) {
+    for _ in 0..polls {
+        let poll = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        if poll.is_ready() {
+            return;
+        }
+        yield_now().await;
+    }
+}
+
+/// Lets the other tasks run once.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+async fn a_write_whose_caller_leaves_runs_to_its_end(database: &Database) {
+    const FOLLOWERS: u32 = 30;
+    let store = database.store();
+    users(store, i64::from(FOLLOWERS) + 1).await;
+
+    for number in 0..FOLLOWERS {
+        let follower = UserId(i64::from(number) + 2);
+        leave(store.follow(follower, ALICE, at(1)), number % 10 + 1).await;
+        if number % 7 == 0 {
+            assert_sound(store).await;
+        }
+    }
+
+    // Each question is a round trip, during which the writes go on.
+    let mut questions = 0;
+    while counts(store, ALICE).await.followers < i64::from(FOLLOWERS) {
+        questions += 1;
+        assert!(questions < 50_000, "a write has not run to its end");
+    }
+    assert_eq!(list(store, Direction::Followers, ALICE).await.len(), FOLLOWERS as usize);
+    assert_sound(store).await;
+}
+
+async fn a_read_whose_caller_leaves_keeps_no_connection(database: &Database) {
+    users(database.store(), 2).await;
+    for polls in 1..40 {
+        leave(database.store.users_by_ids(&[ALICE]), polls % 9 + 1).await;
+        leave(Box::pin(database.store.find_drift(&|_| {})), polls % 9 + 1).await;
+    }
+
+    // As many reads at once as there are connections, and more.
+    let found = together(12, |_| {
+        let store = Arc::clone(&database.store);
+        async move { store.users_by_ids(&[ALICE, BOB]).await.unwrap().len() }
+    })
+    .await;
+
+    assert_eq!(found, [2; 12]);
+}

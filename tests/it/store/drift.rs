@@ -1,0 +1,170 @@
+//! Differences made behind the store's back, found and mended.
+
+use entourage::{
+    domain::{Direction, Drift, FollowCounts, UserId},
+    store::Store,
+};
+
+use super::{
+    ALICE, BOB, CAROL, DAVE, assert_sound, at, cases, counts, edge, follow, four_users, list,
+};
+use crate::support::database::Database;
+
+cases! {
+    a_sound_graph_has_no_drift,
+    ;
+    database:
+    a_wrong_counter_is_found_and_mended,
+    a_missing_count_row_is_found_and_mended,
+    a_missing_mirror_is_found_and_mended,
+    a_stray_mirror_is_found_and_mended,
+    a_mirror_with_another_time_is_missing_and_stray,
+    all_differences_are_found_at_once_sorted_by_user_and_mended,
+    what_is_sound_again_is_left_alone,
+    a_counter_that_is_too_low_does_not_stop_an_unfollow,
+}
+
+async fn a_small_graph(store: &dyn Store) {
+    four_users(store).await;
+    for (follower, followee, micros) in
+        [(ALICE, BOB, 1), (ALICE, CAROL, 2), (BOB, ALICE, 3), (CAROL, BOB, 4)]
+    {
+        follow(store, follower, followee, micros).await;
+    }
+}
+
+async fn find(database: &Database) -> Vec<Drift> {
+    database.store.find_drift(&|_| {}).await.unwrap()
+}
+
+/// Asserts that exactly this is found, and that mending it changes this many rows.
+async fn assert_mended(database: &Database, expected: &[Drift], rows: u64) {
+    let found = find(database).await;
+    assert_eq!(found, expected);
+
+    let changed = database.store.repair(&found).await.unwrap();
+
+    assert_eq!(changed, rows);
+    assert_sound(database.store()).await;
+    assert_eq!(counts(database.store(), ALICE).await, FollowCounts { followers: 1, following: 2 });
+    assert_eq!(counts(database.store(), BOB).await, FollowCounts { followers: 2, following: 1 });
+    assert_eq!(list(database.store(), Direction::Followers, BOB).await, [CAROL, ALICE]);
+    assert_eq!(list(database.store(), Direction::Following, ALICE).await, [CAROL, BOB]);
+}
+
+async fn a_sound_graph_has_no_drift(store: &dyn Store) {
+    assert_sound(store).await;
+    a_small_graph(store).await;
+    assert_sound(store).await;
+    assert_eq!(store.repair(&[]).await.unwrap(), 0);
+}
+
+async fn a_wrong_counter_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("UPDATE follow_counts SET followers = 7 WHERE user_id = 2").await;
+
+    let stored = Some(FollowCounts { followers: 7, following: 1 });
+    let actual = FollowCounts { followers: 2, following: 1 };
+    assert_mended(database, &[Drift::Counts { user: BOB, stored, actual }], 1).await;
+}
+
+async fn a_missing_count_row_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("DELETE FROM follow_counts WHERE user_id IN (2, 4)").await;
+
+    let bob = FollowCounts { followers: 2, following: 1 };
+    let dave = FollowCounts::default();
+    let expected = [
+        Drift::Counts { user: BOB, stored: None, actual: bob },
+        Drift::Counts { user: DAVE, stored: None, actual: dave },
+    ];
+    assert_mended(database, &expected, 2).await;
+}
+
+async fn a_missing_mirror_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("DELETE FROM followers WHERE followee_id = 2 AND follower_id = 1").await;
+
+    assert_mended(database, &[Drift::MirrorMissing(edge(ALICE, BOB, at(1)))], 1).await;
+}
+
+async fn insert_mirror(database: &Database, follower: UserId, followee: UserId, micros: i64) {
+    let time = database.time_literal(at(micros));
+    let columns = "followee_id, follower_id, followed_at";
+    let values = format!("{followee}, {follower}, {time}");
+    database.execute(&format!("INSERT INTO followers ({columns}) VALUES ({values})")).await;
+}
+
+async fn a_stray_mirror_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    insert_mirror(database, DAVE, BOB, 9).await;
+    insert_mirror(database, UserId(12_345), BOB, 10).await;
+
+    let expected = [
+        Drift::MirrorStray(edge(DAVE, BOB, at(9))),
+        Drift::MirrorStray(edge(UserId(12_345), BOB, at(10))),
+    ];
+    assert_mended(database, &expected, 2).await;
+}
+
+async fn a_mirror_with_another_time_is_missing_and_stray(database: &Database) {
+    a_small_graph(database.store()).await;
+    let time = database.time_literal(at(8));
+    let sql = format!("UPDATE followers SET followed_at = {time} WHERE followee_id = 3");
+    database.execute(&sql).await;
+
+    let expected = [
+        Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
+        Drift::MirrorStray(edge(ALICE, CAROL, at(8))),
+    ];
+    assert_mended(database, &expected, 2).await;
+}
+
+async fn all_differences_are_found_at_once_sorted_by_user_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    insert_mirror(database, DAVE, ALICE, 9).await;
+    database.execute("DELETE FROM followers WHERE followee_id = 2 AND follower_id = 3").await;
+    database.execute("UPDATE follow_counts SET following = 0 WHERE user_id = 1").await;
+    database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 2").await;
+
+    let counts = |user, stored, actual| {
+        let counts = |(followers, following)| FollowCounts { followers, following };
+        Drift::Counts { user, stored: Some(counts(stored)), actual: counts(actual) }
+    };
+    let expected = [
+        counts(ALICE, (1, 0), (1, 2)),
+        counts(BOB, (0, 1), (2, 1)),
+        Drift::MirrorMissing(edge(CAROL, BOB, at(4))),
+        Drift::MirrorStray(edge(DAVE, ALICE, at(9))),
+    ];
+    assert_mended(database, &expected, 4).await;
+}
+
+async fn what_is_sound_again_is_left_alone(database: &Database) {
+    a_small_graph(database.store()).await;
+    let nothing = FollowCounts::default();
+    let outdated = [
+        Drift::Counts { user: ALICE, stored: Some(nothing), actual: nothing },
+        Drift::Counts { user: UserId(777), stored: None, actual: nothing },
+        Drift::MirrorStray(edge(ALICE, BOB, at(1))),
+        Drift::MirrorMissing(edge(ALICE, BOB, at(1))),
+        Drift::MirrorMissing(edge(DAVE, BOB, at(1))),
+        Drift::MirrorStray(edge(DAVE, BOB, at(1))),
+    ];
+
+    assert_eq!(database.store.repair(&outdated).await.unwrap(), 0);
+    assert_sound(database.store()).await;
+}
+
+async fn a_counter_that_is_too_low_does_not_stop_an_unfollow(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 2").await;
+
+    database.store.unfollow(ALICE, BOB).await.unwrap();
+
+    assert_eq!(counts(database.store(), BOB).await.followers, 0);
+    let found = find(database).await;
+    assert_eq!(found.len(), 1);
+    database.store.repair(&found).await.unwrap();
+    assert_eq!(counts(database.store(), BOB).await.followers, 1);
+}

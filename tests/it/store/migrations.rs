@@ -1,0 +1,171 @@
+//! Migrations: both folders in step, and every state in which a schema can be found.
+
+use std::{collections::BTreeSet, path::Path};
+
+use entourage::store::{Error, SchemaState};
+use tokio::task::JoinSet;
+
+use super::{ALICE, assert_sound, create};
+use crate::support::database::{Database, Engine};
+
+/// Makes a test of each case on each engine, on a database without a table.
+macro_rules! cases {
+    ($($case:ident),+ $(,)?) => {
+        cases! { @engine sqlite Sqlite, $($case)+ }
+        cases! { @engine postgres Postgres, $($case)+ }
+    };
+    (@engine $module:ident $engine:ident, $($case:ident)+) => {
+        mod $module {
+            use super::{Database, Engine};
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let database = Database::empty(Engine::$engine).await;
+                    database.run(async |database| super::$case(database).await).await;
+                }
+            )+
+        }
+    };
+}
+
+cases! {
+    an_empty_database_is_migrated,
+    migrating_twice_changes_nothing,
+    a_missing_migration_makes_a_database_older_until_it_is_migrated,
+    an_unknown_migration_makes_a_database_newer_and_it_is_left_alone,
+    a_changed_migration_makes_a_database_foreign,
+    tables_of_others_make_a_database_foreign_and_it_is_left_alone,
+    eight_who_migrate_at_once_migrate_once,
+}
+
+fn files(engine: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+    let name =
+        |file: std::io::Result<std::fs::DirEntry>| file.unwrap().file_name().into_string().unwrap();
+    std::fs::read_dir(folder).unwrap().map(name).collect()
+}
+
+/// The number of the last migration.
+fn needed() -> i64 {
+    i64::try_from(files("sqlite").len()).unwrap()
+}
+
+#[test]
+fn both_engines_have_the_same_files_numbered_without_a_gap() {
+    let sqlite = files("sqlite");
+
+    assert_eq!(sqlite, files("postgres"));
+    for (number, name) in (1..).zip(&sqlite) {
+        assert!(name.starts_with(&format!("{number:04}_")) && name.ends_with(".sql"), "{name}");
+    }
+}
+
+async fn state(database: &Database) -> SchemaState {
+    database.store.schema_state().await.unwrap()
+}
+
+async fn assert_refused(database: &Database) {
+    let refused = database.store.migrate().await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+}
+
+async fn an_empty_database_is_migrated(database: &Database) {
+    assert_eq!(state(database).await, SchemaState::Empty);
+
+    database.store.migrate().await.unwrap();
+
+    assert_eq!(state(database).await, SchemaState::Current);
+    create(database.store(), ALICE, "alice").await;
+    assert_sound(database.store()).await;
+}
+
+async fn migrating_twice_changes_nothing(database: &Database) {
+    database.store.migrate().await.unwrap();
+    create(database.store(), ALICE, "alice").await;
+
+    database.store.migrate().await.unwrap();
+
+    assert_eq!(state(database).await, SchemaState::Current);
+    assert_eq!(database.store.users_by_ids(&[ALICE]).await.unwrap().len(), 1);
+}
+
+async fn a_missing_migration_makes_a_database_older_until_it_is_migrated(database: &Database) {
+    database.store.migrate().await.unwrap();
+    // The last one changes nothing on these engines, so it can be applied again.
+    let forget = format!("DELETE FROM _sqlx_migrations WHERE version = {}", needed());
+    database.execute(&forget).await;
+
+    let older = SchemaState::Older { found: needed() - 1, needed: needed() };
+    assert_eq!(state(database).await, older);
+
+    database.store.migrate().await.unwrap();
+    assert_eq!(state(database).await, SchemaState::Current);
+}
+
+async fn an_unknown_migration_makes_a_database_newer_and_it_is_left_alone(database: &Database) {
+    database.store.migrate().await.unwrap();
+    let add = "INSERT INTO _sqlx_migrations \
+                 (version, description, success, checksum, execution_time) \
+               SELECT 500, 'of tomorrow', success, checksum, 1 FROM _sqlx_migrations \
+               WHERE version = 1";
+    database.execute(add).await;
+
+    let newer = SchemaState::Newer { found: 500, needed: needed() };
+    assert_eq!(state(database).await, newer);
+    assert_refused(database).await;
+    assert_eq!(state(database).await, newer);
+}
+
+async fn a_changed_migration_makes_a_database_foreign(database: &Database) {
+    database.store.migrate().await.unwrap();
+    let swap = "UPDATE _sqlx_migrations SET checksum = \
+                  (SELECT checksum FROM _sqlx_migrations WHERE version = 1) WHERE version = 3";
+    database.execute(swap).await;
+
+    assert_eq!(state(database).await, SchemaState::Foreign);
+    assert_refused(database).await;
+}
+
+async fn tables_of_others_make_a_database_foreign_and_it_is_left_alone(database: &Database) {
+    database.execute("CREATE TABLE users (id int)").await;
+
+    assert_eq!(state(database).await, SchemaState::Foreign);
+    assert_refused(database).await;
+
+    // Nothing was made: without the table the database is empty again.
+    database.execute("DROP TABLE users").await;
+    assert_eq!(state(database).await, SchemaState::Empty);
+}
+
+async fn eight_who_migrate_at_once_migrate_once(database: &Database) {
+    let mut stores = Vec::new();
+    for _ in 0..8 {
+        stores.push(database.another_store().await);
+    }
+
+    let migrate = |store: std::sync::Arc<dyn entourage::store::Store>| async move {
+        store.migrate().await.unwrap();
+        assert_eq!(store.schema_state().await.unwrap(), SchemaState::Current);
+        store.close().await;
+    };
+    stores.into_iter().map(migrate).collect::<JoinSet<_>>().join_all().await;
+
+    assert_eq!(state(database).await, SchemaState::Current);
+    assert_sound(database.store()).await;
+}
+
+#[tokio::test]
+async fn eight_processes_that_make_one_sqlite_file_all_get_it() {
+    let database = Database::empty(Engine::Sqlite).await;
+    let url = format!("{}.fresh", database.url);
+    let open = |url: String| async move {
+        let store = entourage::store::connect(&url, entourage::store::Options::default()).await;
+        let store = store.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await;
+    };
+
+    (0..8).map(|_| open(url.clone())).collect::<JoinSet<_>>().join_all().await;
+
+    database.run(async |_| ()).await;
+}

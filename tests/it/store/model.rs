@@ -1,0 +1,219 @@
+//! A long random sequence of operations, against a model of a few maps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use entourage::{
+    domain::{
+        Direction, FollowCounts, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection,
+        PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField,
+        UsernamePrefix, Window,
+    },
+    store::{CreateOutcome, Store},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{assert_sound, at, cases, new_user, pages::expected};
+
+cases! {
+    a_random_sequence_of_operations_equals_the_model,
+}
+
+const OPERATIONS: u32 = 10_000;
+const SEED: u64 = 0x00E7_0C2A_6E50_0001;
+/// So few that they meet often.
+const IDS: i64 = 14;
+
+/// What the store should hold.
+#[derive(Default)]
+struct Model {
+    /// The usernames, by id.
+    users: BTreeMap<UserId, String>,
+    /// The microseconds, by follower and followee.
+    edges: BTreeMap<(UserId, UserId), i64>,
+}
+
+impl Model {
+    fn create(&mut self, id: UserId, name: &str) -> CreateOutcome {
+        if self.users.values().any(|taken| taken == name) {
+            return CreateOutcome::UsernameTaken;
+        }
+        if self.users.contains_key(&id) {
+            return CreateOutcome::IdTaken;
+        }
+        self.users.insert(id, name.to_owned());
+        CreateOutcome::Created
+    }
+
+    fn delete(&mut self, id: UserId) -> bool {
+        self.edges.retain(|(follower, followee), _| *follower != id && *followee != id);
+        self.users.remove(&id).is_some()
+    }
+
+    fn follow(&mut self, follower: UserId, followee: UserId, micros: i64) -> FollowOutcome {
+        if !self.users.contains_key(&follower) || !self.users.contains_key(&followee) {
+            return FollowOutcome::NoSuchUser;
+        }
+        if self.edges.contains_key(&(follower, followee)) {
+            return FollowOutcome::AlreadyFollowing;
+        }
+        self.edges.insert((follower, followee), micros);
+        FollowOutcome::Followed
+    }
+
+    fn unfollow(&mut self, follower: UserId, followee: UserId) -> UnfollowOutcome {
+        match self.edges.remove(&(follower, followee)) {
+            Some(_) => UnfollowOutcome::Unfollowed,
+            None => UnfollowOutcome::NotFollowing,
+        }
+    }
+
+    /// The whole list, in ascending order.
+    fn list(&self, direction: Direction, user: UserId) -> Vec<FollowPosition> {
+        let other = |(follower, followee): (UserId, UserId)| match direction {
+            Direction::Followers => (followee == user).then_some(follower),
+            Direction::Following => (follower == user).then_some(followee),
+        };
+        let position = |(pair, micros): (&(UserId, UserId), &i64)| {
+            other(*pair).map(|user| FollowPosition { followed_at: at(*micros), user })
+        };
+        let mut list: Vec<_> = self.edges.iter().filter_map(position).collect();
+        list.sort_unstable();
+        list
+    }
+
+    fn counts(&self, user: UserId) -> FollowCounts {
+        let length = |direction| self.list(direction, user).len() as i64;
+        FollowCounts {
+            followers: length(Direction::Followers),
+            following: length(Direction::Following),
+        }
+    }
+
+    fn relation(&self, viewer: UserId, other: UserId) -> Option<Relation> {
+        let followed_at = self.edges.get(&(viewer, other)).copied().map(at);
+        let followed_back_at = self.edges.get(&(other, viewer)).copied().map(at);
+        let any = followed_at.is_some() || followed_back_at.is_some();
+        any.then_some(Relation { followed_at, followed_back_at })
+    }
+}
+
+fn any_user(random: &mut ChaCha8Rng) -> UserId {
+    UserId(random.random_range(1..=IDS))
+}
+
+fn any_direction(random: &mut ChaCha8Rng) -> Direction {
+    if random.random() { Direction::Followers } else { Direction::Following }
+}
+
+/// A request with bounds on or near the items of the list.
+fn any_request(random: &mut ChaCha8Rng, list: &[FollowPosition]) -> PageRequest<FollowPosition> {
+    let size = random.random_range(0..6);
+    let window = if random.random() { Window::First(size) } else { Window::Last(size) };
+    let direction = if random.random() { OrderDirection::Asc } else { OrderDirection::Desc };
+    let mut bound = || {
+        let on_an_item = !list.is_empty() && random.random_bool(0.8);
+        let near = || FollowPosition { followed_at: at(40), user: UserId(IDS / 2) };
+        random
+            .random_bool(0.5)
+            .then(|| if on_an_item { list[random.random_range(0..list.len())] } else { near() })
+    };
+    let (after, before) = (bound(), bound());
+    PageRequest { direction, window, after, before, outside: random.random() }
+}
+
+async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) {
+    let direction = any_direction(random);
+    let mut keys = Vec::new();
+    for _ in 0..random.random_range(1..6) {
+        let user = any_user(random);
+        let request = any_request(random, &model.list(direction, user));
+        keys.push(FollowPageKey { user, request });
+    }
+
+    let pages = store.pages_of_follows(direction, &keys).await.unwrap();
+
+    for key in keys {
+        let Some(page) = pages.get(&key) else {
+            assert!(!model.users.contains_key(&key.user), "{key:?}");
+            continue;
+        };
+        let right = expected(&model.list(direction, key.user), &key.request);
+        let items: Vec<_> = page.page.items.iter().map(|item| item.position()).collect();
+        assert_eq!(items, right.items, "{direction:?} {key:?}");
+        let ends = (page.page.has_previous, page.page.has_next);
+        assert_eq!(ends, (right.has_previous, right.has_next), "{direction:?} {key:?}");
+        assert_eq!(page.counts, model.counts(key.user));
+        for item in &page.page.items {
+            assert_eq!(item.user.username, model.users[&item.user.id]);
+        }
+    }
+}
+
+async fn check_relations(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) {
+    let viewer = any_user(random);
+    let others: Vec<_> = (1..=IDS).map(UserId).filter(|other| *other != viewer).collect();
+
+    let relations = store.relations(viewer, &others, &others).await.unwrap();
+
+    for other in others {
+        assert_eq!(relations.get(&other).copied(), model.relation(viewer, other));
+    }
+}
+
+async fn check_users(store: &dyn Store, model: &Model) {
+    let ids: Vec<_> = (1..=IDS).map(UserId).collect();
+    let counts = store.counts_by_ids(&ids).await.unwrap();
+    for id in ids {
+        let right = model.users.contains_key(&id).then(|| model.counts(id));
+        assert_eq!(counts.get(&id).copied(), right, "{id}");
+    }
+
+    let page = PageRequest {
+        direction: OrderDirection::Asc,
+        window: Window::First(100),
+        after: None,
+        before: None,
+        outside: true,
+    };
+    let prefix = UsernamePrefix::default();
+    let request = UserListRequest { order: UserOrderField::Username, page, prefix };
+    let names = store.page_of_users(&request).await.unwrap().items;
+    let names: Vec<_> = names.iter().map(|user| user.username.clone()).collect();
+    let right: BTreeSet<_> = model.users.values().cloned().collect();
+    assert_eq!(names, right.into_iter().collect::<Vec<_>>());
+}
+
+async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
+    let random = &mut ChaCha8Rng::seed_from_u64(SEED);
+    let mut model = Model::default();
+
+    for step in 0..OPERATIONS {
+        let (one, other) = (any_user(random), any_user(random));
+        match random.random_range(0..100) {
+            0..6 => {
+                let name = format!("user_{}", random.random_range(1..=IDS));
+                let outcome = store.create_user(&new_user(one, &name)).await.unwrap();
+                assert_eq!(outcome, model.create(one, &name), "step {step}");
+            }
+            6..8 => {
+                let deleted = store.delete_user(one).await.unwrap();
+                assert_eq!(deleted, model.delete(one), "step {step}");
+            }
+            8..50 if one != other => {
+                // Few times, so that many are the same.
+                let micros = random.random_range(0..80);
+                let outcome = store.follow(one, other, at(micros)).await.unwrap();
+                assert_eq!(outcome, model.follow(one, other, micros), "step {step}");
+            }
+            50..68 => {
+                let outcome = store.unfollow(one, other).await.unwrap();
+                assert_eq!(outcome, model.unfollow(one, other), "step {step}");
+            }
+            68..92 => check_pages(store, &model, random).await,
+            92..97 => check_relations(store, &model, random).await,
+            _ => check_users(store, &model).await,
+        }
+    }
+    assert_sound(store).await;
+}

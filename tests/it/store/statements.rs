@@ -1,0 +1,272 @@
+//! The SQL itself: every text is good, none reads more than it must, and none is miscounted.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use entourage::{
+    domain::{
+        Direction, FollowPageKey, FollowPosition, OrderDirection, PageRequest, ProfileChange,
+        UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
+    },
+    store::{Graph, Metered, Store, statements},
+};
+use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use tracing::{Instrument, Subscriber, span::Id};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::{LevelFilter, Targets},
+    layer::{Context, SubscriberExt},
+    registry::LookupSpan,
+};
+
+use super::{ALICE, BOB, CAROL, NOBODY, at, cases, edge, follow, four_users, new_user};
+use crate::support::database::{Database, Engine};
+
+cases! {
+    ;
+    database:
+    every_statement_can_be_prepared,
+    no_page_reads_or_sorts_a_whole_list,
+    the_meter_counts_the_statements_that_are_sent,
+}
+
+fn of(engine: Engine) -> Vec<&'static str> {
+    let name = match engine {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    };
+    let [(_, texts)] = statements()
+        .into_iter()
+        .filter(|(engine, _)| *engine == name)
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("each engine is there once");
+    texts
+}
+
+async fn every_statement_can_be_prepared(database: &Database) {
+    for sql in of(database.engine()) {
+        let sql_text = AssertSqlSafe(sql).into_sql_str();
+        let prepared = match database.engine() {
+            Engine::Sqlite => database.sqlite_connection().await.prepare(sql_text).await.map(drop),
+            Engine::Postgres => {
+                database.postgres_connection().await.prepare(sql_text).await.map(drop)
+            }
+        };
+        assert!(prepared.is_ok(), "{prepared:?}\n{sql}");
+    }
+}
+
+/// A celebrity whom everybody follows and who follows everybody, and others who follow a few.
+async fn a_celebrity(store: &dyn Store, n: i64) {
+    let users = (1..=n).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let mut follows = Vec::new();
+    for id in 2..=n {
+        follows.push(edge(UserId(id), ALICE, at(id)));
+        follows.push(edge(ALICE, UserId(id), at(id)));
+        if id > 2 {
+            follows.push(edge(UserId(id), BOB, at(id)));
+        }
+    }
+    store.load(Graph { users, follows }, &|_| {}).await.unwrap();
+}
+
+/// The page statements of an engine, those that are followed by users.
+fn page_statements(engine: Engine) -> Vec<&'static str> {
+    let is_page = |sql: &&str| sql.contains("ORDER BY") && sql.contains("JOIN users");
+    let pages: Vec<_> = of(engine).into_iter().filter(is_page).collect();
+    assert_eq!(pages.len(), 2);
+    pages
+}
+
+async fn no_page_reads_or_sorts_a_whole_list(database: &Database) {
+    a_celebrity(database.store(), 3_000).await;
+    for sql in page_statements(database.engine()) {
+        match database.engine() {
+            Engine::Sqlite => check_sqlite_plan(database, sql).await,
+            Engine::Postgres => check_postgres_plan(database, sql).await,
+        }
+    }
+}
+
+async fn check_sqlite_plan(database: &Database, sql: &str) {
+    let mut connection = database.sqlite_connection().await;
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+
+    let scans = plan.iter().filter(|line| line.starts_with("SCAN "));
+    let known = ["SCAN json_each", "SCAN k", "SCAN e"];
+    for scan in scans {
+        assert!(known.iter().any(|known| scan.starts_with(known)), "{scan} in {plan:#?}");
+    }
+    // `e` is what LIMIT let through; the tables themselves are searched between two bounds.
+    let bounded = "(followed_at,";
+    let searches: Vec<_> = plan
+        .iter()
+        .filter(|line| line.starts_with("SEARCH follow"))
+        .filter(|line| !line.starts_with("SEARCH follow_counts"))
+        .collect();
+    assert_eq!(searches.len(), 4, "{plan:#?}");
+    assert!(searches.iter().all(|line| line.contains(bounded)), "{plan:#?}");
+    assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
+}
+
+async fn check_postgres_plan(database: &Database, sql: &str) {
+    let mut connection = database.postgres_connection().await;
+    sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"));
+    let rows = sqlx::query_scalar(explain)
+        .bind(vec![1_i64, 1, 2, 2, 999])
+        .bind(vec![0_i64, 1, 2, 3, 4])
+        .bind(vec![true, false, true, false, false])
+        .bind(vec![at(0); 5])
+        .bind(vec![0_i64; 5])
+        .bind(vec![true; 5])
+        .bind(vec![at(5_000); 5])
+        .bind(vec![0_i64; 5])
+        .bind(vec![true; 5])
+        .bind(21_i64)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let plan: Vec<String> = rows;
+    let text = plan.join("\n");
+
+    assert!(!text.contains("Seq Scan on follows"), "{text}");
+    assert!(!text.contains("Seq Scan on followers"), "{text}");
+    assert!(!text.contains("Sort Key: e.followed_at"), "{text}");
+    assert!(!text.contains("Bitmap"), "{text}");
+    for line in plan.iter().filter(|line| line.contains("Index Only Scan") && line.contains(" e "))
+    {
+        let rows = line.split("rows=").nth(1).and_then(|rows| rows.split(' ').next());
+        let rows: f64 = rows.unwrap_or("0").parse().unwrap();
+        assert!(rows <= 21.0, "{line}\nin {text}");
+    }
+}
+
+/// Counts what sqlx logs within spans named `counted`.
+struct Counter;
+
+/// The number of a span, found again among its extensions.
+struct Number(Arc<AtomicU64>);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
+    fn on_new_span(
+        &self,
+        attributes: &tracing::span::Attributes<'_>,
+        id: &Id,
+        context: Context<'_, S>,
+    ) {
+        if attributes.metadata().name() == "counted" {
+            let span = context.span(id).expect("it is new");
+            span.extensions_mut().insert(Number(Arc::default()));
+        }
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
+        if event.metadata().target() != "sqlx::query" {
+            return;
+        }
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(number) = span.extensions().get::<Number>() {
+                number.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Counts the statements that sqlx sends while `work` runs.
+async fn sent<T>(work: impl Future<Output = T>) -> (T, u64) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let targets = Targets::new()
+            .with_target("sqlx::query", LevelFilter::TRACE)
+            .with_target("it::store::statements", LevelFilter::TRACE);
+        let subscriber = Registry::default().with(Counter.with_filter(targets));
+        tracing::subscriber::set_global_default(subscriber).expect("nobody else sets one");
+    });
+
+    let span = tracing::info_span!("counted");
+    let result = work.instrument(span.clone()).await;
+    let number = span.with_subscriber(|(id, subscriber)| {
+        let registry = subscriber.downcast_ref::<Registry>().expect("it was installed above");
+        let span = registry.span(id).expect("it is still open");
+        let number = Arc::clone(&span.extensions().get::<Number>().expect("it counts").0);
+        number.load(Ordering::Relaxed)
+    });
+    (result, number.expect("the span is enabled"))
+}
+
+/// Asserts that a call takes this many statements, by the meter and in truth.
+macro_rules! assert_statements {
+    ($meter:expr, $expected:expr, $call:expr) => {
+        let before = $meter.statements().total();
+        let (_, truth) = sent($call).await;
+        let metered = $meter.statements().total() - before;
+        assert_eq!((metered, truth), ($expected, $expected), stringify!($call));
+    };
+}
+
+async fn the_meter_counts_the_statements_that_are_sent(database: &Database) {
+    four_users(database.store()).await;
+    let store = Metered::new(Arc::clone(&database.store));
+
+    assert_statements!(store, 4, store.follow(ALICE, BOB, at(1)));
+    assert_statements!(store, 1, store.follow(ALICE, BOB, at(1)));
+    assert_statements!(store, 1, store.follow(ALICE, NOBODY, at(1)));
+    assert_statements!(store, 4, store.unfollow(ALICE, BOB));
+    assert_statements!(store, 1, store.unfollow(ALICE, BOB));
+    assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
+    assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));
+    assert_statements!(store, 1, store.update_profile(ALICE, &ProfileChange::default()));
+    assert_statements!(store, 1, store.set_role(ALICE, "admin"));
+    assert_statements!(store, 2, store.set_role(ALICE, "king"));
+    reads_are_one_statement_and_empty_batches_none(database, &store).await;
+}
+
+async fn reads_are_one_statement_and_empty_batches_none(database: &Database, store: &Metered) {
+    for id in [BOB, CAROL] {
+        follow(database.store(), id, ALICE, id.0).await;
+    }
+    let ids = [ALICE, BOB, NOBODY];
+    let keys = ids.map(|user| FollowPageKey::newest(user, 3));
+    let name = UsernameKey::parse("alice").expect("a good name");
+    let prefix = UsernamePrefix::default();
+    let page = PageRequest {
+        direction: OrderDirection::Asc,
+        window: Window::Last(2),
+        after: None,
+        before: None,
+        outside: true,
+    };
+    let list = UserListRequest { order: UserOrderField::Username, page, prefix: prefix.clone() };
+    let bound = Some(FollowPosition { followed_at: at(2), user: ALICE });
+    let mut bounded = keys.map(|key| FollowPageKey { user: key.user, ..key }).to_vec();
+    for key in &mut bounded {
+        key.request.after = bound;
+    }
+    bounded.extend(keys);
+
+    assert_statements!(store, 1, store.users_by_ids(&ids));
+    assert_statements!(store, 0, store.users_by_ids(&[]));
+    assert_statements!(store, 1, store.users_by_usernames(std::slice::from_ref(&name)));
+    assert_statements!(store, 0, store.users_by_usernames(&[]));
+    assert_statements!(store, 1, store.page_of_users(&list));
+    assert_statements!(store, 1, store.count_users(&prefix));
+    assert_statements!(store, 1, store.counts_by_ids(&ids));
+    assert_statements!(store, 0, store.counts_by_ids(&[]));
+    assert_statements!(store, 1, store.pages_of_follows(Direction::Followers, &bounded));
+    assert_statements!(store, 1, store.pages_of_follows(Direction::Following, &keys));
+    assert_statements!(store, 0, store.pages_of_follows(Direction::Following, &[]));
+    assert_statements!(store, 1, store.relations(ALICE, &ids, &[]));
+    assert_statements!(store, 1, store.relations(ALICE, &ids, &ids));
+    assert_statements!(store, 0, store.relations(ALICE, &[], &[]));
+    assert_statements!(store, 1, store.find_account(ALICE));
+    assert_statements!(store, 1, store.find_account_by_subject("x"));
+    assert_statements!(store, 1, store.find_credentials(&name));
+    assert_statements!(store, 1, store.find_credentials_by_id(ALICE));
+    assert_statements!(store, 1, store.ping());
+}
