@@ -1,6 +1,82 @@
-//! A follow graph as a service.
+//! A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL.
+//!
+//! This page is the map of the sources. How to run the server is in `README.md`, how the tables
+//! are made in `migrations/README.md`.
+//!
+//! # From above
+//!
+//! One binary answers GraphQL over HTTP. Behind it are a library of layers and one database,
+//! SQLite or PostgreSQL. Each layer uses those to its right, and never one to its left:
+//!
+//! ```text
+//! cli, config -> app -> http -> graphql -> graph -> store -> domain
+//! ```
+//!
+//! **Invariant:** no arrow points back, `sqlx` is named in [`store`] alone, `async_graphql` in
+//! [`graphql`] alone, `axum` in [`http`] and [`app`]. `tests/it/tidy.rs` reads the sources and
+//! fails when that is no longer true.
+//!
+//! # The map
+//!
+//! - [`domain`]: the words of the product and their rules. Plain data and pure functions; a value
+//!   that exists is valid, since parsing is the only way to make one.
+//! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that keep it.
+//!   All SQL is here, as constant text.
+//! - [`graph`]: the use cases, one method per verb, and the policy: who may follow whom, who is
+//!   who, what a token is worth.
+//! - [`graphql`]: types, loaders, limits and error codes. It shapes answers and decides nothing
+//!   about follows.
+//! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health and metrics.
+//! - [`app`]: puts a server together from its parts. The only place that knows all layers.
+//! - [`config`]: flags and variables of the environment, parsed once.
+//! - [`cli`]: one file per command.
+//!
+//! # The life of a read
+//!
+//! 1. [`http`] negotiates the media type, bounds the body and authenticates the bearer token.
+//! 2. The operation is looked at as a whole: size, depth, width, cost, page bounds, cursors,
+//!    permissions. One that is refused has executed nothing.
+//! 3. Resolvers ask loaders, which live as long as the request. A loader gathers what all
+//!    resolvers of one level want and makes it one call of [`graph`] and one statement.
+//! 4. A page of a list is a loader's key too, so that a hundred users with ten followers each are
+//!    one statement. It brings the counts and the users on its edges along.
+//!
+//! **Invariant:** the number of SQL statements of an operation depends on its shape, never on how
+//! many objects are in the answer. `tests/it` asserts the exact numbers.
+//!
+//! # The life of a write
+//!
+//! One method of the store is one unit of work. `follow` writes the edge, its mirror and both
+//! counts in one transaction, and lets the rows taken decide what happened, so that it can be
+//! repeated and raced without harm. The write goes on when its client leaves.
+//!
+//! **Invariant:** after every commit there is at most one edge for a pair and none to oneself,
+//! `followers` holds exactly the edges of `follows`, and each count is the number of its edges.
+//! `entourage check` recounts them.
+//!
+//! # What is not here
+//!
+//! **Invariant:** no resolver asks the store, and nothing is fetched that is not selected.
+//!
+//! **Invariant:** nothing of the graph is kept between requests, so any number of servers can work
+//! on one PostgreSQL database. (Limits over time are counted by each server for itself.)
+//!
+//! **Invariant:** the engine is chosen once, in [`store::connect`]. Nothing above asks which one
+//! it is; what lies beside a file is told by [`store::sqlite_file`].
+//!
+//! **Invariant:** no trigger, no sequence and no clock of the database: ids and times come from
+//! the program, and are passed in together with all randomness, so that a test can choose them.
+//!
+//! **Invariant:** no document, variable or token of a client becomes SQL, a log line or a label of
+//! a metric, and no cause of an internal failure becomes an answer.
+//!
+//! **Invariant:** there is no `unsafe` code.
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod graph;
 pub mod graphql;
+pub mod http;
 pub mod store;

@@ -1,3 +1,18 @@
-//! The server's binary.
+//! The server's binary. All that it does is in [`entourage::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return entourage::cli::failed(&error.into()),
+    };
+
+    let code = runtime.block_on(entourage::cli::run(std::env::args_os()));
+
+    // Whoever asks twice for the end does not want to wait for what is still being done.
+    runtime.shutdown_background();
+    code
+}

@@ -186,6 +186,14 @@ impl Graph {
         }
     }
 
+    /// The hash of a password for many accounts that are loaded at once.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when hashing fails, which is a bug.
+    pub async fn hash_password(&self, password: &str) -> Result<String> {
+        self.passwords.hash(password).await
+    }
+
     /// Gives a user a role.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod attempts;
 mod error;
 mod passwords;
 mod policy;
+mod provider;
 mod random;
 mod tokens;
 
@@ -19,8 +20,9 @@ pub use self::{
     accounts::{NewAccount, SignIn, SignUpError, SignedIn},
     error::{Error, Result},
     policy::{FollowDenial, Viewer, authorize, follow_denials},
+    provider::{IdentityProvider, JwksError},
     random::{Random, SystemRandom},
-    tokens::{IdentityProvider, JwksError, SecretError, TokenClaims, Tokens},
+    tokens::{SecretError, TokenClaims, Tokens},
 };
 use self::{attempts::Attempts, passwords::Passwords};
 use crate::{

@@ -13,11 +13,10 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Result};
+use super::{Error, Result, provider::IdentityProvider};
 use crate::domain::{Permissions, UserId};
 
 /// How far the clocks of two machines may be apart, in seconds.
@@ -33,78 +32,6 @@ const OURSELVES: &str = "entourage";
 pub struct SecretError {
     /// How many bytes it has.
     pub bytes: usize,
-}
-
-/// A key set that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JwksError {
-    /// It is not a key set.
-    #[error("it is not a JSON Web Key Set: {0}")]
-    NotAKeySet(String),
-    /// It holds no key for RS256, ES256 or EdDSA.
-    #[error("it holds no key for RS256, ES256 or EdDSA")]
-    NoUsableKey,
-}
-
-/// The identity provider of the host, whose tokens are accepted.
-#[derive(Debug)]
-pub struct IdentityProvider {
-    keys: Vec<ProviderKey>,
-    issuer: Option<String>,
-    audience: Option<String>,
-}
-
-#[derive(Debug)]
-struct ProviderKey {
-    id: Option<String>,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-impl IdentityProvider {
-    /// Reads a key set. Keys of other kinds, and keys that are not for signatures, are left out.
-    ///
-    /// # Errors
-    /// When it is not a key set, or no key is left.
-    pub fn new(
-        jwks: &str,
-        issuer: Option<String>,
-        audience: Option<String>,
-    ) -> Result<Self, JwksError> {
-        let set: JwkSet =
-            serde_json::from_str(jwks).map_err(|e| JwksError::NotAKeySet(e.to_string()))?;
-        let keys: Vec<_> = set.keys.iter().filter_map(provider_key).collect();
-        if keys.is_empty() {
-            return Err(JwksError::NoUsableKey);
-        }
-        Ok(Self { keys, issuer, audience })
-    }
-}
-
-/// The key with the one algorithm that it is for.
-fn provider_key(jwk: &Jwk) -> Option<ProviderKey> {
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(p) if p.curve == EllipticCurve::P256 => Algorithm::ES256,
-        AlgorithmParameters::OctetKeyPair(p) if p.curve == EllipticCurve::Ed25519 => {
-            Algorithm::EdDSA
-        }
-        _ => return None,
-    };
-    let declared = jwk.common.key_algorithm.map(|declared| declared.to_string());
-    if declared.is_some_and(|declared| declared != format!("{algorithm:?}")) {
-        return None;
-    }
-    if jwk
-        .common
-        .public_key_use
-        .as_ref()
-        .is_some_and(|u| *u != jsonwebtoken::jwk::PublicKeyUse::Signature)
-    {
-        return None;
-    }
-    let key = DecodingKey::from_jwk(jwk).ok()?;
-    Some(ProviderKey { id: jwk.common.key_id.clone(), algorithm, key })
 }
 
 /// Makes and reads bearer tokens.
@@ -234,14 +161,10 @@ impl Tokens {
 
         let provider = self.provider.as_ref()?;
         let (issuer, audience) = (provider.issuer.as_deref(), provider.audience.as_deref());
-        let mut keys = provider.keys.iter().filter(|key| {
-            let is_named = header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-            is_named && key.algorithm == header.alg
-        });
-        keys.find_map(|key| {
-            decode(token, &key.key, &validation(key.algorithm, issuer, audience)).ok()
-        })
-        .map(|decoded| (decoded.claims, false))
+        let validation = validation(header.alg, issuer, audience);
+        let mut keys = provider.keys_for(&header);
+        let claims = keys.find_map(|key| decode(token, key, &validation).ok())?.claims;
+        Some((claims, false))
     }
 }
 

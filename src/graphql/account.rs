@@ -131,6 +131,7 @@ impl SignInPayload {
 }
 
 #[Object]
+/// The result of `signUp`.
 impl SignUpPayload {
     /// The string that the client sent.
     async fn client_mutation_id(&self) -> Option<&str> {
@@ -154,6 +155,7 @@ impl SignUpPayload {
 }
 
 #[Object]
+/// The result of `signIn`.
 impl SignInPayload {
     /// The string that the client sent.
     async fn client_mutation_id(&self) -> Option<&str> {

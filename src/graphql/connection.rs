@@ -134,6 +134,7 @@ impl FollowerConnection {
 }
 
 #[Object]
+/// A page of the users who follow a user.
 impl FollowerConnection {
     /// The edges of the page.
     async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<FollowerEdge>>, Failure>> {
@@ -160,6 +161,7 @@ impl FollowerConnection {
 pub(super) struct FollowerEdge(pub Edge);
 
 #[Object]
+/// A follow, seen from the user who is followed.
 impl FollowerEdge {
     /// The position of the edge in the list.
     async fn cursor(&self) -> String {
@@ -192,6 +194,7 @@ impl FollowingConnection {
 }
 
 #[Object]
+/// A page of the users whom a user follows.
 impl FollowingConnection {
     /// The edges of the page.
     async fn edges(
@@ -221,6 +224,7 @@ impl FollowingConnection {
 pub(super) struct FollowingEdge(pub Edge);
 
 #[Object]
+/// A follow, seen from the user who follows.
 impl FollowingEdge {
     /// The position of the edge in the list.
     async fn cursor(&self) -> String {
@@ -311,6 +315,7 @@ fn user_position(position: &cursor::Position) -> UserPosition<'_> {
 }
 
 #[Object]
+/// A page of users.
 impl UserConnection {
     /// The edges of the page.
     async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<UserEdge>>, Failure>> {
@@ -353,6 +358,7 @@ pub(super) struct UserEdge {
 }
 
 #[Object]
+/// A user in a list of users.
 impl UserEdge {
     /// The position of the edge in the list.
     async fn cursor(&self) -> &str {

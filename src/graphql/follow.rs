@@ -200,6 +200,7 @@ impl FollowPayload {
 }
 
 #[Object]
+/// The result of `follow`.
 impl FollowPayload {
     /// The string that the client sent.
     async fn client_mutation_id(&self) -> Option<&str> {
@@ -262,6 +263,7 @@ impl UnfollowPayload {
 }
 
 #[Object]
+/// The result of `unfollow`.
 impl UnfollowPayload {
     /// The string that the client sent.
     async fn client_mutation_id(&self) -> Option<&str> {

@@ -140,7 +140,8 @@ impl Api {
             let error = error.to_graphql_error(&document.typed.sources);
             Reply::refused(Code::BadUserInput, &[server_error(Code::BadUserInput, &error)])
         })?;
-        let facts = guard::inspect(&document.typed, operation, &variables, &self.limits)?;
+        let schema = self.documents.schema();
+        let facts = guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
 
         let is_mutation = operation.is_mutation();
         let variables = serde_json::to_value(variables.into_inner()).unwrap_or_default();

@@ -31,6 +31,7 @@ fn sign_up_is_open(ctx: &Context<'_>) -> bool {
 }
 
 #[Object]
+/// Where every change begins.
 impl Mutation {
     /// Delete the viewer's account, with everything that it follows and that follows it.
     #[graphql(directive = has_permission::apply(Vec::new()))]

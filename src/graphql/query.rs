@@ -25,6 +25,7 @@ async fn node(request: &RequestContext, id: &ID) -> Option<Result<Node, Failure>
 }
 
 #[Object]
+/// Where every read begins.
 impl Query {
     /// The object with this global ID; null when there is none.
     async fn node(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
-use super::error::{Code, Failure, INTERNAL};
+use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Reply {
     /// The code of the first error when the operation failed as a whole, so that there is no
     /// data.
     pub refused: Option<Code>,
-    /// When to come again, if that is what the refusal is about.
+    /// When to come again, if an error is about that.
     pub retry_after: Option<Duration>,
 }
 
@@ -42,6 +42,12 @@ impl Reply {
         Failure::new(code, message).into()
     }
 
+    /// A reply to a failure on our side, outside of an operation. Its cause is for the log.
+    pub fn failure(code: Code, request_id: &str) -> Self {
+        let message = if code == Code::Unavailable { UNAVAILABLE } else { INTERNAL };
+        Self::failed(Failure::new(code, message), request_id)
+    }
+
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
         let body = Body { errors, data: None }.to_json();
@@ -63,7 +69,8 @@ impl Reply {
             name_request(error, request_id);
         }
         let body = Body { errors: &response.errors, data: Some(&response.data) }.to_json();
-        Self { body, refused: None, retry_after: None }
+        let retry_after = response.errors.iter().filter_map(retry_after).max();
+        Self { body, refused: None, retry_after }
     }
 }
 
@@ -76,6 +83,13 @@ impl From<Failure> for Reply {
 
 fn code(error: &ServerError) -> Option<&Value> {
     error.extensions.as_ref()?.get("code")
+}
+
+fn retry_after(error: &ServerError) -> Option<Duration> {
+    match error.extensions.as_ref()?.get("retryAfter")? {
+        Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
+        _ => None,
+    }
 }
 
 /// Whatever the executor says on its own is a bug, since the guard should have refused it.

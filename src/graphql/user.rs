@@ -46,6 +46,7 @@ impl User {
 
 #[expect(clippy::unused_async, reason = "the executor wants resolvers to be async")]
 #[Object]
+/// An account that can follow others and be followed.
 impl User {
     /// A square picture of the user. Users without one get a drawn one, as a `data:` URI.
     async fn avatar_url(

@@ -41,6 +41,7 @@ fn listed(permissions: domain::Permissions) -> Vec<Permission> {
 pub(super) struct Viewer(pub Arc<graph::Viewer>);
 
 #[Object]
+/// The signed-in caller.
 impl Viewer {
     /// What the viewer may do: what the role gives, narrowed by the scope of the token.
     async fn permissions(&self) -> Vec<Permission> {
@@ -62,6 +63,7 @@ impl Viewer {
 pub(super) struct Role(domain::Role);
 
 #[Object]
+/// A named set of permissions.
 impl Role {
     /// The unique name of the role, such as `moderator`.
     async fn name(&self) -> &str {

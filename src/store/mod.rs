@@ -30,10 +30,13 @@ mod retry;
 mod schema;
 mod sqlite;
 
-use std::{collections::HashMap, fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, fmt::Debug, path::PathBuf, str::FromStr, sync::Arc, time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::sqlite::SqliteConnectOptions;
 
 pub use self::{
     error::{ConnectError, Error, Result},
@@ -305,4 +308,11 @@ pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, Conn
 #[must_use]
 pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
     [("sqlite", sqlite::statements()), ("postgres", postgres::statements())]
+}
+
+/// The file that a URL names, when it is one of SQLite; for what has to lie beside the database.
+#[must_use]
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let file = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
+    Some(file.get_filename().to_owned())
 }

@@ -1,5 +1,10 @@
 //! The one test binary: the specification of the product, area by area.
 
+mod audit;
+mod cli;
+mod graphql;
+mod http;
 mod schema;
 mod store;
 mod support;
+mod tidy;

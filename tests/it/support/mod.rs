@@ -1,3 +1,6 @@
 //! What tests of several areas need.
 
+pub(crate) mod app;
 pub(crate) mod database;
+pub(crate) mod graph;
+pub(crate) mod log;

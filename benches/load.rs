@@ -1,0 +1,252 @@
+//! Requests per second and statements per request, on both engines: `make bench`.
+//!
+//! The release binary serves a seeded graph from a process of its own, and this one asks it over
+//! loopback, so the numbers hold what a client on the same machine would see. Both share the
+//! machine's cores. Every run is of the same graph and takes the same time.
+
+use std::{
+    error::Error,
+    io::{self, BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, header::CONTENT_TYPE};
+use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tempfile::TempDir;
+
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
+
+const USERS: usize = 10_000;
+const FOLLOWS: usize = 200_000;
+/// How many requests are under way at once, each on a connection and of a user of its own.
+const CLIENTS: usize = 16;
+const WARM_UP: Duration = Duration::from_secs(1);
+const MEASURED: Duration = Duration::from_secs(5);
+const KEY: &str = "the key of the benchmark, that is no secret";
+
+const FIFTY_USERS: &str = "{ users(first: 50) { nodes { username \
+    followers(first: 10) { totalCount edges { followedAt node { username } } } \
+    following(first: 10) { totalCount nodes { username } } } } }";
+const TWO_LEVELS: &str = "query($username: String!) { user(username: $username) { \
+    followers(first: 20) { nodes { username following(first: 10) { nodes { username } } } } } }";
+const FOLLOW: &str = "mutation($username: String!) { \
+    follow(input: {user: {username: $username}}) { outcome } }";
+
+/// What is measured: a name, a document, and whether it needs a viewer.
+const OPERATIONS: [(&str, &str, bool); 3] = [
+    ("50 users, both lists", FIFTY_USERS, false),
+    ("1 user, 2 levels", TWO_LEVELS, false),
+    ("follow", FOLLOW, true),
+];
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let folder = TempDir::new()?;
+    let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
+    measure("SQLite", &sqlite).await?;
+
+    let postgres = make_postgres_database().await?;
+    measure("PostgreSQL", &postgres).await
+}
+
+/// An empty database on the server of `tests/postgres.sh`.
+async fn make_postgres_database() -> Result<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is how the script tells its server")]
+    let server = std::env::var("TEST_POSTGRES_URL")
+        .map_err(|_| "TEST_POSTGRES_URL is not set: run `make bench`")?;
+    let mut connection = PgConnection::connect(&server).await?;
+    for statement in
+        ["DROP DATABASE IF EXISTS entourage_bench WITH (FORCE)", "CREATE DATABASE entourage_bench"]
+    {
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
+    }
+    let mut url = url::Url::parse(&server)?;
+    url.set_path("entourage_bench");
+    Ok(url.to_string())
+}
+
+/// Seeds a database, serves it and measures every operation.
+async fn measure(engine: &str, database: &str) -> Result<()> {
+    run(database, &["migrate"])?;
+    let (users, follows) = (USERS.to_string(), FOLLOWS.to_string());
+    let seeded = run(database, &["seed", "--users", &users, "--follows", &follows])?;
+    say(&format!("\n{engine}: {seeded}"))?;
+    say("operation                requests/s    p50 ms    p99 ms    statements/request\n")?;
+
+    let names: Vec<String> = (1..=CLIENTS).map(username).collect();
+    let mut arguments = vec!["token", "--ttl", "1h"];
+    arguments.extend(names.iter().map(String::as_str));
+    let tokens = run(database, &arguments)?;
+    let tokens: Vec<&str> = tokens.lines().collect();
+
+    let server = Server::start(database)?;
+    for (name, document, needs_viewer) in OPERATIONS {
+        let tokens = if needs_viewer { tokens.clone() } else { Vec::new() };
+        let load = Load::new(&server.address, document, &tokens);
+        load.drive(WARM_UP).await?;
+
+        let before = load.statements().await?;
+        let begin = Instant::now();
+        let mut latencies = load.drive(MEASURED).await?;
+        let seconds = begin.elapsed().as_secs_f64();
+        let statements = load.statements().await? - before;
+        latencies.sort_unstable();
+
+        #[expect(clippy::cast_precision_loss, reason = "numbers for people to read")]
+        let requests = latencies.len() as f64;
+        say(&format!(
+            "{name:<24} {:>10.0} {:>9.2} {:>9.2} {:>21.2}\n",
+            requests / seconds,
+            percentile_ms(&latencies, 50),
+            percentile_ms(&latencies, 99),
+            statements / requests
+        ))?;
+    }
+    Ok(())
+}
+
+fn username(n: usize) -> String {
+    format!("user{n:06}")
+}
+
+fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
+}
+
+fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn binary(database: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
+    command.env("DATABASE_URL", database).env("ENTOURAGE_JWT_SECRET", KEY).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command of the binary, and gives what it prints.
+fn run(database: &str, arguments: &[&str]) -> Result<String> {
+    let output = binary(database).args(arguments).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("`entourage {}` failed", arguments[0]).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// A server that is killed when it is dropped.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(database: &str) -> Result<Self> {
+        let mut process = binary(database)
+            .args(["serve", "--listen", "127.0.0.1:0", "--rate-limits", "off", "--log", "error"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("stdout is piped")?;
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            let address = line.trim().strip_prefix("GraphQL  http://");
+            if let Some(address) = address.and_then(|rest| rest.strip_suffix("/graphql")) {
+                return Ok(Self { address: address.to_owned(), process });
+            }
+        }
+        Err("the server did not say where it listens".into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One operation, asked again and again for one user after another.
+struct Load {
+    client: Client,
+    server: String,
+    document: &'static str,
+    /// One for each client, or none.
+    tokens: Vec<String>,
+    /// Whom the next request is about.
+    next: Arc<AtomicU64>,
+}
+
+impl Load {
+    fn new(address: &str, document: &'static str, tokens: &[&str]) -> Self {
+        Self {
+            client: Client::new(),
+            server: format!("http://{address}"),
+            document,
+            tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+            next: Arc::default(),
+        }
+    }
+
+    /// Keeps all clients busy for so long, and gives the latency of every request.
+    async fn drive(&self, time: Duration) -> Result<Vec<Duration>> {
+        let until = Instant::now() + time;
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|n| {
+                let token = self.tokens.get(n).cloned();
+                let (client, url) = (self.client.clone(), format!("{}/graphql", self.server));
+                let (document, next) = (self.document, Arc::clone(&self.next));
+                tokio::spawn(async move {
+                    let mut latencies = Vec::new();
+                    while Instant::now() < until {
+                        // Each of the clients comes by every user, and no two at once.
+                        let step = usize::try_from(next.fetch_add(1, Ordering::Relaxed))?;
+                        let about = username((step / CLIENTS + n * USERS / CLIENTS) % USERS + 1);
+                        let body = json!({ "query": document, "variables": { "username": about } });
+                        let begin = Instant::now();
+                        ask(&client, &url, token.as_deref(), body.to_string()).await?;
+                        latencies.push(begin.elapsed());
+                    }
+                    Ok::<_, Box<dyn Error + Send + Sync>>(latencies)
+                })
+            })
+            .collect();
+
+        let mut latencies = Vec::new();
+        for client in clients {
+            latencies.append(&mut client.await??);
+        }
+        Ok(latencies)
+    }
+
+    /// How many statements the server has sent to its database, as its metrics say.
+    async fn statements(&self) -> Result<f64> {
+        let text = self.client.get(format!("{}/metrics", self.server)).send().await?;
+        let text = text.error_for_status()?.text().await?;
+        let counters =
+            text.lines().filter(|line| line.starts_with("entourage_store_statements_total"));
+        let values = counters.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum())
+    }
+}
+
+async fn ask(client: &Client, url: &str, token: Option<&str>, body: String) -> Result<()> {
+    let request = client.post(url).header(CONTENT_TYPE, "application/json").body(body);
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    let reply = request.send().await?.error_for_status()?.bytes().await?;
+    if reply.starts_with(b"{\"data\"") {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&reply).into_owned().into())
+    }
+}

@@ -1,0 +1,164 @@
+//! The composition root: store, graph, API and routes, put together once.
+//!
+//! Everything that a server is made of is passed in here, so a test makes the same server that
+//! the command line does.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+use crate::{
+    domain::{Clock, Limits, SystemClock},
+    graph::{Graph, Parts, Random, SystemRandom, Tokens},
+    graphql::Api,
+    http::{self, Metrics, Origin, Part, Timeouts},
+    store::{Metered, Statements, Store},
+};
+
+/// How long the connections to the database may take to close.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What an operator decides about a server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What one request may ask for.
+    pub limits: Limits,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
+    /// The sites whose scripts may talk to the server.
+    pub cors_origins: Vec<Origin>,
+    /// Whether strangers can make accounts and sign in with a password.
+    pub sign_up: bool,
+    /// Whether there are limits over time.
+    pub rate_limits: bool,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub random: Arc<dyn Random>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            cors_origins: Vec::new(),
+            sign_up: false,
+            rate_limits: true,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+        }
+    }
+}
+
+/// A server that does not listen yet.
+pub struct App {
+    state: Arc<http::State>,
+    cors_origins: Vec<Origin>,
+    metrics_listener: Option<TcpListener>,
+    statements: Statements,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Puts a server together. The store is expected to be migrated; `/readyz` tells if it is not.
+    pub fn new(store: Arc<dyn Store>, tokens: Tokens, settings: Settings) -> Self {
+        let Settings { limits, timeouts, cors_origins, sign_up, rate_limits, clock, random } =
+            settings;
+
+        let metrics = Metrics::install();
+        let store = Metered::new(store);
+        let statements = store.statements();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let graph = Arc::new(Graph::new(Parts {
+            store: Arc::clone(&store),
+            tokens,
+            clock,
+            random: Arc::clone(&random),
+            sign_up,
+            rate_limits,
+        }));
+        let api = Api::new(Arc::clone(&graph), limits);
+        let (draining, _) = watch::channel(false);
+        let state = Arc::new(http::State {
+            api,
+            graph,
+            store,
+            random,
+            limits,
+            timeouts,
+            metrics,
+            draining,
+        });
+
+        Self { state, cors_origins, metrics_listener: None, statements }
+    }
+
+    /// Moves `/metrics` to a listener of its own, away from everybody who can reach the API.
+    #[must_use]
+    pub fn with_metrics_on(self, listener: TcpListener) -> Self {
+        Self { metrics_listener: Some(listener), ..self }
+    }
+
+    /// The number of statements that the server has sent to its store.
+    pub fn statements(&self) -> Statements {
+        self.statements.clone()
+    }
+
+    /// The routes that the server's own listener has.
+    pub fn router(&self) -> Router {
+        let part = if self.metrics_listener.is_some() { Part::Public } else { Part::All };
+        http::router(Arc::clone(&self.state), part, &self.cors_origins)
+    }
+}
+
+/// Serves until `shutdown` is ready, then in this order: `/readyz` answers 503, nobody is
+/// accepted any more, idle connections are closed, requests under way are answered, and the
+/// store is closed. Each step is bounded by the [`Timeouts`].
+///
+/// # Errors
+/// When a listener does not know its own address.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let router = app.router();
+    let App { state, metrics_listener, .. } = app;
+    let (address, timeouts) = (listener.local_addr()?, state.timeouts);
+    tracing::info!(%address, "listening");
+
+    let stopping = async {
+        shutdown.await;
+        tracing::info!("stopping");
+        state.draining.send_replace(true);
+    };
+    let metrics = async {
+        if let Some(listener) = metrics_listener {
+            let router = http::router(Arc::clone(&state), Part::Metrics, &[]);
+            http::serve(listener, router, timeouts, state.draining.subscribe()).await;
+        }
+    };
+    let served = async {
+        tokio::join!(
+            stopping,
+            http::serve(listener, router, timeouts, state.draining.subscribe()),
+            metrics
+        )
+    };
+    tokio::select! {
+        _ = served => {}
+        () = state.metrics.keep_up() => {}
+    }
+
+    if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {
+        tracing::warn!("the connections to the database did not close in time");
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! `entourage check`
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+
+use super::{
+    database::{self, Migrate},
+    print, progress,
+};
+use crate::config::{Database, Logging};
+
+/// Recount every counter and compare both tables of follows; exit code 1 when something differs
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Mend what differs, also while a server runs
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    super::log(&args.logging, "error")?;
+    let store = database::open(&args.database, Migrate::Never).await?;
+    let bar = progress::bar("comparing");
+    let drift = store.find_drift(&progress::moves(&bar)).await?;
+    bar.finish_and_clear();
+
+    let mut found = String::new();
+    for difference in &drift {
+        writeln!(found, "{difference}")?;
+    }
+    print(&found)?;
+    if drift.is_empty() {
+        store.close().await;
+        return print("everything agrees\n");
+    }
+    if !args.repair {
+        bail!("{} found: `entourage check --repair` mends them", differences(drift.len()));
+    }
+
+    let changed = store.repair(&drift).await?;
+    let left = store.find_drift(&|_| ()).await?;
+    if !left.is_empty() {
+        bail!("{} left after the repair: check again", differences(left.len()));
+    }
+    store.close().await;
+    print(&format!("{} mended, {changed} rows changed\n", differences(drift.len())))
+}
+
+fn differences(n: usize) -> String {
+    if n == 1 { "1 difference".to_owned() } else { format!("{n} differences") }
+}

@@ -1,0 +1,212 @@
+//! The small graph that a newcomer meets.
+//!
+//! It is all here to be read: who there is, and who follows whom. Times are relative to now, so
+//! that the newest follow is always a few minutes old.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    domain::{Follow, NewUser, UserId, UserIds, Username, UsernamePrefix},
+    graph::{Graph, SignIn},
+    store::{self, SetRoleOutcome, Store},
+};
+
+/// The password of every account here.
+pub(super) const PASSWORD: &str = "entourage";
+
+/// The accounts that a newcomer is told of, and why.
+pub(super) const GUIDE: [(&str, &str); 5] = [
+    ("ada", "whom nearly everybody follows"),
+    ("emily", "whom nobody follows"),
+    ("diogenes", "restricted: may not follow"),
+    ("hypatia", "moderator"),
+    ("grace", "admin"),
+];
+
+/// Accounts with another role than the default one.
+const ROLES: [(&str, &str); 3] =
+    [("diogenes", "restricted"), ("hypatia", "moderator"), ("grace", "admin")];
+
+/// Username, name, bio, and whom the user follows.
+type Person = (&'static str, &'static str, &'static str, &'static str);
+
+#[rustfmt::skip]
+const PEOPLE: [Person; 27] = [
+    ("ada", "Ada Lovelace", "Wrote the first program, still waiting for the machine.",
+        "grace charles emmy mary sappho"),
+    ("alan", "Alan Turing", "Imitation is the sincerest form of computation.",
+        "ada grace emmy leonhard isaac omar"),
+    ("charles", "Charles Darwin", "Twenty years on one draft. Barnacles, mostly.",
+        "ada maria mary jane ibn_battuta galileo"),
+    ("cleopatra", "Cleopatra", "Following Rome closely.",
+        "homer sappho hypatia ada omar"),
+    ("diogenes", "Diogenes", "Banned from the agora. Lives in a jar.",
+        "hypatia galileo isaac"),
+    ("emily", "Emily Dickinson", "I'm Nobody! Who are you?",
+        "sappho jane mary homer"),
+    ("emmy", "Emmy Noether", "Every symmetry keeps something for you.",
+        "ada leonhard isaac alan omar marie katherine"),
+    ("florence", "Florence Nightingale", "Charts save lives.",
+        "ada marie charles jane katherine maria"),
+    ("galileo", "Galileo Galilei", "And yet it moves.",
+        "ada isaac johannes leonhard zhang_heng maria"),
+    ("grace", "Grace Hopper", "Found the bug. Taped it into the logbook.",
+        "ada alan katherine emmy hypatia johannes florence"),
+    ("hypatia", "Hypatia", "Keeps the library quiet, and the replies civil.",
+        "ada grace homer omar leonhard galileo diogenes sappho"),
+    ("homer", "Homer", "Sing, O feed.",
+        "sappho murasaki ada cleopatra"),
+    ("ibn_battuta", "Ibn Battuta", "Away. 117,000 km so far.",
+        "ada omar zhang_heng murasaki charles maria homer cleopatra"),
+    ("isaac", "Isaac Newton", "I make no hypotheses. Mind the apples.",
+        "ada galileo leonhard johannes"),
+    ("jane", "Jane Austen", "Universally acknowledged.",
+        "ada mary sappho murasaki florence emmy"),
+    ("johannes", "Johannes Gutenberg", "Printing your posts since 1450.",
+        "ada homer galileo jane murasaki mary"),
+    ("katherine", "Katherine Johnson", "Check the numbers. Then check them again.",
+        "ada grace emmy florence galileo isaac marie"),
+    ("leonhard", "Leonhard Euler", "Seven bridges, no way around.",
+        "ada emmy isaac omar wolfgang alan zhang_heng"),
+    ("maria", "Maria Sibylla Merian", "Caterpillars, and what becomes of them.",
+        "ada charles marie jane galileo ibn_battuta florence"),
+    ("marie", "Marie Curie", "Two prizes, one glow.",
+        "ada emmy katherine florence maria isaac grace nikola"),
+    ("mary", "Mary Shelley", "It's alive!",
+        "ada jane charles nikola sappho homer marie"),
+    ("murasaki", "Murasaki Shikibu", "54 chapters in. The prince is late again.",
+        "ada jane sappho zhang_heng wolfgang mary"),
+    ("nikola", "Nikola Tesla", "Alternating.",
+        "ada marie mary alan isaac leonhard"),
+    ("omar", "Omar Khayyam", "Cubic equations by day, quatrains by night.",
+        "ada hypatia leonhard ibn_battuta sappho emmy galileo zhang_heng"),
+    ("sappho", "Sappho", "Most of my posts are lost.",
+        "ada homer murasaki omar"),
+    ("wolfgang", "Wolfgang Mozart", "Too many notes? Which ones?",
+        "ada leonhard jane mary johannes"),
+    ("zhang_heng", "Zhang Heng", "Felt that earthquake before you did.",
+        "ada galileo leonhard ibn_battuta isaac"),
+];
+
+/// What became of filling the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// The graph is there now.
+    Now,
+    /// There are users already, and nothing was changed.
+    NotEmpty,
+}
+
+/// Fills a database without users.
+pub(super) async fn fill(
+    store: &Arc<dyn Store>,
+    graph: &Graph,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Filled> {
+    if store.count_users(&UsernamePrefix::default()).await? > 0 {
+        return Ok(Filled::NotEmpty);
+    }
+
+    // Hashing is dear by design, and there is but one password.
+    let password_hash = graph.hash_password(PASSWORD).await?;
+    let people = people(&password_hash, now)?;
+    let follows = follows(&people, now)?;
+    let ids: Vec<_> = ROLES.iter().map(|(name, role)| (id_of(&people, name), *role)).collect();
+    match store.load(store::Graph { users: people, follows }, &|_| ()).await {
+        Ok(()) => {}
+        // Somebody else was faster.
+        Err(store::Error::Conflict(_)) => return Ok(Filled::NotEmpty),
+        Err(error) => return Err(error.into()),
+    }
+
+    for (id, role) in ids {
+        let outcome = store.set_role(id?, role).await?;
+        if outcome != SetRoleOutcome::Set {
+            bail!("the demo graph is there, but the role {role} is not: {outcome:?}");
+        }
+    }
+    Ok(Filled::Now)
+}
+
+/// Everybody, with accounts that are two years old and older.
+fn people(password_hash: &str, now: DateTime<Utc>) -> anyhow::Result<Vec<NewUser>> {
+    let ids = UserIds::default();
+    let person = |(n, (username, name, bio, _)): (i32, &Person)| {
+        let joined = now - TimeDelta::days(1_100) + TimeDelta::hours(i64::from(n) * 301);
+        let id = ids.next(joined, 0);
+        Ok(NewUser {
+            name: Some((*name).to_owned()),
+            bio: Some((*bio).to_owned()),
+            password_hash: Some(password_hash.to_owned()),
+            ..NewUser::bare(id, Username::parse(username)?, joined)
+        })
+    };
+    (0..).zip(&PEOPLE).map(person).collect()
+}
+
+/// Who follows whom. The newest follow is some minutes old, and each is older than the next by
+/// ever more, back to two years.
+fn follows(people: &[NewUser], now: DateTime<Utc>) -> anyhow::Result<Vec<Follow>> {
+    let mut pairs = Vec::new();
+    for (username, _, _, followees) in &PEOPLE {
+        for followee in followees.split(' ') {
+            pairs.push((id_of(people, username)?, id_of(people, followee)?));
+        }
+    }
+
+    // A step that shares no factor with the number of pairs visits each once, far from the last.
+    let count = pairs.len();
+    let follow = |(age, step): (i64, usize)| {
+        let (follower, followee) = pairs[step * STEP % count];
+        let followed_at = now - TimeDelta::minutes(7 + 40 * age * age) - TimeDelta::seconds(age);
+        Follow { follower, followee, followed_at }
+    };
+    Ok((0..).zip(0..count).map(follow).collect())
+}
+
+/// A prime that does not divide the number of pairs.
+const STEP: usize = 61;
+
+fn id_of(people: &[NewUser], username: &str) -> anyhow::Result<UserId> {
+    let person = people.iter().find(|person| person.username.as_str() == username);
+    person.map(|person| person.id).with_context(|| format!("{username} is not in the demo graph"))
+}
+
+/// Whether the accounts are those of the demo graph, as far as a newcomer will notice.
+pub(super) async fn can_sign_in(graph: &Graph) -> anyhow::Result<bool> {
+    let (username, _) = GUIDE[0];
+    let attempt =
+        SignIn { username: username.to_owned(), password: PASSWORD.to_owned(), address: None };
+    Ok(graph.sign_in(attempt).await?.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn the_graph_is_sound_and_recent() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).expect("in range");
+        let people = people("hash", now).expect("sound");
+        let follows = follows(&people, now).expect("sound");
+
+        let pairs: HashSet<_> = follows.iter().map(|f| (f.follower, f.followee)).collect();
+        assert_eq!(pairs.len(), follows.len());
+        assert!(pairs.iter().all(|(follower, followee)| follower != followee));
+        assert_ne!(follows.len() % STEP, 0);
+
+        let youngest = people.iter().map(|person| person.created_at).max();
+        assert!(follows.iter().all(|f| Some(f.followed_at) > youngest && f.followed_at < now));
+
+        let emily = id_of(&people, "emily").expect("is there");
+        assert!(pairs.iter().all(|(_, followee)| *followee != emily));
+        for (name, _) in GUIDE.iter().chain(&ROLES) {
+            assert!(id_of(&people, name).is_ok(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! `entourage migrate`
+
+use anyhow::bail;
+
+use super::{database, print};
+use crate::{
+    config::{Database, Logging},
+    store::SchemaState,
+};
+
+/// Bring the schema of the database up to date, and exit
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only tell: exit code 1 when it is not up to date
+    #[arg(long)]
+    check: bool,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    super::log(&args.logging, "error")?;
+    let store = database::connect(&args.database, !args.check).await?;
+    let state = store.schema_state().await?;
+
+    let said = match state {
+        SchemaState::Current => "the schema was up to date\n",
+        SchemaState::Empty | SchemaState::Older { .. } if !args.check => {
+            store.migrate().await?;
+            "the schema is up to date now\n"
+        }
+        state => bail!("{}", database::complaint(state)),
+    };
+
+    store.close().await;
+    print(said)
+}

@@ -1,0 +1,120 @@
+//! The command line: one file per command, and what they share.
+//!
+//! Results go to stdout. A failure is one line on stderr that says what to do, and exit code 1,
+//! or 2 when the command line itself is wrong. A command that fails has left nothing half-done.
+
+mod check;
+mod completions;
+mod database;
+mod demo;
+mod healthcheck;
+mod migrate;
+mod power_law;
+mod progress;
+mod schema;
+mod seed;
+mod serve;
+mod signing;
+mod token;
+mod usage;
+mod user;
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+pub use self::power_law::{Impossible, power_law};
+use crate::config::{LogFormat, Logging};
+
+/// A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL
+#[derive(Debug, Parser)]
+#[command(name = "entourage", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    Schema(schema::Args),
+    Seed(seed::Args),
+    /// Make, promote and delete users, without a server
+    #[command(subcommand)]
+    User(user::Command),
+    Token(token::Args),
+    Check(check::Args),
+    Healthcheck(healthcheck::Args),
+    Completions(completions::Args),
+}
+
+/// Does what the arguments say, the first of which is the program's name.
+pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error),
+    };
+
+    let done = match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Schema(args) => schema::run(&args),
+        Command::Seed(args) => seed::run(args).await,
+        Command::User(command) => user::run(command).await,
+        Command::Token(args) => token::run(args).await,
+        Command::Check(args) => check::run(args).await,
+        Command::Healthcheck(args) => healthcheck::run(args).await,
+        Command::Completions(args) => completions::run(&args),
+    };
+    done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Tells of a failure, in one line. That nobody reads our output any more is none.
+pub fn failed(error: &anyhow::Error) -> ExitCode {
+    let io_error = error.downcast_ref::<io::Error>();
+    if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+
+    complain(&format!("{error:#}"));
+    ExitCode::FAILURE
+}
+
+/// Writes one line to stderr.
+fn complain(message: &str) {
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Where stderr is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "entourage: {line}");
+}
+
+/// Writes a result to stdout.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Begins to log, to stderr.
+fn log(logging: &Logging, default_filter: &str) -> anyhow::Result<()> {
+    let filter = logging.filter.as_deref().unwrap_or(default_filter);
+    let is_terminal = io::stderr().is_terminal();
+    let default_format = if is_terminal { LogFormat::Pretty } else { LogFormat::Json };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(filter)?)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal);
+    match logging.format.unwrap_or(default_format) {
+        LogFormat::Pretty => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
+    }
+    .map_err(anyhow::Error::from_boxed)
+    .context("cannot begin to log")
+}

@@ -1,0 +1,25 @@
+//! A bar that shows how far long work has come, where somebody watches.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::store::Progress;
+
+/// A bar on stderr. Where that is no terminal, nothing is shown.
+pub(super) fn bar(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(0).with_message(what);
+    // The template is constant; were it wrong, the default bar would be shown.
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// What moves the bar.
+pub(super) fn moves(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync {
+    |progress| {
+        bar.set_length(progress.total);
+        bar.set_position(progress.done);
+    }
+}

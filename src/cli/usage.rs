@@ -1,0 +1,44 @@
+//! A command line that cannot be understood, told in one line.
+
+use std::process::ExitCode;
+
+use clap::{Command, CommandFactory, error::ContextKind, error::ContextValue, error::ErrorKind};
+
+use super::{Cli, complain};
+
+/// Tells what is wrong, or prints the help that was asked for.
+pub(super) fn report(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let printed = error.print();
+        return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        complain("a command is missing, see `entourage --help`");
+        return ExitCode::from(2);
+    }
+
+    let text = error.to_string();
+    let said = text.split("\n\n").next().unwrap_or(&text);
+    let said = said.strip_prefix("error: ").unwrap_or(said);
+    complain(&format!("{said}{}; see `entourage --help`", variable(error)));
+    ExitCode::from(2)
+}
+
+/// The variable of the argument that is at fault: its value may have come from there.
+fn variable(error: &clap::Error) -> String {
+    let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
+        return String::new();
+    };
+    let found = variable_of(&Cli::command(), shown);
+    found.map(|name| format!(" (the flag, or the variable {name})")).unwrap_or_default()
+}
+
+/// The variable of an argument, by how it is shown: `--flag <VALUE>`.
+fn variable_of(command: &Command, shown: &str) -> Option<String> {
+    let flag = shown.split([' ', '=']).next()?.strip_prefix("--")?;
+    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+    let variable = argument.and_then(|argument| argument.get_env());
+    variable
+        .map(|name| name.to_string_lossy().into_owned())
+        .or_else(|| command.get_subcommands().find_map(|command| variable_of(command, shown)))
+}

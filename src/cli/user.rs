@@ -1,0 +1,126 @@
+//! `entourage user`
+
+use std::{
+    io::{self, BufRead, BufReader, Read},
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::{
+    database::{self, Migrate},
+    print, signing,
+};
+use crate::{
+    config::{Database, Logging},
+    domain::UsernameKey,
+    graph::{Graph, NewAccount, SignUpError},
+    store::{SetRoleOutcome, Store},
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Make a user, with the password that is the first line of stdin
+    Add {
+        /// The username: 1 to 30 of a-z, A-Z, 0-9 and _
+        username: String,
+        /// The name that the user goes by
+        #[arg(long)]
+        name: Option<String>,
+        /// Read no password: nobody can sign in to the account with one
+        #[arg(long)]
+        no_password: bool,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Give a user another role
+    Role {
+        /// The username
+        username: String,
+        /// The role: user, restricted, moderator, admin or one of your own
+        role: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Delete a user with all their follows, in both directions
+    Delete {
+        /// The username
+        username: String,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Add { username, name, no_password, common } => {
+            let password = if no_password { None } else { Some(password()?) };
+            let (store, graph) = open(&common, Migrate::Sqlite).await?;
+            let user = NewAccount { username: username.clone(), name, password };
+            let id = match graph.add_user(user).await? {
+                Ok(id) => id,
+                Err(SignUpError::UsernameTaken) => bail!("the username {username} is taken"),
+            };
+            store.close().await;
+            print(&format!("added {username}, id {id}\n"))
+        }
+        Command::Role { username, role, common } => {
+            let (store, graph) = open(&common, Migrate::Never).await?;
+            match graph.set_role(&key(&username)?, &role).await? {
+                SetRoleOutcome::Set => {}
+                SetRoleOutcome::NoSuchUser => return Err(no_such_user(&username)),
+                SetRoleOutcome::NoSuchRole => {
+                    bail!("there is no role {role:?}: user, restricted, moderator and admin are")
+                }
+            }
+            store.close().await;
+            print(&format!("{username} is {role} now\n"))
+        }
+        Command::Delete { username, common } => {
+            let (store, graph) = open(&common, Migrate::Never).await?;
+            if !graph.delete_user(&key(&username)?).await? {
+                return Err(no_such_user(&username));
+            }
+            store.close().await;
+            print(&format!("deleted {username}\n"))
+        }
+    }
+}
+
+/// The key of a username on the command line.
+pub(super) fn key(username: &str) -> anyhow::Result<UsernameKey> {
+    UsernameKey::parse(username).ok_or_else(|| no_such_user(username))
+}
+
+pub(super) fn no_such_user(username: &str) -> anyhow::Error {
+    anyhow!("there is no user {username:?}")
+}
+
+async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Graph)> {
+    super::log(&common.logging, "error")?;
+    let store = database::open(&common.database, migrate).await?;
+    let graph = database::graph(&store, signing::no_tokens()?);
+    Ok((store, graph))
+}
+
+/// The first line of stdin.
+fn password() -> anyhow::Result<String> {
+    /// More than any password may have, so that endless input ends.
+    const BYTES_MAX: u64 = 4_096;
+    let mut text = String::new();
+    let mut input = BufReader::new(io::stdin().take(BYTES_MAX));
+    input.read_line(&mut text).context("cannot read the password from stdin")?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("no password on stdin: write one line to it, or pass --no-password");
+    }
+    Ok(password.to_owned())
+}

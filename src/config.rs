@@ -1,0 +1,507 @@
+//! The configuration: what the command line and the environment may say, parsed once.
+//!
+//! Each group below is a part of one or more commands. A value that breaks a rule is refused
+//! here, before anything is opened, with the flag and its variable in the message.
+//!
+//! **Invariant:** the environment is read here, through clap, and nowhere else.
+//!
+//! **Invariant:** `Debug` shows no secret and no password of a database.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+
+use clap::{
+    Args, ValueEnum,
+    builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser},
+    value_parser,
+};
+
+use crate::{domain::Limits, http::Origin, store};
+
+/// Which database, and how to talk to it.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Database")]
+pub struct Database {
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`
+    #[arg(
+        long = "database-url",
+        env = "DATABASE_URL",
+        value_name = "URL",
+        default_value = "sqlite://entourage.db",
+        hide_env_values = true
+    )]
+    pub url: DatabaseUrl,
+
+    /// The most connections to the database
+    #[arg(
+        long = "database-connections-max",
+        env = "ENTOURAGE_DATABASE_CONNECTIONS_MAX",
+        value_name = "N",
+        default_value = "16",
+        value_parser = value_parser!(u32).range(2..=10_000)
+    )]
+    connections_max: u32,
+
+    /// The longest wait for a connection, then `UNAVAILABLE`
+    #[arg(
+        long = "database-acquire-timeout",
+        env = "ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT",
+        value_name = "TIME",
+        default_value = "5s",
+        value_parser = duration
+    )]
+    acquire_timeout: Duration,
+
+    /// The longest that PostgreSQL works on one statement of a request
+    #[arg(
+        long = "database-statement-timeout",
+        env = "ENTOURAGE_DATABASE_STATEMENT_TIMEOUT",
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    statement_timeout: Duration,
+}
+
+impl Database {
+    /// How to talk to it.
+    pub const fn options(&self) -> store::Options {
+        store::Options {
+            connections_max: self.connections_max,
+            acquire_timeout: self.acquire_timeout,
+            statement_timeout: self.statement_timeout,
+        }
+    }
+}
+
+/// What bearer tokens are signed and checked with.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Tokens")]
+pub struct Signing {
+    /// The key of our own tokens (HS256), at least 32 bytes; better given as a file or by the
+    /// variable, since others on the machine can see arguments
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWT_SECRET",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "jwt_secret_file"
+    )]
+    pub jwt_secret: Option<Secret>,
+
+    /// A file with that key; a line break at its end is not part of it. With SQLite, a file
+    /// `entourage.secret` beside the database is made when neither is given
+    #[arg(long, env = "ENTOURAGE_JWT_SECRET_FILE", value_name = "FILE")]
+    pub jwt_secret_file: Option<PathBuf>,
+
+    /// The keys of the host's identity provider, whose tokens are accepted as well: a JSON Web
+    /// Key Set, as a file or an http(s) URL, read at the start
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWKS",
+        value_name = "FILE|URL",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub jwks: Option<String>,
+
+    /// The `iss` that the identity provider's tokens must have
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWT_ISSUER",
+        value_name = "TEXT",
+        requires = "jwks",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub jwt_issuer: Option<String>,
+
+    /// The `aud` that the identity provider's tokens must have
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWT_AUDIENCE",
+        value_name = "TEXT",
+        requires = "jwks",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    pub jwt_audience: Option<String>,
+}
+
+/// Where the server listens.
+#[derive(Args, Clone, Debug)]
+pub struct Listen {
+    /// The address and port to serve on; port 0 picks a free one
+    #[arg(
+        long = "listen",
+        env = "ENTOURAGE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8000"
+    )]
+    pub address: Address,
+}
+
+/// What the server offers, and to whom.
+#[derive(Args, Clone, Debug)]
+pub struct Service {
+    /// Fill an empty database with a small graph, whose accounts are told at the start
+    #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
+    pub demo: bool,
+
+    /// Bring the schema of a PostgreSQL database up to date first; SQLite's always is
+    #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
+    pub migrate: bool,
+
+    /// Whether `signUp` and `signIn` exist [default: open with SQLite, else closed]
+    #[arg(
+        long,
+        env = "ENTOURAGE_SIGN_UP",
+        value_name = "open|closed",
+        hide_possible_values = true
+    )]
+    pub sign_up: Option<SignUp>,
+
+    /// Whether follows, sign-ins and cost are limited over time; the limits on one request stay
+    #[arg(
+        long,
+        env = "ENTOURAGE_RATE_LIMITS",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub rate_limits: Switch,
+
+    /// The sites whose scripts may call the server, such as `https://app.example.com`, between
+    /// commas; `*` is all of them
+    #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
+
+    /// Serve `/metrics` on this address instead
+    #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<Address>,
+}
+
+/// A variable for each field of [`Limits`].
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the limits")]
+pub struct LimitArgs {
+    /// The most bytes in the body of a request
+    #[arg(
+        long,
+        env = "ENTOURAGE_BODY_BYTES_MAX",
+        value_name = "N",
+        default_value = "262144",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    body_bytes_max: usize,
+
+    /// The most tokens in a document
+    #[arg(
+        long,
+        env = "ENTOURAGE_TOKENS_MAX",
+        value_name = "N",
+        default_value = "2000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    tokens_max: usize,
+
+    /// The deepest nesting of fields in an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_DEPTH_MAX",
+        value_name = "N",
+        default_value = "12",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    depth_max: usize,
+
+    /// The most aliases in an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_ALIASES_MAX",
+        value_name = "N",
+        default_value = "30",
+        value_parser = RangedU64ValueParser::<usize>::new()
+    )]
+    aliases_max: usize,
+
+    /// The most fields at the root of an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_ROOT_FIELDS_MAX",
+        value_name = "N",
+        default_value = "20",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    root_fields_max: usize,
+
+    /// The most nodes that the page sizes of an operation multiply to
+    #[arg(
+        long,
+        env = "ENTOURAGE_NODES_MAX",
+        value_name = "N",
+        default_value = "50000",
+        value_parser = value_parser!(u64).range(1..)
+    )]
+    nodes_max: u64,
+
+    /// The most items on a page
+    #[arg(
+        long,
+        env = "ENTOURAGE_PAGE_SIZE_MAX",
+        value_name = "N",
+        default_value = "100",
+        value_parser = value_parser!(u32).range(1..=10_000)
+    )]
+    page_size_max: u32,
+
+    /// The longest that an operation is worked on
+    #[arg(
+        long,
+        env = "ENTOURAGE_EXECUTION_TIME_MAX",
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    execution_time_max: Duration,
+}
+
+impl LimitArgs {
+    /// The limits.
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            body_bytes_max: self.body_bytes_max,
+            tokens_max: self.tokens_max,
+            depth_max: self.depth_max,
+            aliases_max: self.aliases_max,
+            root_fields_max: self.root_fields_max,
+            nodes_max: self.nodes_max,
+            page_size_max: self.page_size_max,
+            execution_time_max: self.execution_time_max,
+        }
+    }
+}
+
+/// What is logged, on stderr.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logging")]
+pub struct Logging {
+    /// What to log, such as `info` or `entourage=debug` [default: info for serve, else error]
+    #[arg(long = "log", env = "RUST_LOG", value_name = "FILTER", value_parser = log_filter)]
+    pub filter: Option<String>,
+
+    /// How to log [default: pretty on a terminal, else json]
+    #[arg(
+        long = "log-format",
+        env = "ENTOURAGE_LOG_FORMAT",
+        value_name = "pretty|json",
+        hide_possible_values = true
+    )]
+    pub format: Option<LogFormat>,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For machines: one object on a line.
+    Json,
+}
+
+/// Whether strangers can make accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SignUp {
+    /// They can.
+    Open,
+    /// They cannot; accounts come from the identity provider or the command line.
+    Closed,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// A text that is never shown.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The URL of a database. It may hold a password, so it is shown without.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL with its password, for the store.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The file, when it is one of SQLite.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        store::sqlite_file(&self.0)
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = self.sqlite_file() {
+            return write!(f, "SQLite, {}", file.display());
+        }
+        match url::Url::parse(&self.0) {
+            Ok(url) => {
+                let host = url.host_str().unwrap_or("a socket");
+                write!(f, "PostgreSQL, {} on {host}", url.path().trim_start_matches('/'))
+            }
+            Err(_) => f.write_str("an unreadable URL"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+/// A host and a port to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an address, an IPv6 one in brackets.
+    pub host: String,
+    /// The port; 0 picks a free one.
+    pub port: u16,
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const RULE: &str = "write HOST:PORT, such as 127.0.0.1:8000, 0.0.0.0:80 or [::1]:8000";
+        let (host, port) = text.rsplit_once(':').ok_or(RULE)?;
+        let is_plain = !host.contains([':', '/', '[', ']', ' ']);
+        let is_socket = text.parse::<SocketAddr>().is_ok();
+        if host.is_empty() || !(is_plain || is_socket) {
+            return Err(RULE);
+        }
+        Ok(Self { host: host.to_owned(), port: port.parse().map_err(|_| RULE)? })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Parses a time such as `500ms`, `10s`, `15m`, `1h` or `7d`: more than nothing, at most ten
+/// years.
+///
+/// # Errors
+/// When it is not one.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
+    const RULE: &str = "write a number and ms, s, m, h or d, such as 10s, and at most 3650d";
+    const LONGEST: Duration = Duration::from_hours(3_650 * 24);
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(RULE)?;
+    let (number, unit) = text.split_at(unit_at);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(RULE),
+    };
+    let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
+    let time = Duration::from_millis(ms.ok_or(RULE)?);
+    if time.is_zero() || time > LONGEST { Err(RULE) } else { Ok(time) }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text).map_err(|e| e.to_string())?;
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Everything {
+        #[command(flatten)]
+        database: Database,
+        #[command(flatten)]
+        signing: Signing,
+        #[command(flatten)]
+        limits: LimitArgs,
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_layers_that_use_them() {
+        let all = Everything::parse_from(["entourage"]);
+        let (ours, theirs) = (all.database.options(), store::Options::default());
+
+        assert_eq!(all.limits.limits(), Limits::default());
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let all = Everything::parse_from([
+            "entourage",
+            "--database-url=postgres://bob:hunter2@db.example/follows?password=hunter2",
+            "--jwt-secret=hunter2",
+        ]);
+
+        let shown = format!("{all:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("PostgreSQL, follows on db.example"), "{shown}");
+    }
+
+    #[test]
+    fn times_have_a_unit_and_are_more_than_nothing() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
+        for bad in ["", "5", "s", "0s", "-1s", "1.5s", "1 s", "99999999999999999999d", "4000d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        for good in ["127.0.0.1:0", "[::1]:8000", "localhost:80"] {
+            assert_eq!(good.parse::<Address>().expect("good").to_string(), good);
+        }
+        for bad in ["", "8000", ":8000", "localhost", "::1:80", "http://x:80", "x:70000"] {
+            assert!(bad.parse::<Address>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the arguments of a field say, with variables filled in.
+
+use apollo_compiler::{
+    Name,
+    ast::Value,
+    executable::Field,
+    response::{JsonMap, JsonValue, serde_json_bytes},
+};
+
+use super::{
+    super::{avatar, error::Failure, page::PageArguments},
+    Guard,
+};
+use crate::domain::{Direction, OrderDirection, UserOrderField};
+
+impl Guard<'_> {
+    /// How many objects a field could return, if it returns a list of them, once everything that
+    /// its arguments say is right.
+    pub(super) fn objects(
+        &self,
+        field: &Field,
+        arguments: &JsonMap,
+    ) -> Result<Option<u64>, Failure> {
+        for (name, value) in arguments {
+            if let Some(path) = nul_in(name.as_str(), value) {
+                return Err(Failure::bad_input(&path, "must not contain a NUL character"));
+            }
+        }
+
+        let page = || PageArguments {
+            first: arguments.get("first").and_then(JsonValue::as_i64),
+            last: arguments.get("last").and_then(JsonValue::as_i64),
+            after: text(arguments, "after"),
+            before: text(arguments, "before"),
+        };
+        let size_max = self.limits.page_size_max;
+        let window = match (field.ty().inner_named_type().as_str(), field.name.as_str()) {
+            ("FollowerConnection", _) => {
+                let order = direction(arguments, OrderDirection::Desc);
+                page().follows(Direction::Followers, order, size_max)?.window
+            }
+            ("FollowingConnection", _) => {
+                let order = direction(arguments, OrderDirection::Desc);
+                page().follows(Direction::Following, order, size_max)?.window
+            }
+            ("UserConnection", _) => {
+                let order = direction(arguments, OrderDirection::Asc);
+                page().users(user_order(arguments), order, size_max)?.window
+            }
+            ("Node", "nodes") => return self.ids(arguments).map(Some),
+            ("URI", "avatarUrl") => return size_of_picture(arguments).map(|()| None),
+            _ => return Ok(None),
+        };
+        Ok(Some(u64::from(window.size())))
+    }
+
+    /// How many ids `nodes` is given.
+    fn ids(&self, arguments: &JsonMap) -> Result<u64, Failure> {
+        let ids = arguments.get("ids").and_then(JsonValue::as_array).map_or(1, Vec::len);
+        let most = self.limits.page_size_max;
+        if ids > most as usize {
+            return Err(Failure::bad_input("ids", format!("must be at most {most}")));
+        }
+        Ok(ids as u64)
+    }
+
+    /// The arguments of a field with variables filled in. What is left out, and what a variable
+    /// leaves out, has its default.
+    pub(super) fn arguments(&self, field: &Field) -> JsonMap {
+        let given = |name: &Name| field.specified_argument_by_name(name);
+        let value = |value: &Value| self.value(value);
+        let arguments = field.definition.arguments.iter().filter_map(|definition| {
+            let given = given(&definition.name).and_then(|given| value(given));
+            let default = || definition.default_value.as_ref().and_then(|default| value(default));
+            Some((definition.name.as_str().into(), given.or_else(default)?))
+        });
+        arguments.collect()
+    }
+
+    /// A value as JSON; `None` for a variable that is not given.
+    pub(super) fn value(&self, value: &Value) -> Option<JsonValue> {
+        Some(match value {
+            Value::Null => JsonValue::Null,
+            Value::Variable(name) => self.variables.get(name.as_str())?.clone(),
+            Value::Enum(name) => JsonValue::String(name.as_str().into()),
+            Value::String(text) => JsonValue::String(text.as_str().into()),
+            Value::Boolean(truth) => JsonValue::Bool(*truth),
+            Value::Int(number) => {
+                number.as_str().parse::<i64>().map_or(JsonValue::Null, Into::into)
+            }
+            Value::Float(number) => number.try_to_f64().map_or(JsonValue::Null, Into::into),
+            Value::List(items) => items.iter().filter_map(|item| self.value(item)).collect(),
+            Value::Object(fields) => {
+                let fields = fields.iter().filter_map(|(name, value)| {
+                    Some((serde_json_bytes::ByteString::from(name.as_str()), self.value(value)?))
+                });
+                JsonValue::Object(fields.collect())
+            }
+        })
+    }
+}
+
+fn text(arguments: &JsonMap, name: &str) -> Option<String> {
+    arguments.get(name).and_then(JsonValue::as_str).map(str::to_owned)
+}
+
+fn direction(arguments: &JsonMap, default: OrderDirection) -> OrderDirection {
+    let given = arguments.get("orderBy").and_then(|order| order.get("direction"));
+    match given.and_then(JsonValue::as_str) {
+        Some("ASC") => OrderDirection::Asc,
+        Some("DESC") => OrderDirection::Desc,
+        _ => default,
+    }
+}
+
+fn user_order(arguments: &JsonMap) -> UserOrderField {
+    let given = arguments.get("orderBy").and_then(|order| order.get("field"));
+    match given.and_then(JsonValue::as_str) {
+        Some("CREATED_AT") => UserOrderField::CreatedAt,
+        _ => UserOrderField::Username,
+    }
+}
+
+fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
+    match arguments.get("size").and_then(JsonValue::as_i64) {
+        Some(size) if !avatar::SIZES.contains(&size) => {
+            let (low, high) = avatar::SIZES.into_inner();
+            Err(Failure::bad_input("size", format!("must be from {low} to {high}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The path of a text with a NUL character in it, which one of the databases would refuse.
+fn nul_in(path: &str, value: &JsonValue) -> Option<String> {
+    match value {
+        JsonValue::String(text) => text.as_str().contains('\0').then(|| path.to_owned()),
+        JsonValue::Array(items) => {
+            items.iter().enumerate().find_map(|(i, item)| nul_in(&format!("{path}.{i}"), item))
+        }
+        JsonValue::Object(fields) => {
+            fields.iter().find_map(|(name, v)| nul_in(&format!("{path}.{}", name.as_str()), v))
+        }
+        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => None,
+    }
+}

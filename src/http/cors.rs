@@ -1,0 +1,78 @@
+//! Which other sites' scripts may talk to us: those that the configuration names, or none.
+//!
+//! Without an origin there are no CORS headers at all. Tokens travel in a header and never in a
+//! cookie, so credentials are never allowed.
+
+use std::{str::FromStr, time::Duration};
+
+use hyper::{
+    Method,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use url::Url;
+
+use super::request::REQUEST_ID;
+
+/// How long a browser may remember that it was allowed to ask.
+const REMEMBERED_FOR: Duration = Duration::from_hours(1);
+
+/// The origin of a site, such as `https://app.example.com`; `*` is all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(HeaderValue);
+
+/// A text that is no origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an origin is like https://app.example.com, without a path, or *")]
+pub struct OriginError;
+
+impl FromStr for Origin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let is_origin = || {
+            let url = Url::parse(text).ok()?;
+            let is_web = matches!(url.scheme(), "http" | "https");
+            (is_web && url.origin().ascii_serialization() == text).then_some(())
+        };
+        if text != "*" {
+            is_origin().ok_or(OriginError)?;
+        }
+        HeaderValue::from_str(text).map(Self).map_err(|_| OriginError)
+    }
+}
+
+/// The layer that answers browsers, unless no site is named.
+pub(super) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
+    let allowed = if origins.iter().any(|origin| origin.0 == "*") {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().map(|origin| origin.0.clone()))
+    };
+    Some(
+        CorsLayer::new()
+            .allow_origin(allowed)
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+            .expose_headers([REQUEST_ID, RETRY_AFTER])
+            .max_age(REMEMBERED_FOR),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_a_scheme_a_host_and_maybe_a_port() {
+        for good in ["*", "https://app.example.com", "http://localhost:5173"] {
+            assert!(good.parse::<Origin>().is_ok(), "{good}");
+        }
+        for bad in ["", "null", "app.example.com", "https://a.example/", "https://a.example/x"] {
+            assert_eq!(bad.parse::<Origin>(), Err(OriginError), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! HTTP: the router, and everything around a GraphQL operation.
+//!
+//! One file per concern. This layer turns bytes into a [`graphql::Request`] and a viewer, and a
+//! reply into a status; it knows no SQL and decides nothing about follows.
+//!
+//! **Invariant:** nothing of a request but its method, path and id reaches the log: no document,
+//! variable or token.
+//!
+//! **Invariant:** every request gets exactly one id, one access log line and one measurement,
+//! also when its handler panics or its client leaves.
+//!
+//! [`graphql::Request`]: crate::graphql::Request
+
+mod auth;
+mod body;
+mod cors;
+mod failure;
+mod graphql;
+mod health;
+mod media;
+mod metrics;
+mod pages;
+mod params;
+mod request;
+mod security;
+mod server;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware, routing::get};
+use hyper::StatusCode;
+use tokio::sync::watch;
+use tower_http::compression::{CompressionLayer, CompressionLevel, predicate::SizeAbove};
+
+use self::failure::Failure;
+pub use self::{
+    cors::{Origin, OriginError},
+    metrics::Metrics,
+    server::{Timeouts, serve},
+};
+use crate::{
+    domain::Limits,
+    graph::{Graph, Random},
+    graphql::{Api, Code},
+    store::Store,
+};
+
+/// Replies of fewer bytes are sent as they are: they fit into one packet anyway.
+const COMPRESSED_BYTES_MIN: u64 = 1_024;
+
+/// What the routes share.
+pub struct State {
+    /// Answers operations.
+    pub api: Api,
+    /// Knows whose tokens are whose.
+    pub graph: Arc<Graph>,
+    /// Is asked whether it is ready.
+    pub store: Arc<dyn Store>,
+    /// Where the ids of requests come from.
+    pub random: Arc<dyn Random>,
+    /// What a body may weigh.
+    pub limits: Limits,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
+    /// The measurements of the process.
+    pub metrics: Metrics,
+    /// Turns true when the server is about to stop: it is alive then, but no longer ready.
+    pub draining: watch::Sender<bool>,
+}
+
+/// What a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything.
+    All,
+    /// Everything but the metrics.
+    Public,
+    /// The metrics only.
+    Metrics,
+}
+
+/// The routes of a part. `origins` are the sites whose scripts may read replies.
+pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
+    let public = || {
+        Router::new()
+            .route("/", get(pages::index))
+            .route("/graphql", get(graphql::endpoint).post(graphql::endpoint))
+            .route("/schema.graphql", get(pages::schema))
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
+    };
+    let metrics = || Router::new().route("/metrics", get(metrics::render));
+    let routes = match part {
+        Part::All => public().merge(metrics()),
+        Part::Public => public(),
+        Part::Metrics => metrics(),
+    };
+    layered(routes, state, origins)
+}
+
+/// Puts around the routes what all of them share; the first layer is the innermost.
+fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) -> Router {
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+    let routes = routes
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(request::catch_panic))
+        .layer(compression);
+    let routes = match cors::layer(origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes
+        .layer(middleware::map_response(security::headers))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), request::observe))
+        .with_state(state)
+}
+
+async fn not_found() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, Code::BadUserInput, "There is nothing at this path.")
+}
+
+async fn wrong_method() -> Failure {
+    Failure::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Code::BadUserInput,
+        "This path does not take this method.",
+    )
+}

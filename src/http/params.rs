@@ -1,0 +1,87 @@
+//! The parameters of a GraphQL request, out of a body or out of a query string
+//! (GraphQL over HTTP, 5).
+//!
+//! They are read by hand, so that a client is told which one is wrong, in words that name none of
+//! our types. Parameters with other names are let be, as the specification wants.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::failure::Failure;
+use crate::graphql::Request;
+
+/// Reads the body of a POST.
+///
+/// # Errors
+/// Status 400 when it is not one JSON object with parameters of the right types.
+pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
+    let mut body = match serde_json::from_slice(body) {
+        Ok(Value::Object(body)) => body,
+        Ok(Value::Array(_)) => return Err(Failure::bad_request("Batches are not supported.")),
+        Ok(_) => return Err(Failure::bad_request("The body must be a JSON object.")),
+        Err(_) => return Err(Failure::bad_request("The body is not JSON.")),
+    };
+
+    let query = string("query", body.remove("query"))?;
+    let request = Request {
+        query: query.ok_or_else(no_query)?,
+        operation_name: string("operationName", body.remove("operationName"))?,
+        variables: object("variables", body.remove("variables"))?,
+    };
+    object("extensions", body.remove("extensions"))?;
+    Ok(request)
+}
+
+/// Reads the query string of a GET. An empty parameter is one that is not there.
+///
+/// # Errors
+/// Status 400 when a parameter is there twice, or is of the wrong type.
+pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
+    let mut given =
+        [("query", None), ("operationName", None), ("variables", None), ("extensions", None)];
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        let Some((name, slot)) = given.iter_mut().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        if slot.replace(value).is_some() {
+            return Err(Failure::bad_request(&format!("{name} is there twice.")));
+        }
+    }
+    let [query, operation_name, variables, extensions] =
+        given.map(|(_, value)| value.filter(|value| !value.is_empty()));
+
+    let parse = |name, value: Option<Cow<'_, str>>| match value {
+        Some(text) => serde_json::from_str(&text)
+            .map_err(|_| Failure::bad_request(&format!("{name} is not JSON.")))
+            .and_then(|value| object(name, Some(value))),
+        None => Ok(Map::new()),
+    };
+    parse("extensions", extensions)?;
+    Ok(Request {
+        query: query.ok_or_else(no_query)?.into_owned(),
+        operation_name: operation_name.map(Cow::into_owned),
+        variables: parse("variables", variables)?,
+    })
+}
+
+fn no_query() -> Failure {
+    Failure::bad_request("query is missing.")
+}
+
+fn string(name: &str, value: Option<Value>) -> Result<Option<String>, Failure> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Failure::bad_request(&format!("{name} must be a string."))),
+    }
+}
+
+fn object(name: &str, value: Option<Value>) -> Result<Map<String, Value>, Failure> {
+    match value {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(Failure::bad_request(&format!("{name} must be an object."))),
+    }
+}

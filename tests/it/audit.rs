@@ -1,0 +1,39 @@
+//! The server and its schema before the judges that others wrote: the audit of GraphQL over HTTP
+//! of the npm package `graphql-http`, and graphql-js.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use tokio::task::spawn_blocking;
+
+use crate::support::app::TestApp;
+
+/// Runs a script of `tests/audit`, and panics with what it says when it finds anything.
+async fn run(script: &str, argument: &str) {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "audit"].iter().collect();
+    assert!(
+        folder.join("node_modules").is_dir(),
+        "tests/audit/node_modules is missing: run `npm ci` in tests/audit, or `make test`"
+    );
+
+    let mut node = Command::new("node");
+    node.arg(folder.join(script)).arg(argument).stdin(Stdio::null());
+    let node = spawn_blocking(move || node.output()).await.expect("it does not panic");
+    let node = node.expect("node must be installed, version 20 or newer");
+    let [said, complained] =
+        [node.stdout, node.stderr].map(|s| String::from_utf8_lossy(&s).into_owned());
+    assert!(node.status.success(), "{script} is not content:\n{complained}{said}");
+}
+
+#[tokio::test]
+async fn the_server_passes_every_audit_of_graphql_over_http() {
+    let app = TestApp::start().await;
+    run("audit.mjs", &app.url("/graphql")).await;
+}
+
+#[tokio::test]
+async fn graphql_js_finds_nothing_wrong_with_the_schema() {
+    run("schema.mjs", concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).await;
+}

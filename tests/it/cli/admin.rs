@@ -1,0 +1,125 @@
+//! Administration without a server: `user`, `token`, `check`, `migrate`, `schema`, `completions`.
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+
+use super::{complaint, on, on_both_engines, on_with_input, refused, run, said};
+use crate::support::database::Database;
+
+on_both_engines! {
+    a_user_is_added_promoted_and_deleted,
+    a_password_comes_from_stdin,
+    tokens_are_for_users_who_are_there,
+    what_was_corrupted_is_found_and_mended,
+    migrating_is_told,
+}
+
+async fn a_user_is_added_promoted_and_deleted(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    let added = said(on(database, &["user", "add", "Zoe", "--name", "Zoe Z.", "--no-password"]));
+    assert!(added.starts_with("added Zoe, id "), "{added}");
+    let taken = on(database, &["user", "add", "zoe", "--no-password"]);
+    refused(&taken, 1, "the username zoe is taken");
+    let bad = on(database, &["user", "add", "z-e", "--no-password"]);
+    refused(&bad, 1, "username must be 1 to 30 characters of a-z, A-Z, 0-9 and _");
+
+    assert_eq!(said(on(database, &["user", "role", "zoe", "admin"])), "zoe is admin now\n");
+    let unknown = on(database, &["user", "role", "zoe", "king"]);
+    let line = "there is no role \"king\": user, restricted, moderator and admin are";
+    refused(&unknown, 1, line);
+    refused(&on(database, &["user", "role", "bob", "admin"]), 1, "there is no user \"bob\"");
+
+    assert_eq!(said(on(database, &["user", "delete", "ZOE"])), "deleted ZOE\n");
+    refused(&on(database, &["user", "delete", "zoe"]), 1, "there is no user \"zoe\"");
+}
+
+async fn a_password_comes_from_stdin(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    let add = ["user", "add", "zoe"];
+    let line = "no password on stdin: write one line to it, or pass --no-password";
+    refused(&on_with_input(database, &add, ""), 1, line);
+    let line = "password must have at least 8 characters";
+    refused(&on_with_input(database, &add, "short\n"), 1, line);
+
+    said(on_with_input(database, &add, "long enough\nand what follows\n"));
+    let server = super::Server::start(database, &["--sign-up", "open"]);
+    let sign_in = "mutation {
+        signIn(input: {username: \"zoe\", password: \"long enough\"}) { token }
+    }";
+    let reply = server.graphql(sign_in, serde_json::json!({}), None).await;
+    assert!(reply["data"]["signIn"]["token"].is_string(), "{reply}");
+}
+
+async fn tokens_are_for_users_who_are_there(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on(database, &["user", "add", "zoe", "--no-password"]).success();
+    refused(&on(database, &["token", "zoe", "bob"]), 1, "there is no user \"bob\"");
+    assert_eq!(said(on(database, &["token", "zoe", "zoe"])).lines().count(), 2);
+}
+
+async fn what_was_corrupted_is_found_and_mended(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    said(on(database, &["seed", "--users", "50", "--follows", "400"]));
+    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+
+    let first = "(SELECT min(id) FROM users)";
+    let wrong = "UPDATE follow_counts SET followers = followers + 7 WHERE user_id = ";
+    database.execute(&format!("{wrong}{first}")).await;
+    let mirror = "SELECT followee_id, follower_id FROM followers ORDER BY 1 DESC, 2 LIMIT 1";
+    let lost = "DELETE FROM followers WHERE (followee_id, follower_id) IN ";
+    database.execute(&format!("{lost}(SELECT * FROM ({mirror}) AS edge)")).await;
+
+    let run = on(database, &["check"]);
+    let line = "2 differences found: `entourage check --repair` mends them";
+    assert_eq!(complaint(&run, 1), line);
+    let found = String::from_utf8(run.get_output().stdout.clone()).expect("text");
+    let found: Vec<_> = found.lines().collect();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().any(|line| line.contains("counts say")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("not in followers")), "{found:?}");
+
+    let mended = said(on(database, &["check", "--repair"]));
+    assert!(mended.contains("2 differences mended, "), "{mended}");
+    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+}
+
+async fn migrating_is_told(database: &Database) {
+    let line = "the database has no tables yet: run `entourage migrate`, or serve with --migrate";
+    refused(&on(database, &["migrate", "--check"]), 1, line);
+    assert_eq!(said(on(database, &["migrate"])), "the schema is up to date now\n");
+    assert_eq!(said(on(database, &["migrate"])), "the schema was up to date\n");
+    assert_eq!(said(on(database, &["migrate", "--check"])), "the schema was up to date\n");
+}
+
+#[test]
+fn the_schema_is_the_committed_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let printed = said(run(root, ["schema"], &[]));
+    let file = fs::read_to_string(root.join("schema.graphql")).expect("the file is there");
+    assert!(printed == file, "stale: run `make schema`");
+    assert_eq!(said(run(root, ["schema", "--check", "schema.graphql"], &[])), "");
+}
+
+#[test]
+fn a_stale_schema_is_told() {
+    let folder = TempDir::new().expect("a folder");
+    let text = said(run(folder.path(), ["schema"], &[]));
+    let (first, rest) = text.split_once('\n').expect("many lines");
+    fs::write(folder.path().join("old.graphql"), format!("{first}\n# old\n{rest}"))
+        .expect("writes");
+
+    let line = complaint(&run(folder.path(), ["schema", "--check", "old.graphql"], &[]), 1);
+    let begin = "old.graphql is not the schema of this program, from line 2 on, which is ";
+    assert!(line.starts_with(begin), "{line}");
+    let line = complaint(&run(folder.path(), ["schema", "--check", "none"], &[]), 1);
+    assert!(line.starts_with("cannot read none: "), "{line}");
+}
+
+#[test]
+fn shells_complete_the_commands() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let text = said(run(&std::env::temp_dir(), ["completions", shell], &[]));
+        assert!(text.contains("healthcheck"), "{shell}");
+    }
+}

@@ -1,0 +1,253 @@
+//! Starts that cannot succeed: exit code 1, one line that says what to do, and nothing half-done.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    thread,
+};
+
+use tempfile::TempDir;
+
+use super::{KEY, Server, complaint, is_sqlite, names_in, on, on_both_engines, refused, run};
+use crate::support::database::Database;
+
+on_both_engines! {
+    a_foreign_database_is_left_alone,
+    a_newer_schema_is_left_alone,
+    an_older_schema_is_migrated_when_that_is_allowed,
+}
+
+async fn a_foreign_database_is_left_alone(database: &Database) {
+    database.execute("CREATE TABLE recipes (id int PRIMARY KEY)").await;
+    let line = "the database has tables that are not Entourage's: give DATABASE_URL one of its own";
+
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0", "--demo", "--migrate"][..],
+        &["migrate"],
+        &["migrate", "--check"],
+        &["seed"],
+        &["user", "add", "ada", "--no-password"],
+        &["token", "ada"],
+        &["check", "--repair"],
+    ] {
+        refused(&on(database, arguments), 1, line);
+    }
+    database.execute("INSERT INTO recipes (id) VALUES (1)").await;
+}
+
+async fn a_newer_schema_is_left_alone(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    database
+        .execute(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 9999, 'of tomorrow', success, checksum, 0 FROM _sqlx_migrations LIMIT 1",
+        )
+        .await;
+
+    for arguments in [&["serve", "--listen", "127.0.0.1:0", "--migrate"][..], &["migrate"]] {
+        let line = complaint(&on(database, arguments), 1);
+        let begin = "the schema of the database is at migration 9999 and this program knows none";
+        assert!(line.starts_with(begin), "{line}");
+    }
+}
+
+async fn an_older_schema_is_migrated_when_that_is_allowed(database: &Database) {
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    if !is_sqlite(database) {
+        let line = "the database has no tables yet: run `entourage migrate`, or serve with \
+                    --migrate";
+        refused(&on(database, &serve), 1, line);
+    }
+    database.store().migrate().await.expect("migrates");
+    let last = "(SELECT version FROM (SELECT max(version) AS version FROM _sqlx_migrations) AS m)";
+    database.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {last}")).await;
+
+    if !is_sqlite(database) {
+        let line = complaint(&on(database, &serve), 1);
+        assert!(line.contains("run `entourage migrate`, or serve with --migrate"), "{line}");
+    }
+    let line = complaint(&on(database, &["migrate", "--check"]), 1);
+    assert!(line.contains("run `entourage migrate`"), "{line}");
+
+    drop(Server::start(database, &["--migrate"]));
+    on(database, &["migrate", "--check"]).success().stdout("the schema was up to date\n");
+}
+
+/// A folder with nothing in it.
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+#[test]
+fn a_port_in_use_is_told_before_anything_is_made() {
+    let folder = folder();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+
+    let run = run(folder.path(), ["serve", "--demo", "--listen", &address], &[]);
+    let line = format!(
+        "{address} is in use: stop what listens there, or choose another one with ENTOURAGE_LISTEN"
+    );
+    refused(&run, 1, &line);
+    assert_eq!(names_in(folder.path()), [""; 0]);
+}
+
+#[test]
+fn an_address_of_another_machine_is_told() {
+    let folder = folder();
+    let line = complaint(&run(folder.path(), ["serve", "--listen", "192.0.2.1:80"], &[]), 1);
+    assert!(line.starts_with("cannot listen on 192.0.2.1:80 (ENTOURAGE_LISTEN): "), "{line}");
+    assert_eq!(names_in(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_short_key_is_told_before_anything_is_made() {
+    let folder = folder();
+    let rule = "the secret has 5 bytes, and needs at least 32";
+    let variables = [("ENTOURAGE_JWT_SECRET", "short")];
+    refused(
+        &run(folder.path(), ["serve"], &variables),
+        1,
+        &format!("ENTOURAGE_JWT_SECRET: {rule}"),
+    );
+    assert_eq!(names_in(folder.path()), [""; 0]);
+
+    fs::write(folder.path().join("key"), "short\n").expect("writes");
+    let variables = [("ENTOURAGE_JWT_SECRET_FILE", "key")];
+    let line = format!("ENTOURAGE_JWT_SECRET_FILE key: {rule}");
+    refused(&run(folder.path(), ["serve"], &variables), 1, &line);
+    let variables = [("ENTOURAGE_JWT_SECRET_FILE", "nokey")];
+    let line = "ENTOURAGE_JWT_SECRET_FILE nokey: there is no such file";
+    refused(&run(folder.path(), ["serve"], &variables), 1, line);
+
+    // A file that is beside the database is never overwritten.
+    fs::write(folder.path().join("entourage.secret"), "short").expect("writes");
+    let line = format!("entourage.secret: {rule}");
+    refused(&run(folder.path(), ["serve"], &[]), 1, &line);
+    assert_eq!(names_in(folder.path()), ["entourage.secret", "key"]);
+}
+
+#[test]
+fn on_postgresql_a_key_has_to_be_given() {
+    let variables = [("DATABASE_URL", "postgres://127.0.0.1:1/follows")];
+    let line = "on PostgreSQL, ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE has to be set: \
+                `openssl rand -hex 32` makes a key";
+    refused(&run(folder().path(), ["serve"], &variables), 1, line);
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_told_without_its_password() {
+    let url = "postgres://bob:hunter2@127.0.0.1:1/follows";
+    let variables = [
+        ("DATABASE_URL", url),
+        ("ENTOURAGE_JWT_SECRET", KEY),
+        ("ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT", "1s"),
+    ];
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["check"]] {
+        let line = complaint(&run(folder().path(), arguments, &variables), 1);
+        assert!(line.starts_with("cannot connect to the database: "), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+#[test]
+fn a_url_that_names_no_engine_is_told() {
+    let line = "DATABASE_URL must begin with sqlite:// or postgres://";
+    for url in ["mysql://localhost/follows", "follows.db", ""] {
+        let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
+        let folder = folder();
+        refused(&run(folder.path(), ["migrate"], &variables), 1, line);
+        assert_eq!(names_in(folder.path()), [""; 0]);
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_left_alone() {
+    let folder = folder();
+    let text = "shopping list: ".repeat(1_000);
+    fs::write(folder.path().join("entourage.db"), &text).expect("writes");
+
+    let run = run(folder.path(), ["serve", "--listen", "127.0.0.1:0"], &[]);
+    refused(&run, 1, "entourage.db is not a SQLite database");
+    assert_eq!(names_in(folder.path()), ["entourage.db"]);
+    assert_eq!(fs::read_to_string(folder.path().join("entourage.db")).expect("reads"), text);
+}
+
+#[tokio::test]
+async fn a_sqlite_database_of_others_keeps_every_byte() {
+    let folder = folder();
+    let file = folder.path().join("entourage.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url)
+        .await
+        .expect("a file can be made");
+    sqlx::query("CREATE TABLE recipes (id int)").execute(&mut connection).await.expect("makes");
+    sqlx::Connection::close(connection).await.expect("closes");
+    let before = fs::read(&file).expect("reads");
+
+    let run = run(folder.path(), ["serve", "--listen", "127.0.0.1:0"], &[]);
+    complaint(&run, 1);
+    assert_eq!(names_in(folder.path()), ["entourage.db"]);
+    assert!(fs::read(&file).expect("reads") == before, "the file has changed");
+}
+
+#[test]
+fn commands_that_only_look_make_no_database() {
+    let line = "there is no database entourage.db: `entourage migrate` makes one";
+    for arguments in [
+        &["token", "ada"][..],
+        &["check"],
+        &["migrate", "--check"],
+        &["user", "role", "ada", "admin"],
+        &["user", "delete", "ada"],
+    ] {
+        let folder = folder();
+        refused(&run(folder.path(), arguments, &[]), 1, line);
+        assert_eq!(names_in(folder.path()), [""; 0], "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_told() {
+    let folder = folder();
+    let variables = [("DATABASE_URL", "sqlite://nowhere/follows.db")];
+    let line = complaint(&run(folder.path(), ["migrate"], &variables), 1);
+    assert!(line.starts_with("cannot connect to the database: nowhere/follows.db: "), "{line}");
+}
+
+#[test]
+fn keys_of_a_provider_that_cannot_be_read_are_told() {
+    let folder = folder();
+    fs::write(folder.path().join("text"), "no keys").expect("writes");
+    fs::write(folder.path().join("empty"), r#"{"keys": []}"#).expect("writes");
+    for (place, begin) in [
+        ("nowhere", "ENTOURAGE_JWKS nowhere: "),
+        ("text", "ENTOURAGE_JWKS text: it is not a JSON Web Key Set: "),
+        ("empty", "ENTOURAGE_JWKS empty: it holds no key for RS256, ES256 or EdDSA"),
+        ("http://127.0.0.1:1/keys", "ENTOURAGE_JWKS http://127.0.0.1:1/keys: "),
+    ] {
+        let line = complaint(&run(folder.path(), ["serve"], &[("ENTOURAGE_JWKS", place)]), 1);
+        assert!(line.starts_with(begin), "{line}");
+    }
+    assert_eq!(names_in(folder.path()), ["empty", "text"]);
+}
+
+#[test]
+fn keys_of_a_provider_are_read_from_a_url() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/keys", listener.local_addr().expect("it is bound"));
+    let answering = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it asks");
+        let asked = BufReader::new(&stream).lines().map_while(Result::ok);
+        assert!(asked.take_while(|line| !line.is_empty()).count() > 0);
+        let body = r#"{"keys": []}"#;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all((head + body).as_bytes()).expect("it listens");
+    });
+
+    let run = run(folder().path(), ["serve"], &[("ENTOURAGE_JWKS", &url)]);
+    let line = format!("ENTOURAGE_JWKS {url}: it holds no key for RS256, ES256 or EdDSA");
+    refused(&run, 1, &line);
+    answering.join().expect("it answered");
+}

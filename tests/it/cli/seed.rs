@@ -1,0 +1,49 @@
+//! `entourage seed`
+
+use entourage::{
+    domain::{UsernameKey, UsernamePrefix},
+    store::SchemaState,
+};
+
+use super::{on, on_both_engines, refused, said};
+use crate::support::database::Database;
+
+on_both_engines! {
+    exactly_what_was_asked_for_is_there,
+    a_database_with_users_is_left_alone,
+    what_cannot_be_is_refused,
+}
+
+async fn exactly_what_was_asked_for_is_there(database: &Database) {
+    let store = database.store();
+    store.migrate().await.expect("migrates");
+    let summary = said(on(database, &["seed", "--users", "300", "--follows", "4000"]));
+    assert!(summary.starts_with("300 users and 4000 follows in "), "{summary}");
+    assert!(summary.ends_with(" follows/s\n"), "{summary}");
+
+    let all = UsernamePrefix::default();
+    assert_eq!(store.count_users(&all).await.expect("counts"), 300);
+    let name = |n| UsernameKey::parse(&format!("user{n:06}")).expect("a username");
+    let keys: Vec<_> = (1..=300).map(name).collect();
+    let users = store.users_by_usernames(&keys).await.expect("reads");
+    let ids: Vec<_> = users.values().map(|user| user.id).collect();
+    let counts = store.counts_by_ids(&ids).await.expect("reads");
+    assert_eq!(counts.values().map(|counts| counts.followers).sum::<i64>(), 4_000);
+    assert_eq!(counts.values().map(|counts| counts.following).sum::<i64>(), 4_000);
+    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+}
+
+async fn a_database_with_users_is_left_alone(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on(database, &["user", "add", "zoe", "--no-password"]).success();
+    let line = "the database has users already: `seed` only fills an empty one";
+    refused(&on(database, &["seed"]), 1, line);
+    let users = database.store().count_users(&UsernamePrefix::default()).await;
+    assert_eq!(users.expect("counts"), 1);
+}
+
+async fn what_cannot_be_is_refused(database: &Database) {
+    let line = "3 users can have at most 6 follows between them";
+    refused(&on(database, &["seed", "--users", "3", "--follows", "7"]), 1, line);
+    assert_eq!(database.store().schema_state().await.expect("reads"), SchemaState::Empty);
+}

@@ -1,0 +1,196 @@
+//! `entourage serve`: the banner, the demo graph, the key file, and its end.
+
+use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{KEY, Server, complaint, names_in, on, on_both_engines, run, said};
+use crate::support::database::Database;
+
+on_both_engines! {
+    the_demo_accounts_sign_in,
+    a_database_with_users_is_not_filled,
+    a_token_of_the_command_line_is_accepted,
+    a_signal_ends_it_well,
+}
+
+const SIGN_IN: &str = "mutation($username: String!) {
+    signIn(input: {username: $username, password: \"entourage\"}) { token }
+}";
+
+async fn sign_in(server: &Server, username: &str) -> String {
+    let reply = server.graphql(SIGN_IN, json!({ "username": username }), None).await;
+    let token = reply["data"]["signIn"]["token"].as_str();
+    token.unwrap_or_else(|| panic!("no token: {reply}")).to_owned()
+}
+
+async fn the_demo_accounts_sign_in(database: &Database) {
+    let server = Server::start(database, &["--demo", "--migrate", "--sign-up", "open"]);
+
+    for (username, role) in [
+        ("ada", "user"),
+        ("emily", "user"),
+        ("diogenes", "restricted"),
+        ("hypatia", "moderator"),
+        ("grace", "admin"),
+    ] {
+        assert!(server.banner.contains(&format!("  {username} ")), "{}", server.banner);
+        let token = sign_in(&server, username).await;
+        let reply = server.graphql("{ viewer { role { name } } }", json!({}), Some(&token)).await;
+        assert_eq!(reply["data"]["viewer"]["role"]["name"], role);
+    }
+
+    let lists = "{ ada: user(username: \"ada\") { followers { totalCount } }
+                   emily: user(username: \"emily\") { followers { totalCount } } }";
+    let reply = server.graphql(lists, json!({}), None).await;
+    assert_eq!(reply["data"]["ada"]["followers"]["totalCount"], 24);
+    assert_eq!(reply["data"]["emily"]["followers"]["totalCount"], 0);
+    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+}
+
+async fn a_database_with_users_is_not_filled(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on(database, &["user", "add", "zoe", "--no-password"]).success();
+
+    let server = Server::start(database, &["--demo", "--sign-up", "open"]);
+    let told = "The database had users already: --demo left it as it was.\n";
+    assert!(server.banner.contains(told), "{}", server.banner);
+    assert!(!server.banner.contains("diogenes"), "{}", server.banner);
+    let reply = server.graphql("{ users { totalCount } }", json!({}), None).await;
+    assert_eq!(reply["data"]["users"]["totalCount"], 1);
+}
+
+async fn a_token_of_the_command_line_is_accepted(database: &Database) {
+    let server = Server::start(database, &["--demo", "--migrate"]);
+    let tokens = said(on(database, &["token", "emily", "ADA", "--ttl", "5m"]));
+    let tokens: Vec<_> = tokens.lines().collect();
+    assert_eq!(tokens.len(), 2);
+
+    for (token, username) in tokens.into_iter().zip(["emily", "ada"]) {
+        let query = "{ viewer { user { username } permissions } }";
+        let reply = server.graphql(query, json!({}), Some(token)).await;
+        let expected = json!({ "user": { "username": username }, "permissions": ["FOLLOW"] });
+        assert_eq!(reply["data"]["viewer"], expected, "{reply}");
+    }
+    let narrow = said(on(database, &["token", "grace", "--scope", "follow"]));
+    let query = "{ viewer { permissions } }";
+    let reply = server.graphql(query, json!({}), Some(narrow.trim())).await;
+    assert_eq!(reply["data"]["viewer"]["permissions"], json!(["FOLLOW"]));
+}
+
+async fn a_signal_ends_it_well(database: &Database) {
+    for signal in ["TERM", "INT"] {
+        let server = Server::start(database, &["--migrate"]);
+        let address = server.address.clone();
+        server.signal(signal);
+        assert!(server.wait().success(), "SIG{signal}");
+        assert!(TcpStream::connect(address).is_err(), "something still listens");
+    }
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("a folder")
+}
+
+#[test]
+fn the_key_is_made_once_and_only_its_owner_may_read_it() {
+    let folder = folder();
+    drop(Server::with(Some(folder.path()), &[], &[]));
+    let file = folder.path().join("entourage.secret");
+    let key = fs::read(&file).expect("it was made");
+    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+
+    drop(Server::with(Some(folder.path()), &[], &[]));
+    assert_eq!(fs::read(&file).expect("it is there"), key);
+}
+
+#[test]
+fn no_key_file_is_made_when_a_key_is_given() {
+    let folder = folder();
+    let variables = [("ENTOURAGE_JWT_SECRET", KEY)];
+    let server = Server::with(Some(folder.path()), &[], &variables);
+    server.signal("TERM");
+    server.wait();
+    assert_eq!(names_in(folder.path()), ["entourage.db"]);
+}
+
+#[tokio::test]
+async fn a_second_start_with_demo_tells_the_accounts_again() {
+    let folder = folder();
+    drop(Server::with(Some(folder.path()), &["--demo"], &[]));
+    let server = Server::with(Some(folder.path()), &["--demo"], &[]);
+    assert!(server.banner.contains("left it as it was"), "{}", server.banner);
+    sign_in(&server, "ada").await;
+    assert!(server.banner.contains("  ada "), "{}", server.banner);
+}
+
+#[tokio::test]
+async fn sign_up_is_open_or_closed_as_told() {
+    let query = "{ __schema { mutationType { fields { name } } } }";
+    for (arguments, is_open) in [(&[][..], true), (&["--sign-up", "closed"], false)] {
+        let server = Server::with(None, arguments, &[]);
+        let reply = server.graphql(query, json!({}), None).await;
+        let fields = &reply["data"]["__schema"]["mutationType"]["fields"];
+        let has = fields.as_array().is_some_and(|f| f.contains(&json!({ "name": "signUp" })));
+        assert_eq!(has, is_open, "{reply}");
+        assert_eq!(server.banner.contains("Sign-up is closed"), !is_open, "{}", server.banner);
+    }
+}
+
+#[tokio::test]
+async fn a_limit_is_what_its_variable_says() {
+    let variables = [("ENTOURAGE_PAGE_SIZE_MAX", "3")];
+    let server = Server::with(None, &[], &variables);
+    let reply = server.graphql("{ users(first: 4) { totalCount } }", json!({}), None).await;
+    assert_eq!(reply["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{reply}");
+    let reply = server.graphql("{ users(first: 3) { totalCount } }", json!({}), None).await;
+    assert_eq!(reply.get("errors"), None::<&Value>, "{reply}");
+}
+
+#[tokio::test]
+async fn metrics_can_have_a_listener_of_their_own() {
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let metrics = probe.local_addr().expect("it is bound").to_string();
+    drop(probe);
+
+    let server = Server::with(None, &["--metrics-listen", &metrics], &[]);
+    let status = async |address: &str| {
+        let reply = server.client.get(format!("http://{address}/metrics")).send().await;
+        reply.expect("it answers").status().as_u16()
+    };
+    assert_eq!(status(&metrics).await, 200);
+    assert_eq!(status(&server.address).await, 404);
+}
+
+#[test]
+fn healthcheck_tells_whether_a_server_is_ready() {
+    let server = Server::with(None, &[], &[]);
+    let address = server.address.clone();
+    let here = std::env::temp_dir();
+    assert_eq!(said(run(&here, ["healthcheck", "--listen", &address], &[])), "");
+    assert_eq!(said(run(&here, ["healthcheck"], &[("ENTOURAGE_LISTEN", &address)])), "");
+
+    drop(server);
+    let line = complaint(&run(&here, ["healthcheck", "--listen", &address], &[]), 1);
+    assert!(line.starts_with(&format!("no server answers on {address}: ")), "{line}");
+    let line = complaint(&run(&here, ["healthcheck", "--listen", "localhost:0"], &[]), 1);
+    assert!(line.starts_with("port 0 is none to ask"), "{line}");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let server = Server::with(None, &[], &[]);
+    // A request that is never finished keeps the server until its patience ends.
+    let mut waiting = TcpStream::connect(&server.address).expect("it listens");
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 9\r\n\r\n{";
+    std::io::Write::write_all(&mut waiting, head.as_bytes()).expect("it reads");
+
+    server.signal("TERM");
+    while TcpStream::connect(&server.address).is_ok() {
+        std::thread::yield_now();
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait().code(), Some(1));
+}

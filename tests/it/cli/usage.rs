@@ -1,0 +1,95 @@
+//! Command lines that cannot be understood: exit code 2, one line, and nothing happens.
+
+use tempfile::TempDir;
+
+use super::{names_in, refused, run};
+
+#[track_caller]
+fn is_refused(arguments: &[&str], variables: &[(&str, &str)], line: &str) {
+    let folder = TempDir::new().expect("a folder");
+    refused(&run(folder.path(), arguments, variables), 2, line);
+    assert_eq!(names_in(folder.path()), [""; 0]);
+}
+
+#[test]
+fn a_command_is_needed() {
+    is_refused(&[], &[], "a command is missing, see `entourage --help`");
+    is_refused(&["user"], &[], "a command is missing, see `entourage --help`");
+    is_refused(&["sing"], &[], "unrecognized subcommand 'sing'; see `entourage --help`");
+}
+
+#[test]
+fn an_unknown_flag_is_refused() {
+    let line = "unexpected argument '--lisen' found; see `entourage --help`";
+    is_refused(&["serve", "--lisen", "x"], &[], line);
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_variable() {
+    let line = "invalid value '99' for '--listen <ADDRESS>': write HOST:PORT, such as \
+                127.0.0.1:8000, 0.0.0.0:80 or [::1]:8000 (the flag, or the variable \
+                ENTOURAGE_LISTEN); see `entourage --help`";
+    is_refused(&["serve", "--listen", "99"], &[], line);
+    is_refused(&["serve"], &[("ENTOURAGE_LISTEN", "99")], line);
+
+    let line = "invalid value 'never' for '--execution-time-max <TIME>': write a number and ms, \
+                s, m, h or d, such as 10s, and at most 3650d (the flag, or the variable \
+                ENTOURAGE_EXECUTION_TIME_MAX); see `entourage --help`";
+    is_refused(&["serve"], &[("ENTOURAGE_EXECUTION_TIME_MAX", "never")], line);
+
+    let line = "invalid value 'maybe' for '--sign-up <open|closed>' [possible values: open, \
+                closed] (the flag, or the variable \
+                ENTOURAGE_SIGN_UP); see `entourage --help`";
+    is_refused(&["serve"], &[("ENTOURAGE_SIGN_UP", "maybe")], line);
+}
+
+#[test]
+fn every_variable_with_a_rule_is_held_to_it() {
+    for (variable, value) in [
+        ("ENTOURAGE_DATABASE_CONNECTIONS_MAX", "0"),
+        ("ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT", "5"),
+        ("ENTOURAGE_DATABASE_STATEMENT_TIMEOUT", ""),
+        ("ENTOURAGE_DEMO", "perhaps"),
+        ("ENTOURAGE_MIGRATE", "perhaps"),
+        ("ENTOURAGE_RATE_LIMITS", "some"),
+        ("ENTOURAGE_CORS_ORIGINS", "https://example.com/path"),
+        ("ENTOURAGE_METRICS_LISTEN", "9000"),
+        ("ENTOURAGE_JWKS", ""),
+        ("ENTOURAGE_BODY_BYTES_MAX", "0"),
+        ("ENTOURAGE_TOKENS_MAX", "-1"),
+        ("ENTOURAGE_DEPTH_MAX", "0"),
+        ("ENTOURAGE_ALIASES_MAX", "x"),
+        ("ENTOURAGE_ROOT_FIELDS_MAX", "0"),
+        ("ENTOURAGE_NODES_MAX", "0"),
+        ("ENTOURAGE_PAGE_SIZE_MAX", "10001"),
+        ("RUST_LOG", "entourage=loud"),
+        ("ENTOURAGE_LOG_FORMAT", "xml"),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        let line = super::complaint(&run(folder.path(), ["serve"], &[(variable, value)]), 2);
+        assert!(line.contains(&format!("the variable {variable})")), "{line}");
+        assert_eq!(names_in(folder.path()), [""; 0], "{variable}");
+    }
+}
+
+#[test]
+fn a_key_is_given_once() {
+    let both = [("ENTOURAGE_JWT_SECRET", "a"), ("ENTOURAGE_JWT_SECRET_FILE", "b")];
+    let line = "the argument '--jwt-secret <KEY>' cannot be used with '--jwt-secret-file <FILE>' \
+                (the flag, or the variable ENTOURAGE_JWT_SECRET); see `entourage --help`";
+    is_refused(&["serve"], &both, line);
+}
+
+#[test]
+fn an_issuer_needs_keys() {
+    let line = "the following required arguments were not provided: --jwks <FILE|URL>; see \
+                `entourage --help`";
+    is_refused(&["serve"], &[("ENTOURAGE_JWT_ISSUER", "https://id.example")], line);
+}
+
+#[test]
+fn a_scope_names_permissions() {
+    let line = "invalid value 'fly' for '--scope <PERMISSION>' [possible values: follow, moderate, \
+                admin]; see `entourage --help`";
+    is_refused(&["token", "ada", "--scope", "fly"], &[], line);
+}

@@ -1,0 +1,194 @@
+//! Accounts: signing up and in, profiles, and leaving.
+
+use entourage::app::Settings;
+use serde_json::{Value, json};
+
+use super::{code, data, on_both_engines};
+use crate::support::{
+    app::{TestApp, settings},
+    database::{Database, Engine},
+    graph::draw,
+};
+
+on_both_engines! {
+    signing_up_gives_a_token_that_works,
+    a_username_is_taken_in_whatever_case,
+    what_breaks_a_rule_is_bad_input,
+    signing_in_takes_the_right_password,
+    a_profile_changes_only_where_it_is_told_to,
+    deleting_an_account_takes_its_edges_and_its_token,
+}
+
+const SIGN_UP: &str = "mutation ($in: SignUpInput!) { signUp(input: $in) { token
+    userErrors { code field } viewer { user { username name } role { name } permissions } } }";
+const SIGN_IN: &str = "mutation ($in: SignInInput!) { signIn(input: $in) { token
+    userErrors { code field message } viewer { user { username } } } }";
+const PASSWORD: &str = "correct horse";
+
+async fn sign_up(app: &TestApp, username: &str) -> Value {
+    let input = json!({ "username": username, "password": PASSWORD, "name": "Somebody" });
+    data(&app.graphql(SIGN_UP, json!({ "in": input }), None).await)["signUp"].clone()
+}
+
+async fn signing_up_gives_a_token_that_works(app: TestApp) {
+    let signed_up = sign_up(&app, "Alice").await;
+    let viewer = json!({ "user": { "username": "Alice", "name": "Somebody" },
+        "role": { "name": "user" }, "permissions": ["FOLLOW"] });
+    assert_eq!(signed_up["viewer"], viewer);
+    assert_eq!(signed_up["userErrors"], json!([]));
+
+    let token = signed_up["token"].as_str().expect("a token");
+    let response = app.graphql("{ viewer { user { username } } }", json!({}), Some(token)).await;
+    assert_eq!(data(&response)["viewer"]["user"]["username"], "Alice");
+}
+
+async fn a_username_is_taken_in_whatever_case(app: TestApp) {
+    sign_up(&app, "alice").await;
+    let taken = sign_up(&app, "ALICE").await;
+    let error = json!({ "code": "USERNAME_TAKEN", "field": ["input", "username"] });
+    assert_eq!(taken, json!({ "token": null, "userErrors": [error], "viewer": null }));
+}
+
+async fn what_breaks_a_rule_is_bad_input(app: TestApp) {
+    for (input, argument) in [
+        (json!({ "username": "", "password": PASSWORD }), "input.username"),
+        (json!({ "username": "a b", "password": PASSWORD }), "input.username"),
+        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "input.username"),
+        (json!({ "username": "bob", "password": "short" }), "input.password"),
+        (json!({ "username": "bob", "password": "x".repeat(257) }), "input.password"),
+        (json!({ "username": "bob", "password": PASSWORD, "name": " " }), "input.name"),
+        (json!({ "username": "bob", "password": PASSWORD, "name": "x".repeat(101) }), "input.name"),
+        (json!({ "username": "bob", "password": "long enough\0" }), "signUp.input.password"),
+    ] {
+        let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
+        assert_eq!(code(&response), "BAD_USER_INPUT", "{input}");
+        assert_eq!(response["errors"][0]["extensions"]["argument"], argument);
+    }
+    let nobody = app.graphql("{ users { totalCount } }", json!({}), None).await;
+    assert_eq!(data(&nobody)["users"]["totalCount"], 0);
+}
+
+async fn signing_in_takes_the_right_password(app: TestApp) {
+    sign_up(&app, "alice").await;
+    draw(&*app.store, "without_password").await;
+
+    let sign_in = async |username: &str, password: &str| {
+        let input = json!({ "username": username, "password": password });
+        data(&app.graphql(SIGN_IN, json!({ "in": input }), None).await)["signIn"].clone()
+    };
+    let right = sign_in("aLiCe", PASSWORD).await;
+    assert_eq!(right["viewer"]["user"]["username"], "alice");
+    assert!(right["token"].is_string());
+
+    let wrong = json!({ "code": "WRONG_CREDENTIALS", "field": null, "message": "Wrong username or password." });
+    let wrong = json!({ "token": null, "userErrors": [wrong], "viewer": null });
+    let long = "x".repeat(10_000);
+    for (username, password) in [
+        ("alice", "wrong horse"),
+        ("alice", ""),
+        ("alice", &long),
+        ("nobody", PASSWORD),
+        ("not a name", PASSWORD),
+        ("without_password", ""),
+        ("without_password", "nobody has this one"),
+    ] {
+        assert_eq!(sign_in(username, password).await, wrong, "{username}");
+    }
+}
+
+async fn a_profile_changes_only_where_it_is_told_to(app: TestApp) {
+    let token = app.sign_up("alice").await;
+    let update = async |input: Value| {
+        let query = "mutation ($in: UpdateProfileInput!) { updateProfile(input: $in) {
+            user { name bio avatarUrl } userErrors { code } } }";
+        app.graphql(query, json!({ "in": input }), Some(&token)).await
+    };
+
+    let url = "https://example.com/a.png";
+    let all = update(json!({ "name": "Alice", "bio": "Hello\nthere", "avatarUrl": url })).await;
+    let expected = json!({ "name": "Alice", "bio": "Hello\nthere", "avatarUrl": url });
+    assert_eq!(data(&all)["updateProfile"]["user"], expected);
+
+    let one = update(json!({ "bio": null })).await;
+    let expected = json!({ "name": "Alice", "bio": null, "avatarUrl": url });
+    assert_eq!(data(&one)["updateProfile"]["user"], expected);
+
+    for (bad, argument) in [
+        (json!({ "name": "" }), "input.name"),
+        (json!({ "bio": "x".repeat(501) }), "input.bio"),
+        (json!({ "avatarUrl": "javascript:alert(1)" }), "input.avatarUrl"),
+        (json!({ "name": "a\u{7}" }), "input.name"),
+        (json!({ "name": "a\0" }), "updateProfile.input.name"),
+    ] {
+        let response = update(bad).await;
+        assert_eq!(code(&response), "BAD_USER_INPUT");
+        assert_eq!(response["errors"][0]["extensions"]["argument"], argument);
+    }
+}
+
+async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
+    let token = sign_up(&app, "leaver").await["token"].as_str().expect("a token").to_owned();
+    for (follower, followee) in [("leaver", "bob"), ("bob", "leaver")] {
+        if follower == "leaver" {
+            app.sign_up("bob").await;
+        }
+        let token = app.token(follower, None).await;
+        let query =
+            "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
+        let response = app.graphql(query, json!({ "of": followee }), Some(&token)).await;
+        assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED");
+    }
+    let delete = async |password: Value| {
+        let query = "mutation ($in: DeleteAccountInput!) { deleteAccount(input: $in) {
+            deletedUserId userErrors { code field } } }";
+        let variables = json!({ "in": { "password": password } });
+        data(&app.graphql(query, variables, Some(&token)).await)["deleteAccount"].clone()
+    };
+
+    for wrong in [json!("wrong horse"), Value::Null] {
+        let error = json!({ "code": "WRONG_PASSWORD", "field": ["input", "password"] });
+        assert_eq!(delete(wrong).await, json!({ "deletedUserId": null, "userErrors": [error] }));
+    }
+    assert!(delete(json!(PASSWORD)).await["deletedUserId"].is_string());
+
+    let bob = r#"{ user(username: "bob") { followers { totalCount } following { totalCount } } }"#;
+    let bob = app.graphql(bob, json!({}), None).await;
+    let expected = json!({ "followers": { "totalCount": 0 }, "following": { "totalCount": 0 } });
+    assert_eq!(data(&bob)["user"], expected);
+    let gone = app.post(json!({ "query": "{ viewer { user { id } } }" }).to_string());
+    let gone = gone.bearer_auth(&token).send().await.expect("the server answers");
+    assert_eq!(gone.status(), 401);
+}
+
+#[tokio::test]
+async fn a_closed_server_has_no_sign_up() {
+    let closed = Settings { sign_up: false, ..settings() };
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, closed).await;
+
+    let input = json!({ "username": "alice", "password": PASSWORD });
+    let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
+    let codes = response["errors"].as_array().expect("errors").iter();
+    assert!(codes.clone().all(|error| error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"));
+
+    let query = r#"{ __type(name: "Mutation") { fields { name } } }"#;
+    let names = data(&app.graphql(query, json!({}), None).await)["__type"]["fields"].to_string();
+    assert!(names.contains("unfollow") && !names.contains("sign"), "{names}");
+    let sdl = reqwest::get(app.url("/schema.graphql")).await.expect("it answers");
+    assert!(!sdl.text().await.expect("text").contains("SignUp"));
+}
+
+#[tokio::test]
+async fn attempts_to_sign_in_are_limited() {
+    let limited = Settings { rate_limits: true, ..settings() };
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, limited).await;
+    let attempt = async || {
+        let input = json!({ "username": "alice", "password": "wrong horse" });
+        app.graphql(SIGN_IN, json!({ "in": input }), None).await
+    };
+    for _ in 0..10 {
+        assert_eq!(data(&attempt().await)["signIn"]["userErrors"][0]["code"], "WRONG_CREDENTIALS");
+    }
+    let limited = attempt().await;
+    assert_eq!(code(&limited), "RATE_LIMITED");
+    assert!(limited["errors"][0]["extensions"]["retryAfter"].as_u64().expect("seconds") > 0);
+}

@@ -1,0 +1,114 @@
+//! Queries that only read: lookups, profiles, and the rules of the specification.
+
+use serde_json::{Value, json};
+
+use super::{code, data, on_both_engines};
+use crate::support::{app::TestApp, graph::draw};
+
+on_both_engines! {
+    users_are_found_by_name_in_whatever_case_and_by_id,
+    whoever_is_not_there_is_null,
+    nodes_come_in_the_order_of_their_ids,
+    a_user_without_a_picture_gets_a_drawn_one,
+    answers_keep_the_order_of_the_question,
+    directives_and_defaults_of_variables_count,
+    text_with_a_nul_is_bad_input,
+    introspection_works,
+}
+
+async fn users_are_found_by_name_in_whatever_case_and_by_id(app: TestApp) {
+    draw(&*app.store, "Alice").await;
+    let query = r#"{ user(username: "aLICE") { id username name bio createdAt isViewer } }"#;
+    let response = app.graphql(query, json!({}), None).await;
+    let user = &data(&response)["user"];
+    assert_eq!(user["username"], "Alice");
+    assert_eq!(user["createdAt"], "2025-06-15T15:06:40Z");
+    assert_eq!((&user["name"], &user["bio"]), (&Value::Null, &Value::Null));
+
+    let query = "query ($id: ID!) { node(id: $id) { __typename id ... on User { username } } }";
+    let response = app.graphql(query, json!({ "id": user["id"] }), None).await;
+    let expected = json!({ "__typename": "User", "id": user["id"], "username": "Alice" });
+    assert_eq!(data(&response)["node"], expected);
+}
+
+async fn whoever_is_not_there_is_null(app: TestApp) {
+    let query =
+        "query ($id: ID!, $name: String!) { node(id: $id) { id } user(username: $name) { id } }";
+    for bad in ["", "nobody", "VXNlcjo5OTk", "Rm9sbG93OjE", "é", &"x".repeat(5_000)] {
+        let response = app.graphql(query, json!({ "id": bad, "name": bad }), None).await;
+        assert_eq!(data(&response), &json!({ "node": null, "user": null }), "{bad}");
+    }
+}
+
+async fn nodes_come_in_the_order_of_their_ids(app: TestApp) {
+    draw(&*app.store, "alice\nbob\ncarol").await;
+    let users = app.graphql("{ users { nodes { id } } }", json!({}), None).await;
+    let ids = &data(&users)["users"]["nodes"];
+    let ids = [&ids[2]["id"], &json!("nobody"), &ids[0]["id"], &ids[2]["id"]];
+    let query = "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on User { username } } }";
+
+    let before = app.statements();
+    let response = app.graphql(query, json!({ "ids": ids }), None).await;
+
+    let [alice, carol] = ["alice", "carol"].map(|name| json!({ "username": name }));
+    assert_eq!(data(&response)["nodes"], json!([carol, null, alice, carol]));
+    assert_eq!(app.statements() - before, 1);
+
+    let many = vec!["x"; 101];
+    assert_eq!(code(&app.graphql(query, json!({ "ids": many }), None).await), "BAD_USER_INPUT");
+}
+
+async fn a_user_without_a_picture_gets_a_drawn_one(app: TestApp) {
+    draw(&*app.store, "alice").await;
+    let query = r#"query ($size: Int) { user(username: "alice") { avatarUrl(size: $size) } }"#;
+    let response = app.graphql(query, json!({ "size": 64 }), None).await;
+    let uri = data(&response)["user"]["avatarUrl"].as_str().expect("a URI");
+    assert!(uri.starts_with("data:image/svg+xml;base64,"), "{uri}");
+    for size in [15, 1025, -1] {
+        let response = app.graphql(query, json!({ "size": size }), None).await;
+        assert_eq!(code(&response), "BAD_USER_INPUT");
+        assert_eq!(response["errors"][0]["extensions"]["argument"], "user.avatarUrl.size");
+    }
+}
+
+async fn answers_keep_the_order_of_the_question(app: TestApp) {
+    draw(&*app.store, "alice -> bob").await;
+    let query = r#"{ z: user(username: "bob") { username id } __typename
+        a: user(username: "alice") { following { totalCount nodes { username } } name } }"#;
+    let response = app.graphql(query, json!({}), None).await;
+    let keys = |value: &Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    assert_eq!(keys(data(&response)), ["z", "__typename", "a"]);
+    assert_eq!(keys(&data(&response)["z"]), ["username", "id"]);
+    assert_eq!(keys(&data(&response)["a"]["following"]), ["totalCount", "nodes"]);
+}
+
+async fn directives_and_defaults_of_variables_count(app: TestApp) {
+    draw(&*app.store, "alice").await;
+    let query = r#"query ($yes: Boolean = true, $no: Boolean! = false, $name: String! = "alice") {
+        user(username: $name) { username @include(if: $yes) id @include(if: $no)
+            name @skip(if: $yes) ... @skip(if: $no) { bio } } }"#;
+    let response = app.graphql(query, json!({}), None).await;
+    assert_eq!(data(&response)["user"], json!({ "username": "alice", "bio": null }));
+}
+
+async fn text_with_a_nul_is_bad_input(app: TestApp) {
+    let query = "query ($name: String!) { user(username: $name) { id } }";
+    let response = app.graphql(query, json!({ "name": "a\0b" }), None).await;
+    assert_eq!(code(&response), "BAD_USER_INPUT");
+    assert_eq!(response["errors"][0]["extensions"]["argument"], "user.username");
+
+    let response = app.graphql(r#"{ user(username: "a\u0000b") { id } }"#, json!({}), None).await;
+    assert_eq!(code(&response), "BAD_USER_INPUT");
+}
+
+async fn introspection_works(app: TestApp) {
+    let query = "{ __schema { queryType { name } directives { name args { name } } }
+        __type(name: \"UserRef\") { kind isOneOf inputFields { name } } }";
+    let response = app.graphql(query, json!({}), None).await;
+    assert_eq!(data(&response)["__schema"]["queryType"]["name"], "Query");
+    assert_eq!(data(&response)["__type"]["isOneOf"], true);
+    let directives = data(&response)["__schema"]["directives"].as_array().expect("a list");
+    assert!(directives.iter().any(|directive| directive["name"] == "hasPermission"));
+}

@@ -1,0 +1,138 @@
+//! Connections: silent clients, half requests, HTTP/2, and stopping.
+
+use std::time::Duration;
+
+use entourage::{app::Settings, http::Timeouts};
+use reqwest::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{TYPENAME, send};
+use crate::support::app::{TestApp, read_to_end, settings};
+
+const HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+
+async fn impatient() -> TestApp {
+    let short = Duration::from_millis(100);
+    let timeouts = Timeouts { headers: short, body: short, ..Timeouts::default() };
+    TestApp::with(Settings { timeouts, ..settings() }).await
+}
+
+/// A POST whose body is still to come.
+async fn half_request(app: &TestApp) -> TcpStream {
+    let mut stream = TcpStream::connect(app.address).await.expect("accepts");
+    let expecting =
+        format!("{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", TYPENAME.len());
+    stream.write_all(expecting.as_bytes()).await.expect("reads");
+    // The server asks for the body only when the request is under way.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.expect("it is asked for");
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+#[tokio::test]
+async fn clients_that_say_nothing_or_half_a_head_are_let_go() {
+    let app = impatient().await;
+    for said in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nhost:"] {
+        let reply = app.raw(said.as_bytes()).await;
+        assert!(!reply.contains(" 200 "), "{said:?}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_let_go() {
+    let app = impatient().await;
+    let reply = app.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_a_408() {
+    let app = impatient().await;
+    let reply = app.raw(format!("{HEAD}content-length: 100\r\n\r\n{{").as_bytes()).await;
+    assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
+    assert!(reply.contains(r#""code":"BAD_USER_INPUT""#), "{reply}");
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_refused() {
+    let app = impatient().await;
+    for bad in [
+        "hello\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n".to_owned(),
+        format!("{HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}"),
+        format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(100_000)),
+    ] {
+        let reply = app.raw(bad.as_bytes()).await;
+        assert!(reply.starts_with("HTTP/1.1 4"), "{bad:.60}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_on_the_same_port() {
+    let app = impatient().await;
+    // Frames by hand (RFC 9113): empty settings, and `GET /` out of the static table.
+    let mut request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    request.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    request.extend([0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84]);
+    let mut stream = TcpStream::connect(app.address).await.expect("accepts");
+    stream.write_all(&request).await.expect("reads");
+
+    let mut reply = String::new();
+    while !reply.contains("<h1>Entourage</h1>") {
+        let mut some = [0; 4_096];
+        let count = stream.read(&mut some).await.expect("answers");
+        assert_ne!(count, 0, "it closed after {reply:?}");
+        reply += &String::from_utf8_lossy(&some[..count]);
+    }
+}
+
+#[tokio::test]
+async fn a_stopping_server_finishes_what_is_under_way_and_closes_what_is_idle() {
+    let mut app = TestApp::start().await;
+    assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200);
+    let mut busy = half_request(&app).await;
+    let idle = TcpStream::connect(app.address).await.expect("accepts");
+
+    app.stop();
+    assert_eq!(read_to_end(idle).await, "");
+    assert!(TcpStream::connect(app.address).await.is_err(), "nobody is accepted any more");
+    busy.write_all(TYPENAME.as_bytes()).await.expect("it is still read");
+    let reply = read_to_end(busy).await;
+
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    assert!(reply.contains("connection: close"), "{reply}");
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn before_it_stops_a_server_says_that_it_is_no_longer_ready() {
+    let timeouts = Timeouts { notice: Duration::from_secs(1), ..Timeouts::default() };
+    let mut app = TestApp::with(Settings { timeouts, ..settings() }).await;
+
+    app.stop();
+    let reply = loop {
+        let reply = send(app.request(Method::GET, "/readyz")).await;
+        if reply.status != 200 {
+            break reply;
+        }
+    };
+    assert_eq!((reply.status, reply.body.as_str()), (503, "draining\n"));
+    assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200);
+    assert_eq!(send(app.post(TYPENAME)).await.status, 200);
+    app.stopped().await;
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_keep_a_server_from_stopping() {
+    let timeouts = Timeouts { drain: Duration::from_millis(100), ..Timeouts::default() };
+    let mut app = TestApp::with(Settings { timeouts, ..settings() }).await;
+    let busy = half_request(&app).await;
+
+    app.stop();
+    app.stopped().await;
+    assert_eq!(read_to_end(busy).await, "");
+}

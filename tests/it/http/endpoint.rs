@@ -1,0 +1,204 @@
+//! The parameters of a request, its size, and its method.
+
+use std::time::Duration;
+
+use entourage::{app::Settings, domain::Limits};
+use reqwest::{Method, header::ACCEPT};
+use serde_json::{Value, json};
+
+use super::{TYPENAME, send};
+use crate::support::app::{TestApp, settings};
+
+#[tokio::test]
+async fn an_operation_is_answered() {
+    let app = TestApp::start().await;
+    let reply = app.graphql("{ __typename }", json!({}), None).await;
+    assert_eq!(reply, json!({ "data": { "__typename": "Query" } }));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_a_400_that_names_the_fault() {
+    let app = TestApp::start().await;
+    let cases = [
+        ("", "JSON"),
+        ("{ \"not JSON", "JSON"),
+        ("{\"query\":\"{ __typename }\u{1}\"}", "JSON"),
+        ("\"text\"", "object"),
+        (r#"[{"query":"{ __typename }"}]"#, "Batches"),
+        ("{}", "query"),
+        (r#"{"query":null}"#, "query"),
+        (r#"{"query":{}}"#, "query"),
+        (r#"{"query":"{ __typename }","variables":"{}"}"#, "variables"),
+        (r#"{"query":"{ __typename }","variables":[]}"#, "variables"),
+        (r#"{"query":"{ __typename }","operationName":1}"#, "operationName"),
+        (r#"{"query":"{ __typename }","extensions":false}"#, "extensions"),
+    ];
+    for (body, fault) in cases {
+        for media in ["application/json", "application/graphql-response+json"] {
+            let reply = send(app.post(body).header(ACCEPT, media)).await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "BAD_USER_INPUT"), "{body}");
+            assert!(reply.body.contains(fault), "{body}: {}", reply.body);
+            assert!(reply.header("content-type").starts_with(media), "{body}");
+        }
+    }
+
+    let nested = format!("{{\"query\":\"{{ __typename }}\",\"x\":{}", "[".repeat(10_000));
+    assert_eq!(send(app.post(nested)).await.status, 400);
+    assert_eq!(send(app.post(vec![b'{', 0xff, b'}'])).await.status, 400);
+}
+
+#[tokio::test]
+async fn null_parameters_and_unknown_ones_are_as_good_as_none() {
+    let app = TestApp::start().await;
+    let body = r#"{"query":"{ __typename }","variables":null,"operationName":null,
+                   "extensions":null,"documentId":"x"}"#;
+    assert_eq!(send(app.post(body)).await.json()["data"]["__typename"], "Query");
+}
+
+#[tokio::test]
+async fn a_get_takes_its_parameters_from_the_query_string() {
+    let app = TestApp::start().await;
+    let get = |parameters: &[(&str, &str)]| {
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        send(app.request(Method::GET, &format!("/graphql?{query}")))
+    };
+    let two =
+        "query A { a: __typename } query B($if: Boolean!) { b: __typename @include(if: $if) }";
+
+    let reply = get(&[
+        ("query", two),
+        ("operationName", "B"),
+        ("variables", r#"{"if":true}"#),
+        ("extensions", "{}"),
+    ])
+    .await;
+    assert_eq!(reply.json(), json!({ "data": { "b": "Query" } }));
+    let reply = get(&[("query", "{ __typename }"), ("operationName", ""), ("variables", "")]).await;
+    assert_eq!(reply.json()["data"]["__typename"], "Query");
+
+    let document = ("query", "{ __typename }");
+    for bad in [
+        &[][..],
+        &[("query", "")],
+        &[document, document],
+        &[document, ("variables", "{")],
+        &[document, ("variables", "[]")],
+        &[document, ("extensions", "1")],
+    ] {
+        let reply = get(bad).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "BAD_USER_INPUT"), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_get_never_runs_a_mutation() {
+    let app = TestApp::start().await;
+    let query = "query A { __typename } mutation B { __typename }";
+    let path = |name: &str| {
+        let pairs = [("query", query), ("operationName", name)];
+        let query =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        format!("/graphql?{query}")
+    };
+
+    let reply = send(app.request(Method::GET, &path("B"))).await;
+    assert_eq!((reply.status, reply.header("allow")), (405, "POST"));
+    assert_eq!(reply.code(), "BAD_USER_INPUT");
+    assert_eq!(send(app.request(Method::GET, &path("A"))).await.status, 200);
+}
+
+#[tokio::test]
+async fn other_methods_are_told_which_there_are() {
+    let app = TestApp::start().await;
+    for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+        let reply = send(app.request(method.clone(), "/graphql").body(TYPENAME)).await;
+        assert_eq!((reply.status, reply.header("allow")), (405, "GET,HEAD,POST"), "{method}");
+        assert_eq!(reply.code(), "BAD_USER_INPUT");
+    }
+}
+
+const CHUNKED_HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\n\
+     content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+
+/// A request of exactly so many bytes.
+fn of_bytes(count: usize) -> String {
+    let empty = r#"{"query":"{ __typename }","x":""}"#;
+    empty.replace("\"\"", &format!("\"{}\"", "x".repeat(count - empty.len())))
+}
+
+#[tokio::test]
+async fn a_body_may_have_as_many_bytes_as_the_limit_says_and_no_more() {
+    let limits = Limits { body_bytes_max: 1_000, ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    let chunked = async |body: String| {
+        let mut request = CHUNKED_HEAD.as_bytes().to_vec();
+        for chunk in body.as_bytes().chunks(100) {
+            request.extend(format!("{:x}\r\n", chunk.len()).as_bytes());
+            request.extend([chunk, b"\r\n"].concat());
+        }
+        request.extend(b"0\r\n\r\n");
+        app.raw(&request).await
+    };
+
+    assert_eq!(send(app.post(of_bytes(1_000))).await.status, 200);
+    assert!(chunked(of_bytes(1_000)).await.starts_with("HTTP/1.1 200 "));
+
+    let reply = send(app.post(of_bytes(1_001))).await;
+    assert_eq!((reply.status, reply.code().as_str()), (413, "QUERY_TOO_LARGE"));
+    for size in [1_001, 3_900] {
+        let reply = chunked(of_bytes(size)).await;
+        assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
+        assert!(reply.contains(r#""code":"QUERY_TOO_LARGE""#), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn by_default_a_body_has_at_most_256_kib() {
+    let app = TestApp::start().await;
+    assert_eq!(send(app.post(of_bytes(256 * 1024))).await.status, 200);
+    assert_eq!(send(app.post(of_bytes(256 * 1024 + 1))).await.status, 413);
+}
+
+#[tokio::test]
+async fn a_refused_operation_costs_no_statement() {
+    let app = TestApp::start().await;
+    let token = app.sign_up("alice").await;
+    let before = app.statements();
+
+    for query in ["{", "{ nothing }", "mutation { nothing }"] {
+        let body = json!({ "query": query }).to_string();
+        let reply: Value = send(app.post(body).bearer_auth(&token)).await.json();
+        assert!(reply["errors"].is_array(), "{reply}");
+    }
+    assert_eq!(app.statements(), before);
+}
+
+#[tokio::test]
+async fn an_operation_that_takes_too_long_is_a_504() {
+    let limits = Limits { execution_time_max: Duration::from_millis(1), ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    // Hashing a password takes long by design.
+    let body = r#"{"query":"mutation { signIn(input: {username: \"x\", password: \"y\"})
+                   { __typename } }"}"#
+        .replace('\n', " ");
+
+    let graphql = "application/graphql-response+json";
+    let reply = send(app.post(body.clone()).header(ACCEPT, graphql)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (504, "TIMEOUT"));
+    let reply = send(app.post(body)).await;
+    assert_eq!((reply.status, reply.code().as_str()), (200, "TIMEOUT"));
+}
+
+#[tokio::test]
+async fn who_comes_too_often_is_told_when_to_come_again() {
+    let app = TestApp::with(Settings { rate_limits: true, ..settings() }).await;
+    let attempt = "signIn(input: {username: \"x\", password: \"y\"}) { __typename }";
+    let attempts: Vec<_> = (0..11).map(|n| format!("a{n}: {attempt}")).collect();
+    let body = json!({ "query": format!("mutation {{ {} }}", attempts.join(" ")) }).to_string();
+
+    let reply = send(app.post(body)).await;
+    let error = &reply.json()["errors"][0];
+    assert_eq!((error["extensions"]["code"].as_str(), reply.status), (Some("RATE_LIMITED"), 200));
+    assert_eq!(error["extensions"]["retryAfter"].to_string(), reply.header("retry-after"));
+}

@@ -1,0 +1,82 @@
+//! What the client takes and what it sends.
+
+use reqwest::{
+    Method,
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
+};
+
+use super::{TYPENAME, send};
+use crate::support::app::TestApp;
+
+const JSON: &str = "application/json; charset=utf-8";
+const GRAPHQL: &str = "application/graphql-response+json; charset=utf-8";
+
+#[tokio::test]
+async fn the_reply_has_the_media_type_that_was_asked_for() {
+    let app = TestApp::start().await;
+    let cases = [
+        ("*/*", JSON),
+        ("application/json", JSON),
+        ("application/graphql-response+json", GRAPHQL),
+        ("application/graphql-response+json, application/json;q=0.9", GRAPHQL),
+    ];
+    for (accept, expected) in cases {
+        let reply = send(app.post(TYPENAME).header(ACCEPT, accept)).await;
+        assert_eq!((reply.status, reply.header("content-type")), (200, expected), "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_neither_media_type_is_told_which_there_are() {
+    let app = TestApp::start().await;
+    let reply = send(app.post(TYPENAME).header(ACCEPT, "text/html")).await;
+    assert_eq!((reply.status, reply.header("content-type")), (406, JSON));
+    assert_eq!(reply.code(), "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn a_document_that_does_not_fit_is_200_for_json_and_400_for_graphql() {
+    let app = TestApp::start().await;
+    for (query, code) in
+        [("{", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED")]
+    {
+        let body = serde_json::json!({ "query": query }).to_string();
+        for (accept, status) in
+            [("application/json", 200), ("application/graphql-response+json", 400)]
+        {
+            let reply = send(app.post(body.clone()).header(ACCEPT, accept)).await;
+            assert_eq!((reply.status, reply.code().as_str()), (status, code), "{query} {accept}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_must_be_json_in_utf_8() {
+    let app = TestApp::start().await;
+    let post = || app.request(Method::POST, "/graphql").body(TYPENAME);
+
+    for good in ["application/json", "application/json; charset=utf-8", "Application/Json"] {
+        assert_eq!(send(post().header(CONTENT_TYPE, good)).await.status, 200, "{good}");
+    }
+    assert_eq!(send(post()).await.status, 415);
+    for bad in [
+        "text/plain",
+        "application/graphql",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+    ] {
+        let reply = send(post().header(CONTENT_TYPE, bad)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (415, "BAD_USER_INPUT"), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused() {
+    let app = TestApp::start().await;
+    let reply = send(app.post(TYPENAME).header(CONTENT_ENCODING, "gzip")).await;
+    assert_eq!((reply.status, reply.code().as_str()), (415, "BAD_USER_INPUT"));
+    assert_eq!(reply.header("accept-encoding"), "identity");
+
+    assert_eq!(send(app.post(TYPENAME).header(CONTENT_ENCODING, "identity")).await.status, 200);
+}

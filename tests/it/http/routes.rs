@@ -1,0 +1,210 @@
+//! The other routes, and what surrounds every reply.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entourage::{app::Settings, domain::Clock};
+use reqwest::{
+    Method,
+    header::{ACCEPT_ENCODING, HeaderName, ORIGIN},
+};
+use tokio::net::TcpListener;
+
+use super::{TYPENAME, send};
+use crate::support::{
+    app::{TestApp, settings},
+    database::{Database, Engine},
+};
+
+#[tokio::test]
+async fn a_server_that_works_is_alive_and_ready() {
+    let app = TestApp::start().await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(send(app.request(Method::GET, path)).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_its_database_a_server_is_alive_but_not_ready() {
+    let app = TestApp::start().await;
+    app.store.close().await;
+
+    assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200);
+    let reply = send(app.request(Method::GET, "/readyz")).await;
+    assert_eq!((reply.status, reply.body.as_str()), (503, "database\n"));
+}
+
+#[tokio::test]
+async fn without_its_tables_a_server_is_not_ready() {
+    let app = TestApp::on(Database::empty(Engine::Sqlite).await, settings()).await;
+    let reply = send(app.request(Method::GET, "/readyz")).await;
+    assert_eq!((reply.status, reply.body.as_str()), (503, "schema\n"));
+
+    app.store.migrate().await.expect("migrates");
+    assert_eq!(send(app.request(Method::GET, "/readyz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_schema_is_there_to_read() {
+    let app = TestApp::start().await;
+    let reply = send(app.request(Method::GET, "/schema.graphql")).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, "text/plain; charset=utf-8"));
+    assert!(reply.body.contains("type Query"), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn the_front_page_needs_nothing_else_and_lets_nothing_else_in() {
+    let app = TestApp::start().await;
+    let page = send(app.request(Method::GET, "/")).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    for foreign in ["http:", "https:", "src=", "{nonce}"] {
+        assert!(!page.body.contains(foreign), "{foreign}");
+    }
+
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; style-src 'nonce-"), "{policy}");
+    let nonce = policy.split('\'').nth(3).expect("there is one").trim_start_matches("nonce-");
+    assert!(page.body.contains(&format!("nonce=\"{nonce}\"")), "{policy}");
+    let again = send(app.request(Method::GET, "/")).await;
+    assert_ne!(again.header("content-security-policy"), policy);
+}
+
+#[tokio::test]
+async fn requests_and_statements_are_measured() {
+    let app = TestApp::start().await;
+    send(app.post(TYPENAME)).await;
+    send(app.request(Method::GET, "/readyz")).await;
+    send(app.request(Method::GET, "/nowhere/at/all")).await;
+
+    let reply = send(app.request(Method::GET, "/metrics")).await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.header("content-type").starts_with("text/plain; version=0.0.4"));
+    for expected in [
+        r#"entourage_http_requests_total{route="/graphql",status="200"}"#,
+        r#"entourage_http_requests_total{route="other",status="404"}"#,
+        r#"entourage_http_seconds_bucket{route="/graphql",le="0.005"}"#,
+        r#"entourage_store_statements_total{method="ping"}"#,
+        r#"entourage_store_seconds_bucket{method="ping",le="0.005"}"#,
+    ] {
+        assert!(reply.body.contains(expected), "{expected}\n{}", reply.body);
+    }
+    assert!(!reply.body.contains("nowhere"), "labels must not come from clients");
+}
+
+#[tokio::test]
+async fn the_metrics_can_be_kept_away_from_everybody_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let metrics = listener.local_addr().expect("it is bound");
+    let database = Database::migrated(Engine::Sqlite).await;
+    let app = TestApp::arranged(database, settings(), |app| app.with_metrics_on(listener)).await;
+
+    assert_eq!(send(app.request(Method::GET, "/metrics")).await.status, 404);
+    let get = |path: &str| reqwest::Client::new().get(format!("http://{metrics}{path}"));
+    assert_eq!(send(get("/metrics")).await.status, 200);
+    assert_eq!(send(get("/graphql?query={__typename}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_in_json() {
+    let app = TestApp::start().await;
+    let reply = send(app.request(Method::GET, "/nothing")).await;
+    assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"));
+
+    let reply = send(app.request(Method::POST, "/healthz")).await;
+    assert_eq!((reply.status, reply.header("allow")), (405, "GET,HEAD"));
+    assert_eq!(reply.code(), "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn every_reply_has_the_id_of_its_request() {
+    let app = TestApp::start().await;
+    let get = |path: &str| app.request(Method::GET, path);
+
+    let given = send(get("/healthz").header("x-request-id", "Mine_1.2-3")).await;
+    assert_eq!(given.header("x-request-id"), "Mine_1.2-3");
+    for path in ["/healthz", "/nothing", "/graphql"] {
+        let one = send(get(path).header("x-request-id", "not a \"good\" one")).await;
+        let two = send(get(path)).await;
+        let (one, two) = (one.header("x-request-id"), two.header("x-request-id"));
+        assert!(one.len() == 32 && two.len() == 32 && one != two, "{path}: {one} {two}");
+    }
+}
+
+#[tokio::test]
+async fn every_reply_tells_browsers_and_caches_what_they_must_not_do() {
+    let app = TestApp::start().await;
+    for path in ["/", "/healthz", "/nothing", "/graphql"] {
+        let reply = send(app.request(Method::GET, path)).await;
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(reply.header("cache-control"), "no-store", "{path}");
+        assert!(reply.header("content-security-policy").starts_with("default-src 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn large_replies_are_compressed_for_those_who_ask() {
+    let app = TestApp::start().await;
+    for encoding in ["gzip", "br"] {
+        let get = |path: &str| app.request(Method::GET, path).header(ACCEPT_ENCODING, encoding);
+        let large = get("/schema.graphql").send().await.expect("answers");
+        assert_eq!(large.headers()["content-encoding"], encoding);
+        let small = get("/healthz").send().await.expect("answers");
+        assert!(small.headers().get("content-encoding").is_none());
+    }
+    let plain = send(app.request(Method::GET, "/schema.graphql")).await;
+    assert!(plain.headers.get("content-encoding").is_none());
+}
+
+#[tokio::test]
+async fn no_other_site_may_ask_unless_it_is_named() {
+    let ask = |app: &TestApp, origin: &str| send(app.post(TYPENAME).header(ORIGIN, origin));
+    let preflight = |app: &TestApp, origin: &str| {
+        let request = app.request(Method::OPTIONS, "/graphql").header(ORIGIN, origin);
+        send(request.header("access-control-request-method", "POST"))
+    };
+
+    let closed = TestApp::start().await;
+    for reply in [
+        ask(&closed, "https://app.example.com").await,
+        preflight(&closed, "https://app.example.com").await,
+    ] {
+        let names = reply.headers.keys().map(HeaderName::as_str);
+        assert!(!names.into_iter().any(|name| name.starts_with("access-control-")));
+    }
+
+    let origin = "https://app.example.com".parse().expect("an origin");
+    let open = TestApp::with(Settings { cors_origins: vec![origin], ..settings() }).await;
+    for reply in [
+        ask(&open, "https://app.example.com").await,
+        preflight(&open, "https://app.example.com").await,
+    ] {
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.header("access-control-allow-origin"), "https://app.example.com");
+        assert!(reply.headers.get("access-control-allow-credentials").is_none());
+    }
+    let stranger = ask(&open, "https://evil.example.com").await;
+    assert!(stranger.headers.get("access-control-allow-origin").is_none());
+}
+
+/// A clock that panics, so that a handler does.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl Clock for Broken {
+    fn now(&self) -> DateTime<Utc> {
+        panic!("the clock is broken")
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_an_internal_error_with_the_id_of_the_request() {
+    let app = TestApp::with(Settings { clock: Arc::new(Broken), ..settings() }).await;
+
+    let reply = send(app.post(TYPENAME).bearer_auth("x").header("x-request-id", "mine")).await;
+    assert_eq!((reply.status, reply.code().as_str()), (500, "INTERNAL"));
+    assert!(reply.body.contains("mine") && !reply.body.contains("clock"), "{}", reply.body);
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert_eq!(send(app.post(TYPENAME)).await.status, 200, "the server goes on");
+}

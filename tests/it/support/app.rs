@@ -1,0 +1,178 @@
+//! A whole server on a port of its own, in this process.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use chrono::TimeDelta;
+use entourage::{
+    app::{self, App, Settings},
+    domain::UsernameKey,
+    graph::{Graph, NewAccount, Parts, SystemRandom, Tokens},
+    store::{Statements, Store},
+};
+use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use super::database::{Database, Engine};
+
+const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
+
+/// Settings for tests: sign-up is open, and nothing is limited over time.
+pub(crate) fn settings() -> Settings {
+    Settings { sign_up: true, rate_limits: false, ..Settings::default() }
+}
+
+/// Tokens as every test app makes and reads them.
+pub(crate) fn tokens() -> Tokens {
+    Tokens::new(SECRET, None).expect("the secret is long enough")
+}
+
+/// A server that stops when it is dropped.
+pub(crate) struct TestApp {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// What it works on, for tests that go behind its back.
+    pub(crate) store: Arc<dyn Store>,
+    graph: Graph,
+    statements: Statements,
+    client: reqwest::Client,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<std::io::Result<()>>,
+    _database: Database,
+}
+
+impl TestApp {
+    /// On a SQLite database of its own.
+    pub(crate) async fn start() -> Self {
+        Self::with(settings()).await
+    }
+
+    /// On a SQLite database of its own, with other settings.
+    pub(crate) async fn with(settings: Settings) -> Self {
+        Self::on(Database::migrated(Engine::Sqlite).await, settings).await
+    }
+
+    /// On a given database.
+    pub(crate) async fn on(database: Database, settings: Settings) -> Self {
+        Self::arranged(database, settings, |app| app).await
+    }
+
+    /// On a given database, with something changed about the app.
+    pub(crate) async fn arranged(
+        database: Database,
+        settings: Settings,
+        arrange: impl FnOnce(App) -> App,
+    ) -> Self {
+        let store = Arc::clone(&database.store);
+        let graph = Graph::new(Parts {
+            store: Arc::clone(&store),
+            tokens: tokens(),
+            clock: Arc::clone(&settings.clock),
+            random: Arc::new(SystemRandom),
+            sign_up: true,
+            rate_limits: false,
+        });
+        let app = arrange(App::new(Arc::clone(&store), tokens(), settings));
+        let statements = app.statements();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        let served = tokio::spawn(app::serve(app, listener, shutdown));
+        let client = reqwest::Client::new();
+        let stop = Some(stop);
+        Self { address, store, graph, statements, client, stop, served, _database: database }
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request, to be finished by the test.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// A POST of a JSON body to the endpoint.
+    pub(crate) fn post(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.request(Method::POST, "/graphql").header(CONTENT_TYPE, "application/json").body(body)
+    }
+
+    /// The whole response to an operation: `data` and `errors`.
+    pub(crate) async fn graphql(
+        &self,
+        query: &str,
+        variables: Value,
+        token: Option<&str>,
+    ) -> Value {
+        let request = self.post(json!({ "query": query, "variables": variables }).to_string());
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expect("the server answers");
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json().await.expect("the answer is JSON")
+    }
+
+    /// Sends bytes as they are, and gives everything that comes back until the server closes.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server accepts");
+        stream.write_all(bytes).await.expect("the server reads");
+        read_to_end(stream).await
+    }
+
+    /// Makes a user, and gives a token for them.
+    pub(crate) async fn sign_up(&self, username: &str) -> String {
+        let new = NewAccount { username: username.to_owned(), name: None, password: None };
+        self.graph.add_user(new).await.expect("the store works").expect("the name is free");
+        self.token(username, None).await
+    }
+
+    /// A token for a user who is there.
+    pub(crate) async fn token(&self, username: &str, scope: Option<&str>) -> String {
+        let key = UsernameKey::parse(username).expect("a username");
+        let token = self.graph.token(&key, scope, TimeDelta::hours(1)).await;
+        token.expect("the store works").expect("the user is there")
+    }
+
+    /// How many SQL statements the server has run.
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.total()
+    }
+
+    /// Tells the server to stop, and no more.
+    pub(crate) fn stop(&mut self) {
+        let stop = self.stop.take().expect("it is stopped once");
+        stop.send(()).expect("it is running");
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) async fn stopped(&mut self) {
+        let served = (&mut self.served).await;
+        served.expect("it does not panic").expect("it does not fail");
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.served.abort();
+    }
+}
+
+/// Everything that comes until the other side closes.
+pub(crate) async fn read_to_end(mut stream: TcpStream) -> String {
+    let mut reply = Vec::new();
+    // A reset after the reply is a way to close as well.
+    let _ = stream.read_to_end(&mut reply).await;
+    String::from_utf8_lossy(&reply).into_owned()
+}

@@ -1,0 +1,44 @@
+//! Graphs as text: `alice -> bob carol` makes three users and two follows.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entourage::{
+    domain::{FollowOutcome, NewUser, UserId, Username},
+    store::{CreateOutcome, Store},
+};
+
+/// When the first follow of a drawn graph began. Each next one began a second later.
+pub(crate) fn beginning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_750_000_000, 0).expect("in range")
+}
+
+/// Makes the users and the follows of a text, in its order: a line names a user, and behind the
+/// arrow whom they follow. Users have ids from 1 on, in the order in which they are named.
+pub(crate) async fn draw(store: &dyn Store, text: &str) -> HashMap<String, UserId> {
+    let mut users = HashMap::new();
+    let mut followed_at = beginning();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (follower, followees) = line.split_once("->").unwrap_or((line, ""));
+        let follower = user(store, &mut users, follower.trim()).await;
+        for followee in followees.split_whitespace() {
+            let followee = user(store, &mut users, followee).await;
+            let outcome = store.follow(follower, followee, followed_at).await.expect("it works");
+            assert_eq!(outcome, FollowOutcome::Followed, "{line}");
+            followed_at += TimeDelta::seconds(1);
+        }
+    }
+    users
+}
+
+async fn user(store: &dyn Store, users: &mut HashMap<String, UserId>, name: &str) -> UserId {
+    if let Some(id) = users.get(name) {
+        return *id;
+    }
+    let id = UserId(i64::try_from(users.len()).expect("few users") + 1);
+    let username = Username::parse(name).expect("a username");
+    let new = NewUser::bare(id, username, beginning());
+    assert_eq!(store.create_user(&new).await.expect("it works"), CreateOutcome::Created);
+    users.insert(name.to_owned(), id);
+    id
+}

@@ -1,0 +1,44 @@
+//! What the program logs on the thread of a test, as lines of JSON.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tracing::subscriber::DefaultGuard;
+
+/// Keeps everything that is logged until it is dropped.
+pub(crate) struct Log {
+    written: Written,
+    _guard: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no writer panics").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Listens to this thread from now on, at the default level.
+    pub(crate) fn begin() -> Self {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone());
+        Self { written, _guard: tracing::subscriber::set_default(subscriber.finish()) }
+    }
+
+    /// The lines that hold a text.
+    pub(crate) fn lines_with(&self, text: &str) -> Vec<String> {
+        let written = self.written.0.lock().expect("no writer panics");
+        let written = String::from_utf8_lossy(&written);
+        written.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,199 @@
+//! Rules about the sources that the compiler does not keep.
+//!
+//! Each test reads the files that it is about and names every line that breaks its rule.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The layers, from the one that all may use to the one that may use all.
+const LAYERS: [&str; 8] = ["domain", "store", "graph", "graphql", "http", "app", "config", "cli"];
+/// Crates that only some files may name.
+const CONFINED: [(&str, &[&str]); 3] = [
+    ("sqlx", &["src/store/"]),
+    ("axum", &["src/http/", "src/app.rs"]),
+    ("async_graphql", &["src/graphql/"]),
+];
+/// The most lines of a file.
+const LINES_MAX: usize = 600;
+/// What is text, and ours.
+const TEXTS: [&str; 11] =
+    [".rs", ".md", ".sql", ".toml", ".sh", ".mjs", ".html", ".json", ".graphql", "Makefile", "run"];
+
+/// A file, by its path from the root of the project.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The text without comments, with all its lines.
+    fn code(&self) -> String {
+        let code = |line: &'_ str| {
+            let is_comment = line.trim_start().starts_with("//");
+            if is_comment { "" } else { line }.split(" // ").next().unwrap_or_default().to_owned()
+        };
+        let lines = self.text.lines().map(code);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// `path:line`, for a place in the text.
+    fn place(&self, text: &str, at: usize) -> String {
+        format!("{}:{}", self.path, text[..at].lines().count().max(1))
+    }
+
+    /// Which layer the file belongs to; `lib.rs` and `main.rs` to the topmost.
+    fn layer(&self) -> usize {
+        let name = self.path.trim_start_matches("src/").split(['/', '.']).next();
+        LAYERS.iter().position(|layer| Some(*layer) == name).unwrap_or(LAYERS.len() - 1)
+    }
+}
+
+/// Every file below the folder whose name ends with one of these.
+fn files(folder: &str, endings: &[&str]) -> Vec<Source> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    collect(&root, &root.join(folder), endings, &mut found);
+    assert!(!found.is_empty(), "there is nothing to look at in {folder}");
+    found
+}
+
+fn collect(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).expect("the folder is readable") {
+        let path = entry.expect("the entry is readable").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && !["target", "node_modules", "dist", ".git"].contains(&name.as_str()) {
+            collect(root, &path, endings, found);
+        } else if path.is_file() && endings.iter().any(|ending| name.ends_with(ending)) {
+            let text = fs::read_to_string(&path).expect("text is UTF-8");
+            let path = path.strip_prefix(root).expect("below the root").display().to_string();
+            found.push(Source { path, text });
+        }
+    }
+}
+
+#[track_caller]
+fn assert_none(rule: &str, broken: &[String]) {
+    assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
+}
+
+/// The first names of all paths that begin with `crate::`, and where they are; those of
+/// `use crate::{a, b::{c, d}}` are `a` and `b`.
+fn paths_of_the_crate(code: &str) -> Vec<(usize, String)> {
+    let name_at = |at: usize| -> String {
+        code[at..].trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    };
+    let mut found = Vec::new();
+    for (at, start) in code.match_indices("crate::") {
+        let after = at + start.len();
+        if !code[after..].starts_with('{') {
+            found.push((at, name_at(after)));
+            continue;
+        }
+        let mut depth = 0;
+        for (offset, c) in code[after..].char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 1 && (c == '{' || c == ',') {
+                found.push((after + offset + 1, name_at(after + offset + 1)));
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_layer_uses_one_above_it() {
+    let mut broken = Vec::new();
+    for source in files("src", &[".rs"]) {
+        let code = source.code();
+        let above = &LAYERS[source.layer() + 1..];
+        let paths = paths_of_the_crate(&code).into_iter();
+        for (at, name) in paths.filter(|(_, name)| above.contains(&name.as_str())) {
+            broken.push(format!("{} uses {name}", source.place(&code, at)));
+        }
+    }
+    assert_none("the arrow is cli -> app -> http -> graphql -> graph -> store -> domain", &broken);
+}
+
+#[test]
+fn crates_stay_where_they_belong() {
+    let mut broken = Vec::new();
+    for source in files("src", &[".rs"]) {
+        let code = source.code();
+        for (name, homes) in CONFINED {
+            if homes.iter().any(|home| source.path.starts_with(home)) {
+                continue;
+            }
+            for (at, _) in code.match_indices(&format!("{name}::")) {
+                broken.push(format!("{} names {name}", source.place(&code, at)));
+            }
+        }
+    }
+    assert_none("a crate is named outside of its layer", &broken);
+}
+
+#[test]
+fn every_file_says_first_what_it_is() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
+    let silent = all.filter(|source| !source.text.starts_with("//! "));
+    let broken: Vec<_> = silent.map(|source| source.path).collect();
+    assert_none("a file has to begin with `//!` and its purpose", &broken);
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let all = ["src", "tests", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
+    let long = all.filter(|source| source.text.lines().count() > LINES_MAX);
+    let broken: Vec<_> = long.map(|source| source.path).collect();
+    assert_none("a file has to have at most 600 lines", &broken);
+}
+
+#[test]
+fn sql_is_constant_text() {
+    const SQL: [&str; 6] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WHERE ", "FROM "];
+    let mut broken = Vec::new();
+    for source in files("src", &[".rs"]) {
+        let code = source.code();
+        for escape in ["AssertSqlSafe", "QueryBuilder"] {
+            for (at, _) in code.match_indices(escape) {
+                broken.push(format!("{} names {escape}", source.place(&code, at)));
+            }
+        }
+        for (at, _) in code.match_indices("format!(") {
+            let end = code[at..].find(");").map_or(code.len(), |length| at + length);
+            if SQL.iter().any(|word| code[at..end].contains(word)) {
+                broken.push(format!("{} builds SQL", source.place(&code, at)));
+            }
+        }
+    }
+    assert_none("SQL has to be constant, with parameters", &broken);
+}
+
+#[test]
+fn no_file_names_a_path_of_a_machine() {
+    let machine = ["home", "root", "Users", "work"].map(|folder| format!("/{folder}/"));
+    let mut broken = Vec::new();
+    for source in files("", &TEXTS) {
+        for (at, line) in source.text.lines().enumerate() {
+            if let Some(path) = machine.iter().find(|path| line.contains(path.as_str())) {
+                broken.push(format!("{}:{} names {path}", source.path, at + 1));
+            }
+        }
+    }
+    assert_none("no path of one machine means anything on another", &broken);
+}
+
+#[test]
+fn paths_are_found_in_groups_and_alone() {
+    let code = "use crate::{\n    domain::{User, graph},\n    store,\n};\nlet x = crate::http::y;";
+    let names: Vec<_> = paths_of_the_crate(code).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["domain", "store", "", "http"]);
+}
