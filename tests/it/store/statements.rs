@@ -218,9 +218,9 @@ async fn sent(store: &dyn Store, work: impl Future) -> u64 {
 
     let span = tracing::info_span!("counted");
     work.instrument(span.clone()).await;
-    // [`BARRIER`]: a statement is logged when its connection is done with it, maybe after its answer is here.
-    // The store has one connection to read and one to write: when they have answered another
-    // question, they are done with everything before.
+    // [`BARRIER`]: a statement is logged when its connection is done with it, maybe after its
+    // answer is here. The store has one connection to read and one to write: when they have
+    // answered another question, they are done with everything before.
     store.ping().await.unwrap();
     store.unfollow(NOBODY, NOBODY).await.unwrap();
     let number = span.with_subscriber(|(id, subscriber)| {
