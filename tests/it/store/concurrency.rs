@@ -97,7 +97,7 @@ async fn many_who_toggle_the_same_edges_leave_exact_counts(database: &Database) 
             for step in 0..24 {
                 let (follower, followee) = pairs[(task as usize * 3 + step) % pairs.len()];
                 let (follower, followee) = (UserId(follower), UserId(followee));
-                if (task as usize + step / 2) % 2 == 0 {
+                if (task as usize + step / 2).is_multiple_of(2) {
                     let outcome = store.follow(follower, followee, at(1)).await.unwrap();
                     balance += i64::from(outcome == FollowOutcome::Followed);
                 } else {

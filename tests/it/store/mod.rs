@@ -1,5 +1,7 @@
 //! The contract of the store, sentence by sentence, on both engines.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a store that fails is the failure")]
+
 mod admin;
 mod concurrency;
 mod deletion;

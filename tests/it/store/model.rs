@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Direction, FollowCounts, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection,
-        PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField,
-        UsernamePrefix, Window,
+        Direction, FollowCounts, FollowItem, FollowOutcome, FollowPageKey, FollowPosition,
+        OrderDirection, PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest,
+        UserOrderField, UsernamePrefix, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -83,7 +83,8 @@ impl Model {
     }
 
     fn counts(&self, user: UserId) -> FollowCounts {
-        let length = |direction| self.list(direction, user).len() as i64;
+        let length =
+            |direction| i64::try_from(self.list(direction, user).len()).expect("it is short");
         FollowCounts {
             followers: length(Direction::Followers),
             following: length(Direction::Following),
@@ -139,7 +140,7 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
             continue;
         };
         let right = expected(&model.list(direction, key.user), &key.request);
-        let items: Vec<_> = page.page.items.iter().map(|item| item.position()).collect();
+        let items: Vec<_> = page.page.items.iter().map(FollowItem::position).collect();
         assert_eq!(items, right.items, "{direction:?} {key:?}");
         let ends = (page.page.has_previous, page.page.has_next);
         assert_eq!(ends, (right.has_previous, right.has_next), "{direction:?} {key:?}");

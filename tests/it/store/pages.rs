@@ -2,7 +2,8 @@
 
 use entourage::{
     domain::{
-        Direction, FollowPageKey, FollowPosition, OrderDirection, Page, PageRequest, UserId, Window,
+        Direction, FollowItem, FollowPageKey, FollowPosition, OrderDirection, Page, PageRequest,
+        UserId, Window,
     },
     store::Store,
 };
@@ -123,7 +124,7 @@ async fn assert_pages(
     let pages = store.pages_of_follows(direction, &keys).await.unwrap();
     for request in requests {
         let Page { items, has_next, has_previous } = &pages[&key(ALICE, *request)].page;
-        let items = items.iter().map(|item| item.position()).collect();
+        let items = items.iter().map(FollowItem::position).collect();
         let page = Page { items, has_next: *has_next, has_previous: *has_previous };
         assert_eq!(page, expected(list, request), "{request:?}");
     }
@@ -162,7 +163,7 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
     assert_eq!(pages.len(), every.len() + 8 * 3);
     for request in &every {
         let page = &pages[&key(ALICE, *request)].page;
-        let items: Vec<_> = page.items.iter().map(|item| item.position()).collect();
+        let items: Vec<_> = page.items.iter().map(FollowItem::position).collect();
         assert_eq!(items, expected(&list, request).items);
     }
     for user in 2..=9 {
@@ -254,7 +255,7 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
     loop {
         let page = page(store, Direction::Followers, key(ALICE, request)).await.page;
         seen.extend(ids(&page.items));
-        request.after = page.items.last().map(|item| item.position()).or(request.after);
+        request.after = page.items.last().map(FollowItem::position).or(request.after);
         // Meanwhile some come before, amid and behind the walk, and some who were seen leave.
         for micros in [1, 1_005, 9_000] {
             let newcomer = newcomers.next().expect("endless");

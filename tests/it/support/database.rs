@@ -39,8 +39,8 @@ pub(crate) struct Database {
 /// cores.
 const OPTIONS: Options = Options {
     connections_max: 4,
-    acquire_timeout: Duration::from_secs(60),
-    statement_timeout: Duration::from_secs(60),
+    acquire_timeout: Duration::from_mins(1),
+    statement_timeout: Duration::from_mins(1),
 };
 
 impl Database {
@@ -123,7 +123,7 @@ impl Database {
     pub(crate) async fn sqlite_connection(&self) -> SqliteConnection {
         let mut options: sqlx::sqlite::SqliteConnectOptions =
             self.url.parse().expect("the URL was good before");
-        options = options.busy_timeout(Duration::from_secs(60));
+        options = options.busy_timeout(Duration::from_mins(1));
         options.connect().await.expect("the file is there")
     }
 
