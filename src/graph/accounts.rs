@@ -81,8 +81,16 @@ impl Graph {
     /// Makes an account with a password and signs in to it.
     ///
     /// # Errors
-    /// [`Error::BadInput`] for a name or password that breaks a rule, or when the store fails.
-    pub async fn sign_up(&self, new: NewAccount) -> Result<Result<SignedIn, SignUpError>> {
+    /// [`Error::BadInput`] for a name or password that breaks a rule, [`Error::RateLimited`] after
+    /// too many attempts from the address, or when the store fails.
+    pub async fn sign_up(
+        &self,
+        new: NewAccount,
+        address: Option<IpAddr>,
+    ) -> Result<Result<SignedIn, SignUpError>> {
+        if let Some(attempts) = &self.attempts {
+            attempts.count_address(address)?;
+        }
         let id = match self.add_user(new).await? {
             Ok(user) => user,
             Err(error) => return Ok(Err(error)),
@@ -98,8 +106,11 @@ impl Graph {
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<Option<SignedIn>> {
         let key = UsernameKey::parse(&sign_in.username);
-        if let (Some(attempts), Some(key)) = (&self.attempts, &key) {
-            attempts.count(key, sign_in.address)?;
+        if let Some(attempts) = &self.attempts {
+            attempts.count_address(sign_in.address)?;
+            if let Some(key) = &key {
+                attempts.count_account(key)?;
+            }
         }
 
         let credentials = match &key {
@@ -144,7 +155,8 @@ impl Graph {
         };
         if let Some(hash) = credentials.password_hash {
             if let Some(attempts) = &self.attempts {
-                attempts.count(&UsernameKey::of(&viewer.account.user), address)?;
+                attempts.count_address(address)?;
+                attempts.count_account(&UsernameKey::of(&viewer.account.user))?;
             }
             let password = password.unwrap_or_default();
             if !self.passwords.verify(password, Some(hash)).await? {

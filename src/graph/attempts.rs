@@ -1,6 +1,7 @@
 //! How often a password may be tried: per account, and per address.
 
 use std::{
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     time::Duration,
@@ -40,30 +41,45 @@ impl Default for Attempts {
     }
 }
 
+/// Drops the keys that are as good as new, when there are very many.
+fn forget_old<K: Clone + Eq + Hash>(limiter: &DefaultKeyedRateLimiter<K>) {
+    if limiter.len() > KEYS_MAX {
+        limiter.retain_recent();
+    }
+}
+
 impl Attempts {
-    /// Counts one attempt.
+    /// Counts one attempt from an address, whatever account it is for.
     ///
     /// # Errors
     /// [`Error::RateLimited`] when there were too many.
-    pub(super) fn count(&self, account: &UsernameKey, address: Option<IpAddr>) -> Result<()> {
-        if self.accounts.len() + self.addresses.len() > KEYS_MAX {
-            self.accounts.retain_recent();
-            self.addresses.retain_recent();
-        }
+    pub(super) fn count_address(&self, address: Option<IpAddr>) -> Result<()> {
+        forget_old(&self.addresses);
+        let Some(address) = address else { return Ok(()) };
+        self.addresses.check_key(&network(address)).map_err(|not_until| self.limited(&not_until))
+    }
 
-        if let Some(address) = address {
-            self.addresses.check_key(&network(address)).map_err(|not| self.limited(&not))?;
-        }
-        self.accounts.check_key(account).map_err(|not| self.limited(&not))
+    /// Counts one attempt for an account, wherever it comes from.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when there were too many.
+    pub(super) fn count_account(&self, account: &UsernameKey) -> Result<()> {
+        forget_old(&self.accounts);
+        self.accounts.check_key(account).map_err(|not_until| self.limited(&not_until))
     }
 
     fn limited(
         &self,
         not_until: &governor::NotUntil<<DefaultClock as governor::clock::Clock>::Instant>,
     ) -> Error {
-        let wait = not_until.wait_time_from(self.clock.now());
-        Error::RateLimited { retry_after: wait.max(Duration::from_secs(1)) }
+        Error::RateLimited { retry_after: whole(not_until.wait_time_from(self.clock.now())) }
     }
+}
+
+/// A wait in whole seconds, at least one: who comes then is never too early.
+fn whole(wait: Duration) -> Duration {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(seconds.max(1))
 }
 
 /// Whom an address belongs to: one of IPv4 to one host, one of IPv6 to a /64 network.
@@ -86,25 +102,32 @@ mod tests {
     }
 
     #[test]
-    fn one_account_is_limited_and_others_are_not() {
-        let attempts = Attempts::default();
-        for _ in 0..PER_ACCOUNT.get() {
-            attempts.count(&key("alice"), None).expect("within the limit");
+    fn a_wait_is_rounded_up() {
+        for (ms, seconds) in [(0, 1), (1, 1), (1_000, 1), (5_990, 6)] {
+            assert_eq!(whole(Duration::from_millis(ms)), Duration::from_secs(seconds));
         }
-
-        assert!(matches!(attempts.count(&key("ALICE"), None), Err(Error::RateLimited { .. })));
-        assert!(attempts.count(&key("bob"), None).is_ok());
     }
 
     #[test]
-    fn one_address_is_limited_over_all_accounts() {
+    fn one_account_is_limited_and_others_are_not() {
+        let attempts = Attempts::default();
+        for _ in 0..PER_ACCOUNT.get() {
+            attempts.count_account(&key("alice")).expect("within the limit");
+        }
+
+        assert!(matches!(attempts.count_account(&key("ALICE")), Err(Error::RateLimited { .. })));
+        assert!(attempts.count_account(&key("bob")).is_ok());
+    }
+
+    #[test]
+    fn one_network_is_limited() {
         let attempts = Attempts::default();
         let address = |last: u64| Some(Ipv6Addr::from_bits(u128::from(last)).into());
         for n in 0..PER_ADDRESS.get() {
-            attempts.count(&key(&format!("u{n}")), address(n.into())).expect("within the limit");
+            attempts.count_address(address(n.into())).expect("within the limit");
         }
 
-        let next = attempts.count(&key("last"), address(9_999));
+        let next = attempts.count_address(address(9_999));
         assert!(matches!(next, Err(Error::RateLimited { .. })));
     }
 }

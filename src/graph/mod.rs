@@ -165,7 +165,8 @@ impl Graph {
     /// Makes the viewer follow a user. `target` is who was found, if anybody was.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the permission, or when the store fails.
+    /// [`Error::Forbidden`] without the permission, [`Error::Unauthenticated`] when the viewer's
+    /// account is gone by now, or when the store fails.
     pub async fn follow(
         &self,
         viewer: &Viewer,
@@ -178,10 +179,14 @@ impl Graph {
 
         let outcome = self.store.follow(viewer.id(), target, self.clock.now()).await?;
 
-        Ok(match outcome {
-            FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
-            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(outcome),
-        })
+        match outcome {
+            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(outcome)),
+            // Either of the two may have gone since they were looked up.
+            FollowOutcome::NoSuchUser => match self.store.find_account(viewer.id()).await? {
+                Some(_) => Ok(Err(Refusal::NotFound)),
+                None => Err(Error::Unauthenticated),
+            },
+        }
     }
 
     /// Makes the viewer no longer follow a user. `target` is who was found, if anybody was.

@@ -3,6 +3,8 @@
 //! A hash takes some 19 MiB and tens of milliseconds of one core by design, so a flood of
 //! sign-ins waits for the few places here instead of starving every query.
 
+use std::sync::Arc;
+
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -24,14 +26,14 @@ const BYTES_MAX: usize = 256;
 /// Hashes and verifies passwords.
 #[derive(Debug)]
 pub(super) struct Passwords {
-    places: Semaphore,
+    places: Arc<Semaphore>,
     /// The hash of a password that nobody has, for accounts that are not there.
     decoy: OnceCell<String>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { places: Semaphore::new(AT_ONCE), decoy: OnceCell::new() }
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)), decoy: OnceCell::new() }
     }
 }
 
@@ -75,7 +77,14 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _place = self.places.acquire().await.map_err(|e| Error::Internal(e.to_string()))?;
+        let place = self.places.clone().acquire_owned().await;
+        let place = place.map_err(|e| Error::Internal(e.to_string()))?;
+        // The work goes on when the caller leaves, so it is the work that holds the place.
+        let work = move || {
+            let done = work();
+            drop(place);
+            done
+        };
         spawn_blocking(work).await.map_err(|e| Error::Internal(e.to_string()))?
     }
 }
@@ -83,6 +92,27 @@ impl Passwords {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_caller_who_leaves_does_not_free_the_place_of_its_work() {
+        let passwords = Passwords::default();
+        let (begun, mut begins) = tokio::sync::mpsc::channel(1);
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let work = passwords.run(move || {
+            begun.try_send(()).expect("there is room");
+            ends.recv().map_err(|e| Error::Internal(e.to_string()))
+        });
+
+        tokio::select! {
+            _ = work => panic!("it cannot end yet"),
+            begun = begins.recv() => begun.expect("it begins"),
+        }
+        assert_eq!(passwords.places.available_permits(), AT_ONCE - 1);
+
+        end.send(()).expect("it still runs");
+        let all = u32::try_from(AT_ONCE).expect("few");
+        drop(passwords.places.acquire_many(all).await.expect("it is never closed"));
+    }
 
     #[tokio::test]
     async fn only_the_right_password_of_a_real_account_is_right() {

@@ -105,7 +105,7 @@ impl SignUpPayload {
             password: Some(input.password),
         };
 
-        let signed_in = request.graph.sign_up(new).await?;
+        let signed_in = request.graph.sign_up(new, request.address).await?;
         request.loaders.clear().await;
 
         let error = |error| match error {

@@ -22,13 +22,16 @@ use quick_cache::sync::Cache;
 use super::{
     Reply,
     error::{Code, Failure},
-    merge, schema,
+    expansion, schema,
 };
 
 /// How many documents are remembered.
 const REMEMBERED_MAX: usize = 1_000;
 /// The longest document that is remembered, in bytes.
 const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
+/// How many selections a document may become for each token that it may have. Only fragments that
+/// are spread again and again come near it.
+const SELECTIONS_PER_TOKEN: u64 = 5;
 /// The most errors that one reply lists.
 const ERRORS_MAX: usize = 20;
 
@@ -85,15 +88,15 @@ impl Documents {
             return Err(Failure::new(Code::QueryTooDeep, message).into());
         }
         let ast = ast.map_err(|invalid| refused(Code::ParseFailed, &invalid.errors))?;
+        expansion::check(&ast, SELECTIONS_PER_TOKEN * self.tokens_max as u64)?;
         let typed = ast
             .to_executable_validate(&self.schema)
             .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))?;
 
-        let mut parsed = parse_query(text).map_err(|error| {
+        let parsed = parse_query(text).map_err(|error| {
             tracing::error!(%error, "the executor cannot parse what is valid");
             Failure::new(Code::ParseFailed, "the document cannot be parsed")
         })?;
-        merge::root_fields(&mut parsed);
         Ok(Document { typed, parsed })
     }
 }

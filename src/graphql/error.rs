@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{ErrorExtensionValues, Name, ServerError, Value};
+use async_graphql::{Context, ErrorExtensionValues, Name, ServerError, Value};
 
 use crate::{domain::Permissions, graph};
 
@@ -106,6 +106,17 @@ impl Failure {
     /// The same, with the path of the argument at fault.
     pub(super) fn with_argument(self, path: impl Into<String>) -> Self {
         self.with(|details| details.argument = Some(path.into()))
+    }
+
+    /// The same, with the path of the argument at fault continued up to the root.
+    pub(super) fn within(self, ctx: &Context<'_>) -> Self {
+        match (&self.0.argument, &ctx.path_node) {
+            (Some(argument), Some(path)) => {
+                let path = format!("{path}.{argument}");
+                self.with_argument(path)
+            }
+            _ => self,
+        }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Details)) -> Self {

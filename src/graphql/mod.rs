@@ -16,6 +16,7 @@ mod context;
 mod cursor;
 mod document;
 mod error;
+mod expansion;
 mod follow;
 mod global_id;
 mod guard;
@@ -33,13 +34,20 @@ mod viewer;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
-use apollo_compiler::{request::coerce_variable_values, response::JsonValue};
+use apollo_compiler::{
+    Node, Schema,
+    ast::VariableDefinition,
+    executable,
+    request::coerce_variable_values,
+    response::{JsonMap, JsonValue},
+    validation::Valid,
+};
 use async_graphql::Variables;
 use futures_util::FutureExt;
 
 use self::{
     context::RequestContext,
-    document::{Document, Documents, server_error},
+    document::{Document, Documents},
     error::{Failure, INTERNAL},
     guard::Facts,
     loaders::Loaders,
@@ -135,12 +143,9 @@ impl Api {
 
         let values = JsonValue::from(serde_json::Value::Object(request.variables));
         let values = values.as_object().cloned().unwrap_or_default();
-        let variables = coerce_variable_values(self.documents.schema(), operation, &values);
-        let variables = variables.map_err(|error| {
-            let error = error.to_graphql_error(&document.typed.sources);
-            Reply::refused(Code::BadUserInput, &[server_error(Code::BadUserInput, &error)])
-        })?;
         let schema = self.documents.schema();
+        let variables = coerce_variable_values(schema, operation, &values)
+            .map_err(|_| misfit(schema, operation, &values))?;
         let facts = guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
 
         let is_mutation = operation.is_mutation();
@@ -158,9 +163,11 @@ impl Api {
             return Failure::from(error).into();
         }
 
+        let mut document = operation.document.parsed.clone();
+        merge::root_fields(&mut document, &operation.variables);
         let mut request = async_graphql::Request::new("").variables(operation.variables);
         request.operation_name = operation.name;
-        request.set_parsed_query(operation.document.parsed.clone());
+        request.set_parsed_query(document);
         let viewer = caller.viewer.map(Arc::new);
         let request = request.data(RequestContext {
             loaders: Loaders::new(&self.graph, viewer.as_ref()),
@@ -184,5 +191,22 @@ impl Api {
                 Failure::new(Code::Timeout, message).into()
             }
         }
+    }
+}
+
+/// The failure of variables that do not fit, with the name of the first that does not. The value
+/// is not repeated: it may be a secret, and its sender knows it.
+fn misfit(schema: &Valid<Schema>, operation: &executable::Operation, values: &JsonMap) -> Failure {
+    let fits = |variable: &Node<VariableDefinition>| {
+        let variables = vec![variable.clone()];
+        let alone = executable::Operation { variables, ..operation.clone() };
+        coerce_variable_values(schema, &alone, values).is_ok()
+    };
+    match operation.variables.iter().find(|variable| !fits(variable)) {
+        Some(variable) => {
+            let (name, ty) = (&variable.name, &variable.ty);
+            Failure::bad_input(&format!("${name}"), format!("does not fit its type {ty}"))
+        }
+        None => Failure::new(Code::BadUserInput, "the variables do not fit their types"),
     }
 }

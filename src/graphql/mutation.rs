@@ -40,7 +40,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The password that confirms it.")] input: DeleteAccountInput,
     ) -> Option<Result<DeleteAccountPayload, Failure>> {
-        Some(DeleteAccountPayload::delete(ctx, input).await)
+        Some(DeleteAccountPayload::delete(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
     /// Follow a user. Doing it twice changes nothing and is no error.
@@ -50,7 +50,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to follow.")] input: FollowInput,
     ) -> Option<Result<FollowPayload, Failure>> {
-        Some(FollowPayload::follow(ctx, input).await)
+        Some(FollowPayload::follow(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
     /// Sign in with a password.
@@ -60,7 +60,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who signs in.")] input: SignInInput,
     ) -> Option<Result<SignInPayload, Failure>> {
-        Some(SignInPayload::sign_in(ctx, input).await)
+        Some(SignInPayload::sign_in(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
     /// Make an account and sign in to it.
@@ -70,7 +70,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The account to make.")] input: SignUpInput,
     ) -> Option<Result<SignUpPayload, Failure>> {
-        Some(SignUpPayload::sign_up(ctx, input).await)
+        Some(SignUpPayload::sign_up(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
     /// Unfollow a user. Doing it twice changes nothing and is no error.
@@ -80,7 +80,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to unfollow.")] input: UnfollowInput,
     ) -> Option<Result<UnfollowPayload, Failure>> {
-        Some(UnfollowPayload::unfollow(ctx, input).await)
+        Some(UnfollowPayload::unfollow(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
     /// Change the viewer's profile.
@@ -90,6 +90,6 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateProfileInput,
     ) -> Option<Result<UpdateProfilePayload, Failure>> {
-        Some(UpdateProfilePayload::update(ctx, input).await)
+        Some(UpdateProfilePayload::update(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 }

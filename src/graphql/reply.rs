@@ -92,10 +92,11 @@ fn retry_after(error: &ServerError) -> Option<Duration> {
     }
 }
 
-/// Whatever the executor says on its own is a bug, since the guard should have refused it.
+/// Whatever the executor says on its own is a bug, since the guard should have refused it. Its words
+/// may repeat what the client sent, so the log gets the path only.
 fn mask(error: &mut ServerError) {
     if code(error).is_none() {
-        tracing::error!(message = error.message, "the executor refused what the guard let pass");
+        tracing::error!(path = ?error.path, "the executor refused what the guard let pass");
         INTERNAL.clone_into(&mut error.message);
         error.extensions.get_or_insert_default().set("code", Code::Internal.as_str());
     }

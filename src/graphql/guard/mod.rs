@@ -23,7 +23,6 @@ use super::{
     Reply,
     document::server_error,
     error::{Code, Failure},
-    schema::NESTING_MAX,
     viewer,
 };
 use crate::domain::{Limits, Permissions};
@@ -62,7 +61,7 @@ pub(super) fn inspect(
         path: Vec::new(),
         required: None,
     };
-    let size = guard.selections(&operation.selection_set, 0)?;
+    let size = guard.selections(&operation.selection_set)?;
     size.check(limits)?;
     Ok(Facts { required: guard.required, nodes: size.nodes })
 }
@@ -70,43 +69,28 @@ pub(super) fn inspect(
 /// How large a selection is, once its fragments are spread.
 #[derive(Clone, Copy, Default)]
 struct Size {
-    /// Fields, all in all.
-    fields: u64,
     /// Fields directly in it.
     wide: u64,
     /// Aliases, all in all.
     aliases: u64,
     /// Fields on the longest way down.
     depth: usize,
-    /// Selections on the longest way down, those of fragments too.
-    nesting: usize,
     /// Nodes that it could return for one object.
     nodes: u64,
 }
-
-/// How many fields an operation may have for each token that its document may have. Only
-/// fragments that are spread again and again come near it.
-const FIELDS_PER_TOKEN: u64 = 5;
 
 impl Size {
     /// Both selections side by side.
     fn and(self, other: Self) -> Self {
         Self {
-            fields: self.fields.saturating_add(other.fields),
             wide: self.wide.saturating_add(other.wide),
             aliases: self.aliases.saturating_add(other.aliases),
             depth: self.depth.max(other.depth),
-            nesting: self.nesting.max(other.nesting),
             nodes: self.nodes.saturating_add(other.nodes),
         }
     }
 
     fn check(self, limits: &Limits) -> Result<(), Failure> {
-        let fields_max = FIELDS_PER_TOKEN * limits.tokens_max as u64;
-        if self.fields > fields_max {
-            let message = format!("the operation has more than {fields_max} fields");
-            return Err(Failure::new(Code::QueryTooLarge, message));
-        }
         if self.depth > limits.depth_max {
             let message = format!("the operation nests {} fields deep", self.depth);
             let message = format!("{message}, and at most {} may be", limits.depth_max);
@@ -141,54 +125,48 @@ struct Guard<'a> {
 }
 
 impl<'a> Guard<'a> {
-    fn selections(&mut self, set: &'a SelectionSet, nesting: usize) -> Result<Size, Reply> {
-        check_nesting(nesting)?;
+    fn selections(&mut self, set: &'a SelectionSet) -> Result<Size, Reply> {
         let mut size = Size::default();
         for selection in &set.selections {
             if self.is_included(selection.directives()) {
-                size = size.and(self.selection(selection, nesting + 1)?);
+                size = size.and(self.selection(selection)?);
             }
         }
-        Ok(Size { nesting: size.nesting + 1, ..size })
+        Ok(size)
     }
 
-    fn selection(&mut self, selection: &'a Selection, nesting: usize) -> Result<Size, Reply> {
+    fn selection(&mut self, selection: &'a Selection) -> Result<Size, Reply> {
         let spread = match selection {
-            Selection::Field(field) => return self.field(field, nesting),
-            Selection::InlineFragment(inline) => {
-                return self.selections(&inline.selection_set, nesting);
-            }
+            Selection::Field(field) => return self.field(field),
+            Selection::InlineFragment(inline) => return self.selections(&inline.selection_set),
             Selection::FragmentSpread(spread) => spread,
         };
 
         if let Some(size) = self.fragments.get(&spread.fragment_name) {
-            check_nesting(nesting + size.nesting)?;
             return Ok(*size);
         }
         let Some(fragment) = spread.fragment_def(self.document) else {
             return Ok(Size::default());
         };
-        let size = self.selections(&fragment.selection_set, nesting)?;
+        let size = self.selections(&fragment.selection_set)?;
         self.fragments.insert(&spread.fragment_name, size);
         Ok(size)
     }
 
-    fn field(&mut self, field: &'a Field, nesting: usize) -> Result<Size, Reply> {
+    fn field(&mut self, field: &'a Field) -> Result<Size, Reply> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
         let objects = self.one_of(field).and_then(|()| self.objects(field, &arguments));
         let objects = objects.map_err(|failure| self.at(field, failure))?;
-        let below = self.selections(&field.selection_set, nesting)?;
+        let below = self.selections(&field.selection_set)?;
         self.path.pop();
 
         let is_introspection = field.name.starts_with("__");
         Ok(Size {
-            fields: below.fields.saturating_add(1),
             wide: 1,
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: if is_introspection { 1 } else { below.depth + 1 },
-            nesting: below.nesting,
             nodes: match objects {
                 Some(n) => n.saturating_add(n.saturating_mul(below.nodes)),
                 None => below.nodes,
@@ -233,12 +211,4 @@ impl<'a> Guard<'a> {
         };
         condition("skip") != Some(true) && condition("include") != Some(false)
     }
-}
-
-fn check_nesting(nesting: usize) -> Result<(), Failure> {
-    if nesting > NESTING_MAX {
-        let message = format!("the operation nests deeper than {NESTING_MAX}");
-        return Err(Failure::new(Code::QueryTooDeep, message));
-    }
-    Ok(())
 }

@@ -51,13 +51,16 @@ async fn a_username_is_taken_in_whatever_case(app: TestApp) {
 
 async fn what_breaks_a_rule_is_bad_input(app: TestApp) {
     for (input, argument) in [
-        (json!({ "username": "", "password": PASSWORD }), "input.username"),
-        (json!({ "username": "a b", "password": PASSWORD }), "input.username"),
-        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "input.username"),
-        (json!({ "username": "bob", "password": "short" }), "input.password"),
-        (json!({ "username": "bob", "password": "x".repeat(257) }), "input.password"),
-        (json!({ "username": "bob", "password": PASSWORD, "name": " " }), "input.name"),
-        (json!({ "username": "bob", "password": PASSWORD, "name": "x".repeat(101) }), "input.name"),
+        (json!({ "username": "", "password": PASSWORD }), "signUp.input.username"),
+        (json!({ "username": "a b", "password": PASSWORD }), "signUp.input.username"),
+        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "signUp.input.username"),
+        (json!({ "username": "bob", "password": "short" }), "signUp.input.password"),
+        (json!({ "username": "bob", "password": "x".repeat(257) }), "signUp.input.password"),
+        (json!({ "username": "bob", "password": PASSWORD, "name": " " }), "signUp.input.name"),
+        (
+            json!({ "username": "bob", "password": PASSWORD, "name": "x".repeat(101) }),
+            "signUp.input.name",
+        ),
         (json!({ "username": "bob", "password": "long enough\0" }), "signUp.input.password"),
     ] {
         let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
@@ -114,10 +117,10 @@ async fn a_profile_changes_only_where_it_is_told_to(app: TestApp) {
     assert_eq!(data(&one)["updateProfile"]["user"], expected);
 
     for (bad, argument) in [
-        (json!({ "name": "" }), "input.name"),
-        (json!({ "bio": "x".repeat(501) }), "input.bio"),
-        (json!({ "avatarUrl": "javascript:alert(1)" }), "input.avatarUrl"),
-        (json!({ "name": "a\u{7}" }), "input.name"),
+        (json!({ "name": "" }), "updateProfile.input.name"),
+        (json!({ "bio": "x".repeat(501) }), "updateProfile.input.bio"),
+        (json!({ "avatarUrl": "javascript:alert(1)" }), "updateProfile.input.avatarUrl"),
+        (json!({ "name": "a\u{7}" }), "updateProfile.input.name"),
         (json!({ "name": "a\0" }), "updateProfile.input.name"),
     ] {
         let response = update(bad).await;
@@ -180,15 +183,25 @@ async fn a_closed_server_has_no_sign_up() {
 #[tokio::test]
 async fn attempts_to_sign_in_are_limited() {
     let limited = Settings { rate_limits: true, ..settings() };
-    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, limited).await;
-    let attempt = async || {
-        let input = json!({ "username": "alice", "password": "wrong horse" });
+    let app = TestApp::with(limited).await;
+    let attempt = async |username: &str| {
+        let input = json!({ "username": username, "password": "wrong horse" });
         app.graphql(SIGN_IN, json!({ "in": input }), None).await
     };
+
     for _ in 0..10 {
-        assert_eq!(data(&attempt().await)["signIn"]["userErrors"][0]["code"], "WRONG_CREDENTIALS");
+        let response = attempt("alice").await;
+        assert_eq!(data(&response)["signIn"]["userErrors"][0]["code"], "WRONG_CREDENTIALS");
     }
-    let limited = attempt().await;
+    let limited = attempt("alice").await;
     assert_eq!(code(&limited), "RATE_LIMITED");
     assert!(limited["errors"][0]["extensions"]["retryAfter"].as_u64().expect("seconds") > 0);
+
+    for _ in 11..30 {
+        assert_eq!(attempt("not a name").await.get("errors"), None);
+    }
+    assert_eq!(code(&attempt("not a name").await), "RATE_LIMITED", "the address is counted");
+    let input = json!({ "username": "bob", "password": PASSWORD });
+    let sign_up = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
+    assert_eq!(code(&sign_up), "RATE_LIMITED", "so are its sign-ups");
 }

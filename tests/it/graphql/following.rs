@@ -16,6 +16,7 @@ on_both_engines! {
     an_id_does_as_well_as_a_username,
     of_simultaneous_follows_one_says_followed,
     a_field_that_is_spread_twice_runs_once,
+    who_has_just_left_is_not_told_that_others_have,
     the_string_of_the_client_is_handed_back,
 }
 
@@ -190,9 +191,11 @@ async fn of_simultaneous_follows_one_says_followed(app: TestApp) {
 async fn a_field_that_is_spread_twice_runs_once(app: TestApp) {
     draw(&*app.store, "alice\nbob").await;
     let token = app.token("alice", None).await;
-    let query = r#"mutation { follow(input: { user: { username: "bob" } }) { outcome }
+    let query = r#"mutation ($yes: Boolean = true) {
+        follow(input: { user: { username: "bob" } }) { outcome }
         ... on Mutation { follow(input: { user: { username: "bob" } }) { userErrors { code } } }
-        ...F }
+        ...F @include(if: $yes) ...F
+        follow(input: { user: { username: "bob" } }) @skip(if: $yes) { clientMutationId } }
         fragment F on Mutation { follow(input: { user: { username: "bob" } }) { user { username } } }"#;
 
     let before = app.statements();
@@ -213,4 +216,17 @@ async fn the_string_of_the_client_is_handed_back(app: TestApp) {
     let expected =
         json!({ "clientMutationId": "x1", "followerEdge": { "node": { "isViewer": true } } });
     assert_eq!(data(&response)["follow"], expected);
+}
+
+async fn who_has_just_left_is_not_told_that_others_have(app: TestApp) {
+    draw(&*app.store, "alice\nbob").await;
+    let token = app.token("alice", None).await;
+    let query = r#"mutation { deleteAccount(input: {}) { deletedUserId }
+        follow(input: { user: { username: "bob" } }) { outcome userErrors { code } } }"#;
+
+    let response = app.graphql(query, json!({}), Some(&token)).await;
+
+    assert!(response["data"]["deleteAccount"]["deletedUserId"].is_string());
+    assert_eq!(response["data"]["follow"], Value::Null);
+    assert_eq!(super::code(&response), "UNAUTHENTICATED");
 }

@@ -110,16 +110,36 @@ async fn nodes_that_pages_multiply_to_are_limited() {
     assert_eq!((&extensions["cost"], &extensions["limit"]), (&110_100.into(), &50_000.into()));
 }
 
+/// Fragments that spread the next one twice: `2^levels` selections in a few hundred bytes.
+fn doubling(on: &str, leaf: &str, levels: usize) -> String {
+    let fragment = |i: usize| format!("fragment f{i} on {on} {{ ...f{0} ...f{0} }} ", i + 1);
+    let fragments: String = (0..levels).map(fragment).collect();
+    format!("{fragments} fragment f{levels} on {on} {{ {leaf} }}")
+}
+
 #[tokio::test]
-async fn a_fragment_bomb_is_refused() {
+async fn a_fragment_bomb_is_refused_wherever_it_stands() {
     let app = TestApp::start().await;
-    let doubling: String = (0..30)
-        .map(|i| format!("fragment f{i} on User {{ ...f{0} ... on User {{ ...f{0} }} }} ", i + 1))
-        .collect();
-    let bomb =
-        format!("{{ users {{ nodes {{ ...f0 }} }} }} {doubling} fragment f30 on User {{ id }}");
-    let code = refusal(&app, &bomb).await;
-    assert!(["QUERY_TOO_LARGE", "QUERY_TOO_DEEP"].contains(&code.as_str()), "{code}");
+    let follow = r#"follow(input: { user: { username: "bob" } }) { outcome }"#;
+    for (what, head, on, leaf) in [
+        ("in a list", "{ users { nodes { ...f0 } } }", "User", "id"),
+        ("at the root", "mutation { ...f0 }", "Mutation", follow),
+        ("of what is skipped", "{ users { nodes { ...f0 } } }", "User", "id @skip(if: true)"),
+        ("below what is skipped", "{ users @skip(if: true) { nodes { ...f0 } } }", "User", "id"),
+        ("in another operation", "query A { __typename } query B { ...f0 }", "Query", "__typename"),
+        ("in no operation", "{ __typename }", "User", "id"),
+    ] {
+        let bomb = format!("{head} {}", doubling(on, leaf, 40));
+        assert_eq!(refusal(&app, &bomb).await, "QUERY_TOO_LARGE", "{what}");
+    }
+}
+
+#[tokio::test]
+async fn fragments_that_spread_themselves_are_invalid() {
+    let app = TestApp::start().await;
+    let cycle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
+    let response = app.graphql(cycle, json!({}), None).await;
+    assert_eq!(response["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod following;
 mod guard;
 mod paging;
 mod permissions;
+mod provider;
 mod reading;
 mod statements;
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
     domain::UsernameKey,
-    graph::{Graph, NewAccount, Parts, SystemRandom, Tokens},
+    graph::{Graph, IdentityProvider, NewAccount, Parts, SystemRandom, Tokens},
     store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -62,10 +62,25 @@ impl TestApp {
         Self::arranged(database, settings, |app| app).await
     }
 
+    /// On a given database, with the tokens of an identity provider as well.
+    pub(crate) async fn trusting(database: Database, provider: IdentityProvider) -> Self {
+        let tokens = Tokens::new(SECRET, Some(provider)).expect("the secret is long enough");
+        Self::built(database, settings(), tokens, |app| app).await
+    }
+
     /// On a given database, with something changed about the app.
     pub(crate) async fn arranged(
         database: Database,
         settings: Settings,
+        arrange: impl FnOnce(App) -> App,
+    ) -> Self {
+        Self::built(database, settings, tokens(), arrange).await
+    }
+
+    async fn built(
+        database: Database,
+        settings: Settings,
+        accepted: Tokens,
         arrange: impl FnOnce(App) -> App,
     ) -> Self {
         let store = Arc::clone(&database.store);
@@ -77,7 +92,7 @@ impl TestApp {
             sign_up: true,
             rate_limits: false,
         });
-        let app = arrange(App::new(Arc::clone(&store), tokens(), settings));
+        let app = arrange(App::new(Arc::clone(&store), accepted, settings));
         let statements = app.statements();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
