@@ -43,7 +43,8 @@ check-doc:
 
 audit:
 	@echo "== specification audits"
-	@command -v npm >/dev/null || { echo "Node is missing: install Node 20 or newer" >&2; exit 1; }
+	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+		{ echo "Node 20 or newer is missing: install it, with npm" >&2; exit 1; }
 	@npm ci --prefix tests/audit --no-audit --no-fund
 
 all-tests:

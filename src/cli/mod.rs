@@ -3,6 +3,7 @@
 //! Results go to stdout. A failure is one line on stderr that says what to do, and exit code 1,
 //! or 2 when the command line itself is wrong. A command that fails has left nothing half-done.
 
+mod banner;
 mod check;
 mod completions;
 mod database;

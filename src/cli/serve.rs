@@ -1,6 +1,6 @@
 //! `entourage serve`
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{
+    banner::Banner,
     database::{self, Migrate},
     demo::{self, Filled},
     print,
@@ -73,12 +74,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         ..Settings::default()
     };
     let mut app = App::new(store, tokens, settings);
+    let mut metrics = None;
     if let Some(listener) = metrics_listener {
+        metrics = Some(listener.local_addr()?);
         app = app.with_metrics_on(listener);
     }
 
     let signals = Signals::new()?;
-    print(&banner(&database, listener.local_addr()?, sign_up, demo.as_ref()))?;
+    let banner = Banner {
+        database: &database.url,
+        address: listener.local_addr()?,
+        metrics,
+        sign_up,
+        was_not_empty: demo.as_ref().is_some_and(|demo| demo.filled == Filled::NotEmpty),
+        has_demo_accounts: demo.is_some_and(|demo| demo.is_known),
+    };
+    print(&banner.to_string())?;
     serve_until_told(app, listener, signals).await
 }
 
@@ -146,41 +157,4 @@ async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
     let graph = database::graph(store, signing::no_tokens()?);
     let filled = demo::fill(store, &graph, SystemClock.now()).await?;
     Ok(Demo { filled, is_known: demo::can_sign_in(&graph).await? })
-}
-
-/// What the operator is told once everything is ready.
-fn banner(database: &Database, address: SocketAddr, sign_up: bool, demo: Option<&Demo>) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    let mut text = format!(
-        "Entourage {version} serves {}\n\n  GraphQL  http://{address}/graphql\n  about    \
-         http://{address}/\n\n",
-        database.url
-    );
-
-    if demo.is_some_and(|demo| demo.filled == Filled::NotEmpty) {
-        text += "The database had users already: --demo left it as it was.\n";
-    }
-    text += &match (sign_up, demo) {
-        (true, Some(Demo { is_known: true, .. })) => accounts(address),
-        (true, _) => "Make an account with `signUp`, or sign in to one with `signIn`.\n".to_owned(),
-        (false, _) => {
-            "Sign-up is closed: `entourage token NAME` prints a token for a user.\n".to_owned()
-        }
-    };
-    text + "\nStop with Ctrl-C.\n"
-}
-
-/// The accounts of the demo graph, and how to sign in to one.
-fn accounts(address: SocketAddr) -> String {
-    let (password, (someone, _)) = (demo::PASSWORD, demo::GUIDE[1]);
-    let mut text = format!("Accounts of the demo graph, all with the password {password:?}:\n\n");
-    for (username, remark) in demo::GUIDE {
-        text.extend(["  ", username, &" ".repeat(11 - username.len()), remark, "\n"]);
-    }
-    text + &format!(
-        "\nSign in to one, and send the token with `authorization: Bearer TOKEN`:\n\n  \
-         curl -s http://{address}/graphql -H 'content-type: application/json' -d '{{\"query\": \
-         \"mutation {{ signIn(input: {{username: \\\"{someone}\\\", password: \\\"{password}\\\"}}) \
-         {{ token }} }}\"}}'\n"
-    )
 }

@@ -62,7 +62,9 @@ async fn a_database_with_users_is_not_filled(database: &Database) {
 }
 
 async fn a_token_of_the_command_line_is_accepted(database: &Database) {
-    let server = Server::start(database, &["--demo", "--migrate"]);
+    let server = Server::start(database, &["--demo", "--migrate", "--sign-up", "closed"]);
+    let told = "Sign-up is closed: `entourage token emily` prints a bearer token.\n";
+    assert!(server.banner.contains(told), "{}", server.banner);
     let tokens = said(on(database, &["token", "emily", "ADA", "--ttl", "5m"]));
     let tokens: Vec<_> = tokens.lines().collect();
     assert_eq!(tokens.len(), 2);
@@ -150,16 +152,14 @@ async fn a_limit_is_what_its_variable_says() {
 
 #[tokio::test]
 async fn metrics_can_have_a_listener_of_their_own() {
-    let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let metrics = probe.local_addr().expect("it is bound").to_string();
-    drop(probe);
-
-    let server = Server::with(None, &["--metrics-listen", &metrics], &[]);
+    let server = Server::with(None, &["--metrics-listen", "127.0.0.1:0"], &[]);
+    let told = server.banner.lines().find_map(|line| line.strip_prefix("  metrics  http://"));
+    let metrics = told.and_then(|rest| rest.strip_suffix("/metrics")).expect("it is told");
     let status = async |address: &str| {
         let reply = server.client.get(format!("http://{address}/metrics")).send().await;
         reply.expect("it answers").status().as_u16()
     };
-    assert_eq!(status(&metrics).await, 200);
+    assert_eq!(status(metrics).await, 200);
     assert_eq!(status(&server.address).await, 404);
 }
 
