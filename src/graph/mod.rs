@@ -78,13 +78,13 @@ impl Graph {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, tokens, clock, random, sign_up, rate_limits } = parts;
         Self {
+            attempts: rate_limits.then(|| Attempts::new(clock.clone())),
             store,
             tokens,
             clock,
             random,
             ids: UserIds::default(),
             passwords: Passwords::default(),
-            attempts: rate_limits.then(Attempts::default),
             sign_up,
         }
     }

@@ -56,7 +56,10 @@ async fn a_subject_becomes_a_user_on_its_first_request(engine: Engine) {
     assert_eq!(first["user"]["username"], "Zoe_K");
     assert_eq!(first["user"]["name"], "Zoe");
     assert_eq!(first["user"]["avatarUrl"], "https://example.com/zoe.png");
-    assert_eq!((&first["role"]["name"], &first["permissions"]), (&"user".into(), &json!(["FOLLOW"])));
+    assert_eq!(
+        (&first["role"]["name"], &first["permissions"]),
+        (&"user".into(), &json!(["FOLLOW"]))
+    );
 
     let again = trusted.viewer(&json!({ "sub": "idp|1", "preferred_username": "other" })).await;
     assert_eq!(again["user"]["id"], first["user"]["id"], "the subject is who it is");
