@@ -36,6 +36,10 @@ use crate::domain::{
 /// How a transaction that writes begins.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// The pages that the writer keeps, as SQLite wants it said: what random writes to the indexes of
+/// a large graph need. Readers live on the operating system's cache.
+const WRITER_CACHE_KIB: &str = "-65536";
+
 /// A SQLite file.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -65,7 +69,11 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
 
-        let writing = common.clone().create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
+        let writing = common
+            .clone()
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .pragma("cache_size", WRITER_CACHE_KIB);
         let writer = retry::retried(|| pool().max_connections(1).connect_with(writing.clone()))
             .await
             .map_err(|error| {
