@@ -175,6 +175,16 @@ pub struct Service {
     /// Serve `/metrics` on this address instead
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
+
+    /// How long `/readyz` says no before a server that was told to stop accepts nobody: as long as
+    /// whoever sends it requests takes to notice
+    #[arg(
+        long,
+        env = "ENTOURAGE_SHUTDOWN_NOTICE",
+        value_name = "TIME",
+        value_parser = duration
+    )]
+    pub shutdown_notice: Option<Duration>,
 }
 
 /// A variable for each field of [`Limits`].

@@ -19,6 +19,7 @@ use crate::{
     app::{self, App, Settings},
     config::{Address, Database, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch},
     domain::{Clock as _, SystemClock},
+    http::Timeouts,
     store::Store,
 };
 
@@ -61,8 +62,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => SignUp::Closed,
     };
     let sign_up = service.sign_up.unwrap_or(default_sign_up) == SignUp::Open;
+    let timeouts = Timeouts::default();
+    let notice = service.shutdown_notice.unwrap_or(timeouts.notice);
     let settings = Settings {
         limits: limits.limits(),
+        timeouts: Timeouts { notice, ..timeouts },
         cors_origins: service.cors_origins,
         sign_up,
         rate_limits: service.rate_limits == Switch::On,

@@ -18,7 +18,7 @@ use std::{collections::HashMap, str::FromStr, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    SqlitePool,
+    ConnectOptions, SqlitePool,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -69,26 +69,41 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
 
-        let writing = common
-            .clone()
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .pragma("cache_size", WRITER_CACHE_KIB);
-        let writer = retry::retried(|| pool().max_connections(1).connect_with(writing.clone()))
-            .await
-            .map_err(|error| {
-                if error::is_not_a_database(&error) {
-                    ConnectError::NotADatabase(path.clone())
-                } else {
-                    ConnectError::Unreachable(format!("{path}: {error}"))
-                }
-            })?;
+        let writer = retry::retried(|| writer(&common, pool)).await.map_err(|error| {
+            if error::is_not_a_database(&error) {
+                ConnectError::NotADatabase(path.clone())
+            } else {
+                ConnectError::Unreachable(format!("{path}: {error}"))
+            }
+        })?;
 
         let reading = common.pragma("query_only", "ON");
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         Ok(Self { writer, readers })
     }
+}
+
+/// The one connection that writes. A file with tables of others is left as it is, since the WAL
+/// is turned on in the file itself; whoever asks for the state of its schema learns why.
+async fn writer(
+    common: &SqliteConnectOptions,
+    pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
+) -> sqlx::Result<SqlitePool> {
+    let cached = common.clone().pragma("cache_size", WRITER_CACHE_KIB);
+    let mut writing = cached.create_if_missing(true);
+    if !is_foreign(common).await? {
+        writing = writing.journal_mode(SqliteJournalMode::Wal);
+    }
+    pool().max_connections(1).connect_with(writing).await
+}
+
+async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
+    if !file.get_filename().exists() {
+        return Ok(false);
+    }
+    let mut connection = file.clone().read_only(true).connect().await?;
+    Ok(schema::state(&mut connection).await? == SchemaState::Foreign)
 }
 
 /// All SQL of this engine.

@@ -3,6 +3,7 @@
 mod admin;
 mod help;
 mod killed;
+mod readme;
 mod refused;
 mod seed;
 mod serve;

@@ -1,0 +1,94 @@
+//! The lines of `README.md`, pasted: they print what it says.
+
+use std::path::Path;
+
+use super::{Server, run, said};
+
+const README: &str = include_str!("../../../README.md");
+const ADDRESS: &str = "http://127.0.0.1:8000";
+const TOKEN_OF: &str = "TOKEN=$(./target/release/entourage token ";
+
+/// The commands of the README that can be pasted, each with what it prints.
+fn transcript() -> Vec<(&'static str, String)> {
+    let mut steps: Vec<(&str, String)> = Vec::new();
+    for block in README.split("```console\n").skip(1) {
+        let block = block.split("```").next().expect("it ends");
+        for line in block.lines() {
+            match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => steps.push((command, String::new())),
+                (None, Some((_, printed))) => *printed += line,
+                (None, None) => panic!("output without a command: {line}"),
+            }
+        }
+    }
+    steps.retain(|(command, _)| !command.starts_with("make "));
+    steps
+}
+
+/// The words of a command, without their quotes.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for c in command.chars() {
+        match quote {
+            Some(mark) if c == mark => quote = None,
+            None if c == '\'' || c == '"' => quote = Some(c),
+            None if c == ' ' => words.push(std::mem::take(&mut word)),
+            Some(_) | None => word.push(c),
+        }
+    }
+    words.push(word);
+    words
+}
+
+/// What curl would print.
+async fn curl(server: &Server, command: &str, token: &str) -> String {
+    let mut words = words(command).into_iter().skip(1);
+    let mut request = None;
+    let mut headers = Vec::new();
+    while let Some(word) = words.next() {
+        match (word.as_str(), &mut words) {
+            ("-s", _) => {}
+            ("-H", words) => headers.push(words.next().expect("a header")),
+            ("-d", words) => request = words.next(),
+            (url, _) => assert!(url.starts_with(ADDRESS), "{url}"),
+        }
+    }
+    let url = format!("http://{}/graphql", server.address);
+    let mut post = server.client.post(url).body(request.expect("a body"));
+    for header in headers {
+        let (name, value) = header.split_once(": ").expect("a header");
+        post = post.header(name, value.replace("$TOKEN", token));
+    }
+    post.send().await.expect("it answers").text().await.expect("text")
+}
+
+#[tokio::test]
+async fn the_lines_of_the_readme_print_what_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder: &Path = folder.path();
+    let server = Server::with(Some(folder), &["--demo"], &[]);
+    let mut token = String::new();
+    let steps = transcript();
+    assert_eq!(steps.len(), 6);
+
+    for (command, printed) in steps {
+        if let Some(name) = command.strip_prefix(TOKEN_OF) {
+            token = said(run(folder, ["token", name.trim_end_matches(')')], &[]));
+            token.truncate(token.trim_end().len());
+        } else {
+            assert_eq!(curl(&server, command, &token).await, printed, "{command}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_is_in_the_readme() {
+    for command in ["serve", "token", "seed", "migrate", "check"] {
+        let help = said(run(&std::env::temp_dir(), [command, "--help"], &[]));
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for variable in help.split("[env: ").skip(1) {
+            let name = variable.split(['=', ']']).next().expect("a name");
+            assert!(README.contains(&format!("`{name}`")), "{name} of {command}");
+        }
+    }
+}
