@@ -4,7 +4,10 @@
 //! that on a distributed engine each goes to the shards that know. Nothing here reads a whole
 //! table at once, and nothing keeps more of it than one slice.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+};
 
 use super::{pages::LOWEST, retry::Report};
 use crate::domain::{Direction, Drift, Follow, FollowCounts, FollowPosition, UserId};
@@ -69,28 +72,31 @@ pub(super) async fn find(
     snapshot: &mut impl Snapshot,
     report: &Report,
 ) -> sqlx::Result<Vec<Drift>> {
-    let users = snapshot.count_users().await?;
-    let total = u64::try_from(users).unwrap_or(0) * 2;
-    let mut done = 0;
+    let users = u64::try_from(snapshot.count_users().await?).unwrap_or(0);
+    let mut progress = Progress { report, done: 0, total: users * 2 };
 
     // First the edges: the counts are right or wrong by what they should be.
-    let mut mirror = Vec::new();
-    let mut last = UserId::MIN;
-    while let Some(chunk) = next_users(snapshot, &mut last).await? {
-        for end in [Direction::Following, Direction::Followers] {
-            mirror.extend(unpaired(snapshot, end, &chunk).await?);
-        }
-        done += chunk.len() as u64;
-        report.say(done, total);
+    let mut sums = Sums::default();
+    let mut edges = Edges::default();
+    while let Some((end, edges)) = edges.next(snapshot, &mut progress).await? {
+        sums.add(end, &edges);
     }
 
-    let mut found = Vec::new();
+    let mut mirror = Vec::new();
+    if sums.any_differs() {
+        progress.total += users;
+        let mut edges = Edges::default();
+        while let Some((end, mut edges)) = edges.next(snapshot, &mut progress).await? {
+            edges.retain(|edge| sums.differs(edge));
+            mirror.extend(without_pair(snapshot, end, edges).await?);
+        }
+    }
+
     let off_by = mirror_counts(&mirror);
-    let mut last = UserId::MIN;
-    while let Some(chunk) = next_users(snapshot, &mut last).await? {
-        found.extend(wrong_counts(snapshot, &chunk, &off_by).await?);
-        done += chunk.len() as u64;
-        report.say(done, total);
+    let mut found = Vec::new();
+    let mut users = Users::default();
+    while let Some(users) = users.next(snapshot, &mut progress).await? {
+        found.extend(wrong_counts(snapshot, &users, &off_by).await?);
     }
 
     found.extend(mirror);
@@ -98,61 +104,154 @@ pub(super) async fn find(
     Ok(found)
 }
 
-async fn next_users(
-    snapshot: &mut impl Snapshot,
-    last: &mut UserId,
-) -> sqlx::Result<Option<Vec<UserId>>> {
-    let users = snapshot.users_after(*last, USERS).await?;
-    let Some(newest) = users.last() else { return Ok(None) };
-    *last = *newest;
-    Ok(Some(users))
+/// How many users were gone over, of how many; each is gone over more than once.
+struct Progress<'r> {
+    report: &'r Report,
+    done: u64,
+    total: u64,
 }
 
-/// The edges stored at one end of these users and not at the other.
-async fn unpaired(
-    snapshot: &mut impl Snapshot,
-    end: Direction,
-    owners: &[UserId],
-) -> sqlx::Result<Vec<Drift>> {
-    let counts = snapshot.count_edges(end, owners).await?;
-    let mut found = Vec::new();
+impl Progress<'_> {
+    fn add(&mut self, users: usize) {
+        self.done += users as u64;
+        self.report.say(self.done, self.total);
+    }
+}
+
+/// All users, chunk by chunk.
+struct Users {
+    last: UserId,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self { last: UserId::MIN }
+    }
+}
+
+impl Users {
+    async fn next(
+        &mut self,
+        snapshot: &mut impl Snapshot,
+        progress: &mut Progress<'_>,
+    ) -> sqlx::Result<Option<Vec<UserId>>> {
+        let users = snapshot.users_after(self.last, USERS).await?;
+        let Some(last) = users.last() else { return Ok(None) };
+        self.last = *last;
+        progress.add(users.len());
+        Ok(Some(users))
+    }
+}
+
+/// Edges that are read together.
+enum Slice {
+    /// All of these users, who have few.
+    Few(Vec<UserId>),
+    /// Those of a user with many, from a position on.
+    Many(UserId, FollowPosition),
+}
+
+/// All edges as they are stored at both ends, slice by slice.
+#[derive(Default)]
+struct Edges {
+    users: Users,
+    slices: VecDeque<(Direction, Slice)>,
+}
+
+impl Edges {
+    async fn next(
+        &mut self,
+        snapshot: &mut impl Snapshot,
+        progress: &mut Progress<'_>,
+    ) -> sqlx::Result<Option<(Direction, Vec<Follow>)>> {
+        loop {
+            match self.slices.pop_front() {
+                Some((end, Slice::Few(owners))) => {
+                    return Ok(Some((end, snapshot.edges(end, &owners).await?)));
+                }
+                Some((end, Slice::Many(owner, after))) => {
+                    let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+                    let Some(last) = edges.last() else { continue };
+                    let user = other_end(end, last);
+                    let after = FollowPosition { followed_at: last.followed_at, user };
+                    self.slices.push_front((end, Slice::Many(owner, after)));
+                    return Ok(Some((end, edges)));
+                }
+                None => {}
+            }
+            let Some(users) = self.users.next(snapshot, progress).await? else { return Ok(None) };
+            for end in [Direction::Following, Direction::Followers] {
+                let counts = snapshot.count_edges(end, &users).await?;
+                self.slices.extend(slices(&users, &counts).into_iter().map(|slice| (end, slice)));
+            }
+        }
+    }
+}
+
+/// Cuts what users have at one end into slices of a bounded size.
+fn slices(users: &[UserId], counts: &HashMap<UserId, i64>) -> Vec<Slice> {
+    let start = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
+    let mut slices = Vec::new();
     let (mut together, mut held) = (Vec::new(), 0);
-    for &owner in owners {
-        let count = counts.get(&owner).copied().unwrap_or(0);
+    for (user, count) in users.iter().filter_map(|user| Some((*user, *counts.get(user)?))) {
         if count > EDGES {
-            found.extend(unpaired_of_one(snapshot, end, owner).await?);
+            slices.push(Slice::Many(user, start));
             continue;
         }
         if held + count > EDGES {
-            let edges = snapshot.edges(end, &std::mem::take(&mut together)).await?;
-            found.extend(without_pair(snapshot, end, edges).await?);
+            slices.push(Slice::Few(std::mem::take(&mut together)));
             held = 0;
         }
-        if count > 0 {
-            together.push(owner);
-            held += count;
-        }
+        together.push(user);
+        held += count;
     }
     if !together.is_empty() {
-        let edges = snapshot.edges(end, &together).await?;
-        found.extend(without_pair(snapshot, end, edges).await?);
+        slices.push(Slice::Few(together));
     }
-    Ok(found)
+    slices
 }
 
-/// The same for one user with more edges than are held at once.
-async fn unpaired_of_one(
-    snapshot: &mut impl Snapshot,
-    end: Direction,
-    owner: UserId,
-) -> sqlx::Result<Vec<Drift>> {
-    let mut found = Vec::new();
-    let mut after = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
-    loop {
-        let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
-        let Some(last) = edges.last() else { return Ok(found) };
-        after = FollowPosition { followed_at: last.followed_at, user: other_end(end, last) };
-        found.extend(without_pair(snapshot, end, edges).await?);
+/// How many sums are kept.
+const GROUPS: u64 = 4096;
+
+/// What both ends hold, as numbers that are compared: one for each of some groups of edges, the
+/// sum of their hashes at one end less those at the other. Asking for the other end of every
+/// edge would take as many look-ups; this way only the edges of groups that differ are asked for.
+struct Sums(Vec<u64>);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self((0..GROUPS).map(|_| 0).collect())
+    }
+}
+
+impl Sums {
+    fn hash(edge: &Follow) -> (usize, u64) {
+        let mut hasher = DefaultHasher::new();
+        edge.hash(&mut hasher);
+        let hash = hasher.finish();
+        let group = usize::try_from(hash % GROUPS).expect("there are not that many");
+        (group, hash)
+    }
+
+    fn add(&mut self, end: Direction, edges: &[Follow]) {
+        for edge in edges {
+            let (group, hash) = Self::hash(edge);
+            let sum = &mut self.0[group];
+            *sum = match end {
+                Direction::Following => sum.wrapping_add(hash),
+                Direction::Followers => sum.wrapping_sub(hash),
+            };
+        }
+    }
+
+    fn any_differs(&self) -> bool {
+        self.0.iter().any(|sum| *sum != 0)
+    }
+
+    /// Whether the group of the edge differs.
+    fn differs(&self, edge: &Follow) -> bool {
+        self.0[Self::hash(edge).0] != 0
     }
 }
 
@@ -165,6 +264,9 @@ async fn without_pair(
         Direction::Following => (Direction::Followers, Drift::MirrorMissing),
         Direction::Followers => (Direction::Following, Drift::MirrorStray),
     };
+    if edges.is_empty() {
+        return Ok(Vec::new());
+    }
     let present = snapshot.present(other, &edges).await?;
     Ok(edges.into_iter().filter(|edge| !present.contains(edge)).map(drift).collect())
 }

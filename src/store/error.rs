@@ -3,6 +3,8 @@
 //! Three kinds, by what a caller can do about it. Which one a failure of sqlx is, is decided here
 //! and only here: by SQLSTATE or sqlx's own kind, never by a constraint's name.
 
+use std::time::Duration;
+
 use sqlx::migrate::MigrateError;
 
 /// The result of a store method.
@@ -104,6 +106,8 @@ impl Kind {
 }
 
 const SQLSTATE_LENGTH: usize = 5;
+/// SQLite says at once that it is busy when waiting would not help, else after its time-out.
+const BUSY_MAX: Duration = Duration::from_secs(1);
 
 /// The kind of a SQLite error, without its details. None of its codes has five digits.
 fn sqlite_primary(code: &str) -> Option<i32> {
@@ -111,8 +115,9 @@ fn sqlite_primary(code: &str) -> Option<i32> {
 }
 
 /// Whether the same transaction may succeed when it is tried again: after a deadlock, a failed
-/// serialization, a lost connection, or when another process holds SQLite's lock.
-pub(super) fn is_transient(error: &sqlx::Error) -> bool {
+/// serialization, a lost connection, or when another process holds SQLite's lock. `took` is how
+/// long it was tried: a lock that SQLite itself has waited for is not waited for again.
+pub(super) fn is_transient(error: &sqlx::Error, took: Duration) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
@@ -121,7 +126,7 @@ pub(super) fn is_transient(error: &sqlx::Error) -> bool {
                     || code.starts_with("08")
                     || code.starts_with("57P0")
             } else {
-                sqlite_primary(&code) == Some(5)
+                sqlite_primary(&code) == Some(5) && took < BUSY_MAX
             }
         }),
         _ => false,

@@ -4,7 +4,7 @@
 //! A caller may leave at any time (a client hangs up, a time-out fires), which drops its future
 //! wherever it waits. A transaction is never that future: it runs in a spawned task to its end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -46,8 +46,9 @@ where
 {
     let mut pause = PAUSE;
     for number in 1..ATTEMPTS {
+        let start = Instant::now();
         match attempt().await {
-            Err(error) if is_transient(&error) => {
+            Err(error) if is_transient(&error, start.elapsed()) => {
                 tracing::debug!(%error, number, "a transaction failed and is tried again");
             }
             result => return result,

@@ -36,6 +36,10 @@ use crate::domain::{
 /// How a transaction that writes begins.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// The pages that the writer keeps, as SQLite wants it said: what random writes to the indexes of
+/// a large graph need. Readers live on the operating system's cache.
+const WRITER_CACHE_KIB: &str = "-65536";
+
 /// A SQLite file.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -65,7 +69,7 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
 
-        let writer = writer(&common, pool).await.map_err(|error| {
+        let writer = retry::retried(|| writer(&common, pool)).await.map_err(|error| {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
             } else {
@@ -86,11 +90,12 @@ async fn writer(
     common: &SqliteConnectOptions,
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
 ) -> sqlx::Result<SqlitePool> {
-    let mut writing = common.clone().create_if_missing(true);
+    let cached = common.clone().pragma("cache_size", WRITER_CACHE_KIB);
+    let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
-    retry::retried(|| pool().max_connections(1).connect_with(writing.clone())).await
+    pool().max_connections(1).connect_with(writing).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use entourage::{
-    domain::{Direction, Drift, FollowCounts, NewUser, UserId},
+    domain::{Direction, FollowCounts, NewUser},
     store::{self, ConnectError, Error, Graph, Options, Progress, Store},
 };
 
@@ -17,7 +17,6 @@ cases! {
     a_graph_that_breaks_off_leaves_nothing,
     an_empty_graph_can_be_loaded,
     progress_goes_up_to_its_total,
-    drift_is_found_in_a_list_longer_than_what_is_held_at_once,
     the_database_answers_a_ping,
 }
 
@@ -81,19 +80,6 @@ async fn progress_goes_up_to_its_total(store: &dyn Store) {
         assert_eq!(last.done, last.total);
         assert!(told.is_sorted_by_key(|progress| progress.done), "{told:?}");
     }
-}
-
-async fn drift_is_found_in_a_list_longer_than_what_is_held_at_once(store: &dyn Store) {
-    let celebrity = UserId(1);
-    let users = (1..=10_600).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
-    let follows = (2..=10_600).map(|id| edge(UserId(id), celebrity, at(id / 3))).collect();
-    store.load(Graph { users, follows }, &|_| {}).await.unwrap();
-    assert_sound(store).await;
-
-    // An edge that is gone from the truth: what is left of it at the other end is found.
-    let outdated = Drift::MirrorMissing(edge(UserId(9), celebrity, at(4)));
-    assert_eq!(store.repair(&[outdated]).await.unwrap(), 0);
-    assert_eq!(counts(store, celebrity).await.followers, 10_599);
 }
 
 async fn the_database_answers_a_ping(store: &dyn Store) {

@@ -2,11 +2,12 @@
 
 use entourage::{
     domain::{Direction, Drift, FollowCounts, UserId},
-    store::Store,
+    store::{Graph, Store},
 };
 
 use super::{
     ALICE, BOB, CAROL, DAVE, assert_sound, at, cases, counts, edge, follow, four_users, list,
+    new_user,
 };
 use crate::support::database::Database;
 
@@ -21,6 +22,7 @@ cases! {
     a_mirror_with_another_time_is_missing_and_stray,
     all_differences_are_found_at_once_sorted_by_user_and_mended,
     what_is_sound_again_is_left_alone,
+    differences_in_lists_longer_than_what_is_held_at_once_are_found,
     a_counter_that_is_too_low_does_not_stop_an_unfollow,
 }
 
@@ -167,4 +169,31 @@ async fn a_counter_that_is_too_low_does_not_stop_an_unfollow(database: &Database
     assert_eq!(found.len(), 1);
     database.store.repair(&found).await.unwrap();
     assert_eq!(counts(database.store(), BOB).await.followers, 1);
+}
+
+async fn differences_in_lists_longer_than_what_is_held_at_once_are_found(database: &Database) {
+    let ids = (2..=10_600).map(UserId);
+    let users = (1..=10_600).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let follows = ids.map(|id| edge(id, ALICE, at(id.0 / 3))).collect();
+    database.store.load(Graph { users, follows }, &|_| {}).await.unwrap();
+    assert_sound(database.store()).await;
+
+    database.execute("DELETE FROM followers WHERE follower_id IN (9, 10500)").await;
+    database.execute("DELETE FROM follows WHERE follower_id = 9").await;
+    let found = find(database).await;
+
+    let counts = |user, followers, following, actual| Drift::Counts {
+        user,
+        stored: Some(FollowCounts { followers, following }),
+        actual,
+    };
+    let popular = FollowCounts { followers: 10_598, following: 0 };
+    let expected = [
+        counts(ALICE, 10_599, 0, popular),
+        counts(UserId(9), 0, 1, FollowCounts::default()),
+        Drift::MirrorMissing(edge(UserId(10_500), ALICE, at(3_500))),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(database.store.repair(&found).await.unwrap(), 3);
+    assert_sound(database.store()).await;
 }
