@@ -56,7 +56,7 @@
 //!
 //! # What is not here
 //!
-//! **Invariant:** no resolver asks the store, and nothing is fetched that is not selected.
+//! **Invariant:** no resolver asks the store, and no statement is run for what is not selected.
 //!
 //! **Invariant:** nothing of the graph is kept between requests, so any number of servers can work
 //! on one PostgreSQL database. (Limits over time are counted by each server for itself.)
