@@ -115,17 +115,28 @@ fn sqlite_primary(code: &str) -> Option<i32> {
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            if code.len() == SQLSTATE_LENGTH {
-                matches!(&*code, "40001" | "40P01")
-                    || code.starts_with("08")
-                    || code.starts_with("57P0")
-            } else {
-                sqlite_primary(&code) == Some(5)
-            }
-        }),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient_code(&code)),
         _ => false,
     }
+}
+
+fn is_transient_code(code: &str) -> bool {
+    if code.len() == SQLSTATE_LENGTH {
+        is_rollback_code(code) || code.starts_with("08") || code.starts_with("57P0")
+    } else {
+        sqlite_primary(code) == Some(5)
+    }
+}
+
+/// Whether the failure tells that the transaction did not happen: a deadlock or a failed
+/// serialization. After a lost connection nobody knows.
+pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| is_rollback_code(&code))
+}
+
+fn is_rollback_code(code: &str) -> bool {
+    matches!(code, "40001" | "40P01")
 }
 
 /// Whether the file was opened and is no SQLite database.
@@ -158,6 +169,17 @@ mod tests {
             assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
         }
         assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_nothing_else_is() {
+        for code in ["40001", "40P01", "08000", "08003", "08006", "57P01", "57P02", "57P03"] {
+            assert!(is_transient_code(code), "{code}");
+        }
+        for code in ["23505", "23503", "25P02", "42P01", "53300", "55P03", "57014", "40003"] {
+            assert!(!is_transient_code(code), "{code}");
+        }
+        assert!(is_rollback_code("40P01") && !is_rollback_code("08006"));
     }
 
     #[test]

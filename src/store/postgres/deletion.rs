@@ -9,7 +9,7 @@ use crate::{
     store::{
         Result,
         deletion::{EDGES, Step, Taken},
-        retry,
+        retry::{self, Tries},
     },
 };
 
@@ -46,7 +46,7 @@ statements! {
 pub(super) async fn delete(pool: PgPool, id: UserId) -> Result<bool> {
     let mut found = false;
     loop {
-        match retry::retried(|| step(&pool, id)).await? {
+        match retry::retried(|tries| step(tries, &pool, id)).await? {
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
             Step::More => found = true,
@@ -54,10 +54,11 @@ pub(super) async fn delete(pool: PgPool, id: UserId) -> Result<bool> {
     }
 }
 
-async fn step(pool: &PgPool, id: UserId) -> sqlx::Result<Step> {
+async fn step(tries: Tries, pool: &PgPool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin().await?;
     if sqlx::query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
-        return Ok(Step::NoSuchUser);
+        let ours = tries.may_have_committed();
+        return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
     let following: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(TAKE_FOLLOWING)
@@ -97,6 +98,6 @@ async fn step(pool: &PgPool, id: UserId) -> sqlx::Result<Step> {
     if last {
         sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
     }
-    tx.commit().await?;
+    tries.commit(tx).await?;
     Ok(if last { Step::Deleted } else { Step::More })
 }

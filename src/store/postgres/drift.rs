@@ -194,7 +194,7 @@ fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArgument
 
 impl Mend for Mender {
     async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
             if about(LOCK_EDGE, edge).fetch_optional(&mut *tx).await?.is_none() {
                 return Ok(0);
@@ -207,7 +207,7 @@ impl Mend for Mender {
     }
 
     async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
             // A follow that writes this very edge waits for the lock of its mirror row.
             if about(LOCK_MIRROR, edge).fetch_optional(&mut *tx).await?.is_none()
@@ -223,7 +223,7 @@ impl Mend for Mender {
     }
 
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
             let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
             // A change of an edge counts it last, and waits for this lock.

@@ -171,7 +171,7 @@ struct Mender(SqlitePool);
 impl Mender {
     async fn edge(&self, sql: &'static str, edge: Follow) -> sqlx::Result<u64> {
         let (follower, followee, at) = row(&edge);
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let query = sqlx::query(sql).bind(follower).bind(followee).bind(at);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
@@ -189,7 +189,7 @@ impl Mend for Mender {
     }
 
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
             let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
             let corrected = sqlx::query(RECOUNT).bind(user.0).execute(&mut *tx).await?;

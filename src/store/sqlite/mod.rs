@@ -90,7 +90,7 @@ async fn writer(
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
-    retry::retried(|| pool().max_connections(1).connect_with(writing.clone())).await
+    retry::retried(|_| pool().max_connections(1).connect_with(writing.clone())).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
@@ -181,12 +181,12 @@ impl Store for Sqlite {
         at: DateTime<Utc>,
     ) -> Result<FollowOutcome> {
         let pool = self.writer.clone();
-        retry::write(move || writes::follow(pool.clone(), follower, followee, at)).await
+        retry::write(move |tries| writes::follow(tries, pool.clone(), follower, followee, at)).await
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
         let pool = self.writer.clone();
-        retry::write(move || writes::unfollow(pool.clone(), follower, followee)).await
+        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee)).await
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
@@ -207,7 +207,7 @@ impl Store for Sqlite {
 
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
         let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
-        retry::write(move || writes::create_user(pool.clone(), user.clone())).await
+        retry::write(move |tries| writes::create_user(tries, pool.clone(), user.clone())).await
     }
 
     async fn update_profile(
@@ -216,12 +216,12 @@ impl Store for Sqlite {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
-        retry::write(move || writes::update_profile(pool.clone(), id, change.clone())).await
+        retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
     }
 
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
-        retry::write(move || writes::set_role(pool.clone(), id, role.clone())).await
+        retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -234,7 +234,7 @@ impl Store for Sqlite {
 
     async fn migrate(&self) -> Result<()> {
         let pool = self.writer.clone();
-        match retry::write(move || schema::migrate(pool.clone())).await? {
+        match retry::write(move |_| schema::migrate(pool.clone())).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Conflict(refusal)),
         }
