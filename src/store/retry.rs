@@ -73,12 +73,24 @@ where
     F: Fn(Tries) -> A,
     A: Future<Output = sqlx::Result<T>>,
 {
+    retried_when(is_transient, attempt).await
+}
+
+/// The same, where `passes` tells which failures do not stay.
+pub(super) async fn retried_when<T, F, A>(
+    passes: impl Fn(&sqlx::Error) -> bool,
+    attempt: F,
+) -> sqlx::Result<T>
+where
+    F: Fn(Tries) -> A,
+    A: Future<Output = sqlx::Result<T>>,
+{
     let mut pause = PAUSE;
     let tries = Tries::default();
     for number in 1..ATTEMPTS {
         let committed = tries.may_have_committed();
         match attempt(tries.clone()).await {
-            Err(error) if is_transient(&error) => {
+            Err(error) if passes(&error) => {
                 if is_rolled_back(&error) {
                     tries.0.store(committed, Ordering::Relaxed);
                 }

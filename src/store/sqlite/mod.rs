@@ -13,7 +13,12 @@ mod schema;
 mod users;
 mod writes;
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -65,7 +70,7 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
 
-        let writer = writer(&common, pool).await.map_err(|error| {
+        let writer = writer(&common, pool, options.acquire_timeout).await.map_err(|error| {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
             } else {
@@ -85,12 +90,16 @@ impl Sqlite {
 async fn writer(
     common: &SqliteConnectOptions,
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
+    patience: Duration,
 ) -> sqlx::Result<SqlitePool> {
     let mut writing = common.clone().create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
-    retry::retried(|_| pool().max_connections(1).connect_with(writing.clone())).await
+    // Turning the WAL on does not wait for the lock, unlike everything that comes after it.
+    let begin = Instant::now();
+    let passes = |failure: &_| error::is_busy(failure) && begin.elapsed() < patience;
+    retry::retried_when(passes, |_| pool().max_connections(1).connect_with(writing.clone())).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {

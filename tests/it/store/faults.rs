@@ -234,3 +234,31 @@ async fn a_write_that_a_deadlock_rolls_back_is_made_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_locked_file_is_waited_for_once() {
+    const PATIENCE: Duration = Duration::from_millis(400);
+    let database = Database::migrated(Engine::Sqlite).await;
+    database
+        .run(async |database| {
+            four_users(database.store()).await;
+            let options = Options { acquire_timeout: PATIENCE, ..Options::default() };
+            let store = store::connect(&database.url, options).await.unwrap();
+            let mut other = database.sqlite_connection().await;
+            other.execute("BEGIN IMMEDIATE").await.unwrap();
+
+            let begin = Instant::now();
+            let refused = store.follow(ALICE, BOB, at(1)).await;
+            let waited = begin.elapsed();
+
+            assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+            assert!(waited >= PATIENCE && waited < 3 * PATIENCE, "{waited:?}");
+            assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
+            other.execute("ROLLBACK").await.unwrap();
+            follow(&*store, ALICE, BOB, 1).await;
+            assert_sound(&*store).await;
+            other.close().await.unwrap();
+            store.close().await;
+        })
+        .await;
+}
