@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::{
     ConnectOptions, Connection, PgPool, Postgres, Transaction,
-    postgres::{PgArguments, PgConnectOptions},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
     query::Query,
 };
 
@@ -232,8 +232,13 @@ impl drift::Snapshot for Snapshot<'_> {
     }
 }
 
-pub(super) async fn repair(pool: PgPool, found: Vec<Drift>) -> Result<u64> {
-    Ok(drift::repair(&Mender(pool), &found).await?)
+/// Mends on one connection without time limits: to recount a celebrity takes long.
+pub(super) async fn repair(options: Arc<PgConnectOptions>, found: Vec<Drift>) -> Result<u64> {
+    let options = PgConnectOptions::clone(&options);
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let changed = drift::repair(&Mender(pool.clone()), &found).await;
+    pool.close().await;
+    Ok(changed?)
 }
 
 /// Each mending locks one row and looks again in a statement of its own: under READ COMMITTED

@@ -53,10 +53,12 @@ impl Postgres {
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
         // An open transaction waits for nobody but this program: twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
-        let limited = unlimited.clone().options([
-            ("statement_timeout", timeout_ms),
-            ("idle_in_transaction_session_timeout", idle_ms),
-        ]);
+        let limits = |statement, idle| {
+            [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
+        };
+        let limited = unlimited.clone().options(limits(timeout_ms, idle_ms));
+        // Said, since the database or the role may have limits of its own.
+        let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
         match first.await {
@@ -225,7 +227,7 @@ impl Store for Postgres {
     }
 
     async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(drift::repair(self.pool.clone(), drift.to_vec())).await
+        retry::detached(drift::repair(Arc::clone(&self.unlimited), drift.to_vec())).await
     }
 
     async fn close(&self) {

@@ -121,6 +121,37 @@ async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
     .await;
 }
 
+#[tokio::test]
+async fn time_limits_of_the_database_do_not_stop_administration() {
+    on_postgres(async |database| {
+        users(database.store(), 40).await;
+        for id in 2..=40 {
+            follow(database.store(), UserId(id), ALICE, id).await;
+        }
+        database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 1").await;
+        // Triggers that dawdle stand for a large table.
+        for sql in [
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$",
+            "CREATE TRIGGER dawdle BEFORE UPDATE ON follow_counts \
+             FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        ] {
+            database.execute(sql).await;
+        }
+        let name = database.url.rsplit_once('/').unwrap().1;
+        database.execute(&format!("ALTER DATABASE {name} SET statement_timeout = '200ms'")).await;
+
+        let options =
+            Options { statement_timeout: Duration::from_millis(100), ..Options::default() };
+        let store = store::connect(&database.url, options).await.unwrap();
+        let found = store.find_drift(&|_| {}).await.unwrap();
+        assert_eq!(store.repair(&found).await.unwrap(), 1);
+        assert_sound(&*store).await;
+        store.close().await;
+    })
+    .await;
+}
+
 /// What a task knows about an edge that only it changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
