@@ -76,9 +76,7 @@ statements! {
     ADD_MIRROR =
         "INSERT INTO followers (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING";
-    LOCK_MIRROR =
-        "SELECT 1 FROM followers \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 FOR UPDATE";
+    LOCK_USER = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
     FIND_EDGE =
         "SELECT 1 FROM follows \
          WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
@@ -267,10 +265,11 @@ impl Mend for Mender {
     async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
-            // A follow that writes this very edge waits for the lock of its mirror row.
-            if about(LOCK_MIRROR, edge).fetch_optional(&mut *tx).await?.is_none()
-                || about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some()
-            {
+            // Whoever makes this very edge now would take the stray row for its mirror. To make an
+            // edge is to share the rows of its users with the foreign keys, until the commit.
+            let lock = sqlx::query(LOCK_USER).bind(edge.followee.0);
+            lock.fetch_optional(&mut *tx).await?;
+            if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
                 return Ok(0);
             }
             let removed = about(REMOVE_MIRROR, edge).execute(&mut *tx).await?;
