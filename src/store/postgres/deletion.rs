@@ -24,8 +24,10 @@ statements! {
         "DELETE FROM followers e USING unnest($1::bigint[], $2::timestamptz[]) AS d (id, at) \
          WHERE e.followee_id = d.id AND e.followee_id = ANY($1) AND e.followed_at = d.at \
          AND e.follower_id = $3";
+    // Of the truth, which may have more than the mirror. This once, the owners of the edges are
+    // what is asked for, so a distributed engine has to ask all shards.
     SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM followers WHERE followee_id = $1 LIMIT $2";
+        "SELECT follower_id, followed_at FROM follows WHERE followee_id = $1 LIMIT $2";
     TAKE_FOLLOWERS =
         "DELETE FROM follows WHERE followee_id = $1 AND follower_id = ANY($2) \
          RETURNING follower_id";

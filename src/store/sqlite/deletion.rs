@@ -21,8 +21,9 @@ statements! {
     TAKE_FOLLOWING_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
            (SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2))";
+    // Of the truth, which may have more than the mirror.
     SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM followers WHERE followee_id = ?1 LIMIT ?2";
+        "SELECT follower_id, followed_at FROM follows WHERE followee_id = ?1 LIMIT ?2";
     TAKE_FOLLOWERS =
         "DELETE FROM follows WHERE followee_id = ?1 \
          AND follower_id IN (SELECT value FROM json_each(?2)) RETURNING follower_id";

@@ -25,6 +25,7 @@ cases! {
     a_counter_that_is_too_low_does_not_stop_an_unfollow,
     what_a_deleted_user_has_left_is_found_and_mended,
     an_edge_of_nobody_in_one_table_is_found_and_mended,
+    deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts,
 }
 
 async fn a_small_graph(store: &dyn Store) {
@@ -230,5 +231,17 @@ async fn an_edge_of_nobody_in_one_table_is_found_and_mended(database: &Database)
     assert_eq!(found.iter().filter(of_dave).count(), expected.len(), "{found:#?}");
 
     database.store.repair(&found).await.unwrap();
+    assert_sound(database.store()).await;
+}
+
+async fn deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("DELETE FROM followers WHERE followee_id = 2").await;
+    database.execute("DELETE FROM followers WHERE followee_id = 1").await;
+
+    assert!(database.store.delete_user(BOB).await.unwrap());
+
+    assert_eq!(counts(database.store(), ALICE).await, FollowCounts { followers: 0, following: 1 });
+    assert_eq!(counts(database.store(), CAROL).await, FollowCounts { followers: 1, following: 0 });
     assert_sound(database.store()).await;
 }
