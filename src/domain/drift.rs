@@ -23,6 +23,10 @@ pub enum Drift {
     MirrorMissing(Follow),
     /// An edge of `followers` has no equal in `follows`.
     MirrorStray(Follow),
+    /// An edge, in either table or both, names a user who is not there.
+    EdgeOfNobody(Follow),
+    /// There are counts of a user who is not there.
+    CountsOfNobody(UserId),
 }
 
 impl fmt::Display for Drift {
@@ -46,6 +50,11 @@ impl fmt::Display for Drift {
                 f,
                 "follow {follower} -> {followee} at {followed_at}: in followers, not in follows"
             ),
+            Self::EdgeOfNobody(Follow { follower, followee, followed_at }) => write!(
+                f,
+                "follow {follower} -> {followee} at {followed_at}: one of the two is not there"
+            ),
+            Self::CountsOfNobody(user) => write!(f, "user {user}: counts, and no such user"),
         }
     }
 }

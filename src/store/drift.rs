@@ -14,6 +14,7 @@ use crate::domain::{Direction, Drift, Follow, FollowCounts, FollowPosition, User
 
 /// How many users are looked at together.
 const USERS: i64 = 500;
+const USERS_AT_ONCE: usize = 500;
 /// How many edges are held at once.
 const EDGES: i64 = 10_000;
 
@@ -27,6 +28,27 @@ pub(super) trait Snapshot: Send {
     fn users_after(
         &mut self,
         user: UserId,
+        limit: i64,
+    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
+
+    /// Which of these are users.
+    fn users_of(
+        &mut self,
+        ids: &[UserId],
+    ) -> impl Future<Output = sqlx::Result<HashSet<UserId>>> + Send;
+
+    /// The next owners of edges stored at an end who are no users, after this one, by id.
+    fn strangers_after(
+        &mut self,
+        end: Direction,
+        owner: UserId,
+        limit: i64,
+    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
+
+    /// The next owners of counts who are no users, after this one, by id.
+    fn uncounted_after(
+        &mut self,
+        owner: UserId,
         limit: i64,
     ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
 
@@ -67,7 +89,7 @@ pub(super) trait Snapshot: Send {
     ) -> impl Future<Output = sqlx::Result<HashSet<Follow>>> + Send;
 }
 
-/// Finds every difference, sorted by user; a difference of the mirror counts as the follower's.
+/// Finds every difference, sorted by user; a difference of an edge counts as the follower's.
 pub(super) async fn find(
     snapshot: &mut impl Snapshot,
     report: &Report,
@@ -92,8 +114,9 @@ pub(super) async fn find(
         }
     }
 
+    let mut found = edges_of_nobody(snapshot, &mut mirror).await?;
+    found.extend(counts_of_nobody(snapshot).await?);
     let off_by = mirror_counts(&mirror);
-    let mut found = Vec::new();
     let mut users = Users::default();
     while let Some(users) = users.next(snapshot, &mut progress).await? {
         found.extend(wrong_counts(snapshot, &users, &off_by).await?);
@@ -185,6 +208,69 @@ impl Edges {
                 self.slices.extend(slices(&users, &counts).into_iter().map(|slice| (end, slice)));
             }
         }
+    }
+}
+
+/// The edges with an end who is no user. An edge is stored with each end as its owner, so those
+/// that lack an owner at one end are nearly all of them; the others have no mirror and would get
+/// none, since their followee is missing, and are taken out of the differences of the mirror.
+async fn edges_of_nobody(
+    snapshot: &mut impl Snapshot,
+    mirror: &mut Vec<Drift>,
+) -> sqlx::Result<Vec<Drift>> {
+    let mut found = HashSet::new();
+    for end in [Direction::Following, Direction::Followers] {
+        let mut last = UserId::MIN;
+        loop {
+            let owners = snapshot.strangers_after(end, last, USERS).await?;
+            let Some(newest) = owners.last() else { break };
+            last = *newest;
+            for owner in owners {
+                edges_of_one(snapshot, end, owner, &mut found).await?;
+            }
+        }
+    }
+
+    let missing: Vec<_> = mirror
+        .iter()
+        .filter_map(|drift| if let Drift::MirrorMissing(e) = drift { Some(*e) } else { None })
+        .collect();
+    for edges in missing.chunks(USERS_AT_ONCE) {
+        let followees: Vec<_> = edges.iter().map(|edge| edge.followee).collect();
+        let there = snapshot.users_of(&followees).await?;
+        found.extend(edges.iter().filter(|edge| !there.contains(&edge.followee)));
+    }
+    mirror.retain(|drift| match drift {
+        Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) => !found.contains(edge),
+        Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => true,
+    });
+    Ok(found.into_iter().map(Drift::EdgeOfNobody).collect())
+}
+
+/// Adds all edges stored at the owner's end.
+async fn edges_of_one(
+    snapshot: &mut impl Snapshot,
+    end: Direction,
+    owner: UserId,
+    found: &mut HashSet<Follow>,
+) -> sqlx::Result<()> {
+    let mut after = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
+    loop {
+        let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+        let Some(last) = edges.last() else { return Ok(()) };
+        after = FollowPosition { followed_at: last.followed_at, user: other_end(end, last) };
+        found.extend(edges);
+    }
+}
+
+async fn counts_of_nobody(snapshot: &mut impl Snapshot) -> sqlx::Result<Vec<Drift>> {
+    let mut found = Vec::new();
+    let mut last = UserId::MIN;
+    loop {
+        let owners = snapshot.uncounted_after(last, USERS).await?;
+        let Some(newest) = owners.last() else { return Ok(found) };
+        last = *newest;
+        found.extend(owners.into_iter().map(Drift::CountsOfNobody));
     }
 }
 
@@ -285,7 +371,7 @@ fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
         match drift {
             Drift::MirrorMissing(edge) => *off_by.entry(edge.followee).or_insert(0) += 1,
             Drift::MirrorStray(edge) => *off_by.entry(edge.followee).or_insert(0) -= 1,
-            Drift::Counts { .. } => {}
+            Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => {}
         }
     }
     off_by
@@ -317,6 +403,8 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
         Drift::Counts { user, .. } => (user, 0, None),
         Drift::MirrorMissing(edge) => (edge.follower, 1, Some(edge)),
         Drift::MirrorStray(edge) => (edge.follower, 2, Some(edge)),
+        Drift::EdgeOfNobody(edge) => (edge.follower, 3, Some(edge)),
+        Drift::CountsOfNobody(user) => (user, 4, None),
     }
 }
 
@@ -329,11 +417,17 @@ pub(super) trait Mend: Send + Sync {
     /// Removes the edge from its other end, if it is still there and not in `follows`.
     fn remove_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
+    /// Removes the edge from both tables, if one of its users is still missing.
+    fn remove_edge(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
+    /// Removes the user's counts, if the user is still missing.
+    fn remove_counts(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
+
     /// Counts the edges at the user's ends and corrects the counters.
     fn recount(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
 }
 
-/// Mends differences: the mirror first, so that counting its rows gives the truth.
+/// Mends differences: the edges first, so that counting its rows gives the truth.
 pub(super) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u64> {
     let mut changed = 0;
     let mut touched = BTreeSet::new();
@@ -350,6 +444,11 @@ pub(super) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u6
                 changed += mend.remove_mirror(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
+            Drift::EdgeOfNobody(edge) => {
+                changed += mend.remove_edge(edge).await?;
+                touched.extend([edge.follower, edge.followee]);
+            }
+            Drift::CountsOfNobody(user) => changed += mend.remove_counts(user).await?,
         }
     }
     for user in touched {

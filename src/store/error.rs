@@ -3,8 +3,6 @@
 //! Three kinds, by what a caller can do about it. Which one a failure of sqlx is, is decided here
 //! and only here: by SQLSTATE or sqlx's own kind, never by a constraint's name.
 
-use std::time::Duration;
-
 use sqlx::migrate::MigrateError;
 
 /// The result of a store method.
@@ -106,8 +104,7 @@ impl Kind {
 }
 
 const SQLSTATE_LENGTH: usize = 5;
-/// SQLite says at once that it is busy when waiting would not help, else after its time-out.
-const BUSY_MAX: Duration = Duration::from_secs(1);
+const SQLITE_BUSY: &str = "5";
 
 /// The kind of a SQLite error, without its details. None of its codes has five digits.
 fn sqlite_primary(code: &str) -> Option<i32> {
@@ -115,22 +112,40 @@ fn sqlite_primary(code: &str) -> Option<i32> {
 }
 
 /// Whether the same transaction may succeed when it is tried again: after a deadlock, a failed
-/// serialization, a lost connection, or when another process holds SQLite's lock. `took` is how
-/// long it was tried: a lock that SQLite itself has waited for is not waited for again.
-pub(super) fn is_transient(error: &sqlx::Error, took: Duration) -> bool {
+/// serialization, a lost connection, or when SQLite's lock was refused without a wait.
+pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            if code.len() == SQLSTATE_LENGTH {
-                matches!(&*code, "40001" | "40P01")
-                    || code.starts_with("08")
-                    || code.starts_with("57P0")
-            } else {
-                sqlite_primary(&code) == Some(5) && took < BUSY_MAX
-            }
-        }),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient_code(&code)),
         _ => false,
     }
+}
+
+fn is_transient_code(code: &str) -> bool {
+    if code.len() == SQLSTATE_LENGTH {
+        is_rollback_code(code) || code.starts_with("08") || code.starts_with("57P0")
+    } else {
+        // BUSY with details, such as BUSY_SNAPSHOT. Plain BUSY comes when the busy handler has
+        // waited as long as it may: whoever asked has no patience left.
+        sqlite_primary(code) == Some(5) && code != SQLITE_BUSY
+    }
+}
+
+/// Whether the failure tells that the transaction did not happen: a deadlock or a failed
+/// serialization. After a lost connection nobody knows.
+pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| is_rollback_code(&code))
+}
+
+fn is_rollback_code(code: &str) -> bool {
+    matches!(code, "40001" | "40P01")
+}
+
+/// Whether another process has SQLite's lock.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(5))
 }
 
 /// Whether the file was opened and is no SQLite database.
@@ -163,6 +178,20 @@ mod tests {
             assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
         }
         assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_nothing_else_is() {
+        for code in ["40001", "40P01", "08000", "08003", "08006", "57P01", "57P02", "57P03", "517"]
+        {
+            assert!(is_transient_code(code), "{code}");
+        }
+        for code in
+            ["23505", "23503", "25P02", "42P01", "53300", "55P03", "57014", "40003", "5", "13"]
+        {
+            assert!(!is_transient_code(code), "{code}");
+        }
+        assert!(is_rollback_code("40P01") && !is_rollback_code("08006"));
     }
 
     #[test]

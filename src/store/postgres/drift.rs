@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use sqlx::{
     ConnectOptions, Connection, PgPool, Postgres, Transaction,
-    postgres::{PgArguments, PgConnectOptions},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
     query::Query,
 };
 
@@ -23,6 +23,19 @@ use crate::{
 statements! {
     COUNT_USERS = "SELECT count(*) FROM users";
     USERS_AFTER = "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+    USERS = "SELECT id FROM users WHERE id = ANY($1)";
+    STRANGERS_FOLLOWING =
+        "SELECT DISTINCT follower_id FROM follows e WHERE follower_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.follower_id) \
+         ORDER BY follower_id LIMIT $2";
+    STRANGERS_FOLLOWERS =
+        "SELECT DISTINCT followee_id FROM followers e WHERE followee_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.followee_id) \
+         ORDER BY followee_id LIMIT $2";
+    STRANGERS_COUNTED =
+        "SELECT user_id FROM follow_counts c WHERE user_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = c.user_id) \
+         ORDER BY user_id LIMIT $2";
     STORED =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
     COUNT_FOLLOWING =
@@ -63,15 +76,26 @@ statements! {
     ADD_MIRROR =
         "INSERT INTO followers (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING";
-    LOCK_MIRROR =
-        "SELECT 1 FROM followers \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 FOR UPDATE";
+    LOCK_USER = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
     FIND_EDGE =
         "SELECT 1 FROM follows \
          WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
     REMOVE_MIRROR =
         "DELETE FROM followers \
          WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
+    REMOVE_EDGE_OF_NOBODY =
+        "DELETE FROM follows \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
+    REMOVE_MIRROR_OF_NOBODY =
+        "DELETE FROM followers \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
+    REMOVE_COUNTS_OF_NOBODY =
+        "DELETE FROM follow_counts WHERE user_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
     ADD_COUNTS =
         "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
          ON CONFLICT DO NOTHING";
@@ -109,6 +133,33 @@ impl drift::Snapshot for Snapshot<'_> {
 
     async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
         let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
+        let query = sqlx::query_scalar(USERS).bind(raw(ids));
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn strangers_after(
+        &mut self,
+        end: Direction,
+        owner: UserId,
+        limit: i64,
+    ) -> sqlx::Result<Vec<UserId>> {
+        let sql = match end {
+            Direction::Followers => STRANGERS_FOLLOWERS,
+            Direction::Following => STRANGERS_FOLLOWING,
+        };
+        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
+        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -179,8 +230,13 @@ impl drift::Snapshot for Snapshot<'_> {
     }
 }
 
-pub(super) async fn repair(pool: PgPool, found: Vec<Drift>) -> Result<u64> {
-    Ok(drift::repair(&Mender(pool), &found).await?)
+/// Mends on one connection without time limits: to recount a celebrity takes long.
+pub(super) async fn repair(options: Arc<PgConnectOptions>, found: Vec<Drift>) -> Result<u64> {
+    let options = PgConnectOptions::clone(&options);
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let changed = drift::repair(&Mender(pool.clone()), &found).await;
+    pool.close().await;
+    Ok(changed?)
 }
 
 /// Each mending locks one row and looks again in a statement of its own: under READ COMMITTED
@@ -194,7 +250,7 @@ fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArgument
 
 impl Mend for Mender {
     async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
             if about(LOCK_EDGE, edge).fetch_optional(&mut *tx).await?.is_none() {
                 return Ok(0);
@@ -207,12 +263,13 @@ impl Mend for Mender {
     }
 
     async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
-            // A follow that writes this very edge waits for the lock of its mirror row.
-            if about(LOCK_MIRROR, edge).fetch_optional(&mut *tx).await?.is_none()
-                || about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some()
-            {
+            // Whoever makes this very edge now would take the stray row for its mirror. To make an
+            // edge is to share the rows of its users with the foreign keys, until the commit.
+            let lock = sqlx::query(LOCK_USER).bind(edge.followee.0);
+            lock.fetch_optional(&mut *tx).await?;
+            if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
                 return Ok(0);
             }
             let removed = about(REMOVE_MIRROR, edge).execute(&mut *tx).await?;
@@ -222,8 +279,27 @@ impl Mend for Mender {
         .await
     }
 
+    async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let mut tx = self.0.begin().await?;
+            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
+            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(edges.rows_affected() + mirrors.rows_affected())
+        })
+        .await
+    }
+
+    async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            Ok(query.execute(&self.0).await?.rows_affected())
+        })
+        .await
+    }
+
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
             let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
             // A change of an edge counts it last, and waits for this lock.

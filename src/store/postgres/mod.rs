@@ -53,10 +53,12 @@ impl Postgres {
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
         // An open transaction waits for nobody but this program: twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
-        let limited = unlimited.clone().options([
-            ("statement_timeout", timeout_ms),
-            ("idle_in_transaction_session_timeout", idle_ms),
-        ]);
+        let limits = |statement, idle| {
+            [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
+        };
+        let limited = unlimited.clone().options(limits(timeout_ms, idle_ms));
+        // Said, since the database or the role may have limits of its own.
+        let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
         match first.await {
@@ -151,12 +153,12 @@ impl Store for Postgres {
         at: DateTime<Utc>,
     ) -> Result<FollowOutcome> {
         let pool = self.pool.clone();
-        retry::write(move || writes::follow(pool.clone(), follower, followee, at)).await
+        retry::write(move |tries| writes::follow(tries, pool.clone(), follower, followee, at)).await
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
         let pool = self.pool.clone();
-        retry::write(move || writes::unfollow(pool.clone(), follower, followee)).await
+        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee)).await
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
@@ -177,7 +179,7 @@ impl Store for Postgres {
 
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
         let (pool, user) = (self.pool.clone(), Arc::new(user.clone()));
-        retry::write(move || writes::create_user(pool.clone(), user.clone())).await
+        retry::write(move |tries| writes::create_user(tries, pool.clone(), user.clone())).await
     }
 
     async fn update_profile(
@@ -186,12 +188,12 @@ impl Store for Postgres {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.pool.clone(), Arc::new(change.clone()));
-        retry::write(move || writes::update_profile(pool.clone(), id, change.clone())).await
+        retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
     }
 
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.pool.clone(), Arc::<str>::from(role));
-        retry::write(move || writes::set_role(pool.clone(), id, role.clone())).await
+        retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -204,7 +206,7 @@ impl Store for Postgres {
 
     async fn migrate(&self) -> Result<()> {
         let options = Arc::clone(&self.unlimited);
-        match retry::write(move || schema::migrate(Arc::clone(&options))).await? {
+        match retry::write(move |_| schema::migrate(Arc::clone(&options))).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Conflict(refusal)),
         }
@@ -225,7 +227,7 @@ impl Store for Postgres {
     }
 
     async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(drift::repair(self.pool.clone(), drift.to_vec())).await
+        retry::detached(drift::repair(Arc::clone(&self.unlimited), drift.to_vec())).await
     }
 
     async fn close(&self) {

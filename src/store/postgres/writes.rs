@@ -11,13 +11,16 @@ use crate::{
         AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, Role, UnfollowOutcome,
         User, UserId,
     },
-    store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation},
+    store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation, retry::Tries},
 };
 
 statements! {
     ADD_EDGE =
         "INSERT INTO follows (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING";
+    IS_OUR_EDGE =
+        "SELECT EXISTS (SELECT 1 FROM follows \
+                        WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3)";
     ADD_MIRROR =
         "INSERT INTO followers (followee_id, follower_id, followed_at) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING";
@@ -36,6 +39,7 @@ statements! {
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT id FROM roles WHERE name = $10)) \
          ON CONFLICT DO NOTHING";
     CREATE_COUNTS = "INSERT INTO follow_counts (user_id) VALUES ($1)";
+    IS_OUR_USER = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND username_key = $2)";
     TAKEN =
         "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1), \
                 EXISTS (SELECT 1 FROM users WHERE subject = $2)";
@@ -51,6 +55,7 @@ statements! {
 }
 
 pub(super) async fn follow(
+    tries: Tries,
     pool: PgPool,
     follower: UserId,
     followee: UserId,
@@ -61,17 +66,27 @@ pub(super) async fn follow(
     match edge.execute(&mut *tx).await {
         Err(error) if is_foreign_key_violation(&error) => return Ok(FollowOutcome::NoSuchUser),
         Err(error) => return Err(error),
-        Ok(rows) if rows.rows_affected() == 0 => return Ok(FollowOutcome::AlreadyFollowing),
-        Ok(_) => {}
+        Ok(rows) if rows.rows_affected() > 0 => {}
+        Ok(_) if tries.may_have_committed() => {
+            let ours = sqlx::query_scalar(IS_OUR_EDGE).bind(follower.0).bind(followee.0).bind(at);
+            let ours: bool = ours.fetch_one(&mut *tx).await?;
+            return Ok(if ours {
+                FollowOutcome::Followed
+            } else {
+                FollowOutcome::AlreadyFollowing
+            });
+        }
+        Ok(_) => return Ok(FollowOutcome::AlreadyFollowing),
     }
     let mirror = sqlx::query(ADD_MIRROR).bind(followee.0).bind(follower.0).bind(at);
     mirror.execute(&mut *tx).await?;
     count_edge(&mut tx, follower, followee, 1).await?;
-    tx.commit().await?;
+    tries.commit(tx).await?;
     Ok(FollowOutcome::Followed)
 }
 
 pub(super) async fn unfollow(
+    tries: Tries,
     pool: PgPool,
     follower: UserId,
     followee: UserId,
@@ -79,12 +94,16 @@ pub(super) async fn unfollow(
     let mut tx = pool.begin().await?;
     let edge = sqlx::query_scalar(REMOVE_EDGE).bind(follower.0).bind(followee.0);
     let removed: Option<DateTime<Utc>> = edge.fetch_optional(&mut *tx).await?;
-    let Some(at) = removed else { return Ok(UnfollowOutcome::NotFollowing) };
+    let at = match removed {
+        Some(at) => at,
+        None if tries.may_have_committed() => return Ok(UnfollowOutcome::Unfollowed),
+        None => return Ok(UnfollowOutcome::NotFollowing),
+    };
 
     let mirror = sqlx::query(REMOVE_MIRROR).bind(followee.0).bind(follower.0).bind(at);
     mirror.execute(&mut *tx).await?;
     count_edge(&mut tx, follower, followee, -1).await?;
-    tx.commit().await?;
+    tries.commit(tx).await?;
     Ok(UnfollowOutcome::Unfollowed)
 }
 
@@ -105,7 +124,11 @@ async fn count_edge(
     Ok(())
 }
 
-pub(super) async fn create_user(pool: PgPool, user: Arc<NewUser>) -> sqlx::Result<CreateOutcome> {
+pub(super) async fn create_user(
+    tries: Tries,
+    pool: PgPool,
+    user: Arc<NewUser>,
+) -> sqlx::Result<CreateOutcome> {
     let mut tx = pool.begin().await?;
     let key = user.username.key();
     let created = sqlx::query(CREATE_USER)
@@ -122,6 +145,12 @@ pub(super) async fn create_user(pool: PgPool, user: Arc<NewUser>) -> sqlx::Resul
         .execute(&mut *tx)
         .await?;
     if created.rows_affected() == 0 {
+        if tries.may_have_committed() {
+            let ours = sqlx::query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
+            if ours.fetch_one(&mut *tx).await? {
+                return Ok(CreateOutcome::Created);
+            }
+        }
         let taken = sqlx::query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
         return Ok(match taken.fetch_one(&mut *tx).await? {
             (true, _) => CreateOutcome::UsernameTaken,
@@ -130,7 +159,7 @@ pub(super) async fn create_user(pool: PgPool, user: Arc<NewUser>) -> sqlx::Resul
         });
     }
     sqlx::query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
-    tx.commit().await?;
+    tries.commit(tx).await?;
     Ok(CreateOutcome::Created)
 }
 

@@ -8,7 +8,7 @@ use crate::{
     store::{
         Result,
         deletion::{EDGES, Step, Taken},
-        retry,
+        retry::{self, Tries},
     },
 };
 
@@ -21,8 +21,9 @@ statements! {
     TAKE_FOLLOWING_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
            (SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2))";
+    // Of the truth, which may have more than the mirror.
     SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM followers WHERE followee_id = ?1 LIMIT ?2";
+        "SELECT follower_id, followed_at FROM follows WHERE followee_id = ?1 LIMIT ?2";
     TAKE_FOLLOWERS =
         "DELETE FROM follows WHERE followee_id = ?1 \
          AND follower_id IN (SELECT value FROM json_each(?2)) RETURNING follower_id";
@@ -39,7 +40,7 @@ statements! {
 pub(super) async fn delete(pool: SqlitePool, id: UserId) -> Result<bool> {
     let mut found = false;
     loop {
-        match retry::retried(|| step(&pool, id)).await? {
+        match retry::retried(|tries| step(tries, &pool, id)).await? {
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
             Step::More => found = true,
@@ -47,10 +48,11 @@ pub(super) async fn delete(pool: SqlitePool, id: UserId) -> Result<bool> {
     }
 }
 
-async fn step(pool: &SqlitePool, id: UserId) -> sqlx::Result<Step> {
+async fn step(tries: Tries, pool: &SqlitePool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin_with(BEGIN).await?;
     if sqlx::query(FIND_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
-        return Ok(Step::NoSuchUser);
+        let ours = tries.may_have_committed();
+        return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
     let following: Vec<(i64, i64)> = sqlx::query_as(TAKE_FOLLOWING)
@@ -87,6 +89,6 @@ async fn step(pool: &SqlitePool, id: UserId) -> sqlx::Result<Step> {
     if last {
         sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
     }
-    tx.commit().await?;
+    tries.commit(tx).await?;
     Ok(if last { Step::Deleted } else { Step::More })
 }

@@ -17,6 +17,19 @@ use crate::{
 statements! {
     COUNT_USERS = "SELECT count(*) FROM users";
     USERS_AFTER = "SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
+    USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each(?1))";
+    STRANGERS_FOLLOWING =
+        "SELECT DISTINCT follower_id FROM follows e WHERE follower_id > ?1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.follower_id) \
+         ORDER BY follower_id LIMIT ?2";
+    STRANGERS_FOLLOWERS =
+        "SELECT DISTINCT followee_id FROM followers e WHERE followee_id > ?1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.followee_id) \
+         ORDER BY followee_id LIMIT ?2";
+    STRANGERS_COUNTED =
+        "SELECT user_id FROM follow_counts c WHERE user_id > ?1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = c.user_id) \
+         ORDER BY user_id LIMIT ?2";
     STORED =
         "SELECT user_id, followers, following FROM follow_counts \
          WHERE user_id IN (SELECT value FROM json_each(?1))";
@@ -57,6 +70,19 @@ statements! {
         "DELETE FROM followers \
          WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 AND NOT EXISTS ( \
            SELECT 1 FROM follows WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3)";
+    REMOVE_EDGE_OF_NOBODY =
+        "DELETE FROM follows \
+         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = ?2))";
+    REMOVE_MIRROR_OF_NOBODY =
+        "DELETE FROM followers \
+         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = ?2))";
+    REMOVE_COUNTS_OF_NOBODY =
+        "DELETE FROM follow_counts WHERE user_id = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = ?1)";
     ADD_COUNTS =
         "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = ?1 \
          ON CONFLICT DO NOTHING";
@@ -94,6 +120,33 @@ impl drift::Snapshot for Snapshot {
 
     async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
         let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
+        let query = sqlx::query_scalar(USERS).bind(json_ids(ids));
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn strangers_after(
+        &mut self,
+        end: Direction,
+        owner: UserId,
+        limit: i64,
+    ) -> sqlx::Result<Vec<UserId>> {
+        let sql = match end {
+            Direction::Followers => STRANGERS_FOLLOWERS,
+            Direction::Following => STRANGERS_FOLLOWING,
+        };
+        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
+        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -171,7 +224,7 @@ struct Mender(SqlitePool);
 impl Mender {
     async fn edge(&self, sql: &'static str, edge: Follow) -> sqlx::Result<u64> {
         let (follower, followee, at) = row(&edge);
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let query = sqlx::query(sql).bind(follower).bind(followee).bind(at);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
@@ -188,8 +241,38 @@ impl Mend for Mender {
         self.edge(REMOVE_MIRROR, edge).await
     }
 
+    async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
+        let (follower, followee, at) = row(&edge);
+        retry::retried(|_| async {
+            let mut tx = self.0.begin_with(BEGIN).await?;
+            let edges = sqlx::query(REMOVE_EDGE_OF_NOBODY)
+                .bind(follower)
+                .bind(followee)
+                .bind(at)
+                .execute(&mut *tx)
+                .await?;
+            let mirrors = sqlx::query(REMOVE_MIRROR_OF_NOBODY)
+                .bind(follower)
+                .bind(followee)
+                .bind(at)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+            Ok(edges.rows_affected() + mirrors.rows_affected())
+        })
+        .await
+    }
+
+    async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            Ok(query.execute(&self.0).await?.rows_affected())
+        })
+        .await
+    }
+
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|| async {
+        retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
             let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
             let corrected = sqlx::query(RECOUNT).bind(user.0).execute(&mut *tx).await?;

@@ -13,7 +13,12 @@ mod schema;
 mod users;
 mod writes;
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::HashMap,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -69,7 +74,7 @@ impl Sqlite {
                 .test_before_acquire(false)
         };
 
-        let writer = retry::retried(|| writer(&common, pool)).await.map_err(|error| {
+        let writer = writer(&common, pool, options.acquire_timeout).await.map_err(|error| {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
             } else {
@@ -89,13 +94,17 @@ impl Sqlite {
 async fn writer(
     common: &SqliteConnectOptions,
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
+    patience: Duration,
 ) -> sqlx::Result<SqlitePool> {
     let cached = common.clone().pragma("cache_size", WRITER_CACHE_KIB);
     let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
-    pool().max_connections(1).connect_with(writing).await
+    // Turning the WAL on does not wait for the lock, unlike everything that comes after it.
+    let begin = Instant::now();
+    let passes = |failure: &_| error::is_busy(failure) && begin.elapsed() < patience;
+    retry::retried_when(passes, |_| pool().max_connections(1).connect_with(writing.clone())).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
@@ -186,12 +195,12 @@ impl Store for Sqlite {
         at: DateTime<Utc>,
     ) -> Result<FollowOutcome> {
         let pool = self.writer.clone();
-        retry::write(move || writes::follow(pool.clone(), follower, followee, at)).await
+        retry::write(move |tries| writes::follow(tries, pool.clone(), follower, followee, at)).await
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
         let pool = self.writer.clone();
-        retry::write(move || writes::unfollow(pool.clone(), follower, followee)).await
+        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee)).await
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
@@ -212,7 +221,7 @@ impl Store for Sqlite {
 
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
         let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
-        retry::write(move || writes::create_user(pool.clone(), user.clone())).await
+        retry::write(move |tries| writes::create_user(tries, pool.clone(), user.clone())).await
     }
 
     async fn update_profile(
@@ -221,12 +230,12 @@ impl Store for Sqlite {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
-        retry::write(move || writes::update_profile(pool.clone(), id, change.clone())).await
+        retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
     }
 
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
-        retry::write(move || writes::set_role(pool.clone(), id, role.clone())).await
+        retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -239,7 +248,7 @@ impl Store for Sqlite {
 
     async fn migrate(&self) -> Result<()> {
         let pool = self.writer.clone();
-        match retry::write(move || schema::migrate(pool.clone())).await? {
+        match retry::write(move |_| schema::migrate(pool.clone())).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Conflict(refusal)),
         }

@@ -4,12 +4,13 @@ use entourage::{
     domain::{Direction, Drift, FollowCounts, UserId},
     store::{Graph, Store},
 };
+use sqlx::Executor;
 
 use super::{
     ALICE, BOB, CAROL, DAVE, assert_sound, at, cases, counts, edge, follow, four_users, list,
     new_user,
 };
-use crate::support::database::Database;
+use crate::support::database::{Database, Engine};
 
 cases! {
     a_sound_graph_has_no_drift,
@@ -24,6 +25,9 @@ cases! {
     what_is_sound_again_is_left_alone,
     differences_in_lists_longer_than_what_is_held_at_once_are_found,
     a_counter_that_is_too_low_does_not_stop_an_unfollow,
+    what_a_deleted_user_has_left_is_found_and_mended,
+    an_edge_of_nobody_in_one_table_is_found_and_mended,
+    deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts,
 }
 
 async fn a_small_graph(store: &dyn Store) {
@@ -195,5 +199,78 @@ async fn differences_in_lists_longer_than_what_is_held_at_once_are_found(databas
     ];
     assert_eq!(found, expected);
     assert_eq!(database.store.repair(&found).await.unwrap(), 3);
+    assert_sound(database.store()).await;
+}
+
+/// Deletes without the foreign keys that clear up.
+async fn delete_without_keys(database: &Database, sql: &'static str) {
+    match database.engine() {
+        Engine::Sqlite => {
+            let mut connection = database.sqlite_connection().await;
+            connection.execute("PRAGMA foreign_keys = OFF").await.unwrap();
+            connection.execute(sql).await.unwrap();
+        }
+        Engine::Postgres => {
+            let mut connection = database.postgres_connection().await;
+            connection.execute("SET session_replication_role = replica").await.unwrap();
+            connection.execute(sql).await.unwrap();
+        }
+    }
+}
+
+async fn what_a_deleted_user_has_left_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    for (follower, followee, micros) in [(DAVE, ALICE, 5), (DAVE, BOB, 6), (BOB, DAVE, 7)] {
+        follow(database.store(), follower, followee, micros).await;
+    }
+    delete_without_keys(database, "DELETE FROM users WHERE id = 4").await;
+
+    let expected = [
+        Drift::EdgeOfNobody(edge(BOB, DAVE, at(7))),
+        Drift::EdgeOfNobody(edge(DAVE, ALICE, at(5))),
+        Drift::EdgeOfNobody(edge(DAVE, BOB, at(6))),
+        Drift::CountsOfNobody(DAVE),
+    ];
+    // Each edge in two tables, the counts of dave, and those of alice and bob.
+    assert_mended(database, &expected, 9).await;
+    assert!(database.store.counts_by_ids(&[DAVE]).await.unwrap().is_empty());
+}
+
+async fn an_edge_of_nobody_in_one_table_is_found_and_mended(database: &Database) {
+    a_small_graph(database.store()).await;
+    for (follower, followee, micros) in [(BOB, DAVE, 5), (DAVE, ALICE, 6), (DAVE, CAROL, 7)] {
+        follow(database.store(), follower, followee, micros).await;
+    }
+    delete_without_keys(database, "DELETE FROM users WHERE id = 4").await;
+    delete_without_keys(database, "DELETE FROM follow_counts WHERE user_id = 4").await;
+    delete_without_keys(database, "DELETE FROM followers WHERE followee_id IN (3, 4)").await;
+    delete_without_keys(database, "DELETE FROM follows WHERE followee_id = 1").await;
+
+    let stored = |followers, following| FollowCounts { followers, following };
+    let carol = (stored(2, 1), stored(1, 1));
+    let expected = [
+        Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
+        Drift::EdgeOfNobody(edge(BOB, DAVE, at(5))),
+        Drift::Counts { user: CAROL, stored: Some(carol.0), actual: carol.1 },
+        Drift::MirrorStray(edge(DAVE, ALICE, at(6))),
+        Drift::EdgeOfNobody(edge(DAVE, CAROL, at(7))),
+    ];
+    let found = find(database).await;
+    let of_dave = |drift: &&Drift| expected.contains(drift);
+    assert_eq!(found.iter().filter(of_dave).count(), expected.len(), "{found:#?}");
+
+    database.store.repair(&found).await.unwrap();
+    assert_sound(database.store()).await;
+}
+
+async fn deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts(database: &Database) {
+    a_small_graph(database.store()).await;
+    database.execute("DELETE FROM followers WHERE followee_id = 2").await;
+    database.execute("DELETE FROM followers WHERE followee_id = 1").await;
+
+    assert!(database.store.delete_user(BOB).await.unwrap());
+
+    assert_eq!(counts(database.store(), ALICE).await, FollowCounts { followers: 0, following: 1 });
+    assert_eq!(counts(database.store(), CAROL).await, FollowCounts { followers: 1, following: 0 });
     assert_sound(database.store()).await;
 }

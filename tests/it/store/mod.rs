@@ -6,6 +6,7 @@ mod admin;
 mod concurrency;
 mod deletion;
 mod drift;
+mod faults;
 mod follows;
 mod migrations;
 mod model;

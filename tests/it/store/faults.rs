@@ -1,0 +1,295 @@
+//! Databases that fail in the middle: lost connections, lost answers, deadlocks and held locks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use entourage::{
+    domain::{FollowCounts, FollowOutcome, UnfollowOutcome, UserId},
+    store::{self, CreateOutcome, Error, Options, Result, Store},
+};
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::{ALICE, BOB, CAROL, assert_sound, at, counts, follow, four_users, new_user, users};
+use crate::support::database::{Database, Engine};
+
+/// A way to a PostgreSQL server that can lose the answer to a `COMMIT`.
+struct Link {
+    url: String,
+    loses_next_commit: Arc<AtomicBool>,
+}
+
+impl Link {
+    async fn to(database: &Database) -> Self {
+        let mut url = url::Url::parse(&database.url).unwrap();
+        let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(address.port())).unwrap();
+
+        let loses_next_commit = Arc::<AtomicBool>::default();
+        let loses = Arc::clone(&loses_next_commit);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = TcpStream::connect(server.clone()).await.unwrap();
+                tokio::spawn(relay(client, server, Arc::clone(&loses)));
+            }
+        });
+        Self { url: url.to_string(), loses_next_commit }
+    }
+
+    /// From now on, the next transaction happens and nobody is told.
+    fn lose_next_commit(&self) {
+        self.loses_next_commit.store(true, Ordering::SeqCst);
+    }
+
+    fn has_lost_it(&self) -> bool {
+        !self.loses_next_commit.load(Ordering::SeqCst)
+    }
+}
+
+/// Passes bytes on until one side closes, or the answer to a `COMMIT` is lost.
+async fn relay(mut client: TcpStream, mut server: TcpStream, loses: Arc<AtomicBool>) {
+    let (mut asked, mut answered) = ([0; 16_384], [0; 16_384]);
+    loop {
+        tokio::select! {
+            Ok(n @ 1..) = client.read(&mut asked) => {
+                let commits = asked[..n].windows(6).any(|word| word == b"COMMIT");
+                server.write_all(&asked[..n]).await.unwrap();
+                if commits && loses.swap(false, Ordering::SeqCst) {
+                    assert!(server.read(&mut answered).await.unwrap() > 0, "it is answered");
+                    return;
+                }
+            }
+            Ok(n @ 1..) = server.read(&mut answered) => {
+                if client.write_all(&answered[..n]).await.is_err() {
+                    return;
+                }
+            }
+            else => return,
+        }
+    }
+}
+
+/// Runs a test on PostgreSQL.
+async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
+    Database::migrated(Engine::Postgres).await.run(test).await;
+}
+
+#[tokio::test]
+async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
+    on_postgres(async |database| {
+        four_users(database.store()).await;
+        let link = Link::to(database).await;
+        let store = store::connect(&link.url, Options::default()).await.unwrap();
+
+        link.lose_next_commit();
+        assert_eq!(store.follow(ALICE, BOB, at(1)).await.unwrap(), FollowOutcome::Followed);
+        assert!(link.has_lost_it());
+        let again = store.follow(ALICE, BOB, at(2)).await.unwrap();
+        assert_eq!(again, FollowOutcome::AlreadyFollowing);
+
+        link.lose_next_commit();
+        assert_eq!(store.unfollow(ALICE, BOB).await.unwrap(), UnfollowOutcome::Unfollowed);
+        assert!(link.has_lost_it());
+        assert_eq!(store.unfollow(ALICE, BOB).await.unwrap(), UnfollowOutcome::NotFollowing);
+
+        link.lose_next_commit();
+        let erin = new_user(UserId(50), "erin");
+        assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::Created);
+        assert!(link.has_lost_it());
+        assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::UsernameTaken);
+
+        follow(&*store, BOB, CAROL, 3).await;
+        link.lose_next_commit();
+        assert!(store.delete_user(BOB).await.unwrap());
+        assert!(link.has_lost_it());
+        assert!(!store.delete_user(BOB).await.unwrap());
+        assert_sound(&*store).await;
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn time_limits_of_the_database_do_not_stop_administration() {
+    on_postgres(async |database| {
+        users(database.store(), 40).await;
+        for id in 2..=40 {
+            follow(database.store(), UserId(id), ALICE, id).await;
+        }
+        database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 1").await;
+        // Triggers that dawdle stand for a large table.
+        for sql in [
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$",
+            "CREATE TRIGGER dawdle BEFORE UPDATE ON follow_counts \
+             FOR EACH ROW EXECUTE FUNCTION dawdle()",
+        ] {
+            database.execute(sql).await;
+        }
+        let name = database.url.rsplit_once('/').unwrap().1;
+        database.execute(&format!("ALTER DATABASE {name} SET statement_timeout = '200ms'")).await;
+
+        let options =
+            Options { statement_timeout: Duration::from_millis(100), ..Options::default() };
+        let store = store::connect(&database.url, options).await.unwrap();
+        let found = store.find_drift(&|_| {}).await.unwrap();
+        assert_eq!(store.repair(&found).await.unwrap(), 1);
+        assert_sound(&*store).await;
+        store.close().await;
+    })
+    .await;
+}
+
+/// What a task knows about an edge that only it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    There,
+    Gone,
+    Nothing,
+}
+
+/// Follows or unfollows, and fails when the answer cannot be right.
+async fn toggle(store: &dyn Store, follower: UserId, step: i64, known: Known) -> Known {
+    fn known_after<T: PartialEq + std::fmt::Debug>(
+        result: Result<T>,
+        (changed, unchanged): (T, T),
+        changes: Option<bool>,
+        after: Known,
+    ) -> Known {
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(Error::Unavailable(_)) => return Known::Nothing,
+            Err(error) => panic!("{error}"),
+        };
+        match changes {
+            Some(true) => assert_eq!(outcome, changed),
+            Some(false) => assert_eq!(outcome, unchanged),
+            None => {}
+        }
+        after
+    }
+
+    if step % 3 == 2 {
+        let changes = (known != Known::Nothing).then_some(known == Known::There);
+        let outcomes = (UnfollowOutcome::Unfollowed, UnfollowOutcome::NotFollowing);
+        known_after(store.unfollow(follower, ALICE).await, outcomes, changes, Known::Gone)
+    } else {
+        let changes = (known != Known::Nothing).then_some(known == Known::Gone);
+        let outcomes = (FollowOutcome::Followed, FollowOutcome::AlreadyFollowing);
+        let result = store.follow(follower, ALICE, at(step)).await;
+        known_after(result, outcomes, changes, Known::There)
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_killed_amid_writes_leave_true_answers_and_exact_counts() {
+    on_postgres(async |database| {
+        users(database.store(), 7).await;
+        let mut tasks: JoinSet<_> = (2..=7)
+            .map(|id| {
+                let store = Arc::clone(&database.store);
+                async move {
+                    let mut known = Known::Gone;
+                    for step in 0..60 {
+                        known = toggle(&*store, UserId(id), step, known).await;
+                    }
+                }
+            })
+            .collect();
+
+        let mut killer = database.postgres_connection().await;
+        let mut killed = 0;
+        while !tasks.is_empty() {
+            let kill = sqlx::query(
+                "SELECT pg_terminate_backend(pid), pg_sleep(0.02) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'entourage' \
+                 ORDER BY state = 'active' DESC, random() LIMIT 1",
+            );
+            killed += kill.execute(&mut killer).await.unwrap().rows_affected();
+            while let Some(done) = tasks.try_join_next() {
+                done.unwrap();
+            }
+        }
+
+        assert!(killed > 10, "{killed}");
+        // The connections that are still in the pool may be dead.
+        let store = database.another_store().await;
+        assert_sound(&*store).await;
+        store.close().await;
+    })
+    .await;
+}
+
+async fn lock_counts(connection: &mut PgConnection, user: UserId) {
+    let lock = sqlx::query("SELECT FROM follow_counts WHERE user_id = $1 FOR UPDATE");
+    lock.bind(user.0).execute(connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_a_deadlock_rolls_back_is_made_again() {
+    on_postgres(async |database| {
+        four_users(database.store()).await;
+        let mut other = database.postgres_connection().await;
+        let mut watcher = database.postgres_connection().await;
+        // The store looks for deadlocks first, so its transaction is the one to be rolled back.
+        other.execute("SET deadlock_timeout = '1min'").await.unwrap();
+        other.execute("BEGIN").await.unwrap();
+        lock_counts(&mut other, BOB).await;
+
+        let store = Arc::clone(&database.store);
+        let follow = tokio::spawn(async move { store.follow(ALICE, BOB, at(1)).await });
+        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                       AND application_name = 'entourage' AND wait_event_type = 'Lock'";
+        while watcher.fetch_optional(waiting).await.unwrap().is_none() {}
+        lock_counts(&mut other, ALICE).await;
+        other.execute("COMMIT").await.unwrap();
+
+        assert_eq!(follow.await.unwrap().unwrap(), FollowOutcome::Followed);
+        let deadlocks = "SELECT FROM pg_stat_database \
+                         WHERE datname = current_database() AND deadlocks > 0";
+        while watcher.fetch_optional(deadlocks).await.unwrap().is_none() {}
+        assert_eq!(counts(database.store(), BOB).await.followers, 1);
+        assert_sound(database.store()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_locked_file_is_waited_for_once() {
+    const PATIENCE: Duration = Duration::from_millis(400);
+    let database = Database::migrated(Engine::Sqlite).await;
+    database
+        .run(async |database| {
+            four_users(database.store()).await;
+            let options = Options { acquire_timeout: PATIENCE, ..Options::default() };
+            let store = store::connect(&database.url, options).await.unwrap();
+            let mut other = database.sqlite_connection().await;
+            other.execute("BEGIN IMMEDIATE").await.unwrap();
+
+            let begin = Instant::now();
+            let refused = store.follow(ALICE, BOB, at(1)).await;
+            let waited = begin.elapsed();
+
+            assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+            assert!(waited >= PATIENCE && waited < 3 * PATIENCE, "{waited:?}");
+            assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
+            other.execute("ROLLBACK").await.unwrap();
+            follow(&*store, ALICE, BOB, 1).await;
+            assert_sound(&*store).await;
+            other.close().await.unwrap();
+            store.close().await;
+        })
+        .await;
+}
