@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     domain::{Follow, NewUser, UserId, UserIds, Username, UsernamePrefix},
     graph::{Graph, SignIn},
-    store::{self, SetRoleOutcome, Store},
+    store::{self, LoadOutcome, SetRoleOutcome, Store},
 };
 
 /// The password of every account here.
@@ -115,11 +115,10 @@ pub(super) async fn fill(
     let people = people(&password_hash, now)?;
     let follows = follows(&people, now)?;
     let ids: Vec<_> = ROLES.iter().map(|(name, role)| (id_of(&people, name), *role)).collect();
-    match store.load(store::Graph { users: people, follows }, &|_| ()).await {
-        Ok(()) => {}
+    match store.load(store::Graph { users: people, follows }, &|_| ()).await? {
+        LoadOutcome::Loaded => {}
         // Somebody else was faster.
-        Err(store::Error::Conflict(_)) => return Ok(Filled::NotEmpty),
-        Err(error) => return Err(error.into()),
+        LoadOutcome::NotEmpty => return Ok(Filled::NotEmpty),
     }
 
     for (id, role) in ids {

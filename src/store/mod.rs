@@ -72,6 +72,15 @@ pub enum SetRoleOutcome {
     NoSuchRole,
 }
 
+/// What became of loading a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadOutcome {
+    /// All of it is there.
+    Loaded,
+    /// There are users already, and nothing has changed.
+    NotEmpty,
+}
+
 /// How the schema of the database stands to the one that this program needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
@@ -252,8 +261,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Loads a whole graph into a database without users: all of it or nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when there are users already.
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()>;
+    /// [`Error::Conflict`] when the graph breaks a rule of [`Graph`]; nothing has changed then.
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome>;
 
     /// Recounts every counter and compares both edge tables, all at one moment, without blocking
     /// anybody. The answer is sorted by user and holds every difference.

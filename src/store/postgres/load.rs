@@ -7,8 +7,8 @@ use sqlx::{ConnectOptions, Connection, Postgres, Transaction, postgres::PgConnec
 use crate::{
     domain::{Follow, NewUser, Role},
     store::{
-        Graph, Result,
-        load::{Loading, ROWS, Sorted, check_empty},
+        Graph, LoadOutcome, Result,
+        load::{Loading, ROWS, Sorted},
         retry::Report,
     },
 };
@@ -41,12 +41,14 @@ pub(super) async fn load(
     options: Arc<PgConnectOptions>,
     graph: Graph,
     report: Report,
-) -> Result<()> {
+) -> Result<LoadOutcome> {
     let mut graph = Sorted::new(graph);
     let mut loading = Loading::new(report, &graph);
     let mut connection = options.connect().await?;
     let mut tx = connection.begin().await?;
-    check_empty(sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await?)?;
+    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+        return Ok(LoadOutcome::NotEmpty);
+    }
 
     for users in graph.users.chunks(ROWS) {
         load_users(&mut tx, users).await?;
@@ -65,7 +67,8 @@ pub(super) async fn load(
     graph.sort_for_mirror();
     load_edges(&mut tx, LOAD_FOLLOWERS, &graph.follows, &mut loading).await?;
     tx.commit().await?;
-    Ok(connection.close().await?)
+    connection.close().await?;
+    Ok(LoadOutcome::Loaded)
 }
 
 async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sqlx::Result<()> {

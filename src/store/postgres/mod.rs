@@ -24,8 +24,8 @@ use sqlx::{
 };
 
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
-    SetRoleOutcome, Store, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, retry,
 };
 use crate::domain::{
     Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
@@ -216,7 +216,7 @@ impl Store for Postgres {
         Ok(schema::ping(&self.pool).await?)
     }
 
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let options = Arc::clone(&self.unlimited);
         retry::reporting(progress, |report| load::load(options, graph, report)).await
     }

@@ -6,8 +6,8 @@ use super::{BEGIN, json};
 use crate::{
     domain::{Follow, NewUser, Role},
     store::{
-        Graph, Result,
-        load::{Loading, ROWS, Sorted, check_empty},
+        Graph, LoadOutcome, Result,
+        load::{Loading, ROWS, Sorted},
         retry::Report,
     },
 };
@@ -31,11 +31,13 @@ statements! {
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
 }
 
-pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Result<()> {
+pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Result<LoadOutcome> {
     let mut graph = Sorted::new(graph);
     let mut loading = Loading::new(report, &graph);
     let mut tx = pool.begin_with(BEGIN).await?;
-    check_empty(sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await?)?;
+    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+        return Ok(LoadOutcome::NotEmpty);
+    }
 
     for users in graph.users.chunks(ROWS) {
         let rows = json(&users.iter().map(user_row).collect::<Vec<_>>());
@@ -51,7 +53,7 @@ pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Resu
     graph.sort_for_mirror();
     load_edges(&mut tx, LOAD_FOLLOWERS, &graph.follows, &mut loading).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(LoadOutcome::Loaded)
 }
 
 fn user_row(user: &NewUser) -> impl serde::Serialize {

@@ -29,8 +29,8 @@ use sqlx::{
 };
 
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
-    SetRoleOutcome, Store, error, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, error, retry,
 };
 use crate::domain::{
     Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
@@ -253,7 +253,7 @@ impl Store for Sqlite {
         Ok(schema::ping(&self.readers).await?)
     }
 
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let pool = self.writer.clone();
         retry::reporting(progress, |report| load::load(pool, graph, report)).await
     }
