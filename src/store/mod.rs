@@ -51,7 +51,7 @@ use crate::domain::{
 /// What became of making a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// The user is made, with the default role and counts of zero.
+    /// The user is made, with counts of zero.
     Created,
     /// Another user has the username, in whatever case.
     UsernameTaken,
@@ -121,7 +121,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 /// A whole graph, to be loaded at once.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// The users, with distinct ids and username keys.
+    /// The users, with distinct ids and username keys, and roles that are there.
     pub users: Vec<NewUser>,
     /// The follows between those users: distinct pairs, none to oneself.
     pub follows: Vec<Follow>,
@@ -220,8 +220,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The same, by id. One statement.
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
 
-    /// Makes a user with the default role. When several things are taken, the answer names the
-    /// first in the order of [`CreateOutcome`]. Two statements.
+    /// Makes a user. When several things are taken, the answer names the first in the order of
+    /// [`CreateOutcome`]. Two statements.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there is no such role.
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
 
     /// Changes a profile and gives the user as they are then; `None` when there is none. One

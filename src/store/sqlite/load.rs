@@ -4,7 +4,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{BEGIN, json};
 use crate::{
-    domain::{Follow, NewUser, Role},
+    domain::{Follow, NewUser},
     store::{
         Graph, LoadOutcome, Result,
         load::{Loading, ROWS, Sorted},
@@ -19,7 +19,7 @@ statements! {
                             password_hash, created_at, role_id) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
                 value ->> 6, value ->> 7, value ->> 8, r.id \
-         FROM json_each(?1) CROSS JOIN roles r ON r.name = ?2";
+         FROM json_each(?1) LEFT JOIN roles r ON r.name = value ->> 9";
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
@@ -41,7 +41,7 @@ pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Resu
 
     for users in graph.users.chunks(ROWS) {
         let rows = json(&users.iter().map(user_row).collect::<Vec<_>>());
-        sqlx::query(LOAD_USERS).bind(rows).bind(Role::DEFAULT).execute(&mut *tx).await?;
+        sqlx::query(LOAD_USERS).bind(rows).execute(&mut *tx).await?;
         loading.add(users.len());
     }
     let counts: Vec<_> =
@@ -67,6 +67,7 @@ fn user_row(user: &NewUser) -> impl serde::Serialize {
         user.subject.as_deref(),
         user.password_hash.as_deref(),
         user.created_at.timestamp_micros(),
+        &*user.role,
     )
 }
 

@@ -8,12 +8,14 @@ use entourage::{
 };
 
 use super::{
-    ALICE, BOB, CAROL, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user, user,
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user,
+    user,
 };
 
 cases! {
     a_loaded_graph_is_sound_and_complete,
     a_graph_is_loaded_only_where_nobody_is,
+    users_have_the_roles_that_they_are_made_with,
     a_graph_that_breaks_off_leaves_nothing,
     an_empty_graph_can_be_loaded,
     progress_goes_up_to_its_total,
@@ -47,6 +49,27 @@ async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
     assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::NotEmpty);
 
     assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+}
+
+async fn users_have_the_roles_that_they_are_made_with(store: &dyn Store) {
+    let with_role =
+        |id, name: &str, role: &'static str| NewUser { role: role.into(), ..new_user(id, name) };
+    let mut graph = three();
+    graph.users.push(with_role(DAVE, "dave", "king"));
+    let refused = store.load(graph, &|_| {}).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+
+    let mut graph = three();
+    graph.users.push(with_role(DAVE, "dave", "admin"));
+    store.load(graph, &|_| {}).await.unwrap();
+    store.create_user(&with_role(UserId(50), "erin", "moderator")).await.unwrap();
+    let refused = store.create_user(&with_role(UserId(51), "frank", "king")).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+
+    for (id, role) in [(DAVE, "admin"), (UserId(50), "moderator"), (ALICE, "user")] {
+        assert_eq!(store.find_account(id).await.unwrap().expect("is there").role.name, role);
+    }
+    assert_sound(store).await;
 }
 
 async fn a_graph_that_breaks_off_leaves_nothing(store: &dyn Store) {
