@@ -36,7 +36,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
     error::{ConnectError, Error, Result},
@@ -307,12 +307,46 @@ impl Default for Options {
 /// # Errors
 /// When the URL is of no engine we know, the database cannot be reached, or the file is none.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, ConnectError> {
+    Ok(match engine(url)? {
+        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(file, options).await?),
+        Engine::Postgres(server) => Arc::new(postgres::Postgres::connect(server, options).await?),
+    })
+}
+
+/// Looks whether a URL names a database, without opening anything.
+///
+/// # Errors
+/// When it is of no engine we know or cannot be read.
+pub fn check_url(url: &str) -> Result<(), ConnectError> {
+    engine(url).map(drop)
+}
+
+/// What a URL names.
+enum Engine {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+}
+
+fn engine(url: &str) -> Result<Engine, ConnectError> {
+    let bad = |error: sqlx::Error| ConnectError::BadUrl(reason(&error));
     match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("sqlite") => Ok(Arc::new(sqlite::Sqlite::connect(url, options).await?)),
+        Some("sqlite") => {
+            let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
+            sqlite::check(&file)?;
+            Ok(Engine::Sqlite(file))
+        }
         Some("postgres" | "postgresql") => {
-            Ok(Arc::new(postgres::Postgres::connect(url, options).await?))
+            PgConnectOptions::from_str(url).map(Engine::Postgres).map_err(bad)
         }
         _ => Err(ConnectError::UnknownScheme),
+    }
+}
+
+/// What is wrong with a configuration, without sqlx's preface.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(reason) => reason.to_string(),
+        error => error.to_string(),
     }
 }
 
@@ -325,6 +359,8 @@ pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
 /// The file that a URL names, when it is one of SQLite; for what has to lie beside the database.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
-    let file = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
-    Some(file.get_filename().to_owned())
+    match engine(url) {
+        Ok(Engine::Sqlite(file)) => Some(file.get_filename().to_owned()),
+        Ok(Engine::Postgres(_)) | Err(_) => None,
+    }
 }

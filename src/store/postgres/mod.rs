@@ -14,7 +14,7 @@ mod schema;
 mod users;
 mod writes;
 
-use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -46,10 +46,11 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Reaches the database once, so that a wrong URL is told at the start.
-    pub(super) async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
-        let unlimited = PgConnectOptions::from_str(url)
-            .map_err(|error| ConnectError::BadUrl(error.to_string()))?
-            .application_name("entourage");
+    pub(super) async fn connect(
+        server: PgConnectOptions,
+        options: Options,
+    ) -> Result<Self, ConnectError> {
+        let unlimited = server.application_name("entourage");
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
         // An open transaction waits for nobody but this program: twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();

@@ -157,7 +157,18 @@ async fn a_folder_that_is_not_there_is_told_in_one_line() {
 
 #[tokio::test]
 async fn a_database_in_memory_is_refused() {
-    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory"] {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=%6demory"] {
+        let refused = store::connect(url, Options::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::BadUrl(_)), "{url}: {refused}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/:memory:mode=memory.db", folder.path().display());
+    store::connect(&url, Options::default()).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_url_without_a_file_or_with_a_strange_parameter_is_refused() {
+    for url in ["sqlite:", "sqlite://", "sqlite://?mode=rwc", "sqlite://x.db?foo=1"] {
         let refused = store::connect(url, Options::default()).await.unwrap_err();
         assert!(matches!(refused, ConnectError::BadUrl(_)), "{url}: {refused}");
     }
