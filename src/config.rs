@@ -7,11 +7,14 @@
 //!
 //! **Invariant:** `Debug` shows no secret and no password of a database.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{
     Args, ValueEnum,
-    builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser},
+    builder::{
+        BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser, TypedValueParser,
+    },
+    error::ErrorKind,
     value_parser,
 };
 
@@ -27,7 +30,8 @@ pub struct Database {
         env = "DATABASE_URL",
         value_name = "URL",
         default_value = "sqlite://entourage.db",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = DatabaseUrlParser
     )]
     pub url: DatabaseUrl,
 
@@ -357,7 +361,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The URL of a database. It may hold a password, so it is shown without.
+/// The URL of a database that we know how to open. It may hold a password, so it is shown without.
 #[derive(Clone)]
 pub struct DatabaseUrl(String);
 
@@ -373,9 +377,25 @@ impl DatabaseUrl {
     }
 }
 
-impl From<String> for DatabaseUrl {
-    fn from(text: String) -> Self {
-        Self(text)
+/// Reads the URL. What clap says of a bad value holds the value; this does not.
+#[derive(Clone, Debug)]
+struct DatabaseUrlParser;
+
+impl TypedValueParser for DatabaseUrlParser {
+    type Value = DatabaseUrl;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let refuse = |message: String| {
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        };
+        let text = value.to_str().ok_or_else(|| refuse("DATABASE_URL is not UTF-8".to_owned()))?;
+        store::check_url(text).map_err(|error| refuse(error.to_string()))?;
+        Ok(DatabaseUrl(text.to_owned()))
     }
 }
 

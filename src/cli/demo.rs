@@ -3,15 +3,15 @@
 //! It is all here to be read: who there is, and who follows whom. Times are relative to now, so
 //! that the newest follow is always a few minutes old.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    domain::{Follow, NewUser, UserId, UserIds, Username, UsernamePrefix},
+    domain::{Follow, NewUser, Role, UserId, UserIds, Username, UsernamePrefix},
     graph::{Graph, SignIn},
-    store::{self, SetRoleOutcome, Store},
+    store::{self, LoadOutcome, Store},
 };
 
 /// The password of every account here.
@@ -114,21 +114,11 @@ pub(super) async fn fill(
     let password_hash = graph.hash_password(PASSWORD).await?;
     let people = people(&password_hash, now)?;
     let follows = follows(&people, now)?;
-    let ids: Vec<_> = ROLES.iter().map(|(name, role)| (id_of(&people, name), *role)).collect();
-    match store.load(store::Graph { users: people, follows }, &|_| ()).await {
-        Ok(()) => {}
+    Ok(match store.load(store::Graph { users: people, follows }, &|_| ()).await? {
+        LoadOutcome::Loaded => Filled::Now,
         // Somebody else was faster.
-        Err(store::Error::Conflict(_)) => return Ok(Filled::NotEmpty),
-        Err(error) => return Err(error.into()),
-    }
-
-    for (id, role) in ids {
-        let outcome = store.set_role(id?, role).await?;
-        if outcome != SetRoleOutcome::Set {
-            bail!("the demo graph is there, but the role {role} is not: {outcome:?}");
-        }
-    }
-    Ok(Filled::Now)
+        LoadOutcome::NotEmpty => Filled::NotEmpty,
+    })
 }
 
 /// Everybody, with accounts that are two years old and older.
@@ -137,10 +127,12 @@ fn people(password_hash: &str, now: DateTime<Utc>) -> anyhow::Result<Vec<NewUser
     let person = |(n, (username, name, bio, _)): (i32, &Person)| {
         let joined = now - TimeDelta::days(1_100) + TimeDelta::hours(i64::from(n) * 301);
         let id = ids.next(joined, 0);
+        let role = ROLES.iter().find(|(name, _)| name == username);
         Ok(NewUser {
             name: Some((*name).to_owned()),
             bio: Some((*bio).to_owned()),
             password_hash: Some(password_hash.to_owned()),
+            role: Cow::Borrowed(role.map_or(Role::DEFAULT, |(_, role)| role)),
             ..NewUser::bare(id, Username::parse(username)?, joined)
         })
     };

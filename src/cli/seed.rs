@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    store,
+    store::LoadOutcome,
 };
 
 /// Fill a database without users with a large graph; the same numbers make the same graph
@@ -40,11 +40,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let bar = progress::bar("loading");
     let loaded = store.load(graph, &progress::moves(&bar)).await;
     bar.finish_and_clear();
-    match loaded {
-        Err(store::Error::Conflict(_)) => {
+    match loaded? {
+        LoadOutcome::Loaded => {}
+        LoadOutcome::NotEmpty => {
             bail!("the database has users already: `seed` only fills an empty one");
         }
-        loaded => loaded?,
     }
     store.close().await;
 

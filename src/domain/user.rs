@@ -2,7 +2,7 @@
 //!
 //! A [`Username`] can only be made by parsing, so whatever holds one needs no check of its own.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -66,12 +66,14 @@ pub struct NewUser {
     pub subject: Option<String>,
     /// The hash of the password in PHC format.
     pub password_hash: Option<String>,
+    /// The name of the role, which has to be there.
+    pub role: Cow<'static, str>,
     /// When the account is made.
     pub created_at: DateTime<Utc>,
 }
 
 impl NewUser {
-    /// A user with nothing but a name.
+    /// A user with nothing but a name, and the default role.
     #[must_use]
     pub const fn bare(id: UserId, username: Username, created_at: DateTime<Utc>) -> Self {
         Self {
@@ -82,6 +84,7 @@ impl NewUser {
             avatar_url: None,
             subject: None,
             password_hash: None,
+            role: Cow::Borrowed(Role::DEFAULT),
             created_at,
         }
     }

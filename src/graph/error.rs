@@ -44,10 +44,8 @@ pub enum Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(cause) | store::Error::Conflict(cause) => {
-                Self::Unavailable(cause)
-            }
-            store::Error::Corrupt(cause) => Self::Internal(cause),
+            store::Error::Unavailable(cause) => Self::Unavailable(cause),
+            store::Error::Conflict(cause) | store::Error::Corrupt(cause) => Self::Internal(cause),
         }
     }
 }

@@ -11,7 +11,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failure of a store method.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The state of the database forbids what was asked, and still did after all retries.
+    /// A rule of the database forbids what was asked, whoever asks and however often.
     #[error("the database refused the change: {0}")]
     Conflict(String),
     /// The database did not answer in time, or not at all. Whether a write happened is unknown.
@@ -80,11 +80,12 @@ impl Kind {
     /// PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     fn of_sqlstate(code: &str) -> Self {
         match (&code[..2], code) {
-            // A constraint; a rollback that no retry helped against.
-            ("23" | "40", _) => Self::Conflict,
-            // Connection, authorization, resources, shutdown; no such database; a time-out; a
-            // lock not to be had; a server that has become a standby.
-            ("08" | "28" | "53" | "58", _) | (_, "3D000" | "57014" | "55P03" | "25006") => {
+            // A constraint.
+            ("23", _) => Self::Conflict,
+            // Connection, authorization, a rollback that no retry helped against, resources,
+            // shutdown; no such database; a time-out; a lock not to be had; a server that has
+            // become a standby.
+            ("08" | "28" | "40" | "53" | "58", _) | (_, "3D000" | "57014" | "55P03" | "25006") => {
                 Self::Unavailable
             }
             ("57", _) => Self::Unavailable,
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_a_later_try_may_mend_is_unavailable() {
-        for code in ["08006", "53300", "57P01", "57014", "25006"] {
+        for code in ["08006", "40P01", "40001", "53300", "57P01", "57014", "25006"] {
             assert_eq!(Kind::of_sqlstate(code), Kind::Unavailable, "{code}");
         }
         for code in ["5", "517", "13", "10", "2570"] {
@@ -197,7 +198,6 @@ mod tests {
     #[test]
     fn what_a_constraint_forbids_is_a_conflict_and_the_rest_is_corrupt() {
         assert_eq!(Kind::of_sqlstate("23505"), Kind::Conflict);
-        assert_eq!(Kind::of_sqlstate("40P01"), Kind::Conflict);
         assert_eq!(Kind::of_sqlite("2067"), Kind::Conflict);
         assert_eq!(Kind::of_sqlstate("42P01"), Kind::Corrupt);
         assert_eq!(Kind::of_sqlite("1"), Kind::Corrupt);

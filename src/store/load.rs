@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Error, Graph, Result, retry::Report};
+use super::{Graph, retry::Report};
 use crate::domain::{Follow, FollowCounts, NewUser, UserId};
 
 /// How many rows one statement takes.
@@ -55,14 +55,5 @@ impl Loading {
     pub(super) fn add(&mut self, rows: usize) {
         self.done += rows as u64;
         self.report.say(self.done, self.total);
-    }
-}
-
-/// Refuses a database that has users.
-pub(super) fn check_empty(has_users: bool) -> Result<()> {
-    if has_users {
-        Err(Error::Conflict("a graph is loaded only into a database without users".to_owned()))
-    } else {
-        Ok(())
     }
 }

@@ -16,7 +16,10 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{CreateOutcome, Error, Graph, OnProgress, Result, SchemaState, SetRoleOutcome, Store};
+use super::{
+    CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
+    Store,
+};
 use crate::domain::{
     Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
     NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
@@ -224,7 +227,7 @@ impl Store for Metered {
         self.one("ping", self.inner.ping()).await
     }
 
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         self.one("load", self.inner.load(graph, progress)).await
     }
 

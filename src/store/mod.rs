@@ -36,7 +36,7 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
     error::{ConnectError, Error, Result},
@@ -51,7 +51,7 @@ use crate::domain::{
 /// What became of making a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// The user is made, with the default role and counts of zero.
+    /// The user is made, with counts of zero.
     Created,
     /// Another user has the username, in whatever case.
     UsernameTaken,
@@ -70,6 +70,15 @@ pub enum SetRoleOutcome {
     NoSuchUser,
     /// There is no such role.
     NoSuchRole,
+}
+
+/// What became of loading a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadOutcome {
+    /// All of it is there.
+    Loaded,
+    /// There are users already, and nothing has changed.
+    NotEmpty,
 }
 
 /// How the schema of the database stands to the one that this program needs.
@@ -112,7 +121,7 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 /// A whole graph, to be loaded at once.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// The users, with distinct ids and username keys.
+    /// The users, with distinct ids and username keys, and roles that are there.
     pub users: Vec<NewUser>,
     /// The follows between those users: distinct pairs, none to oneself.
     pub follows: Vec<Follow>,
@@ -211,8 +220,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The same, by id. One statement.
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
 
-    /// Makes a user with the default role. When several things are taken, the answer names the
-    /// first in the order of [`CreateOutcome`]. Two statements.
+    /// Makes a user. When several things are taken, the answer names the first in the order of
+    /// [`CreateOutcome`]. Two statements.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when there is no such role.
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
 
     /// Changes a profile and gives the user as they are then; `None` when there is none. One
@@ -252,8 +264,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Loads a whole graph into a database without users: all of it or nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when there are users already.
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()>;
+    /// [`Error::Conflict`] when the graph breaks a rule of [`Graph`]; nothing has changed then.
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome>;
 
     /// Recounts every counter and compares both edge tables, all at one moment, without blocking
     /// anybody. The answer is sorted by user and holds every difference.
@@ -295,12 +307,46 @@ impl Default for Options {
 /// # Errors
 /// When the URL is of no engine we know, the database cannot be reached, or the file is none.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, ConnectError> {
+    Ok(match engine(url)? {
+        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(file, options).await?),
+        Engine::Postgres(server) => Arc::new(postgres::Postgres::connect(server, options).await?),
+    })
+}
+
+/// Looks whether a URL names a database, without opening anything.
+///
+/// # Errors
+/// When it is of no engine we know or cannot be read.
+pub fn check_url(url: &str) -> Result<(), ConnectError> {
+    engine(url).map(drop)
+}
+
+/// What a URL names.
+enum Engine {
+    Sqlite(SqliteConnectOptions),
+    Postgres(PgConnectOptions),
+}
+
+fn engine(url: &str) -> Result<Engine, ConnectError> {
+    let bad = |error: sqlx::Error| ConnectError::BadUrl(reason(&error));
     match url.split_once(':').map(|(scheme, _)| scheme) {
-        Some("sqlite") => Ok(Arc::new(sqlite::Sqlite::connect(url, options).await?)),
+        Some("sqlite") => {
+            let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
+            sqlite::check(&file)?;
+            Ok(Engine::Sqlite(file))
+        }
         Some("postgres" | "postgresql") => {
-            Ok(Arc::new(postgres::Postgres::connect(url, options).await?))
+            PgConnectOptions::from_str(url).map(Engine::Postgres).map_err(bad)
         }
         _ => Err(ConnectError::UnknownScheme),
+    }
+}
+
+/// What is wrong with a configuration, without sqlx's preface.
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(reason) => reason.to_string(),
+        error => error.to_string(),
     }
 }
 
@@ -313,6 +359,8 @@ pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
 /// The file that a URL names, when it is one of SQLite; for what has to lie beside the database.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
-    let file = url.starts_with("sqlite:").then(|| SqliteConnectOptions::from_str(url).ok())??;
-    Some(file.get_filename().to_owned())
+    match engine(url) {
+        Ok(Engine::Sqlite(file)) => Some(file.get_filename().to_owned()),
+        Ok(Engine::Postgres(_)) | Err(_) => None,
+    }
 }

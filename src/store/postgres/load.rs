@@ -5,10 +5,10 @@ use std::sync::Arc;
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction, postgres::PgConnectOptions};
 
 use crate::{
-    domain::{Follow, NewUser, Role},
+    domain::{Follow, NewUser},
     store::{
-        Graph, Result,
-        load::{Loading, ROWS, Sorted, check_empty},
+        Graph, LoadOutcome, Result,
+        load::{Loading, ROWS, Sorted},
         retry::Report,
     },
 };
@@ -21,10 +21,10 @@ statements! {
          SELECT k.id, k.username, k.username_key, k.name, k.bio, k.avatar_url, k.subject, \
                 k.password_hash, k.created_at, r.id \
          FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-                     $7::text[], $8::text[], $9::timestamptz[]) \
+                     $7::text[], $8::text[], $9::timestamptz[], $10::text[]) \
               AS k (id, username, username_key, name, bio, avatar_url, subject, password_hash, \
-                    created_at) \
-         JOIN roles r ON r.name = $10";
+                    created_at, role) \
+         LEFT JOIN roles r ON r.name = k.role";
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])";
@@ -41,12 +41,14 @@ pub(super) async fn load(
     options: Arc<PgConnectOptions>,
     graph: Graph,
     report: Report,
-) -> Result<()> {
+) -> Result<LoadOutcome> {
     let mut graph = Sorted::new(graph);
     let mut loading = Loading::new(report, &graph);
     let mut connection = options.connect().await?;
     let mut tx = connection.begin().await?;
-    check_empty(sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await?)?;
+    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+        return Ok(LoadOutcome::NotEmpty);
+    }
 
     for users in graph.users.chunks(ROWS) {
         load_users(&mut tx, users).await?;
@@ -65,7 +67,8 @@ pub(super) async fn load(
     graph.sort_for_mirror();
     load_edges(&mut tx, LOAD_FOLLOWERS, &graph.follows, &mut loading).await?;
     tx.commit().await?;
-    Ok(connection.close().await?)
+    connection.close().await?;
+    Ok(LoadOutcome::Loaded)
 }
 
 async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sqlx::Result<()> {
@@ -82,7 +85,7 @@ async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sq
         .bind(column(users, |user| user.subject.as_deref()))
         .bind(column(users, |user| user.password_hash.as_deref()))
         .bind(column(users, |user| user.created_at))
-        .bind(Role::DEFAULT)
+        .bind(column(users, |user| &*user.role))
         .execute(&mut **tx)
         .await
         .map(drop)

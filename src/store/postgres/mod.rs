@@ -14,7 +14,7 @@ mod schema;
 mod users;
 mod writes;
 
-use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -24,8 +24,8 @@ use sqlx::{
 };
 
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
-    SetRoleOutcome, Store, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, retry,
 };
 use crate::domain::{
     Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
@@ -46,10 +46,11 @@ pub(super) struct Postgres {
 
 impl Postgres {
     /// Reaches the database once, so that a wrong URL is told at the start.
-    pub(super) async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
-        let unlimited = PgConnectOptions::from_str(url)
-            .map_err(|error| ConnectError::BadUrl(error.to_string()))?
-            .application_name("entourage");
+    pub(super) async fn connect(
+        server: PgConnectOptions,
+        options: Options,
+    ) -> Result<Self, ConnectError> {
+        let unlimited = server.application_name("entourage");
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
         // An open transaction waits for nobody but this program: twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
@@ -216,7 +217,7 @@ impl Store for Postgres {
         Ok(schema::ping(&self.pool).await?)
     }
 
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let options = Arc::clone(&self.unlimited);
         retry::reporting(progress, |report| load::load(options, graph, report)).await
     }

@@ -8,8 +8,8 @@ use sqlx::{PgPool, Postgres, Transaction};
 use super::users;
 use crate::{
     domain::{
-        AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, Role, UnfollowOutcome,
-        User, UserId,
+        AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, UnfollowOutcome, User,
+        UserId,
     },
     store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation, retry::Tries},
 };
@@ -141,7 +141,7 @@ pub(super) async fn create_user(
         .bind(user.subject.as_deref())
         .bind(user.password_hash.as_deref())
         .bind(user.created_at)
-        .bind(Role::DEFAULT)
+        .bind(&*user.role)
         .execute(&mut *tx)
         .await?;
     if created.rows_affected() == 0 {

@@ -4,10 +4,10 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{BEGIN, json};
 use crate::{
-    domain::{Follow, NewUser, Role},
+    domain::{Follow, NewUser},
     store::{
-        Graph, Result,
-        load::{Loading, ROWS, Sorted, check_empty},
+        Graph, LoadOutcome, Result,
+        load::{Loading, ROWS, Sorted},
         retry::Report,
     },
 };
@@ -19,7 +19,7 @@ statements! {
                             password_hash, created_at, role_id) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
                 value ->> 6, value ->> 7, value ->> 8, r.id \
-         FROM json_each(?1) CROSS JOIN roles r ON r.name = ?2";
+         FROM json_each(?1) LEFT JOIN roles r ON r.name = value ->> 9";
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
@@ -31,15 +31,17 @@ statements! {
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
 }
 
-pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Result<()> {
+pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Result<LoadOutcome> {
     let mut graph = Sorted::new(graph);
     let mut loading = Loading::new(report, &graph);
     let mut tx = pool.begin_with(BEGIN).await?;
-    check_empty(sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await?)?;
+    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+        return Ok(LoadOutcome::NotEmpty);
+    }
 
     for users in graph.users.chunks(ROWS) {
         let rows = json(&users.iter().map(user_row).collect::<Vec<_>>());
-        sqlx::query(LOAD_USERS).bind(rows).bind(Role::DEFAULT).execute(&mut *tx).await?;
+        sqlx::query(LOAD_USERS).bind(rows).execute(&mut *tx).await?;
         loading.add(users.len());
     }
     let counts: Vec<_> =
@@ -51,7 +53,7 @@ pub(super) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Resu
     graph.sort_for_mirror();
     load_edges(&mut tx, LOAD_FOLLOWERS, &graph.follows, &mut loading).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(LoadOutcome::Loaded)
 }
 
 fn user_row(user: &NewUser) -> impl serde::Serialize {
@@ -65,6 +67,7 @@ fn user_row(user: &NewUser) -> impl serde::Serialize {
         user.subject.as_deref(),
         user.password_hash.as_deref(),
         user.created_at.timestamp_micros(),
+        &*user.role,
     )
 }
 

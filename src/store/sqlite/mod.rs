@@ -15,7 +15,6 @@ mod writes;
 
 use std::{
     collections::HashMap,
-    str::FromStr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,8 +28,8 @@ use sqlx::{
 };
 
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, OnProgress, Options, Result, SchemaState,
-    SetRoleOutcome, Store, error, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, error, retry,
 };
 use crate::domain::{
     Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
@@ -54,13 +53,10 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Opens the file, and makes it when it is missing.
-    pub(super) async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
-        let file = SqliteConnectOptions::from_str(url)
-            .map_err(|error| ConnectError::BadUrl(error.to_string()))?;
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            let reason = "a database in memory is not supported, name a file";
-            return Err(ConnectError::BadUrl(reason.to_owned()));
-        }
+    pub(super) async fn connect(
+        file: SqliteConnectOptions,
+        options: Options,
+    ) -> Result<Self, ConnectError> {
         let path = file.get_filename().display().to_string();
         let common = file
             .busy_timeout(options.acquire_timeout)
@@ -87,6 +83,21 @@ impl Sqlite {
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         Ok(Self { writer, readers })
     }
+}
+
+/// Refuses what names no file: each connection would have a database of its own.
+pub(super) fn check(file: &SqliteConnectOptions) -> Result<(), ConnectError> {
+    // What sqlx has parsed is to be seen only in the URL that it writes.
+    let url = file.to_url_lossy();
+    let is_in_memory = url.query_pairs().any(|(key, value)| key == "mode" && value == "memory");
+    let reason = if is_in_memory {
+        "a database in memory is not supported, name a file"
+    } else if file.get_filename().as_os_str().is_empty() {
+        "it names no file"
+    } else {
+        return Ok(());
+    };
+    Err(ConnectError::BadUrl(reason.to_owned()))
 }
 
 /// The one connection that writes. A file with tables of others is left as it is, since the WAL
@@ -258,7 +269,7 @@ impl Store for Sqlite {
         Ok(schema::ping(&self.readers).await?)
     }
 
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<()> {
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let pool = self.writer.clone();
         retry::reporting(progress, |report| load::load(pool, graph, report)).await
     }

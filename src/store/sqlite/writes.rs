@@ -8,8 +8,8 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use super::{BEGIN, users};
 use crate::{
     domain::{
-        AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, Role, UnfollowOutcome,
-        User, UserId,
+        AvatarUrl, Bio, DisplayName, FollowOutcome, NewUser, ProfileChange, UnfollowOutcome, User,
+        UserId,
     },
     store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation, retry::Tries},
 };
@@ -139,7 +139,7 @@ pub(super) async fn create_user(
         .bind(user.subject.as_deref())
         .bind(user.password_hash.as_deref())
         .bind(user.created_at.timestamp_micros())
-        .bind(Role::DEFAULT)
+        .bind(&*user.role)
         .execute(&mut *tx)
         .await?;
     if created.rows_affected() == 0 {

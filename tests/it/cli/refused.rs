@@ -152,17 +152,6 @@ fn a_database_that_does_not_answer_is_told_without_its_password() {
 }
 
 #[test]
-fn a_url_that_names_no_engine_is_told() {
-    let line = "DATABASE_URL must begin with sqlite:// or postgres://";
-    for url in ["mysql://localhost/follows", "follows.db", ""] {
-        let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
-        let folder = folder();
-        refused(&run(folder.path(), ["migrate"], &variables), 1, line);
-        assert_eq!(names_in(folder.path()), [""; 0]);
-    }
-}
-
-#[test]
 fn a_file_that_is_no_database_is_left_alone() {
     let folder = folder();
     let text = "shopping list: ".repeat(1_000);

@@ -93,3 +93,29 @@ fn a_scope_names_permissions() {
                 admin]; see `entourage --help`";
     is_refused(&["token", "ada", "--scope", "fly"], &[], line);
 }
+
+#[test]
+fn a_url_names_a_database_and_is_not_shown() {
+    let scheme = "DATABASE_URL must begin with sqlite:// or postgres://";
+    let unread = "DATABASE_URL cannot be read: ";
+    for (url, begin) in [
+        ("mysql://bob:hunter2@localhost/follows", scheme),
+        ("follows.db", scheme),
+        ("", scheme),
+        ("sqlite://", unread),
+        ("sqlite::memory:", unread),
+        ("sqlite://x.db?foo=hunter2", unread),
+        ("postgres://bob:hunter2@localhost:port/follows", unread),
+    ] {
+        // Without a key: there is nothing to be said about keys yet.
+        for arguments in [&["serve"][..], &["migrate"], &["check"]] {
+            let folder = TempDir::new().expect("a folder");
+            let run = run(folder.path(), arguments, &[("DATABASE_URL", url)]);
+            let line = super::complaint(&run, 2);
+            assert!(line.starts_with(begin), "{url}: {line}");
+            assert!(line.ends_with("; see `entourage --help`"), "{url}: {line}");
+            assert!(!line.contains("bob"), "{url}: {line}");
+            assert_eq!(names_in(folder.path()), [""; 0], "{url}");
+        }
+    }
+}

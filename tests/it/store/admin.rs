@@ -3,17 +3,19 @@
 use std::sync::Mutex;
 
 use entourage::{
-    domain::{Direction, FollowCounts, NewUser},
-    store::{self, ConnectError, Error, Graph, Options, Progress, Store},
+    domain::{Direction, FollowCounts, NewUser, UserId},
+    store::{self, ConnectError, Error, Graph, LoadOutcome, Options, Progress, Store},
 };
 
 use super::{
-    ALICE, BOB, CAROL, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user, user,
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user,
+    user,
 };
 
 cases! {
     a_loaded_graph_is_sound_and_complete,
     a_graph_is_loaded_only_where_nobody_is,
+    users_have_the_roles_that_they_are_made_with,
     a_graph_that_breaks_off_leaves_nothing,
     an_empty_graph_can_be_loaded,
     progress_goes_up_to_its_total,
@@ -29,7 +31,7 @@ fn three() -> Graph {
 }
 
 async fn a_loaded_graph_is_sound_and_complete(store: &dyn Store) {
-    store.load(three(), &|_| {}).await.unwrap();
+    assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::Loaded);
 
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 2, following: 1 });
     assert_eq!(list(store, Direction::Followers, ALICE).await, [CAROL, BOB]);
@@ -43,10 +45,30 @@ async fn a_loaded_graph_is_sound_and_complete(store: &dyn Store) {
 async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
     create(store, NOBODY, "somebody").await;
 
-    let refused = store.load(three(), &|_| {}).await;
+    assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::NotEmpty);
 
-    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+}
+
+async fn users_have_the_roles_that_they_are_made_with(store: &dyn Store) {
+    let with_role =
+        |id, name: &str, role: &'static str| NewUser { role: role.into(), ..new_user(id, name) };
+    let mut graph = three();
+    graph.users.push(with_role(DAVE, "dave", "king"));
+    let refused = store.load(graph, &|_| {}).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+
+    let mut graph = three();
+    graph.users.push(with_role(DAVE, "dave", "admin"));
+    store.load(graph, &|_| {}).await.unwrap();
+    store.create_user(&with_role(UserId(50), "erin", "moderator")).await.unwrap();
+    let refused = store.create_user(&with_role(UserId(51), "frank", "king")).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+
+    for (id, role) in [(DAVE, "admin"), (UserId(50), "moderator"), (ALICE, "user")] {
+        assert_eq!(store.find_account(id).await.unwrap().expect("is there").role.name, role);
+    }
+    assert_sound(store).await;
 }
 
 async fn a_graph_that_breaks_off_leaves_nothing(store: &dyn Store) {
@@ -121,7 +143,18 @@ async fn a_folder_that_is_not_there_is_told_in_one_line() {
 
 #[tokio::test]
 async fn a_database_in_memory_is_refused() {
-    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=memory"] {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://x.db?mode=%6demory"] {
+        let refused = store::connect(url, Options::default()).await.unwrap_err();
+        assert!(matches!(refused, ConnectError::BadUrl(_)), "{url}: {refused}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/:memory:mode=memory.db", folder.path().display());
+    store::connect(&url, Options::default()).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_url_without_a_file_or_with_a_strange_parameter_is_refused() {
+    for url in ["sqlite:", "sqlite://", "sqlite://?mode=rwc", "sqlite://x.db?foo=1"] {
         let refused = store::connect(url, Options::default()).await.unwrap_err();
         assert!(matches!(refused, ConnectError::BadUrl(_)), "{url}: {refused}");
     }
