@@ -332,7 +332,7 @@ fn engine(url: &str) -> Result<Engine, ConnectError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("sqlite") => {
             let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
-            sqlite::check(&file)?;
+            sqlite::check(url, &file)?;
             Ok(Engine::Sqlite(file))
         }
         Some("postgres" | "postgresql") => {
