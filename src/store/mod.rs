@@ -135,7 +135,8 @@ pub struct Graph {
 ///   it then runs to its end on its own. A read is one statement and so sees one moment, unless
 ///   it says otherwise.
 /// - **Retries**: writes are repeated, a bounded number of times, after a deadlock, a failed
-///   serialization or a lost connection. Each is idempotent.
+///   serialization or a lost connection. Each is idempotent, and a repetition that meets what an
+///   earlier one has done answers for it.
 /// - **Batches** cost one statement however many keys there are, and none without a key. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
 /// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
