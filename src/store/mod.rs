@@ -135,7 +135,8 @@ pub struct Graph {
 ///   it then runs to its end on its own. A read is one statement and so sees one moment, unless
 ///   it says otherwise.
 /// - **Retries**: writes are repeated, a bounded number of times, after a deadlock, a failed
-///   serialization or a lost connection. Each is idempotent.
+///   serialization or a lost connection. Each is idempotent, and a repetition that meets what an
+///   earlier one has done answers for it.
 /// - **Batches** cost one statement however many keys there are, and none without a key. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
 /// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
@@ -332,7 +333,7 @@ fn engine(url: &str) -> Result<Engine, ConnectError> {
     match url.split_once(':').map(|(scheme, _)| scheme) {
         Some("sqlite") => {
             let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
-            sqlite::check(&file)?;
+            sqlite::check(url, &file)?;
             Ok(Engine::Sqlite(file))
         }
         Some("postgres" | "postgresql") => {

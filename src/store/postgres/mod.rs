@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** every statement names the owner of each edge and count that it touches, as
 //! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
-//! which rows are spread, and the statement goes where they are.
+//! which rows are spread, and the statement goes where they are. Only what asks for the owners
+//! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
 
 mod accounts;
 mod deletion;

@@ -85,11 +85,14 @@ impl Sqlite {
     }
 }
 
-/// Refuses what names no file: each connection would have a database of its own.
-pub(super) fn check(file: &SqliteConnectOptions) -> Result<(), ConnectError> {
-    // What sqlx has parsed is to be seen only in the URL that it writes.
-    let url = file.to_url_lossy();
-    let is_in_memory = url.query_pairs().any(|(key, value)| key == "mode" && value == "memory");
+/// Refuses a URL that names no file: each connection would have a database of its own.
+pub(super) fn check(url: &str, file: &SqliteConnectOptions) -> Result<(), ConnectError> {
+    // The same parts that sqlx reads; it does not tell what it made of them.
+    let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let (name, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_in_memory = name == ":memory:"
+        || url::form_urlencoded::parse(parameters.as_bytes())
+            .any(|(key, value)| key == "mode" && value == "memory");
     let reason = if is_in_memory {
         "a database in memory is not supported, name a file"
     } else if file.get_filename().as_os_str().is_empty() {

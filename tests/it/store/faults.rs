@@ -67,7 +67,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, loses: Arc<AtomicBo
                 let commits = asked[..n].windows(6).any(|word| word == b"COMMIT");
                 server.write_all(&asked[..n]).await.unwrap();
                 if commits && loses.swap(false, Ordering::SeqCst) {
-                    assert!(server.read(&mut answered).await.unwrap() > 0, "it is answered");
+                    let _lost = server.read(&mut answered).await.unwrap();
                     return;
                 }
             }
