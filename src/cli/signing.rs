@@ -144,7 +144,14 @@ async fn provider(signing: &Signing) -> anyhow::Result<Option<IdentityProvider>>
         fs::read_to_string(place).with_context(origin)?
     };
     let (issuer, audience) = (signing.jwt_issuer.clone(), signing.jwt_audience.clone());
-    Ok(Some(IdentityProvider::new(&text, issuer, audience).with_context(origin)?))
+    let provider = IdentityProvider::new(&text, issuer, audience).with_context(origin)?;
+    if signing.jwt_issuer.is_none() || signing.jwt_audience.is_none() {
+        tracing::warn!(
+            "without ENTOURAGE_JWT_ISSUER and ENTOURAGE_JWT_AUDIENCE, tokens that the provider made \
+             for others are accepted too"
+        );
+    }
+    Ok(Some(provider))
 }
 
 /// The text at a URL, of a bounded size and within a bounded time.

@@ -1,7 +1,7 @@
 //! `entourage user`
 
 use std::{
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, IsTerminal, Read},
     sync::Arc,
 };
 
@@ -115,6 +115,9 @@ async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Stor
 fn password() -> anyhow::Result<String> {
     /// More than any password may have, so that endless input ends.
     const BYTES_MAX: u64 = 4_096;
+    if io::stdin().is_terminal() {
+        super::complain("type the password and press Enter; it shows, so better pipe it in");
+    }
     let mut text = String::new();
     let mut input = BufReader::new(io::stdin().take(BYTES_MAX));
     input.read_line(&mut text).context("cannot read the password from stdin")?;

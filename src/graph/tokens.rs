@@ -13,6 +13,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    errors::ErrorKind,
 };
 use serde::{Deserialize, Serialize};
 
@@ -143,28 +144,55 @@ impl Tokens {
     /// Whom a token names, if it is valid now.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever is wrong with it; a client is not told what.
+    /// [`Error::Unauthenticated`] for whatever is wrong with it. A client is not told what; the log
+    /// is, for whoever runs the server.
     pub fn read(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims> {
-        self.verify(token)
-            .filter(|(claims, _)| is_within_its_time(claims, now))
-            .and_then(|(claims, is_ours)| token_claims(claims, is_ours))
-            .ok_or(Error::Unauthenticated)
+        self.verify(token, now).map_err(|reason| {
+            tracing::info!(reason, "a token is refused");
+            Error::Unauthenticated
+        })
     }
 
-    /// The claims of a token with a right signature, issuer and audience, and whether it is ours.
-    fn verify(&self, token: &str) -> Option<(Claims, bool)> {
-        let header = decode_header(token).ok()?;
-        if header.alg == Algorithm::HS256 {
+    fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
+        let header = decode_header(token).map_err(|error| reason(&error))?;
+        let is_ours = header.alg == Algorithm::HS256;
+        let claims = if is_ours {
             let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
-            return Some((decode(token, &self.decoding, &validation).ok()?.claims, true));
-        }
+            let decoded = decode::<Claims>(token, &self.decoding, &validation);
+            decoded.map_err(|error| reason(&error))?.claims
+        } else {
+            self.verify_foreign(token, &header)?
+        };
+        check_times(&claims, now)?;
+        token_claims(claims, is_ours).ok_or("its subject names nobody")
+    }
 
-        let provider = self.provider.as_ref()?;
+    /// The claims of a token that a key of the provider has signed.
+    fn verify_foreign(&self, token: &str, header: &Header) -> Result<Claims, &'static str> {
+        let provider = self.provider.as_ref().ok_or("there is no identity provider")?;
         let (issuer, audience) = (provider.issuer.as_deref(), provider.audience.as_deref());
         let validation = validation(header.alg, issuer, audience);
-        let mut keys = provider.keys_for(&header);
-        let claims = keys.find_map(|key| decode(token, key, &validation).ok())?.claims;
-        Some((claims, false))
+
+        let mut refused = "the provider has no key for it";
+        for key in provider.keys_for(header) {
+            match decode::<Claims>(token, key, &validation) {
+                Ok(decoded) => return Ok(decoded.claims),
+                Err(error) => refused = reason(&error),
+            }
+        }
+        Err(refused)
+    }
+}
+
+/// What is wrong with a token, in words that repeat nothing of it.
+fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::InvalidSignature => "its signature is not of our key",
+        ErrorKind::InvalidIssuer => "its issuer is another one",
+        ErrorKind::InvalidAudience => "its audience is another one",
+        ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is wrong",
+        _ => "it is not a token, or its claims are of the wrong types",
     }
 }
 
@@ -188,10 +216,16 @@ fn validation(algorithm: Algorithm, issuer: Option<&str>, audience: Option<&str>
     validation
 }
 
-fn is_within_its_time(claims: &Claims, now: DateTime<Utc>) -> bool {
+fn check_times(claims: &Claims, now: DateTime<Utc>) -> Result<(), &'static str> {
     #[expect(clippy::cast_precision_loss, reason = "exact for some hundred million years")]
     let now = now.timestamp() as f64;
-    now < claims.exp + LEEWAY_S && claims.nbf.is_none_or(|nbf| nbf - LEEWAY_S <= now)
+    if now >= claims.exp + LEEWAY_S {
+        return Err("it has expired");
+    }
+    if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_S > now) {
+        return Err("it is not valid yet");
+    }
+    Ok(())
 }
 
 fn token_claims(claims: Claims, is_ours: bool) -> Option<TokenClaims> {

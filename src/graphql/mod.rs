@@ -205,7 +205,10 @@ fn misfit(schema: &Valid<Schema>, operation: &executable::Operation, values: &Js
     match operation.variables.iter().find(|variable| !fits(variable)) {
         Some(variable) => {
             let (name, ty) = (&variable.name, &variable.ty);
-            Failure::bad_input(&format!("${name}"), format!("does not fit its type {ty}"))
+            Failure::bad_input(
+                &format!("${name}"),
+                format!("is missing or does not fit its type {ty}"),
+            )
         }
         None => Failure::new(Code::BadUserInput, "the variables do not fit their types"),
     }

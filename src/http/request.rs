@@ -119,7 +119,7 @@ impl Drop for Observation {
         let status = self.status.map_or("aborted".to_owned(), |status| status.as_str().to_owned());
         metrics::count_request(&self.route, &status, took);
 
-        let ms = took.as_secs_f64() * 1_000.0;
+        let ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         self.span.in_scope(|| info!(method = %self.method, path = self.path, status, ms));
     }
 }

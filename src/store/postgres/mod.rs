@@ -65,8 +65,8 @@ impl Postgres {
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
         match first.await {
             Ok(Ok(connection)) => drop(connection.close().await),
-            Ok(Err(error)) => return Err(unreachable(&error.to_string())),
-            Err(_) => return Err(unreachable("no answer in time")),
+            Ok(Err(error)) => return Err(unreachable(&limited, &error.to_string())),
+            Err(_) => return Err(unreachable(&limited, "no answer in time")),
         }
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
@@ -82,8 +82,10 @@ impl Postgres {
     }
 }
 
-fn unreachable(reason: &str) -> ConnectError {
-    ConnectError::Unreachable(reason.lines().collect::<Vec<_>>().join(" "))
+fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {
+    let reason = reason.lines().collect::<Vec<_>>().join(" ");
+    let server = format!("PostgreSQL on {}:{}", options.get_host(), options.get_port());
+    ConnectError::Unreachable(format!("{server}: {reason}"))
 }
 
 /// All SQL of this engine.
