@@ -43,6 +43,24 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code there is.
+    pub const ALL: [Self; 14] = [
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::BadUserInput,
+        Self::InvalidCursor,
+        Self::ParseFailed,
+        Self::ValidationFailed,
+        Self::QueryTooLarge,
+        Self::QueryTooDeep,
+        Self::QueryTooWide,
+        Self::CostLimitExceeded,
+        Self::RateLimited,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
     /// The code as clients see it.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -18,6 +18,8 @@ pub struct Reply {
     /// The code of the first error when the operation failed as a whole, so that there is no
     /// data.
     pub refused: Option<Code>,
+    /// The code of the first error, whatever came of the rest.
+    pub error: Option<Code>,
     /// When to come again, if an error is about that.
     pub retry_after: Option<Duration>,
 }
@@ -51,7 +53,7 @@ impl Reply {
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
         let body = Body { errors, data: None }.to_json();
-        Self { body, refused: Some(code), retry_after: None }
+        Self { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 
     /// The reply to an operation that broke off: a failure on our side.
@@ -70,7 +72,9 @@ impl Reply {
         }
         let body = Body { errors: &response.errors, data: Some(&response.data) }.to_json();
         let retry_after = response.errors.iter().filter_map(retry_after).max();
-        Self { body, refused: None, retry_after }
+        let first = response.errors.first().and_then(code);
+        let error = Code::ALL.into_iter().find(|c| first == Some(&Value::from(c.as_str())));
+        Self { body, refused: None, error, retry_after }
     }
 }
 

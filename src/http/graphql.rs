@@ -19,7 +19,14 @@ use hyper::{
     header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use super::{auth, body, failure::Failure, media, media::MediaType, params, request::RequestId};
+use super::{
+    auth, body,
+    failure::Failure,
+    media,
+    media::MediaType,
+    metrics, params,
+    request::{FirstError, RequestId},
+};
 use crate::graphql::{Caller, Code, Reply};
 
 /// The address that a connection comes from.
@@ -81,7 +88,9 @@ fn response(reply: Reply, media: MediaType) -> Response {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(auth::CHALLENGE));
     }
 
+    metrics::count_operation(reply.error);
     let mut response = Response::new(Body::from(reply.body));
+    response.extensions_mut().insert(FirstError(reply.error));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -121,7 +130,8 @@ mod tests {
     use super::*;
 
     fn refusal(code: Code) -> Reply {
-        Reply { body: "{}".to_owned(), refused: Some(code), retry_after: None }
+        let body = "{}".to_owned();
+        Reply { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 
     #[test]

@@ -14,6 +14,8 @@ use hyper::header::CONTENT_TYPE;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::interval;
 
+use crate::graphql::Code;
+
 /// Upper ends of the buckets of every duration, in seconds: from one look-up to the time limit.
 const BUCKETS_S: [f64; 12] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
@@ -45,6 +47,10 @@ impl Metrics {
             "entourage_http_requests_total",
             "Requests, by route and status."
         );
+        metrics::describe_counter!(
+            "entourage_operations_total",
+            "GraphQL operations, by the code of their first error; OK without one."
+        );
         metrics::describe_histogram!(
             "entourage_http_seconds",
             metrics::Unit::Seconds,
@@ -68,6 +74,12 @@ pub(super) fn count_request(route: &str, status: &str, took: Duration) {
     let labels = [("route", route.to_owned()), ("status", status.to_owned())];
     metrics::counter!("entourage_http_requests_total", &labels).increment(1);
     metrics::histogram!("entourage_http_seconds", &labels[..1]).record(took);
+}
+
+/// Counts an operation that is answered, by the code of its first error.
+pub(super) fn count_operation(error: Option<Code>) {
+    let code = error.map_or("OK", Code::as_str);
+    metrics::counter!("entourage_operations_total", "code" => code).increment(1);
 }
 
 /// `GET /metrics`.

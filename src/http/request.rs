@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span};
 
 use super::{failure::Failure, metrics};
-use crate::graph::Random;
+use crate::{graph::Random, graphql::Code};
 
 /// The header that carries the id of a request, in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,6 +57,10 @@ pub(super) fn unguessable(random: &dyn Random) -> String {
     format!("{bits:032x}")
 }
 
+/// The code of the first error in a response to an operation, on its way to the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FirstError(pub(super) Option<Code>);
+
 /// Runs a request under its id, and tells the log and the metrics what became of it.
 pub(super) async fn observe(
     State(state): State<Arc<super::State>>,
@@ -71,6 +75,7 @@ pub(super) async fn observe(
     let mut response = next.run(request).instrument(span).await;
 
     observation.status = Some(response.status());
+    observation.error = response.extensions().get::<FirstError>().and_then(|error| error.0);
     response.headers_mut().insert(REQUEST_ID, id.header());
     response
 }
@@ -95,6 +100,7 @@ struct Observation {
     route: String,
     began: Instant,
     status: Option<StatusCode>,
+    error: Option<Code>,
     span: Span,
 }
 
@@ -108,6 +114,7 @@ impl Observation {
             route: route.to_owned(),
             began: Instant::now(),
             status: None,
+            error: None,
             span,
         }
     }
@@ -120,7 +127,8 @@ impl Drop for Observation {
         metrics::count_request(&self.route, &status, took);
 
         let ms = (took.as_secs_f64() * 1e6).round() / 1e3;
-        self.span.in_scope(|| info!(method = %self.method, path = self.path, status, ms));
+        let code = self.error.map(Code::as_str);
+        self.span.in_scope(|| info!(method = %self.method, path = self.path, status, code, ms));
     }
 }
 

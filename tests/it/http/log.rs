@@ -36,6 +36,38 @@ async fn a_request_is_one_line_without_its_document_or_token() {
 }
 
 #[tokio::test]
+async fn an_operation_that_fails_leaves_its_code() {
+    let log = Log::begin();
+    let app = TestApp::start().await;
+    send(app.post(TYPENAME)).await;
+    send(app.post(r#"{"query": "{ users(first: 101) { totalCount } }"}"#)).await;
+
+    let lines = log.lines_with(r#""path":"/graphql""#);
+    assert!(!lines[0].contains(r#""code""#), "{}", lines[0]);
+    assert!(lines[1].contains(r#""code":"BAD_USER_INPUT""#), "{}", lines[1]);
+
+    let metrics = app.request(Method::GET, "/metrics").send().await.expect("it answers");
+    let metrics = metrics.text().await.expect("text");
+    for code in ["OK", "BAD_USER_INPUT"] {
+        let counted = format!(r#"entourage_operations_total{{code="{code}"}}"#);
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_leaves_the_reason_and_nothing_of_itself() {
+    let log = Log::begin();
+    let app = TestApp::start().await;
+    let token = app.sign_up("alice").await;
+    let (cut, _) = token.rsplit_once('.').expect("three parts");
+    send(app.post(TYPENAME).bearer_auth(format!("{cut}.AAAA"))).await;
+
+    let lines = log.lines_with("a token is refused");
+    assert!(lines[0].contains("its signature is not of our key"), "{lines:?}");
+    assert_eq!(log.lines_with(cut), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_failure_on_our_side_is_logged_once_with_the_id_of_the_request() {
     let log = Log::begin();
     let app = TestApp::start().await;
