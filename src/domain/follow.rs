@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{OrderDirection, Page, PageRequest, User, UserId, Window};
+use super::{Page, PageRequest, User, UserId};
 
 /// An edge of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,21 +64,6 @@ pub struct FollowPageKey {
     pub user: UserId,
     /// Which page of it.
     pub request: PageRequest<FollowPosition>,
-}
-
-impl FollowPageKey {
-    /// The newest n follows.
-    #[must_use]
-    pub const fn newest(user: UserId, n: u32) -> Self {
-        let request = PageRequest {
-            direction: OrderDirection::Desc,
-            window: Window::First(n),
-            after: None,
-            before: None,
-            outside: true,
-        };
-        Self { user, request }
-    }
 }
 
 /// One entry of a list of follows.

@@ -49,12 +49,11 @@ use self::{
     context::RequestContext,
     document::{Document, Documents},
     error::{Failure, INTERNAL},
-    guard::Facts,
     loaders::Loaders,
 };
 pub use self::{error::Code, reply::Reply};
 use crate::{
-    domain::Limits,
+    domain::{Limits, Permissions},
     graph::{self, Graph, Viewer},
 };
 
@@ -99,7 +98,8 @@ pub struct Operation {
     document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
-    facts: Facts,
+    /// The permissions that it needs; `None` when nobody needs to be signed in.
+    required: Option<Permissions>,
     is_mutation: bool,
 }
 
@@ -107,11 +107,6 @@ impl Operation {
     /// Whether it changes something.
     pub const fn is_mutation(&self) -> bool {
         self.is_mutation
-    }
-
-    /// How many nodes it could return.
-    pub const fn cost(&self) -> u64 {
-        self.facts.nodes
     }
 }
 
@@ -146,18 +141,19 @@ impl Api {
         let schema = self.documents.schema();
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
-        let facts = guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
+        let required =
+            guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
 
         let is_mutation = operation.is_mutation();
         let variables = serde_json::to_value(variables.into_inner()).unwrap_or_default();
         let variables = Variables::from_json(variables);
-        Ok(Operation { document, name, variables, facts, is_mutation })
+        Ok(Operation { document, name, variables, required, is_mutation })
     }
 
     /// Runs an operation for a caller, within the limit on its time. Writes that have begun run to
     /// their end whatever happens here.
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Reply {
-        if let Some(required) = operation.facts.required
+        if let Some(required) = operation.required
             && let Err(error) = graph::authorize(caller.viewer.as_ref(), required)
         {
             return Failure::from(error).into();

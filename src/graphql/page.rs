@@ -10,7 +10,7 @@ use super::{
     error::{Code, Failure},
 };
 use crate::domain::{
-    Direction, FollowPosition, OrderDirection, PageRequest, UserId, UserOrderField, Window,
+    Direction, FollowPosition, OrderDirection, PageRequest, UserOrderField, Window,
 };
 
 /// The page that comes when neither `first` nor `last` is given.
@@ -149,7 +149,7 @@ pub(super) struct PageInfo {
 pub(super) fn position_of(order: UserOrderField, user: &crate::domain::User) -> Position {
     match order {
         UserOrderField::CreatedAt => {
-            let at = FollowPosition { followed_at: user.created_at, user: UserId(user.id.0) };
+            let at = FollowPosition { followed_at: user.created_at, user: user.id };
             Position::Time(at)
         }
         UserOrderField::Username => Position::Username(user.username.to_ascii_lowercase()),

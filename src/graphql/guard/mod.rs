@@ -27,16 +27,8 @@ use super::{
 };
 use crate::domain::{Limits, Permissions};
 
-/// What an accepted operation needs, and what it could cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Facts {
-    /// The permissions that are needed; `None` when nobody needs to be signed in.
-    pub required: Option<Permissions>,
-    /// How many nodes it could return.
-    pub nodes: u64,
-}
-
-/// Looks at a whole operation, with its variables.
+/// Looks at a whole operation, with its variables, and tells which permissions it needs; `None` when
+/// nobody needs to be signed in.
 ///
 /// # Errors
 /// The reply to an operation that is refused.
@@ -46,7 +38,7 @@ pub(super) fn inspect(
     operation: &Operation,
     variables: &Valid<JsonMap>,
     limits: &Limits,
-) -> Result<Facts, Reply> {
+) -> Result<Option<Permissions>, Reply> {
     introspection::check_max_depth(document, operation).map_err(|error| {
         let error = server_error(Code::QueryTooDeep, &error.to_graphql_error(&document.sources));
         Reply::refused(Code::QueryTooDeep, &[error])
@@ -63,7 +55,7 @@ pub(super) fn inspect(
     };
     let size = guard.selections(&operation.selection_set)?;
     size.check(limits)?;
-    Ok(Facts { required: guard.required, nodes: size.nodes })
+    Ok(guard.required)
 }
 
 /// How large a selection is, once its fragments are spread.

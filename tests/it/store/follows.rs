@@ -1,13 +1,13 @@
 //! Following and unfollowing, one at a time.
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowOutcome, FollowPageKey, Relation, UnfollowOutcome},
+    domain::{Direction, FollowCounts, FollowOutcome, Relation, UnfollowOutcome},
     store::{Error, Store},
 };
 
 use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, follow, four_users, list,
-    page,
+    newest, page,
 };
 
 cases! {
@@ -34,7 +34,7 @@ async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
     for (user, direction, other) in
         [(ALICE, Direction::Following, BOB), (BOB, Direction::Followers, ALICE)]
     {
-        let page = page(store, direction, FollowPageKey::newest(user, 10)).await;
+        let page = page(store, direction, newest(user, 10)).await;
         assert_eq!(page.counts.of(direction), 1);
         assert_eq!(page.page.items.len(), 1);
         assert_eq!(page.page.items[0].user.id, other);
@@ -52,7 +52,7 @@ async fn following_twice_changes_nothing(store: &dyn Store) {
     let outcome = store.follow(ALICE, BOB, at(2)).await.unwrap();
 
     assert_eq!(outcome, FollowOutcome::AlreadyFollowing);
-    let page = page(store, Direction::Following, FollowPageKey::newest(ALICE, 10)).await;
+    let page = page(store, Direction::Following, newest(ALICE, 10)).await;
     assert_eq!(page.counts, FollowCounts { followers: 0, following: 1 });
     assert_eq!(page.page.items[0].followed_at, at(1));
     assert_sound(store).await;
@@ -123,7 +123,7 @@ async fn a_follow_after_an_unfollow_is_a_new_edge(store: &dyn Store) {
     store.unfollow(ALICE, BOB).await.unwrap();
     follow(store, ALICE, BOB, 2).await;
 
-    let page = page(store, Direction::Followers, FollowPageKey::newest(BOB, 10)).await;
+    let page = page(store, Direction::Followers, newest(BOB, 10)).await;
     assert_eq!(page.page.items.len(), 1);
     assert_eq!(page.page.items[0].followed_at, at(2));
     assert_sound(store).await;

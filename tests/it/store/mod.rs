@@ -21,7 +21,7 @@ use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
         Direction, Follow, FollowCounts, FollowItem, FollowOutcome, FollowPage, FollowPageKey,
-        NewUser, User, UserId, Username,
+        NewUser, OrderDirection, PageRequest, User, UserId, Username, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -114,7 +114,7 @@ async fn page(store: &dyn Store, direction: Direction, key: FollowPageKey) -> Fo
 
 /// The newest hundred of a list, newest first, as ids.
 async fn list(store: &dyn Store, direction: Direction, user: UserId) -> Vec<UserId> {
-    let page = page(store, direction, FollowPageKey::newest(user, 100)).await.page;
+    let page = page(store, direction, newest(user, 100)).await.page;
     ids(&page.items)
 }
 
@@ -125,4 +125,16 @@ fn ids(items: &[FollowItem]) -> Vec<UserId> {
 /// Asserts that the invariants of the store hold.
 async fn assert_sound(store: &dyn Store) {
     assert_eq!(store.find_drift(&|_| {}).await.unwrap(), []);
+}
+
+/// The newest n follows of a user's list.
+fn newest(user: UserId, n: u32) -> FollowPageKey {
+    let request = PageRequest {
+        direction: OrderDirection::Desc,
+        window: Window::First(n),
+        after: None,
+        before: None,
+        outside: true,
+    };
+    FollowPageKey { user, request }
 }

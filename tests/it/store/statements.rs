@@ -8,8 +8,8 @@ use std::sync::{
 
 use entourage::{
     domain::{
-        Direction, FollowPageKey, FollowPosition, OrderDirection, PageRequest, ProfileChange,
-        UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
+        Direction, FollowPosition, OrderDirection, PageRequest, ProfileChange, UserId,
+        UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
 };
@@ -26,7 +26,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::{ALICE, BOB, CAROL, NOBODY, at, cases, edge, follow, four_users, new_user};
+use super::{ALICE, BOB, CAROL, NOBODY, at, cases, edge, follow, four_users, new_user, newest};
 use crate::support::database::{Database, Engine};
 
 cases! {
@@ -273,7 +273,7 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
 async fn the_meter_counts_the_reads_that_are_sent(database: &Database) {
     let store = metered(database).await;
     let ids = [ALICE, BOB, NOBODY];
-    let keys = ids.map(|user| FollowPageKey::newest(user, 3));
+    let keys = ids.map(|user| newest(user, 3));
     let name = UsernameKey::parse("alice").expect("a good name");
     let prefix = UsernamePrefix::default();
     let page = PageRequest {
