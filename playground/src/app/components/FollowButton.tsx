@@ -4,6 +4,7 @@ import { useApolloClient } from "@apollo/client/react";
 import { useTransition } from "react";
 import { toggleFollow } from "../follow";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
+import { focusHeading } from "./Heading";
 
 const FollowButton_user = graphql(`
   fragment FollowButton_user on User {
@@ -31,7 +32,7 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
     await toggleFollow(client, user);
     if (!button.isConnected) {
       // The row has left the list, and the focus would be nowhere.
-      document.querySelector("h1")?.focus({ preventScroll: true });
+      focusHeading();
     }
   }
 
@@ -39,7 +40,7 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
   return (
     <button
       type="button"
-      className={`button follow-button ${user.viewerIsFollowing ? "is-following" : ""}`}
+      className={user.viewerIsFollowing ? "follow-button button" : "follow-button button primary"}
       aria-label={`${action} ${user.name ?? user.username}`}
       onClick={({ currentTarget }) => {
         // A disabled button would lose the focus, so a second click is let through and ignored.

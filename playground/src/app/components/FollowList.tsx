@@ -21,7 +21,6 @@ interface Page {
 interface Props {
   username: string;
   title: string;
-  timeHeader: string;
   /** What to say of a list without anybody. */
   empty: string;
   /** The address of the first page. */
@@ -32,7 +31,7 @@ interface Props {
   retry: () => Promise<unknown>;
 }
 
-export function FollowList({ username, title, timeHeader, empty, path, ...result }: Props) {
+export function FollowList({ username, title, empty, path, ...result }: Props) {
   const search = useSearch();
   const { user, error, retry } = result;
 
@@ -60,12 +59,7 @@ export function FollowList({ username, title, timeHeader, empty, path, ...result
       {user?.page.edges?.length === 0 ? (
         <p className="empty">{search ? "Nobody is left on this page." : empty}</p>
       ) : (
-        <FollowTable
-          caption={title}
-          timeHeader={timeHeader}
-          edges={user?.page.edges ?? undefined}
-          size={PAGE_SIZE}
-        />
+        <FollowTable caption={title} edges={user?.page.edges ?? undefined} size={PAGE_SIZE} />
       )}
       {user && <Pager pageInfo={user.page.pageInfo} path={path} />}
     </>

@@ -27,21 +27,20 @@ interface Edge {
 
 interface Props {
   caption: string;
-  timeHeader: string;
   /** Undefined while the page loads. */
   edges: (Edge | null)[] | undefined;
   /** How many rows to reserve room for until then. */
   size: number;
 }
 
-export function FollowTable({ caption, timeHeader, edges, size }: Props) {
+export function FollowTable({ caption, edges, size }: Props) {
   return (
     <table className="follow-table" aria-busy={edges === undefined}>
       <caption className="visually-hidden">{caption}</caption>
       <thead>
         <tr>
           <th scope="col">User</th>
-          <th scope="col">{timeHeader}</th>
+          <th scope="col">Since</th>
           <th scope="col">
             <span className="visually-hidden">Follow</span>
           </th>
@@ -65,8 +64,9 @@ function Row(props: Edge & { node: FragmentType<typeof FollowTable_user> }) {
           <Avatar user={user} />
           <div className="who">
             <Link href={profilePath(user.username)}>{user.name ?? user.username}</Link>
-            <span className="username">@{user.username}</span>
-            <RelationLabel user={user} />
+            <span className="username">
+              @{user.username} <RelationLabel user={user} />
+            </span>
           </div>
         </div>
       </th>

@@ -7,6 +7,7 @@ import { graphql } from "../generated";
 import { profilePath, signInPath } from "../links";
 import { say } from "../messages";
 import { Avatar } from "./Avatar";
+import { focusHeading } from "./Heading";
 
 /**
  * Every page spreads this fragment in its one query. The header reads it from the cache, so that
@@ -76,5 +77,6 @@ function SignedOut() {
 
 function signOut() {
   clearToken();
+  focusHeading();
   say("You are signed out.");
 }

@@ -1,10 +1,15 @@
 /** The one `h1` of a page. It names the document, and takes the focus when the page changes. */
 
-import { type ReactNode, useEffect, useRef } from "react";
+import { useEffect } from "react";
 import { useLocation } from "wouter";
 
 /** The page that was shown last; null before the first one, which leaves the focus alone. */
 let shownPage: string | null = null;
+
+/** For when the element that had the focus is about to go. */
+export function focusHeading(): void {
+  document.querySelector("h1")?.focus({ preventScroll: true });
+}
 
 interface Props {
   /** The title of the document, where it says more than the heading. */
@@ -12,12 +17,9 @@ interface Props {
   /** What tells this page from others; by default the path. */
   page?: string;
   children: string;
-  /** Shown within the heading's line, without being part of its name. */
-  aside?: ReactNode;
 }
 
-export function Heading({ title, page, children, aside }: Props) {
-  const ref = useRef<HTMLHeadingElement>(null);
+export function Heading({ title, page, children }: Props) {
   const [path] = useLocation();
   const shown = page ?? path;
   const name = title ?? children;
@@ -32,17 +34,10 @@ export function Heading({ title, page, children, aside }: Props) {
     const changed = shownPage !== null && shownPage !== shown;
     const focusIsLost = shownPage !== null && document.activeElement === document.body;
     if (changed || focusIsLost) {
-      ref.current?.focus({ preventScroll: true });
+      focusHeading();
     }
     shownPage = shown;
   }, [shown]);
 
-  return (
-    <div className="heading">
-      <h1 ref={ref} tabIndex={-1}>
-        {children}
-      </h1>
-      {aside}
-    </div>
-  );
+  return <h1 tabIndex={-1}>{children}</h1>;
 }

@@ -3,6 +3,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 import { dismiss, getMessage, subscribeMessage } from "../messages";
+import { focusHeading } from "./Heading";
 
 export function Messages() {
   const message = useSyncExternalStore(subscribeMessage, getMessage);
@@ -23,7 +24,7 @@ export function Messages() {
           {message?.tone === tone && isHere && (
             <div key={message.id} className={`message ${tone}`}>
               <p>{message.text}</p>
-              <button type="button" className="quiet" aria-label="Dismiss" onClick={dismiss}>
+              <button type="button" className="quiet" aria-label="Dismiss" onClick={close}>
                 <span aria-hidden="true">×</span>
               </button>
             </div>
@@ -32,4 +33,9 @@ export function Messages() {
       ))}
     </div>
   );
+}
+
+function close() {
+  dismiss();
+  focusHeading();
 }

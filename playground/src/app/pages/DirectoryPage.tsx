@@ -58,6 +58,7 @@ export function DirectoryPage() {
   return (
     <>
       <Heading title="Entourage">Who is here</Heading>
+      <p className="lede">A follow graph behind a GraphQL API. Find somebody, and follow them.</p>
       <search className="directory-search">
         <label htmlFor="q">Search by username</label>
         <input

@@ -46,7 +46,6 @@ export function FollowersPage({ username }: { username: string }) {
     <FollowList
       username={username}
       title={`Followers of ${username}`}
-      timeHeader="Follows since"
       empty={`Nobody follows ${username} yet.`}
       path={followersPath(username)}
       user={data && (data.user ?? null)}

@@ -46,7 +46,6 @@ export function FollowingPage({ username }: { username: string }) {
     <FollowList
       username={username}
       title={`Followed by ${username}`}
-      timeHeader="Followed since"
       empty={`${username} follows nobody yet.`}
       path={followingPath(username)}
       user={data && (data.user ?? null)}

@@ -55,8 +55,10 @@ function Profile(props: { user: FragmentType<typeof Profile_user> }) {
     <article className="card profile">
       <Avatar user={user} size="large" />
       <div className="who">
-        <Heading aside={<RelationLabel user={user} />}>{user.name ?? user.username}</Heading>
-        <p className="username">@{user.username}</p>
+        <Heading>{user.name ?? user.username}</Heading>
+        <p className="username">
+          @{user.username} <RelationLabel user={user} />
+        </p>
       </div>
       <div className="action">
         {user.viewerCannotFollowReasons.includes("UNAUTHENTICATED") ? (
