@@ -63,7 +63,7 @@ export function AccountForm({ fields, action, submit }: Props) {
           error={errors.find((error) => error.field === field.name)?.message}
         />
       ))}
-      <div role="alert">
+      <div aria-live="assertive">
         {ofForm.map(({ message }) => (
           <p key={message} className="form-error">
             {message}

@@ -6,8 +6,12 @@ import { useLocation } from "wouter";
 /** The page that was shown last; null before the first one, which leaves the focus alone. */
 let shownPage: string | null = null;
 
-/** For when the element that had the focus is about to go. */
+/** Whether the heading of that page was given the focus, and hands it on when it is replaced. */
+let hasClaimedFocus = false;
+
+/** For when the page, or the element that has the focus, is replaced. */
 export function focusHeading(): void {
+  hasClaimedFocus = true;
   document.querySelector("h1")?.focus({ preventScroll: true });
 }
 
@@ -29,14 +33,14 @@ export function Heading({ title, page, children }: Props) {
   }, [name]);
 
   useEffect(() => {
+    const isNewPage = shownPage !== null && shownPage !== shown;
+    const hasLostFocus = hasClaimedFocus && document.activeElement === document.body;
+    shownPage = shown;
     // A screen reader would not notice that the page has changed, and the link that was followed
-    // may be gone. A skeleton's heading, too, hands the focus on to that of the loaded page.
-    const changed = shownPage !== null && shownPage !== shown;
-    const focusIsLost = shownPage !== null && document.activeElement === document.body;
-    if (changed || focusIsLost) {
+    // may be gone. The heading of a skeleton, too, hands the focus on to that of the loaded page.
+    if (isNewPage || hasLostFocus) {
       focusHeading();
     }
-    shownPage = shown;
   }, [shown]);
 
   return <h1 tabIndex={-1}>{children}</h1>;

@@ -1,7 +1,7 @@
 /** A page that could not be loaded, with the way to try again. */
 
 import { describeError, requestId } from "../errors";
-import { Heading } from "./Heading";
+import { focusHeading, Heading } from "./Heading";
 
 interface Props {
   error: unknown;
@@ -10,21 +10,23 @@ interface Props {
 
 export function Problem({ error, retry }: Props) {
   const id = requestId(error);
+
+  function tryAgain() {
+    focusHeading();
+    // A second failure arrives as the query's error, so that the promise has nothing to add.
+    retry().catch(() => undefined);
+  }
+
   return (
     <section className="notice">
       <Heading>Something went wrong</Heading>
-      <p role="alert">{describeError(error)}</p>
+      <p>{describeError(error)}</p>
       {id && (
         <p>
           The server’s log has the cause under the request id <code>{id}</code>.
         </p>
       )}
-      <button
-        type="button"
-        className="button"
-        // A second failure arrives as the query's error, so that the promise has nothing to add.
-        onClick={() => retry().catch(() => undefined)}
-      >
+      <button type="button" className="button" onClick={tryAgain}>
         Try again
       </button>
     </section>

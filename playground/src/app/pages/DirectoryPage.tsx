@@ -1,13 +1,15 @@
 /** All users, or those whose username begins with what the address asks for in `?q=`. */
 
 import { useQuery } from "@apollo/client/react";
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 import { useSearchParams } from "wouter";
 import { Heading } from "../components/Heading";
 import { Problem } from "../components/Problem";
 import { UserCard } from "../components/UserCard";
+import { describeError } from "../errors";
 import { formatCount } from "../format";
 import { graphql } from "../generated";
+import { warn } from "../messages";
 
 const PAGE_SIZE = 12;
 
@@ -35,6 +37,7 @@ export function DirectoryPage() {
   const [search, setSearch] = useSearchParams();
   const prefix = search.get("q") ?? "";
   const list = useRef<HTMLUListElement>(null);
+  const continueAt = useRef<number | null>(null);
   const { data, previousData, error, loading, refetch, fetchMore } = useQuery(DirectoryPage_query, {
     // A newer prefix cancels the request for an older one.
     variables: { prefix: prefix || null, first: PAGE_SIZE },
@@ -45,11 +48,23 @@ export function DirectoryPage() {
   // While a search is under way, the results of the one before it stay.
   const users = (data ?? previousData)?.users;
 
-  async function showMore() {
-    const shown = list.current?.children.length ?? 0;
-    await fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } });
-    // The button may be gone: the reader goes on with the first user that it brought.
-    list.current?.children[shown]?.querySelector("a")?.focus();
+  const count = users?.edges?.length ?? 0;
+
+  useEffect(() => {
+    // With the last users the button goes. The reader continues with the first new one.
+    const next = continueAt.current;
+    if (next !== null && next < count) {
+      list.current?.children[next]?.querySelector("a")?.focus();
+      continueAt.current = null;
+    }
+  }, [count]);
+
+  function showMore() {
+    continueAt.current = count;
+    // A failure arrives as a message: what is shown already stays.
+    fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) =>
+      warn(describeError(error)),
+    );
   }
 
   if (error) {
@@ -73,7 +88,7 @@ export function DirectoryPage() {
             setSearch(target.value ? { q: target.value } : {}, { replace: true })
           }
         />
-        <p role="status">{users && found(users.totalCount, prefix)}</p>
+        <p aria-live="polite">{users && found(users.totalCount, prefix)}</p>
       </search>
       <ul className="cards" aria-busy={loading} ref={list}>
         {users
