@@ -14,11 +14,19 @@ export function followingPath(username: string): string {
 
 /** The sign-in page, which leads back to where the user came from. */
 export function signInPath(returnTo: string): string {
-  return returnTo === "/" ? "/sign-in" : `/sign-in?${new URLSearchParams({ return: returnTo })}`;
+  return `/sign-in${returnQuery(returnTo)}`;
+}
+
+export function signUpPath(returnTo: string): string {
+  return `/sign-up${returnQuery(returnTo)}`;
 }
 
 /** Where to go after signing in: a path of this app, whatever the address says. */
 export function returnPath(search: URLSearchParams): string {
   const target = search.get("return") ?? "/";
   return /^\/(?![/\\])/.test(target) ? target : "/";
+}
+
+function returnQuery(returnTo: string): string {
+  return returnTo === "/" ? "" : `?${new URLSearchParams({ return: returnTo })}`;
 }

@@ -63,7 +63,9 @@ function Row(props: Edge & { node: FragmentType<typeof FollowTable_user> }) {
         <div className="user-cell">
           <Avatar user={user} />
           <div className="who">
-            <Link href={profilePath(user.username)}>{user.name ?? user.username}</Link>
+            <Link href={profilePath(user.username)} className="cover">
+              {user.name ?? user.username}
+            </Link>
             <span className="username">
               @{user.username} <RelationLabel user={user} />
             </span>

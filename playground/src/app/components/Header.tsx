@@ -1,10 +1,10 @@
 /** The top of every page: where home is, and who is signed in. */
 
 import { useFragment } from "@apollo/client/react";
-import { Link, useLocation, useSearch } from "wouter";
+import { Link, useLocation, useSearchParams } from "wouter";
 import { clearToken } from "../../session";
 import { graphql } from "../generated";
-import { profilePath, signInPath } from "../links";
+import { profilePath, returnPath, signInPath, signUpPath } from "../links";
 import { say } from "../messages";
 import { Avatar } from "./Avatar";
 import { focusHeading } from "./Heading";
@@ -62,13 +62,14 @@ export function Header({ signedIn }: { signedIn: boolean }) {
 
 function SignedOut() {
   const [path] = useLocation();
-  const search = useSearch();
-  const here = search ? `${path}?${search}` : path;
+  const [search] = useSearchParams();
   const isForm = path === "/sign-in" || path === "/sign-up";
+  const here = search.size > 0 ? `${path}?${search}` : path;
+  const returnTo = isForm ? returnPath(search) : here;
   return (
     <>
-      <Link href={signInPath(isForm ? "/" : here)}>Sign in</Link>
-      <Link href="/sign-up" className="button">
+      <Link href={signInPath(returnTo)}>Sign in</Link>
+      <Link href={signUpPath(returnTo)} className="button">
         Sign up
       </Link>
     </>

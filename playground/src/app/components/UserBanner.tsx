@@ -32,7 +32,9 @@ export function UserBanner(props: { user: FragmentType<typeof UserBanner_user> |
     <div className="user-banner">
       <Avatar user={user} />
       <div className="who">
-        <Link href={profilePath(user.username)}>{user.name ?? user.username}</Link>
+        <Link href={profilePath(user.username)} className="cover">
+          {user.name ?? user.username}
+        </Link>
         <span className="username">@{user.username}</span>
       </div>
       <FollowCounts user={user} />

@@ -1,10 +1,11 @@
 /** Signing in with a username and a password. */
 
 import { useMutation, useQuery } from "@apollo/client/react";
-import { Link, useSearch } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import { AccountForm, type Field, type FormError } from "../components/AccountForm";
 import { AccountPage } from "../components/AccountPage";
 import { graphql } from "../generated";
+import { returnPath, signUpPath } from "../links";
 import { useBeginSession } from "../useBeginSession";
 
 const SignInPage_query = graphql(`
@@ -38,7 +39,7 @@ const FIELDS: Field[] = [
 ];
 
 export function SignInPage() {
-  const search = useSearch();
+  const [search] = useSearchParams();
   const { data, error, refetch } = useQuery(SignInPage_query);
   // A token has no place in the cache.
   const [signIn] = useMutation(SignIn, { fetchPolicy: "no-cache" });
@@ -62,7 +63,7 @@ export function SignInPage() {
     <AccountPage title="Sign in" mutation="signIn" query={data} error={error} retry={refetch}>
       <AccountForm fields={FIELDS} action="Sign in" submit={submit} />
       <p>
-        New here? <Link href={`/sign-up?${search}`}>Sign up</Link>
+        New here? <Link href={signUpPath(returnPath(search))}>Sign up</Link>
       </p>
     </AccountPage>
   );

@@ -1,10 +1,11 @@
 /** Making an account, and signing in to it. */
 
 import { useMutation, useQuery } from "@apollo/client/react";
-import { Link, useSearch } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import { AccountForm, type Field, type FormError } from "../components/AccountForm";
 import { AccountPage } from "../components/AccountPage";
 import { graphql } from "../generated";
+import { returnPath, signInPath } from "../links";
 import { useBeginSession } from "../useBeginSession";
 
 const SignUpPage_query = graphql(`
@@ -50,7 +51,7 @@ const FIELDS: Field[] = [
 ];
 
 export function SignUpPage() {
-  const search = useSearch();
+  const [search] = useSearchParams();
   const { data, error, refetch } = useQuery(SignUpPage_query);
   // A token has no place in the cache.
   const [signUp] = useMutation(SignUp, { fetchPolicy: "no-cache" });
@@ -77,7 +78,7 @@ export function SignUpPage() {
     <AccountPage title="Sign up" mutation="signUp" query={data} error={error} retry={refetch}>
       <AccountForm fields={FIELDS} action="Sign up" submit={submit} />
       <p>
-        Have an account? <Link href={`/sign-in?${search}`}>Sign in</Link>
+        Have an account? <Link href={signInPath(returnPath(search))}>Sign in</Link>
       </p>
     </AccountPage>
   );
