@@ -1,5 +1,5 @@
 /** The two ways to a token: a password, where the server has accounts, and a pasted token. */
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, useState } from "react";
 import signIn from "../../documents/sign-in.graphql?raw";
 import { setToken } from "../session";
 import type { Client } from "./client";
@@ -20,19 +20,19 @@ export function SignIn({ hasPasswords, ...props }: SignInProps) {
   if (!hasPasswords) {
     return <TokenForm {...props} />;
   }
-  const Form = isPasting ? TokenForm : PasswordForm;
   return (
-    <Form {...props}>
+    <>
       <button type="button" className="quiet" onClick={() => setIsPasting(!isPasting)}>
         {isPasting ? "Use a password" : "Paste a token"}
       </button>
-    </Form>
+      {isPasting ? <TokenForm {...props} /> : <PasswordForm {...props} />}
+    </>
   );
 }
 
-type FormProps = Omit<SignInProps, "hasPasswords"> & { children?: ReactNode };
+type FormProps = Omit<SignInProps, "hasPasswords">;
 
-function PasswordForm({ client, onFailure, onSuccess, children }: FormProps) {
+function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
   const [isSending, setIsSending] = useState(false);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -72,7 +72,6 @@ function PasswordForm({ client, onFailure, onSuccess, children }: FormProps) {
       <button type="submit" disabled={isSending}>
         Sign in
       </button>
-      {children}
     </form>
   );
 }
@@ -81,7 +80,7 @@ interface SignInData {
   signIn: { token: string | null; userErrors: { message: string }[] } | null;
 }
 
-function TokenForm({ onFailure, onSuccess, children }: FormProps) {
+function TokenForm({ onFailure, onSuccess }: FormProps) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const field = String(new FormData(event.currentTarget).get("token"));
@@ -101,7 +100,6 @@ function TokenForm({ onFailure, onSuccess, children }: FormProps) {
         <input name="token" autoComplete="off" spellCheck={false} required />
       </label>
       <button type="submit">Use token</button>
-      {children}
     </form>
   );
 }

@@ -15,7 +15,7 @@ interface Tab {
 const documents = [profile, nested, paging, signIn, follow, unfollow];
 
 export const tabs: Tab[] = documents.map((query) => ({
-  query,
+  query: query.trimEnd(),
   variables: defaultVariables(query),
 }));
 
