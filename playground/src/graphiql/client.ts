@@ -18,7 +18,9 @@ export type Client = <Data = Record<string, unknown>>(
 export function createClient(onRefusal: () => void): Client {
   return async function send(operation, headers = {}) {
     const sent = new Headers({
-      accept: "application/graphql-response+json, application/json;q=0.9",
+      // With this media type the status is 200 when the reply itself tells the error. Others
+      // come as 4xx, which browsers write to the console besides.
+      accept: "application/json",
       "content-type": "application/json",
       ...headers,
     });

@@ -1,13 +1,12 @@
 /** GraphiQL, with a bar above it that signs in to the server. */
-import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import type { Fetcher } from "@graphiql/toolkit";
 import { GraphiQL } from "graphiql";
 import type { GraphQLSchema } from "graphql";
 import { useCallback, useState } from "react";
-import { setToken } from "../session";
 import { Bar, type Notice } from "./bar";
-import { type Client, createClient } from "./client";
+import { createClient } from "./client";
+import { EXPLORER_PLUGIN } from "./explorer";
+import { createFetcher } from "./fetcher";
 import { tabs } from "./tabs";
 
 const REFUSAL: Notice = {
@@ -15,7 +14,7 @@ const REFUSAL: Notice = {
   text: "The server refused the token. You are signed out.",
 };
 
-const plugins = [explorerPlugin(), HISTORY_PLUGIN];
+const plugins = [EXPLORER_PLUGIN, HISTORY_PLUGIN];
 
 export function Page() {
   const [notice, setNotice] = useState<Notice | null>(null);
@@ -48,28 +47,5 @@ export function Page() {
         </GraphiQL>
       </main>
     </>
-  );
-}
-
-/** Sends what the editor runs. Whoever signs in or up in the editor is signed in to the page. */
-function createFetcher(client: Client, onSignIn: () => void): Fetcher {
-  return async (operation, options) => {
-    const result = await client(operation, options?.headers);
-    for (const payload of Object.values(result.data ?? {})) {
-      if (isIssued(payload)) {
-        setToken(payload.token);
-        onSignIn();
-      }
-    }
-    return result;
-  };
-}
-
-function isIssued(payload: unknown): payload is { token: string } {
-  return (
-    typeof payload === "object" &&
-    payload !== null &&
-    "token" in payload &&
-    typeof payload.token === "string"
   );
 }
