@@ -4,7 +4,7 @@
  */
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/esm/vs/language/json/json.worker.js?worker";
-import GraphQLWorker from "monaco-graphql/esm/graphql.worker.js?worker";
+import GraphQLWorker from "./graphql.worker?worker";
 
 window.MonacoEnvironment = {
   getWorker(_moduleId, label) {
