@@ -56,8 +56,9 @@ all-tests:
 clients := tests/clients
 quietly = said=$$({ $(1); } 2>&1) || { echo "$$said" >&2; exit 1; }
 
-clients: $(clients)/dist/typescript/client.js $(clients)/dist/relay/Profile.js ## Generate, compile and check the clients of tests/clients
-clients: $(clients)/python/.venv/checked
+clients: $(clients)/dist/typescript/client.js $(clients)/dist/relay/Profile.js
+clients: $(clients)/python/.venv/checked ## Generate, compile and check the clients of tests/clients
+	@:
 
 tests/audit/node_modules/.package-lock.json $(clients)/node_modules/.package-lock.json: \
 		%/node_modules/.package-lock.json: %/package-lock.json | check-node
