@@ -1,10 +1,12 @@
 //! Content codings of replies that are there in several (RFC 9110, 8.4.1 and 12.5.3).
 
+use std::cmp::Reverse;
+
 use hyper::{HeaderMap, header::ACCEPT_ENCODING};
 
 use super::media::weight;
 
-/// How the bytes of a reply are coded. Of two that a client likes equally it gets the lesser.
+/// How the bytes of a reply are coded. Of those that a client likes equally it gets the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Encoding {
     /// `br`: the smallest.
@@ -40,28 +42,34 @@ impl Encoding {
 
         let liked = available.into_iter().map(|encoding| (encoding.liked(&wishes), encoding));
         let liked = liked.filter(|(thousandths, _)| *thousandths > 0);
-        liked.min_by_key(|&(thousandths, encoding)| (-thousandths, encoding)).map(|(_, e)| e)
+        liked
+            .min_by_key(|&(thousandths, encoding)| (Reverse(thousandths), encoding))
+            .map(|(_, e)| e)
     }
 
     /// How much a client with these wishes likes this. What is not coded is taken by everybody
     /// who does not refuse it, and is the last choice of those who do not name it.
-    fn liked(self, wishes: &[(&str, i32)]) -> i32 {
+    fn liked(self, wishes: &[(&str, u16)]) -> u16 {
         let named = |name: &str| {
             let mut found = wishes.iter().filter(|(named, _)| named.eq_ignore_ascii_case(name));
             found.next().map(|(_, thousandths)| *thousandths)
         };
-        let unnamed = if self == Self::Identity { 1 } else { 0 };
-        named(self.name().unwrap_or("identity")).or_else(|| named("*")).unwrap_or(unnamed)
+        let (name, unnamed) = match self {
+            Self::Brotli => ("br", 0),
+            Self::Gzip => ("gzip", 0),
+            Self::Identity => ("identity", 1),
+        };
+        named(name).or_else(|| named("*")).unwrap_or(unnamed)
     }
 }
 
 /// One element of an `Accept-Encoding` header. One that cannot be read wishes nothing.
-fn wish(text: &str) -> Option<(&str, i32)> {
+fn wish(text: &str) -> Option<(&str, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next()?;
     let Some(parameter) = parts.next() else { return Some((name, 1_000)) };
     let (q, value) = parameter.split_once('=')?;
-    q.eq_ignore_ascii_case("q").then_some((name, weight(value)?.into()))
+    q.eq_ignore_ascii_case("q").then_some((name, weight(value)?))
 }
 
 #[cfg(test)]

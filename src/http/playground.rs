@@ -52,9 +52,10 @@ const APP_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self
 const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-/// What a script may do that is not part of a page. A worker does not inherit the policy of its
-/// page: it has that of the response which its script came in, and under one for data it could
-/// not import the scripts that it is made of. It needs nothing else, so it may not even connect.
+/// What a worker may do. It does not inherit the policy of its page: it is held to that of the
+/// response in which its script came, and one for data would forbid it to import a script, as the
+/// editor's can. They may import ours and do nothing else, not even connect. In a page, what came
+/// with a script says nothing.
 const SCRIPT_POLICY: &str = "default-src 'none'; script-src 'self'; frame-ancestors 'none'";
 /// What the stand-in may do: use its own style, which is known by its hash.
 const UNBUILT_POLICY: &str = "default-src 'none'; \
