@@ -171,6 +171,16 @@ pub struct Service {
     )]
     pub rate_limits: Switch,
 
+    /// Whether there are pages for the browser: the example app at `/`, GraphiQL at `/graphiql`
+    #[arg(
+        long,
+        env = "ENTOURAGE_PLAYGROUND",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub playground: Switch,
+
     /// The sites whose scripts may call the server, such as `https://app.example.com`, between
     /// commas; `*` is all of them
     #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
