@@ -32,10 +32,14 @@ impl JwksPlace {
     /// # Errors
     /// When this machine is not prepared for TLS.
     pub fn new(name: &str) -> anyhow::Result<Self> {
+        Self::within(name, TIME_MAX)
+    }
+
+    fn within(name: &str, time_max: Duration) -> anyhow::Result<Self> {
         if !name.starts_with("https://") && !name.starts_with("http://") {
             return Ok(Self(Place::File(name.into())));
         }
-        let client = reqwest::Client::builder().timeout(TIME_MAX).build()?;
+        let client = reqwest::Client::builder().timeout(time_max).build()?;
         Ok(Self(Place::Url { url: name.to_owned(), client }))
     }
 
@@ -71,5 +75,61 @@ async fn fetch(client: &reqwest::Client, url: &str) -> reqwest::Result<Vec<u8>> 
 impl KeySource for JwksPlace {
     async fn read(&self) -> Result<String, JwksError> {
         self.text().await.map_err(|error| JwksError::Unreadable(format!("{error:#}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    use super::*;
+
+    /// What is wrong with the place of this name.
+    async fn refusal(name: &str, time_max: Duration) -> String {
+        let place = JwksPlace::within(name, time_max).expect("a place");
+        place.read().await.expect_err("it cannot be read").to_string()
+    }
+
+    /// A server that writes without an end to its first client, until that leaves.
+    fn endless(line: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
+        thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let _ = client.read(&mut [0; 4_096]);
+            let _ = client.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            while client.write_all(line).is_ok() {}
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_a_key_set_may_have() {
+        let too_large = "the key set is larger than 1048576 bytes";
+        assert_eq!(refusal("/dev/zero", TIME_MAX).await, too_large);
+        assert_eq!(refusal(&endless(&[b' '; 16_384]), TIME_MAX).await, too_large);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_too_long_is_given_up() {
+        // It is connected to and never accepts.
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}/", silent.local_addr().expect("it is bound"));
+        let refusal = refusal(&url, Duration::from_millis(50)).await;
+        assert!(refusal.contains("timed out"), "{refusal}");
+        assert!(!refusal.contains("127.0.0.1"), "whoever reads it knows where: {refusal}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_text_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("keys");
+        std::fs::write(&file, [0xff]).expect("writes");
+        let refusal = refusal(file.to_str().expect("text"), TIME_MAX).await;
+        assert!(refusal.starts_with("the key set is not text: "), "{refusal}");
     }
 }

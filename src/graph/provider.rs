@@ -156,135 +156,37 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::{
-        encoding::AsDer,
-        rsa::KeySize,
-        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RsaKeyPair},
-    };
-    use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
-    use serde_json::{Value, json};
+    use jsonwebtoken::{Algorithm, Header};
 
     use super::*;
-    use crate::graph::{claims::Subject, tokens::Tokens};
 
-    /// A key pair of the provider, with the public half as it is published.
-    struct Pair {
-        algorithm: Algorithm,
-        private: EncodingKey,
-        public: Value,
-    }
-
-    impl Pair {
-        fn new(algorithm: Algorithm) -> Self {
-            let private = match algorithm {
-                Algorithm::RS256 => {
-                    let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("generates");
-                    let der = pair.as_der().expect("encodes");
-                    // PKCS #8 wraps the PKCS #1 that is wanted in 26 bytes of its own.
-                    let der = &der.as_ref()[26..];
-                    EncodingKey::from_rsa_der(der)
-                }
-                Algorithm::ES256 => {
-                    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
-                    let der = pair.expect("generates").to_pkcs8v1().expect("encodes");
-                    EncodingKey::from_ec_der(der.as_ref())
-                }
-                _ => {
-                    let pair = Ed25519KeyPair::generate().expect("generates");
-                    let der = pair.to_pkcs8v1().expect("encodes");
-                    EncodingKey::from_ed_der(der.as_ref())
-                }
-            };
-            let public = Jwk::from_encoding_key(&private, algorithm).expect("has a public half");
-            let public = serde_json::to_value(public).expect("serializes");
-            Self { algorithm, private, public }
-        }
-
-        fn token(&self, claims: &Value) -> String {
-            encode(&Header::new(self.algorithm), claims, &self.private).expect("signs")
-        }
-    }
-
-    /// A key set that does not change.
+    /// A key set that is answered once, and never again.
     #[derive(Debug)]
-    struct Fixed(String);
+    struct Once(Mutex<Option<&'static str>>);
 
     #[async_trait]
-    impl KeySource for Fixed {
+    impl KeySource for Once {
         async fn read(&self) -> Result<String, JwksError> {
-            Ok(self.0.clone())
-        }
-    }
-
-    async fn tokens(keys: &[&Pair], issuer: Option<&str>, audience: Option<&str>) -> Tokens {
-        let keys: Vec<_> = keys.iter().map(|pair| &pair.public).collect();
-        let source = Arc::new(Fixed(json!({ "keys": keys }).to_string()));
-        let (issuer, audience) = (issuer.map(str::to_owned), audience.map(str::to_owned));
-        let trust = Trust { issuer, audience, refresh_every: TimeDelta::minutes(5) };
-        let provider = IdentityProvider::load(source, trust, DateTime::UNIX_EPOCH).await;
-        Tokens::new(&[7; 32], Some(provider.expect("a key set"))).expect("long enough")
-    }
-
-    fn claims() -> Value {
-        json!({ "iss": "https://id.example", "aud": ["x", "entourage"], "sub": "a|1", "exp": 99.5,
-            "preferred_username": "alice", "name": "Alice" })
-    }
-
-    #[tokio::test]
-    async fn tokens_of_each_algorithm_are_read_with_their_own_key_only() {
-        let now = DateTime::UNIX_EPOCH;
-        let pairs = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(Pair::new);
-        for signer in &pairs {
-            let token = signer.token(&claims());
-            for published in &pairs {
-                let read = tokens(&[published], None, None).await.read(&token, now).await;
-                let is_own = signer.algorithm == published.algorithm;
-                assert_eq!(read.is_ok(), is_own, "{:?}", signer.algorithm);
+            let first = self.0.lock().expect(NEVER_POISONED).take();
+            match first {
+                Some(text) => Ok(text.to_owned()),
+                None => std::future::pending().await,
             }
-            let foreign = Pair::new(signer.algorithm);
-            assert!(tokens(&[&foreign], None, None).await.read(&token, now).await.is_err());
-
-            let tokens = tokens(&[&pairs[0], &pairs[1], &pairs[2]], None, None).await;
-            let read = tokens.read(&token, now).await;
-            let Subject::Foreign(account) = read.expect("reads").subject else {
-                panic!("a provider's token never names a user by our id");
-            };
-            assert_eq!((account.subject.as_str(), account.name.as_deref()), ("a|1", Some("Alice")));
         }
     }
 
     #[tokio::test]
-    async fn issuer_audience_and_time_of_a_foreign_token_are_checked() {
-        let pair = Pair::new(Algorithm::EdDSA);
-        let tokens = tokens(&[&pair], Some("https://id.example"), Some("entourage")).await;
-        let read = async |name: &str, value: Value| {
-            let mut claims = claims();
-            claims[name] = value;
-            tokens.read(&pair.token(&claims), DateTime::UNIX_EPOCH).await.is_ok()
-        };
-        assert!(read("name", "Alice".into()).await);
-        for (name, value) in [
-            ("iss", json!("https://other.example")),
-            ("iss", Value::Null),
-            ("aud", json!("other")),
-            ("aud", json!([])),
-            ("exp", json!(-60)),
-            ("exp", Value::Null),
-            ("nbf", json!(60)),
-            ("sub", json!("")),
-            ("sub", json!("x".repeat(256))),
-        ] {
-            assert!(!read(name, value.clone()).await, "{name}: {value}");
-        }
-    }
+    async fn a_source_that_does_not_answer_holds_nobody_for_long() {
+        let key = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519",
+            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let trust = Trust { issuer: None, audience: None, refresh_every: TimeDelta::minutes(5) };
+        let source = Arc::new(Once(Mutex::new(Some(key))));
+        let provider = IdentityProvider::load(source, trust, DateTime::UNIX_EPOCH).await;
+        let provider = provider.expect("a key set");
 
-    #[tokio::test]
-    async fn a_public_key_is_never_a_secret() {
-        let pair = Pair::new(Algorithm::EdDSA);
-        let secret = pair.public["x"].as_str().expect("a key").as_bytes().to_vec();
-        let claims = json!({ "iss": "entourage", "aud": "entourage", "sub": "1", "exp": 99 });
-        let forged = encode(&Header::default(), &claims, &EncodingKey::from_secret(&secret));
-        let tokens = tokens(&[&pair], None, None).await;
-        assert!(tokens.read(&forged.expect("signs"), DateTime::UNIX_EPOCH).await.is_err());
+        let later = DateTime::UNIX_EPOCH + TimeDelta::minutes(5);
+        let header = Header::new(Algorithm::EdDSA);
+        let (old, newer) = tokio::join!(provider.keys(later), provider.newer_keys(later));
+        assert_eq!((old.keys_for(&header).count(), newer.keys_for(&header).count()), (1, 1));
     }
 }

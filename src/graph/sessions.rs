@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 
 use super::{
     Error, Graph, Result, Viewer, accounts::bad_input, claims::Subject, passwords::Passwords,
+    tokens::refused,
 };
 use crate::domain::{Account, Permissions, UsernameKey};
 
@@ -194,10 +195,4 @@ fn viewer(account: Account, scope: Option<Permissions>) -> Viewer {
     let permissions = account.role.permissions;
     let permissions = scope.map_or(permissions, |scope| permissions.intersection(scope));
     Viewer { account, permissions }
-}
-
-/// A client is not told what is wrong with its token; the log is, for whoever runs the server.
-pub(super) fn refused(reason: &'static str) -> Error {
-    tracing::info!(reason, "a token is refused");
-    Error::Unauthenticated
 }

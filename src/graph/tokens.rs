@@ -21,7 +21,6 @@ use super::{
     claims::{Claims, OwnClaims, TokenClaims},
     key_set::KeySet,
     provider::IdentityProvider,
-    sessions::refused,
 };
 use crate::domain::UserId;
 
@@ -159,6 +158,12 @@ fn verify_with(
 ) -> Result<Claims, &'static str> {
     let decoded = decode::<Claims>(token, key, validation);
     decoded.map(|decoded| decoded.claims).map_err(|error| reason(&error))
+}
+
+/// A client is not told what is wrong with its token; the log is, for whoever runs the server.
+pub(super) fn refused(reason: &'static str) -> Error {
+    tracing::info!(reason, "a token is refused");
+    Error::Unauthenticated
 }
 
 /// What is wrong with a token, in words that repeat nothing of it.

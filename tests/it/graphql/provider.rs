@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entourage::{app::Settings, domain::Clock};
+use entourage::{
+    app::Settings,
+    domain::Clock,
+    graph::{Subject, Tokens},
+};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::data;
 use crate::support::{
-    app::{TestApp, settings},
+    app::{SECRET, TestApp, settings},
     clock::ByHand,
     database::{Database, Engine},
     graph::{beginning, draw},
@@ -44,6 +48,30 @@ impl Trusted {
         let query = "{ viewer { user { id username name avatarUrl } role { name } permissions } }";
         let response = self.app.graphql(query, json!({}), Some(&self.key.token(claims))).await;
         data(&response)["viewer"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_read_with_a_key_of_its_own_algorithm_only() {
+    let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(|a| Key::new(a, "key"));
+    let tokens = async |published: &[&Key]| {
+        Tokens::new(SECRET, Some(provider_with(published).await)).expect("long enough")
+    };
+    let now = beginning();
+    for (signer, key) in keys.iter().enumerate() {
+        let token = key.token(&json!({ "sub": "idp|1", "name": "Alice" }));
+        for (published, other) in keys.iter().enumerate() {
+            let read = tokens(&[other]).await.read(&token, now).await;
+            assert_eq!(read.is_ok(), signer == published, "{:?}", key.header().alg);
+        }
+        let stranger = Key::new(key.header().alg, "key");
+        assert!(tokens(&[&stranger]).await.read(&token, now).await.is_err());
+
+        let read = tokens(&[&stranger, &keys[0], &keys[1], &keys[2]]).await.read(&token, now).await;
+        let Subject::Foreign(account) = read.expect("reads").subject else {
+            panic!("a provider's token never names a user by our id");
+        };
+        assert_eq!((account.subject.as_str(), account.name.as_deref()), ("idp|1", Some("Alice")));
     }
 }
 

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entourage::{app::Settings, domain::Clock};
+use entourage::{
+    app::Settings,
+    cli::JwksPlace,
+    domain::Clock,
+    graph::{IdentityProvider, Tokens},
+};
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use crate::support::{
-    app::{TestApp, settings},
+    app::{SECRET, TestApp, settings},
     clock::ByHand,
     database::{Database, Engine},
     graph::beginning,
     log::Log,
-    provider::{Key, KeyServer, key_set},
+    provider::{Key, KeyServer, key_set, trust},
 };
 
 /// A provider that publishes one key, a server that trusts it, and a key that is not published.
@@ -149,15 +154,10 @@ async fn a_file_is_read_again_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("keys.json");
     std::fs::write(&file, key_set(&[&old])).expect("writes");
-    let place = entourage::cli::JwksPlace::new(file.to_str().expect("text")).expect("a place");
+    let place = JwksPlace::new(file.to_str().expect("text")).expect("a place");
     let now = beginning();
-    let provider = entourage::graph::IdentityProvider::load(
-        Arc::new(place),
-        crate::support::provider::trust(),
-        now,
-    );
-    let provider = provider.await.expect("a key set");
-    let tokens = entourage::graph::Tokens::new(&[7; 32], Some(provider)).expect("long enough");
+    let provider = IdentityProvider::load(Arc::new(place), trust(), now).await;
+    let tokens = Tokens::new(SECRET, Some(provider.expect("a key set"))).expect("long enough");
 
     std::fs::write(&file, key_set(&[&new])).expect("writes");
     let (of_old, of_new) = (old.token(&json!({ "sub": "1" })), new.token(&json!({ "sub": "1" })));

@@ -208,6 +208,20 @@ fn foreign_forgeries(rsa: &Key, ec: &Key) -> Vec<(String, String)> {
     ]
     .map(|(what, token)| (what.to_owned(), token))
     .into();
+    let wrong = [
+        ("iss", vec![Value::Null, json!("https://other.example"), json!([])]),
+        ("aud", vec![Value::Null, json!("other"), json!([]), json!(["other"])]),
+        ("exp", vec![Value::Null, json!("4000000000"), json!(-1)]),
+        ("sub", vec![Value::Null, json!(""), json!(1), json!("a\0"), json!("x".repeat(256))]),
+        ("iat", vec![json!("0"), json!({})]),
+    ];
+    for (claim, values) in wrong {
+        for value in values {
+            let mut claims = subject.clone();
+            claims[claim] = value.clone();
+            forged.push((format!("foreign {claim} {value}"), ec.token(&claims)));
+        }
+    }
     let secret = own(
         &named(Header::new(Algorithm::HS256), "rsa"),
         &json!({ "iss": ISSUER,
@@ -226,7 +240,7 @@ async fn no_forged_or_ended_token_is_worth_anything() {
     for good in [
         own(&ours, &json!({}), SECRET),
         own(&ours, &json!({ "exp": now - 4, "nbf": now + 5 }), SECRET),
-        rsa.token(&json!({ "sub": "idp|1" })),
+        rsa.token(&json!({ "sub": "idp|1", "aud": ["other", AUDIENCE], "epoch": "x" })),
         ec.token(&json!({ "sub": "idp|1", "exp": now - 4, "nbf": now + 5 })),
         rsa.token_with(&Header::new(Algorithm::RS256), &json!({ "sub": "idp|1" })),
     ] {
@@ -242,7 +256,7 @@ async fn no_forged_or_ended_token_is_worth_anything() {
         assert!(!reply.body.contains("alice"), "{what}: {}", reply.body);
         count += 1;
     }
-    assert!(count >= 60, "{count}");
+    assert!(count >= 80, "{count}");
 }
 
 #[tokio::test]
