@@ -1,7 +1,7 @@
 //! Where the key set of an identity provider is: a file, or a URL.
 //!
-//! **Invariant:** reading it takes a bounded time and a bounded amount of memory, whatever is
-//! there.
+//! **Invariant:** no more than a key set may have is kept of what is there, and no server is waited
+//! for without an end.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -39,7 +39,9 @@ impl JwksPlace {
         if !name.starts_with("https://") && !name.starts_with("http://") {
             return Ok(Self(Place::File(name.into())));
         }
-        let client = reqwest::Client::builder().timeout(time_max).build()?;
+        // A redirect from https must not lead to http, where whoever is in between could add keys.
+        let is_safe = name.starts_with("https://");
+        let client = reqwest::Client::builder().timeout(time_max).https_only(is_safe).build()?;
         Ok(Self(Place::Url { url: name.to_owned(), client }))
     }
 
