@@ -7,22 +7,29 @@
 
 mod accounts;
 mod attempts;
+mod claims;
 mod error;
+mod foreign;
+mod key_set;
 mod passwords;
 mod policy;
 mod provider;
 mod random;
+mod sessions;
 mod tokens;
 
 use std::{collections::HashMap, sync::Arc};
 
 pub use self::{
-    accounts::{NewAccount, SignIn, SignUpError, SignedIn},
+    accounts::{NewAccount, SignUpError},
+    claims::{ForeignAccount, Subject, TokenClaims},
     error::{Error, Result},
+    key_set::JwksError,
     policy::{FollowDenial, Viewer, authorize, follow_denials},
-    provider::{IdentityProvider, JwksError},
+    provider::{IdentityProvider, KeySource, Trust},
     random::{Random, SystemRandom},
-    tokens::{SecretError, TokenClaims, Tokens},
+    sessions::{PasswordChange, SignIn, SignedIn},
+    tokens::{SecretError, Tokens},
 };
 use self::{attempts::Attempts, passwords::Passwords};
 use crate::{
@@ -89,7 +96,7 @@ impl Graph {
         }
     }
 
-    /// Whether `signUp` and `signIn` exist.
+    /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
     }

@@ -29,6 +29,7 @@ mod query;
 mod reply;
 mod scalar;
 mod schema;
+mod session;
 mod user;
 mod viewer;
 
