@@ -29,11 +29,11 @@ fn drawn(user: &User, size: i32) -> String {
     format!("data:image/svg+xml;base64,{}", BASE64.encode(svg))
 }
 
-/// A colour of the user's own, in degrees. Ids are times with a few low bits, so they differ in no
-/// bits that one could count on: a multiplication by the golden ratio spreads them all to the top.
+/// A colour of the user's own, in degrees. Ids are made of times, so those of one batch differ in a
+/// few bits only; a multiplication by the golden ratio carries each of them to the top.
 fn hue(id: UserId) -> u64 {
     let mixed = id.0.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 32) * 360 >> 32
+    ((mixed >> 32) * 360) >> 32
 }
 
 #[cfg(test)]
