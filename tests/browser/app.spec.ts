@@ -3,7 +3,7 @@ import type { Page } from "@playwright/test";
 import { expect, expectAccessible, signedInAs, test } from "./fixtures";
 
 /** The sentence that the app says last. */
-const message = (page: Page) => page.getByRole("status");
+const message = (page: Page) => page.getByRole("status").getByRole("paragraph");
 
 async function signIn(page: Page, username: string, password = "entourage"): Promise<void> {
   await page.getByLabel("Username").fill(username);
@@ -32,7 +32,7 @@ test("the whole tour", async ({ page }) => {
     await page.getByRole("main").getByRole("link", { name: "Sign in to follow" }).click();
     await signIn(page, "emily");
     await expect(page).toHaveURL("/users/ada");
-    await expect(page.getByRole("banner")).toContainText("Emily Dickinson");
+    await expect(page.getByRole("banner")).toContainText("emily");
   });
 
   await test.step("follow: button, count and message", async () => {
@@ -112,7 +112,7 @@ test("each page asks once", async ({ page, conduct }) => {
 test("a restricted user sees no button", async ({ page, server }) => {
   await signedInAs(page, server, "diogenes");
   await page.goto("/users/ada");
-  await expect(page.getByRole("banner")).toContainText("Diogenes");
+  await expect(page.getByRole("banner")).toContainText("diogenes");
   await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
   await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
   await page.goto("/");
@@ -207,7 +207,9 @@ test("an empty list says so", async ({ page }) => {
   await expect(page.getByText(/nobody follows|no followers/i)).toBeVisible();
 });
 
-test("a cursor that cannot be read leads to the first page", async ({ page }) => {
+test("a cursor that cannot be read leads to the first page", async ({ page, conduct }) => {
+  // The browser itself says so of every reply with that status.
+  conduct.expect(/status of 400/);
   await page.goto("/users/ada/followers?after=nonsense");
   await page.getByRole("link", { name: /first page/i }).click();
   await expect(page).toHaveURL("/users/ada/followers");
@@ -216,7 +218,9 @@ test("a cursor that cannot be read leads to the first page", async ({ page }) =>
 
 test("the directory goes on", async ({ page }) => {
   await page.goto("/");
-  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(20);
+  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(12);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(24);
   await page.getByRole("button", { name: "Show more" }).click();
   await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(27);
   await expect(page.getByRole("button", { name: "Show more" })).toHaveCount(0);
