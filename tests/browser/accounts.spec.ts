@@ -17,7 +17,7 @@ test("somebody new signs up, and is signed in", async ({ page }) => {
   await page.getByLabel(/^Name/).fill("Ada again");
   await page.getByLabel("Password").fill("correct horse");
   await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
-  await expect(page.getByLabel("Username")).toHaveAccessibleDescription(/has this username/i);
+  await expect(page.getByLabel("Username")).toHaveAccessibleDescription(/That username is taken\./);
 
   await page.getByLabel("Username").fill("newcomer");
   await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
