@@ -7,7 +7,9 @@
 //!
 //! **Invariant:** `Debug` shows no secret and no password of a database.
 
-use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    ffi::OsStr, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use clap::{
     Args, ValueEnum,
@@ -18,7 +20,11 @@ use clap::{
     value_parser,
 };
 
-use crate::{domain::Limits, http::Origin, store};
+use crate::{
+    domain::{FollowLimits, Limits},
+    http::Origin,
+    store,
+};
 
 /// Which database, and how to talk to it.
 #[derive(Args, Clone, Debug)]
@@ -275,6 +281,47 @@ pub struct LimitArgs {
         value_parser = duration
     )]
     execution_time_max: Duration,
+
+    /// The most nodes that the operations of one viewer, or of one address that is signed out, may
+    /// multiply to in a minute
+    #[arg(
+        long,
+        env = "ENTOURAGE_COST_PER_MINUTE_MAX",
+        value_name = "N",
+        default_value = "500000",
+        value_parser = value_parser!(NonZeroU32)
+    )]
+    cost_per_minute_max: NonZeroU32,
+
+    /// The most new follows of one user a day
+    #[arg(
+        long,
+        env = "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
+        value_name = "N",
+        default_value = "400",
+        value_parser = value_parser!(i64).range(0..)
+    )]
+    follows_per_day_max: i64,
+
+    /// The most users whom one user may follow; a tenth more than their followers, if that is more
+    #[arg(
+        long,
+        env = "ENTOURAGE_FOLLOWING_MAX",
+        value_name = "N",
+        default_value = "7500",
+        value_parser = value_parser!(i64).range(0..)
+    )]
+    following_max: i64,
+
+    /// The most changes of one pair a day: follows and unfollows
+    #[arg(
+        long,
+        env = "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX",
+        value_name = "N",
+        default_value = "10",
+        value_parser = value_parser!(i64).range(1..)
+    )]
+    pair_changes_per_day_max: i64,
 }
 
 impl LimitArgs {
@@ -289,6 +336,12 @@ impl LimitArgs {
             nodes_max: self.nodes_max,
             page_size_max: self.page_size_max,
             execution_time_max: self.execution_time_max,
+            cost_per_minute_max: self.cost_per_minute_max,
+            follows: FollowLimits {
+                per_day: self.follows_per_day_max,
+                total: self.following_max,
+                pair_changes_per_day: self.pair_changes_per_day_max,
+            },
         }
     }
 }
