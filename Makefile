@@ -5,22 +5,38 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run test fmt lint schema bench check-fmt check-schema check-doc audit all-tests
+.PHONY: help run test playground clients fmt lint schema bench screenshots
+.PHONY: check-fmt check-doc check-playground check-browser node audit release all-tests browser
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# One after the other: cargo and Vite use all cores by themselves, and write to the same folders.
+.NOTPARALLEL:
+
+# Succeeds when the pages can be built: Vite needs Node 20.19.
+HAS_NODE = command -v npm >/dev/null && node -e 'const [major, minor] = \
+	process.versions.node.split(".").map(Number); \
+	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+# Runs commands, and prints what they say only when they fail.
+quietly = said=$$({ $(1); } 2>&1) || { echo "$$said" >&2; exit 1; }
 
 help: ## Print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' $(MAKEFILE_LIST) | \
-		awk '{ printf "%-12s", $$1 " " $$2; $$1 = $$2 = ""; print }'
+		awk '{ printf "%-17s", $$1 " " $$2; $$1 = $$2 = ""; print }'
 
-run: ## Serve a small demo graph on SQLite, built for release
+run: ## Serve a small demo graph and its pages on SQLite, built for release
+	@if $(HAS_NODE); then $(MAKE) playground; elif [ ! -e playground/dist/index.html ]; then \
+		echo "without the pages for the browser: they need Node 20.19 or newer, with npm" >&2; fi
 	@cargo run --locked --release -- serve --demo
 
-test: ## Everything that CI runs: formatting, lints, docs, all tests on both engines
-	@$(MAKE) check-fmt lint check-doc audit all-tests
+test: ## Everything that CI runs: formatting, lints, docs, pages, clients, all tests on both engines
+	@$(MAKE) check-fmt check-playground check-browser playground lint check-doc audit clients \
+		all-tests release browser
 	@echo "== all is well"
 
 fmt: ## Format the sources
 	@cargo fmt
+	@$(MAKE) playground/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
+	@$(call quietly,npm run format --prefix playground && npm run format --prefix tests/browser)
 
 lint: ## Look for mistakes
 	@echo "== clippy"
@@ -41,12 +57,76 @@ check-doc:
 	@echo "== documentation"
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
-audit:
-	@echo "== specification audits"
-	@command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
-		{ echo "Node 20 or newer is missing: install it, with npm" >&2; exit 1; }
-	@npm ci --prefix tests/audit --no-audit --no-fund
+check-playground: playground/node_modules/.package-lock.json
+	@echo "== sources of the playground"
+	@$(call quietly,npm run check --prefix playground)
+
+check-browser: tests/browser/node_modules/.package-lock.json
+	@echo "== sources of the browser tests"
+	@$(call quietly,npm run check --prefix tests/browser)
+
+audit: tests/audit/node_modules/.package-lock.json
 
 all-tests:
 	@echo "== tests on SQLite and PostgreSQL"
 	@tests/postgres.sh cargo test --locked
+
+release:
+	@echo "== release"
+	@cargo build --locked --release
+
+browser: playground release tests/browser/node_modules/.package-lock.json ## Take the tour of the pages in Chromium
+	@echo "== pages in a browser"
+	@tests/browser.sh
+
+screenshots: browser ## Take the pictures of the README anew
+	@cp target/screenshots/followers-1440-light.png playground/screenshots/followers.png
+	@cp target/screenshots/graphiql-1440-dark.png playground/screenshots/graphiql.png
+
+# A target below is what its recipe writes last, so a recipe that failed is run again, and nothing
+# is done twice.
+
+node:
+	@$(HAS_NODE) || { echo "Node 20.19 or newer is missing: install it, with npm" >&2; exit 1; }
+
+%/node_modules/.package-lock.json: %/package-lock.json | node
+	@echo "== npm packages of $*"
+	@$(call quietly,npm ci --prefix $* --no-audit --no-fund)
+	@touch $@
+
+# The pages for the browser, which the next binary embeds.
+PLAYGROUND_SOURCES := $(shell find playground -type f \
+	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' -not -name '*.md')
+
+playground: playground/dist/index.html ## Build the pages for the browser, for the next binary
+
+playground/dist/index.html: playground/node_modules/.package-lock.json schema.graphql \
+		$(PLAYGROUND_SOURCES)
+	@echo "== pages for the browser"
+	@$(call quietly,npm run build --prefix playground)
+
+# What others' generators make of schema.graphql. Tools are heard when they fail.
+CLIENTS := tests/clients
+
+clients: $(CLIENTS)/dist/typescript/client.js $(CLIENTS)/dist/relay/Profile.js
+clients: $(CLIENTS)/python/.venv/checked ## Generate, compile and check the clients of tests/clients
+	@:
+
+$(CLIENTS)/dist/%.js: $(CLIENTS)/node_modules/.package-lock.json $(CLIENTS)/package.json \
+		$(CLIENTS)/tsconfig.json schema.graphql
+	@echo "== client of $(CLIENTS)/$(*D)"
+	@$(call quietly,npm run --prefix $(CLIENTS) $(*D))
+
+$(CLIENTS)/dist/typescript/client.js: $(wildcard $(CLIENTS)/typescript/*.ts $(CLIENTS)/typescript/*.json)
+$(CLIENTS)/dist/relay/Profile.js: $(wildcard $(CLIENTS)/relay/*.ts $(CLIENTS)/relay/*.json)
+
+$(CLIENTS)/python/.venv/installed: $(CLIENTS)/python/requirements.txt $(CLIENTS)/python/venv.sh
+	@echo "== Python packages of $(CLIENTS)/python"
+	@$(call quietly,$(CLIENTS)/python/venv.sh)
+	@touch $@
+
+$(CLIENTS)/python/.venv/checked: $(CLIENTS)/python/.venv/installed schema.graphql \
+		$(CLIENTS)/operations.graphql $(CLIENTS)/python/pyproject.toml $(CLIENTS)/python/client.py
+	@echo "== client of $(CLIENTS)/python"
+	@cd $(CLIENTS)/python && $(call quietly,.venv/bin/ariadne-codegen && .venv/bin/mypy .)
+	@touch $@

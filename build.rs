@@ -1,6 +1,7 @@
 //! Tells cargo what the program is made of besides its Rust sources.
 
 fn main() {
-    // `sqlx::migrate!` reads the folder at compile time, and cargo would not know.
+    // Macros read these folders at compile time, and cargo would not know.
     println!("cargo::rerun-if-changed=migrations");
+    println!("cargo::rerun-if-changed=playground/dist");
 }

@@ -1,7 +1,12 @@
-import { writeFile } from "node:fs/promises";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip as gzipCompress } from "node:zlib";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
+
+const brotli = promisify(brotliCompress);
+const gzip = promisify(gzipCompress);
 
 /** The server behind `npm run dev`. */
 const SERVER = process.env.ENTOURAGE_ORIGIN ?? "http://127.0.0.1:8000";
@@ -19,34 +24,30 @@ export default defineConfig({
   server: { proxy: { "/graphql": SERVER, "/schema.graphql": SERVER } },
 });
 
-/** Puts `NAME.br` and `NAME.gz` beside each file that they make smaller. */
+/** Puts `NAME.br` and `NAME.gz` beside each file that they make smaller, once it is final. */
 function compressed(): Plugin {
   const worthwhile = /\.(css|html|js|json|svg|ttf)$/;
   const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } };
   return {
     name: "compressed",
     apply: "build",
-    enforce: "post",
-    generateBundle(_options, bundle) {
-      for (const file of Object.values(bundle)) {
-        if (!worthwhile.test(file.fileName)) {
-          continue;
-        }
-        const source = Buffer.from(file.type === "asset" ? file.source : file.code);
-        const variants = {
-          br: brotliCompressSync(source, quality),
-          gz: gzipSync(source, { level: 9 }),
-        };
-        for (const [extension, compressed] of Object.entries(variants)) {
-          if (compressed.length < source.length) {
-            this.emitFile({
-              type: "asset",
-              fileName: `${file.fileName}.${extension}`,
-              source: compressed,
-            });
+    async writeBundle({ dir }, bundle) {
+      const names = Object.keys(bundle).filter((name) => worthwhile.test(name));
+      const paths = names.map((name) => join(dir ?? "dist", name));
+      await Promise.all(
+        paths.map(async (path) => {
+          const source = await readFile(path);
+          const variants = {
+            br: await brotli(source, quality),
+            gz: await gzip(source, { level: 9 }),
+          };
+          for (const [extension, variant] of Object.entries(variants)) {
+            if (variant.length < source.length) {
+              await writeFile(`${path}.${extension}`, variant);
+            }
           }
-        }
-      }
+        }),
+      );
     },
   };
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{Clock, Limits, SystemClock},
     graph::{Graph, Parts, Random, SystemRandom, Tokens},
     graphql::Api,
-    http::{self, Metrics, Origin, Part, Timeouts},
+    http::{self, Metrics, Origin, Part, Playground, Timeouts},
     store::{Metered, Statements, Store},
 };
 
@@ -32,6 +32,8 @@ pub struct Settings {
     pub sign_up: bool,
     /// Whether there are limits over time.
     pub rate_limits: bool,
+    /// The pages for the browser; without them, those paths are not there.
+    pub playground: Option<Playground>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.
@@ -46,6 +48,7 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             sign_up: false,
             rate_limits: true,
+            playground: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -69,8 +72,16 @@ impl fmt::Debug for App {
 impl App {
     /// Puts a server together. The store is expected to be migrated; `/readyz` tells if it is not.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, settings: Settings) -> Self {
-        let Settings { limits, timeouts, cors_origins, sign_up, rate_limits, clock, random } =
-            settings;
+        let Settings {
+            limits,
+            timeouts,
+            cors_origins,
+            sign_up,
+            rate_limits,
+            playground,
+            clock,
+            random,
+        } = settings;
 
         let metrics = Metrics::install();
         let store = Metered::new(store);
@@ -94,6 +105,7 @@ impl App {
             random,
             limits,
             timeouts,
+            playground,
             metrics,
             draining,
         });

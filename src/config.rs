@@ -104,7 +104,7 @@ pub struct Signing {
     pub jwt_secret_file: Option<PathBuf>,
 
     /// The keys of the host's identity provider, whose tokens are accepted as well: a JSON Web
-    /// Key Set, as a file or an http(s) URL, read at the start
+    /// Key Set, as a file or an http(s) URL
     #[arg(
         long,
         env = "ENTOURAGE_JWKS",
@@ -112,6 +112,18 @@ pub struct Signing {
         value_parser = NonEmptyStringValueParser::new()
     )]
     pub jwks: Option<String>,
+
+    /// How old those keys become before they are read again; at once, but not twice in 10 seconds,
+    /// for a token that names a key which is not among them
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWKS_REFRESH",
+        value_name = "TIME",
+        default_value = "5m",
+        requires = "jwks",
+        value_parser = duration
+    )]
+    pub jwks_refresh: Duration,
 
     /// The `iss` that the identity provider's tokens must have
     #[arg(
@@ -158,7 +170,8 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
     pub migrate: bool,
 
-    /// Whether `signUp` and `signIn` exist [default: open with SQLite, else closed]
+    /// Whether `signUp`, `signIn` and `changePassword` exist [default: open with SQLite, else
+    /// closed]
     #[arg(
         long,
         env = "ENTOURAGE_SIGN_UP",
@@ -176,6 +189,16 @@ pub struct Service {
         hide_possible_values = true
     )]
     pub rate_limits: Switch,
+
+    /// Whether there are pages for the browser: the example app at `/`, GraphiQL at `/graphiql`
+    #[arg(
+        long,
+        env = "ENTOURAGE_PLAYGROUND",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub playground: Switch,
 
     /// The sites whose scripts may call the server, such as `https://app.example.com`, between
     /// commas; `*` is all of them

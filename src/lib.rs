@@ -13,7 +13,7 @@
 //! ```
 //!
 //! **Invariant:** no arrow points back, `sqlx` is named in [`store`] alone, `async_graphql` in
-//! [`graphql`] alone, `axum` in [`http`] and [`app`]. `tests/it/tidy.rs` reads the sources and
+//! [`graphql`] alone, `axum` in [`http`] and [`app`], `rust_embed` where the pages are served. `tests/it/tidy.rs` reads the sources and
 //! fails when that is no longer true.
 //!
 //! # The map

@@ -5,11 +5,23 @@ use std::{fmt, net::SocketAddr};
 use super::demo;
 use crate::config::DatabaseUrl;
 
+/// What it has for browsers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pages {
+    /// The example app and GraphiQL.
+    Built,
+    /// A page that says how to build them.
+    NotBuilt,
+    /// Nothing.
+    Off,
+}
+
 /// A server that is ready.
 pub(super) struct Banner<'a> {
     pub(super) database: &'a DatabaseUrl,
     /// Where it listens, with the port that was picked.
     pub(super) address: SocketAddr,
+    pub(super) pages: Pages,
     /// Where its metrics are, if not on the same listener.
     pub(super) metrics: Option<SocketAddr>,
     pub(super) sign_up: bool,
@@ -23,10 +35,19 @@ impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { database, address, .. } = self;
         writeln!(f, "Entourage {} serves {database}\n", env!("CARGO_PKG_VERSION"))?;
-        writeln!(f, "  GraphQL  http://{address}/graphql")?;
-        writeln!(f, "  about    http://{address}/")?;
+        match self.pages {
+            Pages::Built => {
+                writeln!(f, "  app       http://{address}/")?;
+                writeln!(f, "  GraphiQL  http://{address}/graphiql")?;
+            }
+            Pages::NotBuilt => {
+                writeln!(f, "  pages     not built: http://{address}/ tells how")?;
+            }
+            Pages::Off => {}
+        }
+        writeln!(f, "  GraphQL   http://{address}/graphql")?;
         if let Some(metrics) = self.metrics {
-            writeln!(f, "  metrics  http://{metrics}/metrics")?;
+            writeln!(f, "  metrics   http://{metrics}/metrics")?;
         }
         writeln!(f)?;
 

@@ -9,6 +9,7 @@ mod completions;
 mod database;
 mod demo;
 mod healthcheck;
+mod jwks;
 mod migrate;
 mod power_law;
 mod progress;
@@ -30,7 +31,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-pub use self::power_law::{Impossible, power_law};
+pub use self::{
+    jwks::JwksPlace,
+    power_law::{Impossible, power_law},
+};
 use crate::config::{LogFormat, Logging};
 
 /// A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL
@@ -47,7 +51,7 @@ enum Command {
     Migrate(migrate::Args),
     Schema(schema::Args),
     Seed(seed::Args),
-    /// Make, promote and delete users, without a server
+    /// Make, promote, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
     Token(token::Args),

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    banner::Banner,
+    banner::{Banner, Pages},
     database::{self, Migrate},
     demo::{self, Filled},
     print,
@@ -20,7 +20,7 @@ use crate::{
     app::{self, App, Settings},
     config::{Address, Database, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch},
     domain::{Clock as _, SystemClock},
-    http::Timeouts,
+    http::{Playground, Timeouts},
     store::Store,
 };
 
@@ -63,6 +63,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         None => SignUp::Closed,
     };
     let sign_up = service.sign_up.unwrap_or(default_sign_up) == SignUp::Open;
+    let playground = (service.playground == Switch::On).then(Playground::embedded);
+    let pages = match &playground {
+        Some(playground) if playground.is_built() => Pages::Built,
+        Some(_) => Pages::NotBuilt,
+        None => Pages::Off,
+    };
     let timeouts = Timeouts::default();
     let notice = service.shutdown_notice.unwrap_or(timeouts.notice);
     let settings = Settings {
@@ -71,6 +77,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         cors_origins: service.cors_origins,
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
+        playground,
         ..Settings::default()
     };
     let mut app = App::new(store, tokens, settings);
@@ -84,6 +91,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let banner = Banner {
         database: &database.url,
         address: listener.local_addr()?,
+        pages,
         metrics,
         sign_up,
         was_not_empty: demo.as_ref().is_some_and(|demo| demo.filled == Filled::NotEmpty),

@@ -8,21 +8,21 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
 };
 
 use anyhow::{Context, bail};
+use chrono::TimeDelta;
 
+use super::jwks::JwksPlace;
 use crate::{
     config::{DatabaseUrl, Signing},
-    graph::{IdentityProvider, Random, SystemRandom, Tokens},
+    domain::{Clock as _, SystemClock},
+    graph::{IdentityProvider, Random, SystemRandom, Tokens, Trust},
 };
 
 /// The name of the file with the key, beside the SQLite file.
 const FILE_NAME: &str = "entourage.secret";
-/// The most bytes of a key set.
-const JWKS_BYTES_MAX: usize = 1024 * 1024;
-const JWKS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What tokens will be signed and checked with.
 pub(super) struct Signer {
@@ -137,14 +137,14 @@ async fn provider(signing: &Signing) -> anyhow::Result<Option<IdentityProvider>>
     let Some(place) = &signing.jwks else { return Ok(None) };
 
     let origin = || format!("ENTOURAGE_JWKS {place}");
-    let is_url = place.starts_with("https://") || place.starts_with("http://");
-    let text = if is_url {
-        fetch(place).await.with_context(origin)?
-    } else {
-        fs::read_to_string(place).with_context(origin)?
+    let source = Arc::new(JwksPlace::new(place).with_context(origin)?);
+    let trust = Trust {
+        issuer: signing.jwt_issuer.clone(),
+        audience: signing.jwt_audience.clone(),
+        refresh_every: TimeDelta::from_std(signing.jwks_refresh)?,
     };
-    let (issuer, audience) = (signing.jwt_issuer.clone(), signing.jwt_audience.clone());
-    let provider = IdentityProvider::new(&text, issuer, audience).with_context(origin)?;
+    let provider = IdentityProvider::load(source, trust, SystemClock.now()).await;
+    let provider = provider.with_context(origin)?;
     if signing.jwt_issuer.is_none() || signing.jwt_audience.is_none() {
         tracing::warn!(
             "without ENTOURAGE_JWT_ISSUER and ENTOURAGE_JWT_AUDIENCE, tokens that the provider made \
@@ -152,22 +152,6 @@ async fn provider(signing: &Signing) -> anyhow::Result<Option<IdentityProvider>>
         );
     }
     Ok(Some(provider))
-}
-
-/// The text at a URL, of a bounded size and within a bounded time.
-async fn fetch(url: &str) -> anyhow::Result<String> {
-    let client = reqwest::Client::builder().timeout(JWKS_TIMEOUT).build()?;
-    let reply = client.get(url).send().await.map_err(reqwest::Error::without_url)?;
-    let mut reply = reply.error_for_status().map_err(reqwest::Error::without_url)?;
-
-    let mut body = Vec::new();
-    while let Some(chunk) = reply.chunk().await.map_err(reqwest::Error::without_url)? {
-        if body.len() + chunk.len() > JWKS_BYTES_MAX {
-            bail!("the key set is larger than {JWKS_BYTES_MAX} bytes");
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(String::from_utf8(body)?)
 }
 
 #[cfg(test)]

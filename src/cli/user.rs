@@ -42,6 +42,20 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Give a user another password, the first line of stdin, and end all their tokens
+    Password {
+        /// The username
+        username: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// End all tokens of a user
+    SignOut {
+        /// The username
+        username: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Delete a user with all their follows, in both directions
     Delete {
         /// The username
@@ -62,7 +76,8 @@ pub(super) struct Common {
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Add { username, name, no_password, common } => {
-            let password = if no_password { None } else { Some(password()?) };
+            let password =
+                if no_password { None } else { Some(password(", or pass --no-password")?) };
             let (store, graph) = open(&common, Migrate::Sqlite).await?;
             let user = NewAccount { username: username.clone(), name, password };
             let id = match graph.add_user(user).await? {
@@ -83,6 +98,23 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             }
             store.close().await;
             print(&format!("{username} is {role} now\n"))
+        }
+        Command::Password { username, common } => {
+            let password = password("")?;
+            let (store, graph) = open(&common, Migrate::Never).await?;
+            if !graph.set_password(&key(&username)?, &password).await? {
+                return Err(no_such_user(&username));
+            }
+            store.close().await;
+            print(&format!("{username} has another password now, and is signed out everywhere\n"))
+        }
+        Command::SignOut { username, common } => {
+            let (store, graph) = open(&common, Migrate::Never).await?;
+            if !graph.sign_out(&key(&username)?).await? {
+                return Err(no_such_user(&username));
+            }
+            store.close().await;
+            print(&format!("{username} is signed out everywhere\n"))
         }
         Command::Delete { username, common } => {
             let (store, graph) = open(&common, Migrate::Never).await?;
@@ -111,8 +143,8 @@ async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Stor
     Ok((store, graph))
 }
 
-/// The first line of stdin.
-fn password() -> anyhow::Result<String> {
+/// The first line of stdin. `instead` is what else can be done, for whoever writes none.
+fn password(instead: &str) -> anyhow::Result<String> {
     /// More than any password may have, so that endless input ends.
     const BYTES_MAX: u64 = 4_096;
     if io::stdin().is_terminal() {
@@ -123,7 +155,7 @@ fn password() -> anyhow::Result<String> {
     input.read_line(&mut text).context("cannot read the password from stdin")?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!("no password on stdin: write one line to it, or pass --no-password");
+        bail!("no password on stdin: write one line to it{instead}");
     }
     Ok(password.to_owned())
 }

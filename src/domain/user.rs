@@ -32,6 +32,10 @@ pub struct Account {
     pub user: Arc<User>,
     /// The role, as the database has it now.
     pub role: Role,
+    /// How often all its tokens have been ended: a token of another epoch is worth nothing.
+    pub token_epoch: i64,
+    /// When they were ended last: a token without an epoch has to be newer.
+    pub tokens_valid_after: Option<DateTime<Utc>>,
 }
 
 /// What a password is checked against.
@@ -41,6 +45,8 @@ pub struct Credentials {
     pub id: UserId,
     /// The hash in PHC format; `None` for accounts of an identity provider.
     pub password_hash: Option<String>,
+    /// The epoch of the account's tokens, of the same moment: a new password begins another one.
+    pub token_epoch: i64,
 }
 
 impl fmt::Debug for Credentials {

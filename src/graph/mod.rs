@@ -8,12 +8,16 @@
 mod accounts;
 mod attempts;
 mod budget;
+mod claims;
 mod error;
+mod foreign;
+mod key_set;
 mod limiter;
 mod passwords;
 mod policy;
 mod provider;
 mod random;
+mod sessions;
 mod tokens;
 
 use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
@@ -21,13 +25,16 @@ use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    accounts::{NewAccount, SignIn, SignUpError, SignedIn},
+    accounts::{NewAccount, SignUpError},
     budget::Budget,
+    claims::{ForeignAccount, Subject, TokenClaims},
     error::{Error, Result},
+    key_set::JwksError,
     policy::{FollowDenial, Viewer, authorize, follow_denials},
-    provider::{IdentityProvider, JwksError},
+    provider::{IdentityProvider, KeySource, Trust},
     random::{Random, SystemRandom},
-    tokens::{SecretError, TokenClaims, Tokens},
+    sessions::{PasswordChange, SignIn, SignedIn},
+    tokens::{SecretError, Tokens},
 };
 use self::{attempts::Attempts, budget::Budgets, passwords::Passwords};
 use crate::{
@@ -117,7 +124,7 @@ impl Graph {
         }
     }
 
-    /// Whether `signUp` and `signIn` exist.
+    /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
     }

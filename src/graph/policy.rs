@@ -77,7 +77,9 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
         };
         let role = Role { name: "user".to_owned(), permissions };
-        Viewer { account: Account { user: Arc::new(user), role }, permissions }
+        let account =
+            Account { user: Arc::new(user), role, token_epoch: 0, tokens_valid_after: None };
+        Viewer { account, permissions }
     }
 
     #[test]

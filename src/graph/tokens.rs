@@ -5,8 +5,8 @@
 //! subject. Which of the two a token is, is decided by its algorithm alone, and each key admits
 //! exactly one algorithm, so a token can never choose how it is checked.
 //!
-//! **Invariant:** `exp` is required, `nbf` is honoured, and both are read by the passed-in clock
-//! with [`LEEWAY_S`]; issuer and audience are checked whenever they are known.
+//! **Invariant:** issuer and audience are checked whenever they are known, and the times of a
+//! token always.
 
 use std::fmt;
 
@@ -15,13 +15,15 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
     errors::ErrorKind,
 };
-use serde::{Deserialize, Serialize};
 
-use super::{Error, Result, provider::IdentityProvider};
-use crate::domain::{Permissions, UserId};
+use super::{
+    Error, Result,
+    claims::{Claims, OwnClaims, TokenClaims},
+    key_set::KeySet,
+    provider::IdentityProvider,
+};
+use crate::domain::UserId;
 
-/// How far the clocks of two machines may be apart, in seconds.
-const LEEWAY_S: f64 = 5.0;
 /// The fewest bytes of a secret: as many as its hash has (RFC 7518, 3.2).
 const SECRET_BYTES_MIN: usize = 32;
 /// The `iss` and `aud` of our own tokens.
@@ -48,60 +50,6 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// Whom a valid token names, and what it allows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenClaims {
-    /// Whom it names.
-    pub subject: Subject,
-    /// What it narrows the role's permissions to; `None` when it narrows nothing.
-    pub scope: Option<Permissions>,
-}
-
-/// Whom a token names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// One of our users.
-    User(UserId),
-    /// An account at the identity provider, with what it says of itself.
-    Foreign(ForeignAccount),
-}
-
-/// An account at the identity provider.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ForeignAccount {
-    /// The identifier at the provider.
-    pub subject: String,
-    /// The username that it would like to have.
-    pub preferred_username: Option<String>,
-    /// The name.
-    pub name: Option<String>,
-    /// The URL of a picture.
-    pub picture: Option<String>,
-}
-
-#[derive(Serialize)]
-struct OwnClaims<'a> {
-    iss: &'a str,
-    aud: &'a str,
-    sub: String,
-    iat: i64,
-    exp: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'a str>,
-}
-
-/// What is read of a token. Times may have fractions (RFC 7519, 2).
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    exp: f64,
-    nbf: Option<f64>,
-    scope: Option<String>,
-    preferred_username: Option<String>,
-    name: Option<String>,
-    picture: Option<String>,
-}
-
 impl Tokens {
     /// Signs with this secret, and accepts tokens of the provider as well, if there is one.
     ///
@@ -118,13 +66,14 @@ impl Tokens {
         })
     }
 
-    /// A token for a user, with the scope if there is one.
+    /// A token for a user in an epoch of the account, with the scope if there is one.
     ///
     /// # Errors
     /// [`Error::Internal`] when signing fails, which is a bug.
     pub fn issue(
         &self,
         user: UserId,
+        epoch: i64,
         scope: Option<&str>,
         now: DateTime<Utc>,
         ttl: TimeDelta,
@@ -135,6 +84,7 @@ impl Tokens {
             sub: user.to_string(),
             iat: now.timestamp(),
             exp: (now + ttl).timestamp(),
+            epoch,
             scope,
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
@@ -144,44 +94,76 @@ impl Tokens {
     /// Whom a token names, if it is valid now.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever is wrong with it. A client is not told what; the log
-    /// is, for whoever runs the server.
-    pub fn read(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims> {
-        self.verify(token, now).map_err(|reason| {
-            tracing::info!(reason, "a token is refused");
-            Error::Unauthenticated
-        })
+    /// [`Error::Unauthenticated`] for whatever is wrong with it.
+    pub async fn read(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims> {
+        self.verify(token, now).await.map_err(refused)
     }
 
-    fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
+    async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
         let header = decode_header(token).map_err(|error| reason(&error))?;
-        let is_ours = header.alg == Algorithm::HS256;
-        let claims = if is_ours {
+        if header.alg == Algorithm::HS256 {
             let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
-            let decoded = decode::<Claims>(token, &self.decoding, &validation);
-            decoded.map_err(|error| reason(&error))?.claims
+            let claims = verify_with(token, &self.decoding, &validation)?;
+            claims.check_times(now)?;
+            claims.into_own()
         } else {
-            self.verify_foreign(token, &header)?
-        };
-        check_times(&claims, now)?;
-        token_claims(claims, is_ours).ok_or("its subject names nobody")
+            let claims = self.verify_foreign(token, &header, now).await?;
+            claims.check_times(now)?;
+            claims.into_foreign()
+        }
     }
 
     /// The claims of a token that a key of the provider has signed.
-    fn verify_foreign(&self, token: &str, header: &Header) -> Result<Claims, &'static str> {
+    async fn verify_foreign(
+        &self,
+        token: &str,
+        header: &Header,
+        now: DateTime<Utc>,
+    ) -> Result<Claims, &'static str> {
         let provider = self.provider.as_ref().ok_or("there is no identity provider")?;
-        let (issuer, audience) = (provider.issuer.as_deref(), provider.audience.as_deref());
-        let validation = validation(header.alg, issuer, audience);
+        let trust = &provider.trust;
+        let validation = validation(header.alg, trust.issuer.as_deref(), trust.audience.as_deref());
 
-        let mut refused = "the provider has no key for it";
-        for key in provider.keys_for(header) {
-            match decode::<Claims>(token, key, &validation) {
-                Ok(decoded) => return Ok(decoded.claims),
-                Err(error) => refused = reason(&error),
-            }
+        let keys = provider.keys(now).await;
+        let verified = verify_with_any(token, header, &keys, &validation);
+        if verified.is_ok() || !keys.lacks_the_key_of(header) {
+            return verified;
         }
-        Err(refused)
+        let keys = provider.newer_keys(now).await;
+        verify_with_any(token, header, &keys, &validation)
     }
+}
+
+/// The claims of a token that one of these keys has signed.
+fn verify_with_any(
+    token: &str,
+    header: &Header,
+    keys: &KeySet,
+    validation: &Validation,
+) -> Result<Claims, &'static str> {
+    let mut refused = "the provider has no key for it";
+    for key in keys.keys_for(header) {
+        match verify_with(token, key, validation) {
+            Ok(claims) => return Ok(claims),
+            Err(reason) => refused = reason,
+        }
+    }
+    Err(refused)
+}
+
+fn verify_with(
+    token: &str,
+    key: &DecodingKey,
+    validation: &Validation,
+) -> Result<Claims, &'static str> {
+    let decoded = decode::<Claims>(token, key, validation);
+    decoded.map(|decoded| decoded.claims).map_err(|error| reason(&error))
+}
+
+/// A client is not told what is wrong with its token; the log is, for whoever runs the server.
+pub(super) fn refused(reason: &'static str) -> Error {
+    tracing::info!(reason, "a token is refused");
+    Error::Unauthenticated
 }
 
 /// What is wrong with a token, in words that repeat nothing of it.
@@ -216,38 +198,10 @@ fn validation(algorithm: Algorithm, issuer: Option<&str>, audience: Option<&str>
     validation
 }
 
-fn check_times(claims: &Claims, now: DateTime<Utc>) -> Result<(), &'static str> {
-    #[expect(clippy::cast_precision_loss, reason = "exact for some hundred million years")]
-    let now = now.timestamp() as f64;
-    if now >= claims.exp + LEEWAY_S {
-        return Err("it has expired");
-    }
-    if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_S > now) {
-        return Err("it is not valid yet");
-    }
-    Ok(())
-}
-
-fn token_claims(claims: Claims, is_ours: bool) -> Option<TokenClaims> {
-    let scope = claims.scope.as_deref().map(Permissions::from_scope);
-    let subject = if is_ours {
-        Subject::User(UserId(claims.sub.parse().ok()?))
-    } else if claims.sub.is_empty() || claims.sub.len() > 255 || claims.sub.contains('\0') {
-        return None;
-    } else {
-        Subject::Foreign(ForeignAccount {
-            subject: claims.sub,
-            preferred_username: claims.preferred_username,
-            name: claims.name,
-            picture: claims.picture,
-        })
-    };
-    Some(TokenClaims { subject, scope })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{domain::Permissions, graph::claims::Subject};
 
     const SECRET: &[u8] = b"a secret of 32 bytes and a little";
 
@@ -267,15 +221,15 @@ mod tests {
         serde_json::json!({ "iss": "entourage", "aud": "entourage", "sub": "7", "exp": 1_000 })
     }
 
-    #[test]
-    fn a_token_names_its_user_until_it_expires() {
-        let token = tokens().issue(UserId(7), Some("follow"), at(0), TimeDelta::hours(1));
+    #[tokio::test]
+    async fn a_token_names_its_user_until_it_expires() {
+        let token = tokens().issue(UserId(7), 0, Some("follow"), at(0), TimeDelta::hours(1));
         let token = token.expect("signs");
 
-        let read = tokens().read(&token, at(3_599)).expect("valid");
+        let read = tokens().read(&token, at(3_599)).await.expect("valid");
         assert_eq!(read.subject, Subject::User(UserId(7)));
         assert_eq!(read.scope, Some(Permissions::from_scope("follow")));
-        assert!(tokens().read(&token, at(3_606)).is_err());
+        assert!(tokens().read(&token, at(3_606)).await.is_err());
     }
 
     #[test]
@@ -283,8 +237,8 @@ mod tests {
         assert_eq!(Tokens::new(b"short", None).err(), Some(SecretError { bytes: 5 }));
     }
 
-    #[test]
-    fn whatever_is_not_exactly_ours_is_refused() {
+    #[tokio::test]
+    async fn whatever_is_not_exactly_ours_is_refused() {
         let with = |key: &str, value: serde_json::Value| {
             let mut claims = claims();
             claims[key] = value;
@@ -296,7 +250,7 @@ mod tests {
             signed(&claims, SECRET, Algorithm::HS256)
         };
         let good = signed(&claims(), SECRET, Algorithm::HS256);
-        assert!(tokens().read(&good, at(0)).is_ok());
+        assert!(tokens().read(&good, at(0)).await.is_ok());
 
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiI3IiwiZXhwIjo5OTk5OTk5OTk5fQ.";
         let tampered = good.replacen('.', ".x", 1);
@@ -317,7 +271,7 @@ mod tests {
             ("nothing", String::new()),
         ];
         for (what, token) in bad {
-            assert!(tokens().read(&token, at(0)).is_err(), "{what}");
+            assert!(tokens().read(&token, at(0)).await.is_err(), "{what}");
         }
     }
 }

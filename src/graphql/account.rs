@@ -1,14 +1,9 @@
-//! Accounts: signing up and in, changing a profile, deleting an account.
+//! Accounts: what can go wrong with them, changing a profile, deleting an account.
 
-use std::sync::Arc;
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject};
 
-use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-
-use super::{context::RequestContext, error::Failure, global_id, user::User, viewer::Viewer};
-use crate::{
-    domain::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError},
-    graph::{NewAccount, SignIn, SignUpError, SignedIn},
-};
+use super::{context::RequestContext, error::Failure, global_id, user::User};
+use crate::domain::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 
 /// Why something could not be done to an account.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -33,148 +28,25 @@ pub(super) struct AccountError {
 }
 
 impl AccountError {
-    fn new(code: AccountErrorCode) -> Self {
-        let (field, message) = match code {
-            AccountErrorCode::UsernameTaken => (Some("username"), "That username is taken."),
-            AccountErrorCode::WrongCredentials => (None, "Wrong username or password."),
-            AccountErrorCode::WrongPassword => (Some("password"), "Wrong password."),
-        };
-        let field = field.map(|field| vec!["input".to_owned(), field.to_owned()]);
-        Self { code, field, message }
-    }
-}
-
-/// The input of `signUp`.
-#[derive(InputObject)]
-pub(super) struct SignUpInput {
-    /// A string of the client's own, handed back in the payload.
-    client_mutation_id: Option<String>,
-    /// The name that the user goes by, at most 100 characters.
-    name: Option<String>,
-    /// At least 8 characters and at most 256 bytes.
-    #[graphql(secret)]
-    password: String,
-    /// 1 to 30 characters of `a-z A-Z 0-9 _`, unique without regard to case.
-    username: String,
-}
-
-/// The input of `signIn`.
-#[derive(InputObject)]
-pub(super) struct SignInInput {
-    /// A string of the client's own, handed back in the payload.
-    client_mutation_id: Option<String>,
-    /// The password.
-    #[graphql(secret)]
-    password: String,
-    /// The username, without regard to case.
-    username: String,
-}
-
-/// The result of `signUp`.
-pub(super) struct SignUpPayload(Session);
-
-/// The result of `signIn`.
-pub(super) struct SignInPayload(Session);
-
-/// What both payloads show.
-struct Session {
-    client_mutation_id: Option<String>,
-    signed_in: Result<SignedIn, AccountError>,
-}
-
-impl Session {
-    fn token(&self) -> Option<&str> {
-        self.signed_in.as_ref().ok().map(|signed_in| signed_in.token.as_str())
+    pub(super) fn username_taken() -> Self {
+        Self::of(AccountErrorCode::UsernameTaken, "That username is taken.").at("username")
     }
 
-    fn errors(&self) -> Vec<AccountError> {
-        self.signed_in.as_ref().err().cloned().into_iter().collect()
+    pub(super) fn wrong_credentials() -> Self {
+        Self::of(AccountErrorCode::WrongCredentials, "Wrong username or password.")
     }
 
-    fn viewer(&self) -> Option<Viewer> {
-        self.signed_in.as_ref().ok().map(|signed_in| Viewer(Arc::new(signed_in.viewer.clone())))
-    }
-}
-
-impl SignUpPayload {
-    pub(super) async fn sign_up(ctx: &Context<'_>, input: SignUpInput) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        let new = NewAccount {
-            username: input.username,
-            name: input.name,
-            password: Some(input.password),
-        };
-
-        let signed_in = request.graph.sign_up(new, request.address).await?;
-        request.loaders.clear().await;
-
-        let error = |error| match error {
-            SignUpError::UsernameTaken => AccountError::new(AccountErrorCode::UsernameTaken),
-        };
-        let signed_in = signed_in.map_err(error);
-        Ok(Self(Session { client_mutation_id: input.client_mutation_id, signed_in }))
-    }
-}
-
-impl SignInPayload {
-    pub(super) async fn sign_in(ctx: &Context<'_>, input: SignInInput) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        let sign_in =
-            SignIn { username: input.username, password: input.password, address: request.address };
-
-        let signed_in = request.graph.sign_in(sign_in).await?;
-
-        let wrong = || AccountError::new(AccountErrorCode::WrongCredentials);
-        let signed_in = signed_in.ok_or_else(wrong);
-        Ok(Self(Session { client_mutation_id: input.client_mutation_id, signed_in }))
-    }
-}
-
-#[Object]
-/// The result of `signUp`.
-impl SignUpPayload {
-    /// The string that the client sent.
-    async fn client_mutation_id(&self) -> Option<&str> {
-        self.0.client_mutation_id.as_deref()
+    /// The password in this field of the input is wrong.
+    pub(super) fn wrong_password(field: &str) -> Self {
+        Self::of(AccountErrorCode::WrongPassword, "Wrong password.").at(field)
     }
 
-    /// A bearer token for the next requests, good for a day; null when something went wrong.
-    async fn token(&self) -> Option<&str> {
-        self.0.token()
+    const fn of(code: AccountErrorCode, message: &'static str) -> Self {
+        Self { code, field: None, message }
     }
 
-    /// What went wrong; empty when nothing did.
-    async fn user_errors(&self) -> Vec<AccountError> {
-        self.0.errors()
-    }
-
-    /// Who is signed in with the token.
-    async fn viewer(&self) -> Option<Viewer> {
-        self.0.viewer()
-    }
-}
-
-#[Object]
-/// The result of `signIn`.
-impl SignInPayload {
-    /// The string that the client sent.
-    async fn client_mutation_id(&self) -> Option<&str> {
-        self.0.client_mutation_id.as_deref()
-    }
-
-    /// A bearer token for the next requests, good for a day; null when something went wrong.
-    async fn token(&self) -> Option<&str> {
-        self.0.token()
-    }
-
-    /// What went wrong; empty when nothing did.
-    async fn user_errors(&self) -> Vec<AccountError> {
-        self.0.errors()
-    }
-
-    /// Who is signed in with the token.
-    async fn viewer(&self) -> Option<Viewer> {
-        self.0.viewer()
+    fn at(self, field: &str) -> Self {
+        Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
     }
 }
 
@@ -277,7 +149,7 @@ impl DeleteAccountPayload {
         let deleted = request.graph.delete_account(viewer, password, request.address).await?;
         request.loaders.clear().await;
 
-        let wrong = || AccountError::new(AccountErrorCode::WrongPassword);
+        let wrong = || AccountError::wrong_password("password");
         Ok(Self {
             client_mutation_id: input.client_mutation_id,
             deleted_user_id: deleted.then(|| global_id::of_user(viewer.id())),

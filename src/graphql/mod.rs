@@ -30,6 +30,7 @@ mod quota;
 mod reply;
 mod scalar;
 mod schema;
+mod session;
 mod user;
 mod viewer;
 

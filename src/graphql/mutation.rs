@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_graphql::{Context, Object, TypeDirective};
 
 use super::{
-    account::{
-        DeleteAccountInput, DeleteAccountPayload, SignInInput, SignInPayload, SignUpInput,
-        SignUpPayload, UpdateProfileInput, UpdateProfilePayload,
-    },
+    account::{DeleteAccountInput, DeleteAccountPayload, UpdateProfileInput, UpdateProfilePayload},
     error::Failure,
     follow::{FollowInput, FollowPayload, UnfollowInput, UnfollowPayload},
+    session::{
+        ChangePasswordInput, ChangePasswordPayload, SignInInput, SignInPayload,
+        SignOutEverywhereInput, SignOutEverywherePayload, SignUpInput, SignUpPayload,
+    },
     viewer::Permission,
 };
 use crate::graph::Graph;
@@ -33,6 +34,17 @@ fn sign_up_is_open(ctx: &Context<'_>) -> bool {
 #[Object]
 /// Where every change begins.
 impl Mutation {
+    /// Change the viewer's password, and end every token that was made before: the payload has a
+    /// new one.
+    #[graphql(visible = "sign_up_is_open", directive = has_permission::apply(Vec::new()))]
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
+    ) -> Option<Result<ChangePasswordPayload, Failure>> {
+        Some(ChangePasswordPayload::change(ctx, input).await.map_err(|failure| failure.within(ctx)))
+    }
+
     /// Delete the viewer's account, with everything that it follows and that follows it.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     async fn delete_account(
@@ -61,6 +73,21 @@ impl Mutation {
         #[graphql(desc = "Who signs in.")] input: SignInInput,
     ) -> Option<Result<SignInPayload, Failure>> {
         Some(SignInPayload::sign_in(ctx, input).await.map_err(|failure| failure.within(ctx)))
+    }
+
+    /// End every token of the viewer, also the one that this request comes with.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    async fn sign_out_everywhere(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Nothing but the string of the client's own.")]
+        input: SignOutEverywhereInput,
+    ) -> Option<Result<SignOutEverywherePayload, Failure>> {
+        Some(
+            SignOutEverywherePayload::sign_out(ctx, input)
+                .await
+                .map_err(|failure| failure.within(ctx)),
+        )
     }
 
     /// Make an account and sign in to it.

@@ -35,7 +35,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
         .disable_suggestions()
 }
 
-/// The SDL of the schema, with `signUp` and `signIn` or without.
+/// The SDL of the schema, with what needs passwords of our own or without.
 ///
 /// The executor's own export is sorted by type, then by field, and then rid of what every schema
 /// has built in.
@@ -99,10 +99,17 @@ fn without_sign_up(document: &mut Document) {
         if let Definition::ObjectTypeDefinition(object) = definition
             && object.name == "Mutation"
         {
-            let hidden = ["signUp", "signIn"];
+            let hidden = ["signUp", "signIn", "changePassword"];
             object.make_mut().fields.retain(|field| !hidden.contains(&field.name.as_str()));
         }
     }
-    let hidden = ["SignUpInput", "SignUpPayload", "SignInInput", "SignInPayload"];
+    let hidden = [
+        "SignUpInput",
+        "SignUpPayload",
+        "SignInInput",
+        "SignInPayload",
+        "ChangePasswordInput",
+        "ChangePasswordPayload",
+    ];
     document.definitions.retain(|d| d.name().is_none_or(|name| !hidden.contains(&name.as_str())));
 }

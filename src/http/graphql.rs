@@ -12,7 +12,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::request::Parts,
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
 };
 use hyper::{
     Method, StatusCode,
@@ -33,8 +33,11 @@ use crate::graphql::{Caller, Code, Reply};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// `GET /graphql` and `POST /graphql`.
+/// `GET /graphql` and `POST /graphql`. Somebody who opens it in a browser is shown GraphiQL.
 pub(super) async fn endpoint(State(state): State<Arc<super::State>>, request: Request) -> Response {
+    if state.playground.is_some() && is_visit(&request) {
+        return Redirect::to("/graphiql").into_response();
+    }
     let media = match MediaType::negotiate(request.headers()) {
         Ok(media) => media,
         Err(failure) => return failure.into_response(MediaType::Json),
@@ -44,6 +47,12 @@ pub(super) async fn endpoint(State(state): State<Arc<super::State>>, request: Re
         Ok(reply) => response(reply, media),
         Err(failure) => failure.into_response(media),
     }
+}
+
+/// Whether this is an address that a person opened, and not an operation.
+fn is_visit(request: &Request) -> bool {
+    let asks_nothing = request.uri().query().is_none_or(str::is_empty);
+    request.method() != Method::POST && asks_nothing && media::names_html(request.headers())
 }
 
 async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply, Failure> {

@@ -106,8 +106,8 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight of `0` to `1` in thousandths.
-fn weight(text: &str) -> Option<u16> {
+/// A weight of `0` to `1` in thousandths (RFC 9110, 12.4.2).
+pub(super) fn weight(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1,000")]
     (0.0..=1.0).contains(&weight).then(|| (weight * 1_000.0).round() as u16)
@@ -123,6 +123,17 @@ fn wish_for(ranges: &[Range<'_>], subtype: &str) -> Option<Wish> {
         })
         .max_by_key(|wish| (wish.exactness, wish.thousandths))
         .filter(|wish| wish.thousandths > 0)
+}
+
+/// Whether the client asks for HTML by name, as browsers do that open an address.
+pub(super) fn names_html(headers: &HeaderMap) -> bool {
+    let wishes = headers.get_all(ACCEPT).iter().filter_map(|wish| wish.to_str().ok());
+    let mut ranges = wishes.flat_map(|wish| wish.split(',')).filter_map(Range::parse);
+    ranges.any(|range| {
+        let is_html =
+            range.kind.eq_ignore_ascii_case("text") && range.subtype.eq_ignore_ascii_case("html");
+        is_html && range.thousandths > 0
+    })
 }
 
 /// Lets only plain JSON in UTF-8 pass as a body. Compressed bodies would make the limit on

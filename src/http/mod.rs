@@ -9,33 +9,41 @@
 //! **Invariant:** every request gets exactly one id, one access log line and one measurement,
 //! also when its handler panics or its client leaves.
 //!
+//! **Invariant:** the pages for the browser have no way in of their own. They are files, and ask
+//! the same endpoint as everybody.
+//!
 //! [`graphql::Request`]: crate::graphql::Request
 
 mod auth;
 mod body;
 mod cors;
+mod encoding;
 mod failure;
 mod graphql;
 mod health;
 mod media;
 mod metrics;
-mod pages;
 mod params;
+mod playground;
 mod request;
 mod security;
 mod server;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, routing::get};
-use hyper::StatusCode;
+use axum::{Router, extract, middleware, routing::get};
+use hyper::{HeaderMap, StatusCode, header::ETAG};
 use tokio::sync::watch;
-use tower_http::compression::{CompressionLayer, CompressionLevel, predicate::SizeAbove};
+use tower_http::compression::{
+    CompressionLayer, CompressionLevel,
+    predicate::{Predicate, SizeAbove},
+};
 
 use self::failure::Failure;
 pub use self::{
     cors::{Origin, OriginError},
     metrics::Metrics,
+    playground::{BuiltFile, Playground},
     server::{Timeouts, serve},
 };
 use crate::{
@@ -62,6 +70,8 @@ pub struct State {
     pub limits: Limits,
     /// How long a client may take.
     pub timeouts: Timeouts,
+    /// The pages for the browser, where they are wanted.
+    pub playground: Option<Playground>,
     /// The measurements of the process.
     pub metrics: Metrics,
     /// Turns true when the server is about to stop: it is alive then, but no longer ready.
@@ -82,12 +92,15 @@ pub enum Part {
 /// The routes of a part. `origins` are the sites whose scripts may read replies.
 pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
     let public = || {
-        Router::new()
-            .route("/", get(pages::index))
+        let api = Router::new()
             .route("/graphql", get(graphql::endpoint).post(graphql::endpoint))
-            .route("/schema.graphql", get(pages::schema))
+            .route("/schema.graphql", get(schema))
             .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::ready))
+            .route("/readyz", get(health::ready));
+        match &state.playground {
+            Some(playground) => api.merge(playground::routes(playground.clone())),
+            None => api,
+        }
     };
     let metrics = || Router::new().route("/metrics", get(metrics::render));
     let routes = match part {
@@ -100,9 +113,12 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
 
 /// Puts around the routes what all of them share; the first layer is the innermost.
 fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) -> Router {
+    // A strong tag promises the bytes as they are, so what has one is compressed already, or not
+    // worth it.
+    let is_open = |_, _, headers: &HeaderMap, _: &_| !headers.contains_key(ETAG);
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN));
+        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(is_open));
     let routes = routes
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
@@ -116,6 +132,11 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         .layer(middleware::map_response(security::headers))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), request::observe))
         .with_state(state)
+}
+
+/// `GET /schema.graphql`, as text so that browsers show it.
+async fn schema(extract::State(state): extract::State<Arc<State>>) -> String {
+    state.api.sdl().to_owned()
 }
 
 async fn not_found() -> Failure {

@@ -217,6 +217,21 @@ impl Store for Metered {
         self.one("update_profile", self.inner.update_profile(id, change)).await
     }
 
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: Option<i64>,
+        password_hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool> {
+        let work = self.inner.change_password(id, epoch, password_hash, at);
+        self.call("change_password", work, |changed| if *changed { 1 } else { 2 }).await
+    }
+
+    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
+        self.one("end_tokens", self.inner.end_tokens(id, at)).await
+    }
+
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         self.call("set_role", self.inner.set_role(id, role), |outcome| match outcome {
             SetRoleOutcome::Set => 1,

@@ -248,6 +248,25 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn update_profile(&self, id: UserId, change: &ProfileChange)
     -> Result<Option<Arc<User>>>;
 
+    /// Replaces the password of an account and ends all its tokens: its epoch is one higher then,
+    /// and `at` the moment that other tokens have to be newer than. Tells whether that was done:
+    /// not when there is no such user, nor when `epoch` is given and not the account's any more.
+    ///
+    /// The hash has a salt of its own, so a repetition that finds it answers as the first did.
+    ///
+    /// Statements: one when it is done, else two.
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: Option<i64>,
+        password_hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// Ends all tokens of an account in the same way; tells whether there was such a user. A
+    /// repetition ends them again, with what was made in between. One statement.
+    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool>;
+
     /// Gives a user a role. When both are missing, the answer is that there is no such user.
     ///
     /// Statements: one when it is given, else two.

@@ -1,5 +1,5 @@
 //! The server and its schema before the judges that others wrote: the audit of GraphQL over HTTP
-//! of the npm package `graphql-http`, and graphql-js.
+//! of the npm package `graphql-http`, graphql-js, and the rules of graphql-eslint.
 
 use std::{
     path::PathBuf,
@@ -9,6 +9,8 @@ use std::{
 use tokio::task::spawn_blocking;
 
 use crate::support::app::TestApp;
+
+const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
 
 /// Runs a script of `tests/audit`, and panics with what it says when it finds anything.
 async fn run(script: &str, argument: &str) {
@@ -35,5 +37,10 @@ async fn the_server_passes_every_audit_of_graphql_over_http() {
 
 #[tokio::test]
 async fn graphql_js_finds_nothing_wrong_with_the_schema() {
-    run("schema.mjs", concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql")).await;
+    run("schema.mjs", SCHEMA).await;
+}
+
+#[tokio::test]
+async fn graphql_eslint_finds_the_schema_well_designed_for_relay_too() {
+    run("lint.mjs", SCHEMA).await;
 }

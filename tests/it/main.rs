@@ -2,6 +2,7 @@
 
 mod audit;
 mod cli;
+mod clients;
 mod graphql;
 mod http;
 mod schema;

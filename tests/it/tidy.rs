@@ -10,16 +10,22 @@ use std::{
 /// The layers, from the one that all may use to the one that may use all.
 const LAYERS: [&str; 8] = ["domain", "store", "graph", "graphql", "http", "app", "config", "cli"];
 /// Crates that only some files may name.
-const CONFINED: [(&str, &[&str]); 3] = [
+const CONFINED: [(&str, &[&str]); 4] = [
     ("sqlx", &["src/store/"]),
     ("axum", &["src/http/", "src/app.rs"]),
     ("async_graphql", &["src/graphql/"]),
+    ("rust_embed", &["src/http/playground.rs"]),
 ];
 /// The most lines of a file.
 const LINES_MAX: usize = 600;
 /// What is text, and ours.
-const TEXTS: [&str; 11] =
-    [".rs", ".md", ".sql", ".toml", ".sh", ".mjs", ".html", ".json", ".graphql", "Makefile", "run"];
+const TEXTS: [&str; 14] = [
+    ".rs", ".md", ".sql", ".toml", ".sh", ".mjs", ".ts", ".tsx", ".py", ".html", ".json",
+    ".graphql", "Makefile", "run",
+];
+/// Folders of what is built or fetched.
+const NOT_OURS: [&str; 7] =
+    ["target", "node_modules", "dist", ".git", ".venv", "generated", "__generated__"];
 
 /// A file, by its path from the root of the project.
 struct Source {
@@ -63,7 +69,7 @@ fn collect(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>
     for entry in fs::read_dir(folder).expect("the folder is readable") {
         let path = entry.expect("the entry is readable").path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if path.is_dir() && !["target", "node_modules", "dist", ".git"].contains(&name.as_str()) {
+        if path.is_dir() && !NOT_OURS.contains(&name.as_str()) {
             collect(root, &path, endings, found);
         } else if path.is_file() && endings.iter().any(|ending| name.ends_with(ending)) {
             let text = fs::read_to_string(&path).expect("text is UTF-8");

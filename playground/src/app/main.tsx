@@ -1,11 +1,15 @@
+/** Starts the example app in the page that `index.html` has drawn already. */
+
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { App } from "./App";
 
 const root = document.getElementById("root");
-if (root) {
-  createRoot(root).render(
-    <StrictMode>
-      <h1>app</h1>
-    </StrictMode>,
-  );
+if (!root) {
+  throw new Error("index.html has no element #root");
 }
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,11 +1,24 @@
+/** The entry of the GraphiQL page. */
+import "./workers";
+import "@graphiql/react/style.css";
+import "@graphiql/plugin-doc-explorer/style.css";
+import "@graphiql/plugin-explorer/style.css";
+import "@graphiql/plugin-history/style.css";
+import "graphiql/graphiql.css";
+import "./editor.css";
+import "./page.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { Page } from "./page";
+import { seedStorage } from "./tabs";
+
+seedStorage(localStorage);
 
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <h1>graphiql</h1>
+      <Page />
     </StrictMode>,
   );
 }

@@ -9,7 +9,7 @@ macro_rules! account {
     ($condition:literal) => {
         concat!(
             "SELECT u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at, \
-                    r.name, r.permissions \
+                    r.name, r.permissions, u.token_epoch, u.tokens_valid_after \
              FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
             $condition
         )
@@ -19,19 +19,24 @@ macro_rules! account {
 statements! {
     ACCOUNT = account!("u.id = $1");
     ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
-    CREDENTIALS = "SELECT id, password_hash FROM users WHERE username_key = $1";
-    CREDENTIALS_BY_ID = "SELECT id, password_hash FROM users WHERE id = $1";
+    CREDENTIALS = "SELECT id, password_hash, token_epoch FROM users WHERE username_key = $1";
+    CREDENTIALS_BY_ID = "SELECT id, password_hash, token_epoch FROM users WHERE id = $1";
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `Option::map` wants")]
 fn account(row: PgRow) -> sqlx::Result<Account> {
     let permissions = Permissions::from_bits(row.try_get(7)?);
     let role = Role { name: row.try_get(6)?, permissions };
-    Ok(Account { user: users::user(&row, 0)?, role })
+    Ok(Account {
+        user: users::user(&row, 0)?,
+        role,
+        token_epoch: row.try_get(8)?,
+        tokens_valid_after: row.try_get(9)?,
+    })
 }
 
-fn credentials_of((id, password_hash): (i64, Option<String>)) -> Credentials {
-    Credentials { id: UserId(id), password_hash }
+fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) -> Credentials {
+    Credentials { id: UserId(id), password_hash, token_epoch }
 }
 
 pub(super) async fn find(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Account>> {

@@ -258,6 +258,23 @@ impl Store for Sqlite {
         retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
     }
 
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: Option<i64>,
+        password_hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool> {
+        let (pool, hash) = (self.writer.clone(), Arc::<str>::from(password_hash));
+        retry::write(move |_| writes::change_password(pool.clone(), id, epoch, hash.clone(), at))
+            .await
+    }
+
+    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
+        let pool = self.writer.clone();
+        retry::write(move |_| writes::end_tokens(pool.clone(), id, at)).await
+    }
+
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
         retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await

@@ -62,6 +62,16 @@ statements! {
                           bio = CASE WHEN ?4 THEN ?5 ELSE bio END, \
                           avatar_url = CASE WHEN ?6 THEN ?7 ELSE avatar_url END \
          WHERE id = ?1 RETURNING id, username, name, bio, avatar_url, created_at";
+    // The moment never goes back, whatever the clocks of two servers say.
+    CHANGE_PASSWORD =
+        "UPDATE users SET password_hash = ?3, token_epoch = token_epoch + 1, \
+                          tokens_valid_after = max(coalesce(tokens_valid_after, ?4), ?4) \
+         WHERE id = ?1 AND token_epoch = coalesce(?2, token_epoch)";
+    HAS_PASSWORD = "SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2)";
+    END_TOKENS =
+        "UPDATE users SET token_epoch = token_epoch + 1, \
+                          tokens_valid_after = max(coalesce(tokens_valid_after, ?2), ?2) \
+         WHERE id = ?1";
     SET_ROLE =
         "UPDATE users SET role_id = (SELECT id FROM roles WHERE name = ?2) \
          WHERE id = ?1 AND EXISTS (SELECT 1 FROM roles WHERE name = ?2)";
@@ -213,6 +223,36 @@ pub(super) async fn update_profile(
         .fetch_optional(&pool)
         .await?;
     row.map(|row| users::user(&row, 0)).transpose()
+}
+
+pub(super) async fn change_password(
+    pool: SqlitePool,
+    id: UserId,
+    epoch: Option<i64>,
+    password_hash: Arc<str>,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let change = sqlx::query(CHANGE_PASSWORD)
+        .bind(id.0)
+        .bind(epoch)
+        .bind(&*password_hash)
+        .bind(at.timestamp_micros())
+        .execute(&pool)
+        .await?;
+    if change.rows_affected() == 1 {
+        return Ok(true);
+    }
+    // No two hashes are the same, so one that is there is that of an earlier try.
+    sqlx::query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
+}
+
+pub(super) async fn end_tokens(
+    pool: SqlitePool,
+    id: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let end = sqlx::query(END_TOKENS).bind(id.0).bind(at.timestamp_micros());
+    Ok(end.execute(&pool).await?.rows_affected() == 1)
 }
 
 pub(super) async fn set_role(

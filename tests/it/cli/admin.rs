@@ -10,6 +10,7 @@ use crate::support::database::Database;
 on_both_engines! {
     a_user_is_added_promoted_and_deleted,
     a_password_comes_from_stdin,
+    another_password_and_signing_out_end_tokens,
     tokens_are_for_users_who_are_there,
     what_was_corrupted_is_found_and_mended,
     migrating_is_told,
@@ -49,6 +50,47 @@ async fn a_password_comes_from_stdin(database: &Database) {
     }";
     let reply = server.graphql(sign_in, serde_json::json!({}), None).await;
     assert!(reply["data"]["signIn"]["token"].is_string(), "{reply}");
+}
+
+async fn another_password_and_signing_out_end_tokens(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on_with_input(database, &["user", "add", "zoe"], "long enough\n").success();
+    let server = super::Server::start(database, &["--sign-up", "open"]);
+    let is_valid = async |token: &str| {
+        let token = Some(token.trim_end());
+        let reply =
+            server.graphql("{ viewer { user { id } } }", serde_json::json!({}), token).await;
+        reply["data"]["viewer"].is_object()
+    };
+    let first = said(on(database, &["token", "zoe"]));
+    assert!(is_valid(&first).await);
+
+    let password = ["user", "password", "zoe"];
+    let line = "no password on stdin: write one line to it";
+    refused(&on_with_input(database, &password, ""), 1, line);
+    let line = "password must have at least 8 characters";
+    refused(&on_with_input(database, &password, "short\n"), 1, line);
+    assert!(is_valid(&first).await);
+    let line = "zoe has another password now, and is signed out everywhere\n";
+    assert_eq!(said(on_with_input(database, &password, "even longer\n")), line);
+    let second = said(on(database, &["token", "zoe"]));
+    assert_eq!((is_valid(&first).await, is_valid(&second).await), (false, true));
+    let sign_in = "mutation {
+        signIn(input: {username: \"zoe\", password: \"even longer\"}) { token }
+    }";
+    let reply = server.graphql(sign_in, serde_json::json!({}), None).await;
+    assert!(reply["data"]["signIn"]["token"].is_string(), "{reply}");
+
+    let line = "zoe is signed out everywhere\n";
+    assert_eq!(said(on(database, &["user", "sign-out", "zoe"])), line);
+    let third = said(on(database, &["token", "zoe"]));
+    assert_eq!((is_valid(&second).await, is_valid(&third).await), (false, true));
+    for (arguments, input) in
+        [(["user", "password", "bob"], "long enough\n"), (["user", "sign-out", "bob"], "")]
+    {
+        let run = on_with_input(database, &arguments, input);
+        refused(&run, 1, "there is no user \"bob\"");
+    }
 }
 
 async fn tokens_are_for_users_who_are_there(database: &Database) {

@@ -21,6 +21,8 @@ fn every_command_tells_its_flags_and_variables() {
     assert_snapshot!("seed", help(&["seed"]));
     assert_snapshot!("user", help(&["user"]));
     assert_snapshot!("user_add", help(&["user", "add"]));
+    assert_snapshot!("user_password", help(&["user", "password"]));
+    assert_snapshot!("user_sign_out", help(&["user", "sign-out"]));
     assert_snapshot!("token", help(&["token"]));
     assert_snapshot!("check", help(&["check"]));
     assert_snapshot!("healthcheck", help(&["healthcheck"]));

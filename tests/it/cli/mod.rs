@@ -139,7 +139,7 @@ impl Server {
         let stdout = process.stdout.take().expect("it is piped");
         let banner = read_banner(stdout);
         let address = banner.lines().find_map(|line| {
-            line.trim().strip_prefix("GraphQL  http://")?.strip_suffix("/graphql")
+            line.trim().strip_prefix("GraphQL   http://")?.strip_suffix("/graphql")
         });
         let Some(address) = address.map(str::to_owned) else {
             let mut log = File::open(&log).expect("its log");

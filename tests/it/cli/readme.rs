@@ -92,3 +92,21 @@ fn every_variable_is_in_the_readme() {
         }
     }
 }
+
+/// Whether a line of the banner is about the pages for the browser, which a build may not have.
+fn is_of_pages(line: &&str) -> bool {
+    ["  app ", "  GraphiQL ", "  pages "].iter().any(|start| line.starts_with(start))
+}
+
+#[test]
+fn the_readme_shows_the_banner_that_a_newcomer_gets() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::with(Some(folder.path()), &["--demo"], &[]);
+    let banner = server.banner.replace(&server.address, "127.0.0.1:8000");
+    let (_, shown) = README.split_once("$ make run\n").expect("it is shown");
+    let (shown, _) = shown.split_once("```").expect("it ends");
+
+    let printed = banner.lines().filter(|line| !is_of_pages(line));
+    let shown: Vec<_> = shown.lines().filter(|line| !is_of_pages(line)).collect();
+    assert_eq!(printed.take(shown.len()).collect::<Vec<_>>(), shown);
+}

@@ -153,7 +153,7 @@ async fn a_limit_is_what_its_variable_says() {
 #[tokio::test]
 async fn metrics_can_have_a_listener_of_their_own() {
     let server = Server::with(None, &["--metrics-listen", "127.0.0.1:0"], &[]);
-    let told = server.banner.lines().find_map(|line| line.strip_prefix("  metrics  http://"));
+    let told = server.banner.lines().find_map(|line| line.strip_prefix("  metrics   http://"));
     let metrics = told.and_then(|rest| rest.strip_suffix("/metrics")).expect("it is told");
     let status = async |address: &str| {
         let reply = server.client.get(format!("http://{address}/metrics")).send().await;
@@ -161,6 +161,30 @@ async fn metrics_can_have_a_listener_of_their_own() {
     };
     assert_eq!(status(metrics).await, 200);
     assert_eq!(status(&server.address).await, 404);
+}
+
+#[tokio::test]
+async fn the_banner_names_the_pages_that_there_are() {
+    let get = async |server: &Server, path: &str| {
+        let reply = server.client.get(format!("http://{}{path}", server.address)).send().await;
+        let reply = reply.expect("it answers");
+        (reply.status().as_u16(), reply.text().await.expect("text"))
+    };
+    let names = |server: &Server, what: &str| server.banner.contains(&format!("\n  {what}  "));
+
+    let on = Server::with(None, &[], &[]);
+    let (status, page) = get(&on, "/graphiql").await;
+    let is_built = !page.contains("built without its pages");
+    assert_eq!((status, names(&on, "GraphiQL")), (200, is_built), "{}", on.banner);
+    assert_eq!((names(&on, "app     "), names(&on, "pages   ")), (is_built, !is_built));
+
+    for (arguments, variables) in
+        [(&["--playground", "off"][..], &[][..]), (&[], &[("ENTOURAGE_PLAYGROUND", "off")])]
+    {
+        let off = Server::with(None, arguments, variables);
+        assert_eq!(get(&off, "/").await.0, 404);
+        assert!(!names(&off, "app     ") && !names(&off, "GraphiQL"), "{}", off.banner);
+    }
 }
 
 #[test]

@@ -20,8 +20,8 @@ const FOLLOW: &str = "mutation ($name: String!) {
     follow(input: { user: { username: $name } }) { outcome userErrors { code field message } } }";
 const QUOTA: &str = "{ viewer { followQuota {
     limit remaining resetAt totalLimit totalRemaining } } }";
-/// An operation that costs 7: the user, and six followers.
-const SEVEN: &str = "{ user(username: \"alice\") { followers(first: 6) { nodes { id } } }
+/// An operation that costs 7: as many followers as it may return.
+const SEVEN: &str = "{ user(username: \"alice\") { followers(first: 7) { nodes { id } } }
     rateLimit { cost limit remaining resetAt } }";
 
 /// A server whose clock stands still, with these limits.

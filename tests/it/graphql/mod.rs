@@ -9,6 +9,8 @@ mod paging;
 mod permissions;
 mod provider;
 mod reading;
+mod rotation;
+mod sessions;
 mod statements;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.

@@ -30,6 +30,8 @@ async fn without_a_token_a_change_is_unauthenticated(app: TestApp) {
         r#"mutation { unfollow(input: { user: { username: "bob" } }) { outcome } }"#,
         r#"mutation { updateProfile(input: { name: "x" }) { user { name } } }"#,
         "mutation { deleteAccount(input: {}) { deletedUserId } }",
+        "mutation { signOutEverywhere(input: {}) { clientMutationId } }",
+        r#"mutation { changePassword(input: { currentPassword: "a", newPassword: "b" }) { token } }"#,
     ] {
         let response = app.graphql(change, json!({}), None).await;
         assert_eq!(code(&response), "UNAUTHENTICATED", "{change}");

@@ -1,49 +1,77 @@
 //! Tokens of an identity provider, and the users that they make.
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use entourage::graph::IdentityProvider;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use entourage::{
+    app::Settings,
+    domain::Clock,
+    graph::{Subject, Tokens},
+};
+use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::data;
 use crate::support::{
-    app::TestApp,
+    app::{SECRET, TestApp, settings},
+    clock::ByHand,
     database::{Database, Engine},
-    graph::draw,
+    graph::{beginning, draw},
+    provider::{Key, provider_with},
 };
 
 /// A provider with one key, and a server that trusts it.
 struct Trusted {
-    key: EncodingKey,
+    key: Key,
+    clock: ByHand,
     app: TestApp,
 }
 
 impl Trusted {
     async fn on(engine: Engine) -> Self {
-        let pair = Ed25519KeyPair::generate().and_then(|pair| pair.to_pkcs8v1());
-        let key = EncodingKey::from_ed_der(pair.expect("generates").as_ref());
-        let public = Jwk::from_encoding_key(&key, Algorithm::EdDSA).expect("has a public half");
-        let jwks = json!({ "keys": [public] }).to_string();
-        let issuer = Some("https://id.example".to_owned());
-        let provider = IdentityProvider::new(&jwks, issuer, Some("entourage".to_owned()));
-        let database = Database::migrated(engine).await;
-        let app = TestApp::trusting(database, provider.expect("a key set")).await;
-        Self { key, app }
+        let key = Key::new(Algorithm::EdDSA, "key");
+        let clock = ByHand::new(beginning());
+        let settings = Settings { clock: Arc::new(clock.clone()), ..settings() };
+        let provider = provider_with(&[&key]).await;
+        let app = TestApp::trusting(Database::migrated(engine).await, settings, provider).await;
+        Self { key, clock, app }
     }
 
-    /// A token with these claims beside the right ones.
-    fn token(&self, claims: &Value) -> String {
-        let mut all = json!({ "iss": "https://id.example", "aud": "entourage",
-            "exp": 4_000_000_000_i64 });
-        let claims = claims.as_object().expect("claims");
-        all.as_object_mut().expect("claims").extend(claims.clone());
-        encode(&Header::new(Algorithm::EdDSA), &all, &self.key).expect("signs")
+    /// The status of an answer to a token with these claims beside the right ones.
+    async fn status(&self, claims: &Value) -> u16 {
+        let body = json!({ "query": "{ __typename }" }).to_string();
+        let request = self.app.post(body).bearer_auth(self.key.token(claims));
+        request.send().await.expect("answers").status().as_u16()
     }
 
     async fn viewer(&self, claims: &Value) -> Value {
         let query = "{ viewer { user { id username name avatarUrl } role { name } permissions } }";
-        let response = self.app.graphql(query, json!({}), Some(&self.token(claims))).await;
+        let response = self.app.graphql(query, json!({}), Some(&self.key.token(claims))).await;
         data(&response)["viewer"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_read_with_a_key_of_its_own_algorithm_only() {
+    let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(|a| Key::new(a, "key"));
+    let tokens = async |published: &[&Key]| {
+        Tokens::new(SECRET, Some(provider_with(published).await)).expect("long enough")
+    };
+    let now = beginning();
+    for (signer, key) in keys.iter().enumerate() {
+        let token = key.token(&json!({ "sub": "idp|1", "name": "Alice" }));
+        for (published, other) in keys.iter().enumerate() {
+            let read = tokens(&[other]).await.read(&token, now).await;
+            assert_eq!(read.is_ok(), signer == published, "{:?}", key.header().alg);
+        }
+        let stranger = Key::new(key.header().alg, "key");
+        assert!(tokens(&[&stranger]).await.read(&token, now).await.is_err());
+
+        let read = tokens(&[&stranger, &keys[0], &keys[1], &keys[2]]).await.read(&token, now).await;
+        let Subject::Foreign(account) = read.expect("reads").subject else {
+            panic!("a provider's token never names a user by our id");
+        };
+        assert_eq!((account.subject.as_str(), account.name.as_deref()), ("idp|1", Some("Alice")));
     }
 }
 
@@ -102,12 +130,32 @@ async fn a_token_that_is_not_for_us_is_401(engine: Engine) {
         json!({ "sub": "a", "exp": 1 }),
         json!({ "sub": "" }),
     ] {
-        let body = json!({ "query": "{ __typename }" }).to_string();
-        let request = trusted.app.post(body).bearer_auth(trusted.token(&claims));
-        assert_eq!(request.send().await.expect("answers").status(), 401, "{claims}");
+        assert_eq!(trusted.status(&claims).await, 401, "{claims}");
     }
     let count = trusted.app.graphql("{ users { totalCount } }", json!({}), None).await;
     assert_eq!(data(&count)["users"]["totalCount"], 0);
+}
+
+async fn signing_out_everywhere_ends_tokens_that_are_not_newer(engine: Engine) {
+    let trusted = Trusted::on(engine).await;
+    let now = trusted.clock.now().timestamp();
+    let with = |iat: Value| json!({ "sub": "idp|1", "iat": iat });
+    let without = json!({ "sub": "idp|1" });
+    for claims in [with(json!(now - 60)), with(json!(now)), without.clone()] {
+        assert_eq!(trusted.status(&claims).await, 200, "{claims}");
+    }
+
+    let sign_out = "mutation { signOutEverywhere(input: {}) { userErrors { code } } }";
+    let token = trusted.key.token(&with(json!(now)));
+    let response = trusted.app.graphql(sign_out, json!({}), Some(&token)).await;
+    assert_eq!(data(&response)["signOutEverywhere"], json!({ "userErrors": [] }));
+
+    trusted.clock.advance(TimeDelta::seconds(30));
+    for claims in [with(json!(now - 60)), with(json!(now)), without, with(Value::Null)] {
+        assert_eq!(trusted.status(&claims).await, 401, "{claims}");
+    }
+    assert_eq!(trusted.status(&with(json!(now + 1))).await, 200);
+    assert_eq!(trusted.status(&json!({ "sub": "idp|2", "iat": now - 60 })).await, 200);
 }
 
 macro_rules! on_both_engines {
@@ -132,4 +180,5 @@ on_both_engines! {
     a_username_that_is_taken_gets_a_number,
     simultaneous_first_requests_make_one_user,
     a_token_that_is_not_for_us_is_401,
+    signing_out_everywhere_ends_tokens_that_are_not_newer,
 }

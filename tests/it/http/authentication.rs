@@ -1,12 +1,21 @@
 //! Who sends a request.
 
-use chrono::TimeDelta;
-use entourage::domain::{Clock, SystemClock, UserId};
+use std::sync::Arc;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use entourage::{app::Settings, domain::UserId};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use reqwest::header::{ACCEPT, AUTHORIZATION};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::send;
-use crate::support::app::{TestApp, tokens};
+use crate::support::{
+    app::{SECRET, TestApp, settings},
+    clock::Stopped,
+    database::{Database, Engine},
+    graph::{beginning, draw},
+    provider::{AUDIENCE, ISSUER, Key, provider_with},
+};
 
 const WHO: &str = r#"{"query":"{ viewer { user { username } } }"}"#;
 
@@ -27,10 +36,6 @@ async fn a_bearer_token_names_the_viewer_whatever_the_case_of_the_scheme() {
 async fn a_bad_token_is_never_anonymous() {
     let app = TestApp::start().await;
     let good = app.sign_up("alice").await;
-    let now = SystemClock.now();
-    let expired = tokens().issue(UserId(1), None, now - TimeDelta::hours(2), TimeDelta::hours(1));
-    let nobodys = tokens().issue(UserId(1), None, now, TimeDelta::hours(1));
-
     let bad = [
         String::new(),
         "Bearer".to_owned(),
@@ -41,8 +46,6 @@ async fn a_bad_token_is_never_anonymous() {
         format!("Basic {good}"),
         format!("Token {good}"),
         good,
-        format!("Bearer {}", expired.expect("signs")),
-        format!("Bearer {}", nobodys.expect("signs")),
     ];
     for value in bad {
         for accept in ["application/json", "application/graphql-response+json"] {
@@ -52,6 +55,208 @@ async fn a_bad_token_is_never_anonymous() {
             assert_eq!(reply.header("www-authenticate"), "Bearer", "{value}");
         }
     }
+}
+
+/// A server that trusts an identity provider with a key of each of two kinds, at a time of its
+/// own. Its users are alice and those whose tokens have ended: bob, carol and dave.
+struct Attacked {
+    rsa: Key,
+    ec: Key,
+    app: TestApp,
+    /// Tokens of bob, carol and dave, from before.
+    ended: Vec<(&'static str, String)>,
+}
+
+impl Attacked {
+    async fn start() -> Self {
+        let (rsa, ec) = (Key::new(Algorithm::RS256, "rsa"), Key::new(Algorithm::ES256, "ec"));
+        let provider = provider_with(&[&rsa, &ec]).await;
+        let settings = Settings { clock: Arc::new(Stopped(beginning())), ..settings() };
+        let database = Database::migrated(Engine::Sqlite).await;
+        let app = TestApp::trusting(database, settings, provider).await;
+        let users = draw(&*app.store, "alice\nbob\ncarol\ndave").await;
+        assert_eq!(users["alice"], UserId(1));
+
+        let mut ended = Vec::new();
+        for (what, name) in
+            [("of nobody", "bob"), ("signed out", "carol"), ("of an older password", "dave")]
+        {
+            let token = app.token(name, None).await;
+            assert_eq!(status(&app, &token).await, 200, "{what}");
+            ended.push((what, token));
+        }
+        let (now, hash) = (beginning(), "$argon2id$x");
+        assert!(app.store.delete_user(users["bob"]).await.expect("it works"));
+        assert!(app.store.end_tokens(users["carol"], now).await.expect("it works"));
+        let changed = app.store.change_password(users["dave"], None, hash, now).await;
+        assert!(changed.expect("it works"));
+        Self { rsa, ec, app, ended }
+    }
+}
+
+async fn status(app: &TestApp, token: &str) -> u16 {
+    send(app.post(WHO).bearer_auth(token)).await.status
+}
+
+/// A token with these claims beside those of alice, signed with a secret.
+fn own(header: &Header, claims: &Value, secret: &[u8]) -> String {
+    let mut all = json!({ "iss": "entourage", "aud": "entourage", "sub": "1", "epoch": 0,
+        "iat": beginning().timestamp(), "exp": beginning().timestamp() + 60 });
+    let claims = claims.as_object().expect("claims are an object");
+    all.as_object_mut().expect("an object").extend(claims.clone());
+    encode(header, &all, &EncodingKey::from_secret(secret)).expect("signs")
+}
+
+/// A part of a token.
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+/// What is wrong with tokens of our own, and the tokens.
+fn own_forgeries(rsa: &Key) -> Vec<(String, String)> {
+    let ours = Header::new(Algorithm::HS256);
+    let now = beginning().timestamp();
+    let good = own(&ours, &json!({}), SECRET);
+    let parts: Vec<_> = good.split('.').collect();
+    let (head, body, signature) = (parts[0], parts[1], parts[2]);
+    let admin = part(&json!({ "iss": "entourage", "aud": "entourage", "sub": "2",
+        "exp": now + 60 }));
+
+    let mut forged: Vec<(String, String)> = [
+        ("claims of another token", format!("{head}.{admin}.{signature}")),
+        ("no signature", format!("{head}.{body}.")),
+        ("two parts", format!("{head}.{body}")),
+        ("four parts", format!("{good}.{signature}")),
+        ("a longer signature", format!("{good}AA")),
+        ("another secret", own(&ours, &json!({}), b"the secret of somebody, 32 bytes!")),
+        ("no secret", own(&ours, &json!({}), b"")),
+        ("HS384", own(&Header::new(Algorithm::HS384), &json!({}), SECRET)),
+        ("HS512", own(&Header::new(Algorithm::HS512), &json!({}), SECRET)),
+        ("five seconds too old", own(&ours, &json!({ "exp": now - 5 }), SECRET)),
+        ("six seconds too early", own(&ours, &json!({ "nbf": now + 6 }), SECRET)),
+        ("a later epoch", own(&ours, &json!({ "epoch": 1 }), SECRET)),
+        ("an epoch before the first", own(&ours, &json!({ "epoch": -1 }), SECRET)),
+    ]
+    .map(|(what, token)| (what.to_owned(), token))
+    .into();
+
+    let wrong = [
+        ("exp", vec![Value::Null, json!("4000000000"), json!(-1), json!([])]),
+        ("nbf", vec![json!("0"), json!(1e300)]),
+        ("iss", vec![Value::Null, json!(ISSUER), json!("Entourage"), json!([])]),
+        ("aud", vec![Value::Null, json!("another"), json!([]), json!({})]),
+        ("sub", vec![Value::Null, json!(1), json!(""), json!("alice"), json!("999")]),
+        ("epoch", vec![json!("0"), json!(0.5), json!(true)]),
+    ];
+    for (claim, values) in wrong {
+        for value in values {
+            let token = own(&ours, &json!({ claim: value }), SECRET);
+            forged.push((format!("{claim} {value}"), token));
+        }
+    }
+    for algorithm in ["none", "None", "NONE", "", "hs256"] {
+        let head = part(&json!({ "typ": "JWT", "alg": algorithm }));
+        for signature in ["", signature] {
+            let token = format!("{head}.{body}.{signature}");
+            forged.push((format!("alg {algorithm:?}"), token));
+        }
+    }
+    for length in [0, 1, head.len(), head.len() + 1, good.len() - signature.len(), good.len() - 1] {
+        forged.push((format!("cut to {length} bytes"), good[..length].to_owned()));
+    }
+    let modulus = rsa.public["n"].as_str().expect("a modulus");
+    let modulus_bytes = URL_SAFE_NO_PAD.decode(modulus).expect("base64");
+    let whole = rsa.public.to_string();
+    for secret in [modulus.as_bytes(), &modulus_bytes, whole.as_bytes()] {
+        let named = Header { kid: Some("rsa".to_owned()), ..ours.clone() };
+        forged.push(("a public key as the secret".to_owned(), own(&named, &json!({}), secret)));
+    }
+    forged
+}
+
+/// What is wrong with tokens of the provider, and the tokens.
+fn foreign_forgeries(rsa: &Key, ec: &Key) -> Vec<(String, String)> {
+    let now = beginning().timestamp();
+    let subject = json!({ "sub": "idp|1" });
+    let stranger = Key::new(Algorithm::RS256, "rsa");
+    let own_key: Jwk = serde_json::from_value(stranger.public.clone()).expect("a key");
+    let named = |header: Header, id: &str| Header { kid: Some(id.to_owned()), ..header };
+    let brought = Header { jwk: Some(own_key), ..stranger.header() };
+    let linked = Header { jku: Some("https://evil.example/keys".to_owned()), ..stranger.header() };
+
+    let mut forged: Vec<(String, String)> = [
+        (
+            "RS256 with the id of a key for ES256",
+            rsa.token_with(&named(rsa.header(), "ec"), &subject),
+        ),
+        (
+            "ES256 with the id of a key for RS256",
+            ec.token_with(&named(ec.header(), "rsa"), &subject),
+        ),
+        ("an unknown key id", rsa.token_with(&named(rsa.header(), "other"), &subject)),
+        ("a stranger's key under a known id", stranger.token(&subject)),
+        ("a stranger's key without an id", {
+            stranger.token_with(&Header::new(Algorithm::RS256), &subject)
+        }),
+        ("a key that it brings along", stranger.token_with(&brought, &subject)),
+        ("a key that it links to", stranger.token_with(&linked, &subject)),
+        ("RS384", rsa.token_with(&named(Header::new(Algorithm::RS384), "rsa"), &subject)),
+        ("PS256", rsa.token_with(&named(Header::new(Algorithm::PS256), "rsa"), &subject)),
+        ("our claims", rsa.token(&json!({ "iss": "entourage", "aud": "entourage", "sub": "1" }))),
+        ("five seconds too old", rsa.token(&json!({ "sub": "idp|1", "exp": now - 5 }))),
+        ("six seconds too early", ec.token(&json!({ "sub": "idp|1", "nbf": now + 6 }))),
+    ]
+    .map(|(what, token)| (what.to_owned(), token))
+    .into();
+    let wrong = [
+        ("iss", vec![Value::Null, json!("https://other.example"), json!([])]),
+        ("aud", vec![Value::Null, json!("other"), json!([]), json!(["other"])]),
+        ("exp", vec![Value::Null, json!("4000000000"), json!(-1)]),
+        ("sub", vec![Value::Null, json!(""), json!(1), json!("a\0"), json!("x".repeat(256))]),
+        ("iat", vec![json!("0"), json!({})]),
+    ];
+    for (claim, values) in wrong {
+        for value in values {
+            let mut claims = subject.clone();
+            claims[claim] = value.clone();
+            forged.push((format!("foreign {claim} {value}"), ec.token(&claims)));
+        }
+    }
+    let secret = own(
+        &named(Header::new(Algorithm::HS256), "rsa"),
+        &json!({ "iss": ISSUER,
+        "aud": AUDIENCE, "sub": "idp|1" }),
+        SECRET,
+    );
+    forged.push(("our secret for a foreign token".to_owned(), secret));
+    forged
+}
+
+#[tokio::test]
+async fn no_forged_or_ended_token_is_worth_anything() {
+    let Attacked { rsa, ec, app, ended } = Attacked::start().await;
+    let now = beginning().timestamp();
+    let ours = Header::new(Algorithm::HS256);
+    for good in [
+        own(&ours, &json!({}), SECRET),
+        own(&ours, &json!({ "exp": now - 4, "nbf": now + 5 }), SECRET),
+        rsa.token(&json!({ "sub": "idp|1", "aud": ["other", AUDIENCE], "epoch": "x" })),
+        ec.token(&json!({ "sub": "idp|1", "exp": now - 4, "nbf": now + 5 })),
+        rsa.token_with(&Header::new(Algorithm::RS256), &json!({ "sub": "idp|1" })),
+    ] {
+        assert_eq!(status(&app, &good).await, 200, "{good}");
+    }
+
+    let ended = ended.into_iter().map(|(what, token)| (what.to_owned(), token));
+    let bad = ended.chain(own_forgeries(&rsa)).chain(foreign_forgeries(&rsa, &ec));
+    let mut count = 0;
+    for (what, token) in bad {
+        let reply = send(app.post(WHO).header(AUTHORIZATION, format!("Bearer {token}"))).await;
+        assert_eq!((reply.status, reply.code().as_str()), (401, "UNAUTHENTICATED"), "{what}");
+        assert!(!reply.body.contains("alice"), "{what}: {}", reply.body);
+        count += 1;
+    }
+    assert!(count >= 80, "{count}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod connections;
 mod endpoint;
 mod log;
 mod negotiation;
+mod playground;
 mod routes;
 
 use reqwest::{Response, header::HeaderMap};

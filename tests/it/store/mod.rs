@@ -13,6 +13,7 @@ mod migrations;
 mod model;
 mod pages;
 mod statements;
+mod tokens;
 mod user_lists;
 mod users;
 

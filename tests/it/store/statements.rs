@@ -265,6 +265,9 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));
     assert_statements!(store, 1, store.update_profile(ALICE, &ProfileChange::default()));
+    assert_statements!(store, 1, store.change_password(ALICE, Some(0), "$argon2id$x", at(1)));
+    assert_statements!(store, 2, store.change_password(ALICE, Some(0), "$argon2id$y", at(1)));
+    assert_statements!(store, 1, store.end_tokens(ALICE, at(1)));
     assert_statements!(store, 1, store.set_role(ALICE, "admin"));
     assert_statements!(store, 2, store.set_role(ALICE, "king"));
     store.close().await;

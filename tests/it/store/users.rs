@@ -208,8 +208,8 @@ async fn credentials_are_found_by_name_and_by_id(store: &dyn Store) {
     create(store, CAROL, "carol").await;
 
     let hash = Some("$argon2id$x".to_owned());
-    let hers = Some(Credentials { id: ALICE, password_hash: hash });
-    let none = Some(Credentials { id: CAROL, password_hash: None });
+    let hers = Some(Credentials { id: ALICE, password_hash: hash, token_epoch: 0 });
+    let none = Some(Credentials { id: CAROL, password_hash: None, token_epoch: 0 });
     assert_eq!(store.find_credentials(&key("ALICE_1")).await.unwrap(), hers);
     assert_eq!(store.find_credentials_by_id(ALICE).await.unwrap(), hers);
     assert_eq!(store.find_credentials(&key("carol")).await.unwrap(), none);

@@ -20,7 +20,8 @@ use tokio::{
 
 use super::database::{Database, Engine};
 
-const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
+/// What every test app signs its own tokens with.
+pub(crate) const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
 /// Settings for tests: sign-up is open, and nothing is limited over time.
 pub(crate) fn settings() -> Settings {
@@ -63,9 +64,13 @@ impl TestApp {
     }
 
     /// On a given database, with the tokens of an identity provider as well.
-    pub(crate) async fn trusting(database: Database, provider: IdentityProvider) -> Self {
+    pub(crate) async fn trusting(
+        database: Database,
+        settings: Settings,
+        provider: IdentityProvider,
+    ) -> Self {
         let tokens = Tokens::new(SECRET, Some(provider)).expect("the secret is long enough");
-        Self::built(database, settings(), tokens, |app| app).await
+        Self::built(database, settings, tokens, |app| app).await
     }
 
     /// On a given database, with something changed about the app.

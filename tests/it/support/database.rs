@@ -120,6 +120,11 @@ impl Database {
         }
     }
 
+    /// Makes the schema that of the program before the last migration.
+    pub(crate) async fn undo_last_migration(&self) {
+        self.execute("DELETE FROM _sqlx_migrations WHERE version = 15").await;
+    }
+
     pub(crate) async fn sqlite_connection(&self) -> SqliteConnection {
         let mut options: sqlx::sqlite::SqliteConnectOptions =
             self.url.parse().expect("the URL was good before");

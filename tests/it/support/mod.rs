@@ -5,3 +5,4 @@ pub(crate) mod clock;
 pub(crate) mod database;
 pub(crate) mod graph;
 pub(crate) mod log;
+pub(crate) mod provider;

@@ -1,0 +1,62 @@
+/** The frame around every page, and which page an address shows. */
+
+import { ApolloProvider } from "@apollo/client/react";
+import { useMemo, useSyncExternalStore } from "react";
+import { type AroundNavHandler, Route, Router, Switch } from "wouter";
+import { getToken, subscribe } from "../session";
+import { createClient } from "./client";
+import { Footer } from "./components/Footer";
+import { Header } from "./components/Header";
+import { Messages } from "./components/Messages";
+import { DirectoryPage } from "./pages/DirectoryPage";
+import { FollowersPage } from "./pages/FollowersPage";
+import { FollowingPage } from "./pages/FollowingPage";
+import { NotFoundPage } from "./pages/NotFoundPage";
+import { ProfilePage } from "./pages/ProfilePage";
+import { SignInPage } from "./pages/SignInPage";
+import { SignUpPage } from "./pages/SignUpPage";
+
+export function App() {
+  const token = useSyncExternalStore(subscribe, getToken);
+  // Nearly every answer depends on who asks. A client of their own for each token, with a cache of
+  // its own, means that nobody sees what was fetched for somebody else.
+  const client = useMemo(() => createClient(token), [token]);
+
+  return (
+    <ApolloProvider client={client}>
+      <Router aroundNav={navigateToTop}>
+        <a className="skip-link" href="#main">
+          Skip to the content
+        </a>
+        <Header signedIn={token !== null} />
+        <main id="main" tabIndex={-1}>
+          <Switch>
+            <Route path="/" component={DirectoryPage} />
+            <Route path="/sign-in" component={SignInPage} />
+            <Route path="/sign-up" component={SignUpPage} />
+            <Route path="/users/:username">
+              {({ username }) => <ProfilePage username={username} />}
+            </Route>
+            <Route path="/users/:username/followers">
+              {({ username }) => <FollowersPage username={username} />}
+            </Route>
+            <Route path="/users/:username/following">
+              {({ username }) => <FollowingPage username={username} />}
+            </Route>
+            <Route component={NotFoundPage} />
+          </Switch>
+        </main>
+        <Footer />
+        <Messages />
+      </Router>
+    </ApolloProvider>
+  );
+}
+
+/** A new page begins at its top; back and forward keep the position that the browser restores. */
+const navigateToTop: AroundNavHandler = (navigate, to, options) => {
+  navigate(to, options);
+  if (!options?.replace) {
+    window.scrollTo(0, 0);
+  }
+};

@@ -1,0 +1,41 @@
+/** How many follow a user and whom they follow, each a link to its list. */
+
+import { Link, useLocation } from "wouter";
+import { formatCount } from "../format";
+import { type FragmentType, getFragmentData, graphql } from "../generated";
+import { followersPath, followingPath } from "../links";
+
+const FollowCounts_user = graphql(`
+  fragment FollowCounts_user on User {
+    username
+    followers {
+      totalCount
+    }
+    following {
+      totalCount
+    }
+  }
+`);
+
+export function FollowCounts({ user }: { user: FragmentType<typeof FollowCounts_user> }) {
+  const { username, followers, following } = getFragmentData(FollowCounts_user, user);
+  const lists = [
+    {
+      path: followersPath(username),
+      count: followers.totalCount,
+      label: followers.totalCount === 1 ? "follower" : "followers",
+    },
+    { path: followingPath(username), count: following.totalCount, label: "following" },
+  ];
+  const [location] = useLocation();
+
+  return (
+    <nav className="follow-counts" aria-label="Followers and following">
+      {lists.map(({ path, count, label }) => (
+        <Link key={path} href={path} aria-current={location === path ? "page" : undefined}>
+          <strong>{formatCount(count)}</strong> {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}

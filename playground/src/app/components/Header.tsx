@@ -1,0 +1,83 @@
+/** The top of every page: where home is, and who is signed in. */
+
+import { useFragment } from "@apollo/client/react";
+import { Link, useLocation, useSearchParams } from "wouter";
+import { clearToken } from "../../session";
+import { graphql } from "../generated";
+import { profilePath, returnPath, signInPath, signUpPath } from "../links";
+import { say } from "../messages";
+import { Avatar } from "./Avatar";
+import { focusHeading } from "./Heading";
+
+/**
+ * Every page spreads this fragment in its one query. The header reads it from the cache, so that
+ * it asks for nothing itself and stays as it is while the next page loads.
+ */
+const Header_query = graphql(`
+  fragment Header_query on Query {
+    viewer {
+      user {
+        id
+        username
+        ...Avatar_user
+      }
+    }
+  }
+`);
+
+export function Header({ signedIn }: { signedIn: boolean }) {
+  const { data, complete } = useFragment({
+    fragment: Header_query,
+    fragmentName: "Header_query",
+    from: { __typename: "Query" },
+  });
+  const viewer = complete ? data.viewer?.user : undefined;
+
+  return (
+    <header className="site-header">
+      <Link href="/" className="brand">
+        <img src="/favicon.svg" alt="" width="28" height="28" />
+        Entourage
+      </Link>
+      <nav aria-label="Account">
+        {signedIn ? (
+          <>
+            {viewer && (
+              <Link href={profilePath(viewer.username)} className="viewer">
+                <Avatar user={viewer} size="small" />
+                <span>{viewer.username}</span>
+              </Link>
+            )}
+            <button type="button" className="quiet" onClick={signOut}>
+              Sign out
+            </button>
+          </>
+        ) : (
+          <SignedOut />
+        )}
+      </nav>
+    </header>
+  );
+}
+
+function SignedOut() {
+  const [path] = useLocation();
+  const [search] = useSearchParams();
+  const isForm = path === "/sign-in" || path === "/sign-up";
+  const here = search.size > 0 ? `${path}?${search}` : path;
+  const returnTo = isForm ? returnPath(search) : here;
+  return (
+    <>
+      <Link href={signInPath(returnTo)}>Sign in</Link>
+      <Link href={signUpPath(returnTo)} className="button">
+        Sign up
+      </Link>
+    </>
+  );
+}
+
+function signOut() {
+  clearToken();
+  focusHeading();
+  say("You are signed out.");
+}

@@ -1,0 +1,47 @@
+/** The one `h1` of a page. It names the document, and takes the focus when the page changes. */
+
+import { useEffect } from "react";
+import { useLocation } from "wouter";
+
+/** The page that was shown last; null before the first one, which leaves the focus alone. */
+let shownPage: string | null = null;
+
+/** Whether the heading of that page was given the focus, and hands it on when it is replaced. */
+let hasClaimedFocus = false;
+
+/** For when the page, or the element that has the focus, is replaced. */
+export function focusHeading(): void {
+  hasClaimedFocus = true;
+  document.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+interface Props {
+  /** The title of the document, where it says more than the heading. */
+  title?: string;
+  /** What tells this page from others; by default the path. */
+  page?: string;
+  children: string;
+}
+
+export function Heading({ title, page, children }: Props) {
+  const [path] = useLocation();
+  const shown = page ?? path;
+  const name = title ?? children;
+
+  useEffect(() => {
+    document.title = name === "Entourage" ? name : `${name} · Entourage`;
+  }, [name]);
+
+  useEffect(() => {
+    const isNewPage = shownPage !== null && shownPage !== shown;
+    const hasLostFocus = hasClaimedFocus && document.activeElement === document.body;
+    shownPage = shown;
+    // A screen reader would not notice that the page has changed, and the link that was followed
+    // may be gone. The heading of a skeleton, too, hands the focus on to that of the loaded page.
+    if (isNewPage || hasLostFocus) {
+      focusHeading();
+    }
+  }, [shown]);
+
+  return <h1 tabIndex={-1}>{children}</h1>;
+}

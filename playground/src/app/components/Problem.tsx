@@ -1,0 +1,34 @@
+/** A page that could not be loaded, with the way to try again. */
+
+import { describeError, requestId } from "../errors";
+import { focusHeading, Heading } from "./Heading";
+
+interface Props {
+  error: unknown;
+  retry: () => Promise<unknown>;
+}
+
+export function Problem({ error, retry }: Props) {
+  const id = requestId(error);
+
+  function tryAgain() {
+    focusHeading();
+    // A second failure arrives as the query's error, so that the promise has nothing to add.
+    retry().catch(() => undefined);
+  }
+
+  return (
+    <section className="notice">
+      <Heading>Something went wrong</Heading>
+      <p>{describeError(error)}</p>
+      {id && (
+        <p>
+          The server’s log has the cause under the request id <code>{id}</code>.
+        </p>
+      )}
+      <button type="button" className="button" onClick={tryAgain}>
+        Try again
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,18 @@
+/** How a user stands to the viewer, where that is worth a word. */
+
+import { type FragmentType, getFragmentData, graphql } from "../generated";
+
+const RelationLabel_user = graphql(`
+  fragment RelationLabel_user on User {
+    isViewer
+    isFollowingViewer
+  }
+`);
+
+export function RelationLabel({ user }: { user: FragmentType<typeof RelationLabel_user> }) {
+  const { isViewer, isFollowingViewer } = getFragmentData(RelationLabel_user, user);
+  if (isViewer) {
+    return <span className="label">That’s you</span>;
+  }
+  return isFollowingViewer ? <span className="label">Follows you</span> : null;
+}

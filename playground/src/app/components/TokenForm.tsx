@@ -1,0 +1,31 @@
+/** Signing in where the server has no passwords: with a token of its operator or its provider. */
+
+import { useBeginSession } from "../useBeginSession";
+import { AccountForm, type Field } from "./AccountForm";
+
+const FIELDS: Field[] = [
+  {
+    name: "token",
+    label: "Bearer token",
+    type: "password",
+    autoComplete: "off",
+    hint: "Kept in this browser tab until you sign out or close it.",
+  },
+];
+
+export function TokenForm() {
+  const beginSession = useBeginSession();
+  return (
+    <>
+      <p>This server makes no accounts and knows no passwords. Sign in with a token for it.</p>
+      <AccountForm
+        fields={FIELDS}
+        action="Use this token"
+        submit={async ({ token = "" }) => {
+          beginSession(token.trim().replace(/^Bearer\s+/i, ""));
+          return [];
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,18 @@
+/** What stands in for a user whom nobody knows. */
+
+import { Link } from "wouter";
+import { Heading } from "./Heading";
+
+export function UnknownUser({ username }: { username: string }) {
+  return (
+    <section className="notice">
+      <Heading>That is not a valid user.</Heading>
+      <p>
+        Nobody here goes by the username <strong>{username}</strong>.
+      </p>
+      <Link href="/" className="button">
+        All users
+      </Link>
+    </section>
+  );
+}

@@ -1,0 +1,59 @@
+/** Failures of whole operations, in the words of the app. */
+
+import { CombinedGraphQLErrors } from "@apollo/client/errors";
+
+/** The code of a top-level error of the server, if it is one. */
+export function errorCode(error: unknown): string | undefined {
+  return extension(error, "code");
+}
+
+/** The id under which the server logged the cause, where it does not tell the cause itself. */
+export function requestId(error: unknown): string | undefined {
+  return extension(error, "requestId");
+}
+
+/** The last name in the path of the argument that the server finds fault with. */
+export function argumentName(error: unknown): string | undefined {
+  return extension(error, "argument")?.split(".").at(-1);
+}
+
+/** One or two sentences for the user. */
+export function describeError(error: unknown): string {
+  if (!CombinedGraphQLErrors.is(error)) {
+    return "The server cannot be reached. Check your connection and try again.";
+  }
+  switch (errorCode(error)) {
+    case "UNAUTHENTICATED":
+      return "Sign in first.";
+    case "FORBIDDEN":
+      return "You do not have the permission to do that.";
+    case "RATE_LIMITED":
+      return `Too many attempts. ${tryAgain(firstExtensions(error)?.retryAfter)}`;
+    case "TIMEOUT":
+    case "UNAVAILABLE":
+    case "INTERNAL":
+      return "The server could not answer. Try again in a moment.";
+    default:
+      return sentence(error.errors[0]?.message ?? "The server refused the request");
+  }
+}
+
+function tryAgain(seconds: unknown): string {
+  return typeof seconds === "number" && seconds > 1
+    ? `Try again in ${Math.ceil(seconds)} seconds.`
+    : "Try again in a moment.";
+}
+
+function sentence(text: string): string {
+  const capitalized = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capitalized) ? capitalized : `${capitalized}.`;
+}
+
+function extension(error: unknown, name: string): string | undefined {
+  const value = firstExtensions(error)?.[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function firstExtensions(error: unknown): Record<string, unknown> | undefined {
+  return CombinedGraphQLErrors.is(error) ? error.errors[0]?.extensions : undefined;
+}

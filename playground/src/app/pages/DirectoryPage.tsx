@@ -1,0 +1,122 @@
+/** All users, or those whose username begins with what the address asks for in `?q=`. */
+
+import { useQuery } from "@apollo/client/react";
+import { useEffect, useRef } from "react";
+import { useSearchParams } from "wouter";
+import { Heading } from "../components/Heading";
+import { Problem } from "../components/Problem";
+import { UserCard } from "../components/UserCard";
+import { describeError } from "../errors";
+import { formatCount } from "../format";
+import { graphql } from "../generated";
+import { warn } from "../messages";
+
+const PAGE_SIZE = 12;
+
+const DirectoryPage_query = graphql(`
+  query DirectoryPage($prefix: String, $first: Int!, $after: String) {
+    users(usernamePrefix: $prefix, first: $first, after: $after) {
+      totalCount
+      edges {
+        cursor
+        node {
+          id
+          ...UserCard_user
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
+    ...Header_query
+  }
+`);
+
+export function DirectoryPage() {
+  const [search, setSearch] = useSearchParams();
+  const prefix = search.get("q") ?? "";
+  const list = useRef<HTMLUListElement>(null);
+  const continueAt = useRef<number | null>(null);
+  const { data, previousData, error, loading, refetch, fetchMore } = useQuery(DirectoryPage_query, {
+    // A newer prefix cancels the request for an older one.
+    variables: { prefix: prefix || null, first: PAGE_SIZE },
+    // Whoever comes back finds the list as long as they had made it: asking for its first page
+    // again would cut it.
+    fetchPolicy: "cache-first",
+  });
+  // While a search is under way, the results of the one before it stay.
+  const users = (data ?? previousData)?.users;
+
+  const count = users?.edges?.length ?? 0;
+
+  useEffect(() => {
+    // With the last users the button goes. The reader continues with the first new one.
+    const next = continueAt.current;
+    if (next !== null && next < count) {
+      list.current?.children[next]?.querySelector("a")?.focus();
+      continueAt.current = null;
+    }
+  }, [count]);
+
+  function showMore() {
+    continueAt.current = count;
+    // A failure arrives as a message: what is shown already stays.
+    fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) =>
+      warn(describeError(error)),
+    );
+  }
+
+  if (error) {
+    return <Problem error={error} retry={refetch} />;
+  }
+  return (
+    <>
+      <Heading title="Entourage">Who is here</Heading>
+      <p className="lede">A follow graph behind a GraphQL API. Find somebody, and follow them.</p>
+      <search className="directory-search">
+        <label htmlFor="q">Search by username</label>
+        <input
+          id="q"
+          type="search"
+          autoComplete="off"
+          autoCapitalize="none"
+          spellCheck="false"
+          maxLength={30}
+          value={prefix}
+          onChange={({ target }) =>
+            setSearch(target.value ? { q: target.value } : {}, { replace: true })
+          }
+        />
+        <p aria-live="polite">{users && found(users.totalCount, prefix)}</p>
+      </search>
+      <ul className="cards" aria-busy={loading} ref={list}>
+        {users
+          ? users.edges?.map(
+              (edge) => edge?.node && <UserCard key={edge.node.id} user={edge.node} />,
+            )
+          : [...Array(PAGE_SIZE).keys()].map((card) => <SkeletonCard key={card} />)}
+      </ul>
+      {users?.pageInfo.hasNextPage && (
+        <button type="button" className="button show-more" aria-busy={loading} onClick={showMore}>
+          Show more
+        </button>
+      )}
+    </>
+  );
+}
+
+function found(count: number, prefix: string): string {
+  const users = `${count === 0 ? "No" : formatCount(count)} ${count === 1 ? "user" : "users"}`;
+  return prefix ? `${users} with a username that begins with “${prefix}”` : users;
+}
+
+function SkeletonCard() {
+  return (
+    <li className="card user-card skeleton">
+      <span className="avatar medium" />
+      <span className="bar who" />
+      <span className="bar bio" />
+    </li>
+  );
+}

@@ -1,0 +1,56 @@
+/** Whom a user follows, the newest follow first, ten to a page. */
+
+import { useQuery } from "@apollo/client/react";
+import { FollowList } from "../components/FollowList";
+import { graphql } from "../generated";
+import { followingPath } from "../links";
+import { usePosition } from "../paging";
+
+// The alias keeps the page apart from the list's length, which the banner asks for.
+const FollowingPage_query = graphql(`
+  query FollowingPage(
+    $username: String!
+    $first: Int
+    $after: String
+    $last: Int
+    $before: String
+  ) {
+    user(username: $username) {
+      id
+      ...UserBanner_user
+      page: following(first: $first, after: $after, last: $last, before: $before) {
+        edges {
+          cursor
+          followedAt
+          node {
+            id
+            ...FollowTable_user
+          }
+        }
+        pageInfo {
+          ...Pager_pageInfo
+        }
+      }
+    }
+    ...Header_query
+  }
+`);
+
+export function FollowingPage({ username }: { username: string }) {
+  const position = usePosition();
+  const { data, error, refetch } = useQuery(FollowingPage_query, {
+    variables: { username, ...position },
+  });
+
+  return (
+    <FollowList
+      username={username}
+      title={`Followed by ${username}`}
+      empty={`${username} follows nobody yet.`}
+      path={followingPath(username)}
+      user={data && (data.user ?? null)}
+      error={error}
+      retry={refetch}
+    />
+  );
+}

@@ -1,0 +1,85 @@
+/** Making an account, and signing in to it. */
+
+import { useMutation, useQuery } from "@apollo/client/react";
+import { Link, useSearchParams } from "wouter";
+import { AccountForm, type Field, type FormError } from "../components/AccountForm";
+import { AccountPage } from "../components/AccountPage";
+import { graphql } from "../generated";
+import { returnPath, signInPath } from "../links";
+import { useBeginSession } from "../useBeginSession";
+
+const SignUpPage_query = graphql(`
+  query SignUpPage {
+    ...AccountPage_query
+    ...Header_query
+  }
+`);
+
+const SignUp = graphql(`
+  mutation SignUp($input: SignUpInput!) {
+    signUp(input: $input) {
+      token
+      viewer {
+        user {
+          id
+          username
+        }
+      }
+      userErrors {
+        field
+        message
+      }
+    }
+  }
+`);
+
+const FIELDS: Field[] = [
+  {
+    name: "username",
+    label: "Username",
+    autoComplete: "username",
+    hint: "1 to 30 letters without accents, digits and underscores.",
+  },
+  { name: "name", label: "Name", autoComplete: "name", optional: true },
+  {
+    name: "password",
+    label: "Password",
+    type: "password",
+    autoComplete: "new-password",
+    hint: "At least 8 characters.",
+  },
+];
+
+export function SignUpPage() {
+  const [search] = useSearchParams();
+  const { data, error, refetch } = useQuery(SignUpPage_query);
+  // A token has no place in the cache.
+  const [signUp] = useMutation(SignUp, { fetchPolicy: "no-cache" });
+  const beginSession = useBeginSession();
+
+  async function submit({
+    username = "",
+    name,
+    password = "",
+  }: Record<string, string>): Promise<FormError[]> {
+    const { data } = await signUp({
+      variables: { input: { username, name: name || null, password } },
+    });
+    const payload = data?.signUp;
+    if (payload?.token) {
+      beginSession(payload.token, payload.viewer?.user.username);
+      return [];
+    }
+    const userErrors = payload?.userErrors ?? [];
+    return userErrors.map(({ field, message }) => ({ field: field?.at(-1), message }));
+  }
+
+  return (
+    <AccountPage title="Sign up" mutation="signUp" query={data} error={error} retry={refetch}>
+      <AccountForm fields={FIELDS} action="Sign up" submit={submit} />
+      <p>
+        Have an account? <Link href={signInPath(returnPath(search))}>Sign in</Link>
+      </p>
+    </AccountPage>
+  );
+}

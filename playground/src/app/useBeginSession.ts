@@ -1,0 +1,20 @@
+/** What follows a successful sign-in. */
+
+import { useLocation, useSearchParams } from "wouter";
+import { setToken } from "../session";
+import { returnPath } from "./links";
+import { say } from "./messages";
+
+/** Keeps the token, and returns to the page from which the user came to sign in. */
+export function useBeginSession(): (token: string, username?: string) => void {
+  const [, navigate] = useLocation();
+  const [search] = useSearchParams();
+
+  return (token, username) => {
+    setToken(token);
+    navigate(returnPath(search), { replace: true });
+    if (username !== undefined) {
+      say(`You are signed in as ${username}.`);
+    }
+  };
+}

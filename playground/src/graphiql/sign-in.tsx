@@ -1,0 +1,105 @@
+/** The two ways to a token: a password, where the server has accounts, and a pasted token. */
+import { type FormEvent, useState } from "react";
+import signIn from "../../documents/sign-in.graphql?raw";
+import { setToken } from "../session";
+import type { Client } from "./client";
+
+/** What a header can carry as a bearer token, by RFC 6750. */
+const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
+
+interface SignInProps {
+  client: Client;
+  hasPasswords: boolean;
+  onFailure: (message: string) => void;
+  onSuccess: () => void;
+}
+
+export function SignIn({ hasPasswords, ...props }: SignInProps) {
+  const [isPasting, setIsPasting] = useState(false);
+
+  if (!hasPasswords) {
+    return <TokenForm {...props} />;
+  }
+  return (
+    <>
+      <button type="button" className="quiet" onClick={() => setIsPasting(!isPasting)}>
+        {isPasting ? "Use a password" : "Paste a token"}
+      </button>
+      {isPasting ? <TokenForm {...props} /> : <PasswordForm {...props} />}
+    </>
+  );
+}
+
+type FormProps = Omit<SignInProps, "hasPasswords">;
+
+function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
+  const [isSending, setIsSending] = useState(false);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const fields = new FormData(event.currentTarget);
+    setIsSending(true);
+    try {
+      const { data, errors } = await client<SignInData>({
+        query: signIn,
+        variables: { username: fields.get("username"), password: fields.get("password") },
+      });
+      const payload = data?.signIn;
+      if (payload?.token) {
+        setToken(payload.token);
+        onSuccess();
+      } else {
+        const [failure] = [...(payload?.userErrors ?? []), ...(errors ?? [])];
+        onFailure(failure?.message ?? "The server gave no token.");
+      }
+    } catch (error) {
+      onFailure(error instanceof Error ? error.message : String(error));
+    } finally {
+      setIsSending(false);
+    }
+  }
+
+  return (
+    <form onSubmit={submit}>
+      <label>
+        Username
+        <input name="username" autoComplete="username" autoCapitalize="none" required />
+      </label>
+      <label>
+        Password
+        <input name="password" type="password" autoComplete="current-password" required />
+      </label>
+      <button type="submit" disabled={isSending}>
+        Sign in
+      </button>
+    </form>
+  );
+}
+
+interface SignInData {
+  signIn: { token: string | null; userErrors: { message: string }[] } | null;
+}
+
+function TokenForm({ onFailure, onSuccess }: FormProps) {
+  function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const field = String(new FormData(event.currentTarget).get("token"));
+    const token = field.trim().replace(/^Bearer\s+/i, "");
+    if (BEARER_TOKEN.test(token)) {
+      setToken(token);
+      onSuccess();
+    } else {
+      onFailure("This is not a bearer token.");
+    }
+  }
+
+  return (
+    <form onSubmit={submit}>
+      <label>
+        Token
+        <input name="token" autoComplete="off" spellCheck={false} required />
+      </label>
+      <button type="submit">Use token</button>
+    </form>
+  );
+}

@@ -1,0 +1,56 @@
+/** Who is signed in, as the server sees it. */
+import { useEffect, useState } from "react";
+import type { Client } from "./client";
+
+export interface Viewer {
+  user: { username: string };
+  role: { name: string };
+  permissions: string[];
+}
+
+const QUERY = `query Viewer {
+  viewer {
+    user {
+      username
+    }
+    role {
+      name
+    }
+    permissions
+  }
+}`;
+
+/** The viewer of `token`: null while nobody is signed in or the server has not answered. */
+export function useViewer(
+  client: Client,
+  token: string | null,
+  onFailure: (message: string) => void,
+): Viewer | null {
+  const [viewer, setViewer] = useState<Viewer | null>(null);
+
+  useEffect(() => {
+    setViewer(null);
+    if (token === null) {
+      return;
+    }
+
+    let isCurrent = true;
+    client<{ viewer: Viewer | null }>({ query: QUERY }).then(
+      ({ data, errors }) => {
+        if (!isCurrent) {
+          return;
+        }
+        setViewer(data?.viewer ?? null);
+        if (errors?.[0]) {
+          onFailure(errors[0].message);
+        }
+      },
+      (error: Error) => isCurrent && onFailure(error.message),
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [client, token, onFailure]);
+
+  return viewer;
+}

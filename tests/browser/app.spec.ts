@@ -1,0 +1,267 @@
+/** The example app, as a newcomer meets it. */
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, signedInAs, test } from "./fixtures";
+
+/** The sentence that the app says last. */
+const message = (page: Page) => page.getByRole("status");
+
+async function signIn(page: Page, username: string, password = "entourage"): Promise<void> {
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+}
+
+test("the whole tour", async ({ page }) => {
+  await test.step("find a user", async () => {
+    await page.goto("/");
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await page.getByRole("searchbox").fill("ad");
+    await expect(page).toHaveURL("/?q=ad");
+    await page.getByRole("link", { name: "Ada Lovelace" }).click();
+    await expect(page).toHaveURL("/users/ada");
+  });
+
+  await test.step("see their counts", async () => {
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Ada Lovelace/);
+    await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "5 following" })).toBeVisible();
+    await expect(page.getByRole("button", { name: /^Follow/ })).toHaveCount(0);
+  });
+
+  await test.step("sign in, and be where one was", async () => {
+    await page.getByRole("main").getByRole("link", { name: "Sign in to follow" }).click();
+    await signIn(page, "emily");
+    await expect(page).toHaveURL("/users/ada");
+    await expect(page.getByRole("banner")).toContainText("Emily Dickinson");
+  });
+
+  await test.step("follow: button, count and message", async () => {
+    await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+    await expect(message(page)).toHaveText("You are now following Ada Lovelace");
+    await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
+    await expect(page.getByRole("button", { name: "Unfollow Ada Lovelace" })).toBeVisible();
+  });
+
+  await test.step("see oneself among their followers, with the time", async () => {
+    await page.getByRole("link", { name: "25 followers" }).click();
+    await expect(page).toHaveURL("/users/ada/followers");
+    const row = page.getByRole("row").nth(1);
+    await expect(row).toContainText("emily");
+    await expect(row).toContainText(/now|second/);
+    await expect(row.getByRole("time")).toHaveAttribute("title", /\d{4}/);
+    await expect(row.getByRole("button")).toHaveCount(0);
+  });
+
+  const names = () => page.getByRole("row").getByRole("link").allTextContents();
+  await test.step("page forwards, reload, and back", async () => {
+    const first = await names();
+    await page.getByRole("link", { name: "Next" }).click();
+    await expect(page).toHaveURL(/\?after=/);
+    await expect(page.getByRole("row").nth(1)).not.toContainText("emily");
+    const second = await names();
+    expect(second).not.toEqual(first);
+
+    await page.reload();
+    await expect(page.getByRole("row")).toHaveCount(11);
+    expect(await names()).toEqual(second);
+
+    await page.getByRole("link", { name: "Next" }).click();
+    await expect(page.getByRole("row")).toHaveCount(6);
+    await expect(page.getByRole("link", { name: "Next" })).toHaveCount(0);
+    await page.getByRole("link", { name: "Previous" }).click();
+    await expect(page).toHaveURL(/\?before=/);
+    await expect(page.getByRole("row")).toHaveCount(11);
+    expect(await names()).toEqual(second);
+
+    await page.goBack();
+    await page.goBack();
+    await expect(page).toHaveURL(/\?after=/);
+    await page.goBack();
+    await expect(page).toHaveURL("/users/ada/followers");
+    await expect(page.getByRole("row").nth(1)).toContainText("emily");
+    expect(await names()).toEqual(first);
+  });
+
+  await test.step("unfollow", async () => {
+    await page.goto("/users/ada");
+    await page.getByRole("button", { name: "Unfollow Ada Lovelace" }).click();
+    await expect(message(page)).toHaveText("You are no longer following Ada Lovelace");
+    await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
+    await page.getByRole("link", { name: "24 followers" }).click();
+    await expect(page.getByRole("row").nth(1)).toContainText("maria");
+  });
+
+  await test.step("sign out", async () => {
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();
+    await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
+    expect(await page.evaluate(() => sessionStorage.getItem("entourage.token"))).toBeNull();
+  });
+});
+
+test("each page asks once", async ({ page, conduct }) => {
+  for (const path of ["/", "/users/ada", "/users/ada/followers", "/users/ada/following"]) {
+    const before = conduct.operations.length;
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    expect(conduct.operations.slice(before), path).toHaveLength(1);
+  }
+});
+
+test("a restricted user sees no button", async ({ page, server }) => {
+  await signedInAs(page, server, "diogenes");
+  await page.goto("/users/ada");
+  await expect(page.getByRole("banner")).toContainText("Diogenes");
+  await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
+  await page.goto("/");
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
+});
+
+test("nobody can follow themselves", async ({ page, server }) => {
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/emily");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Emily Dickinson/);
+  await expect(page.getByRole("main").getByRole("button", { name: /follow/i })).toHaveCount(0);
+});
+
+test("whoever follows the viewer is labelled", async ({ page, server }) => {
+  await signedInAs(page, server, "ada");
+  await page.goto("/users/alan");
+  await expect(page.getByText("Follows you")).toBeVisible();
+  await page.goto("/users/emily");
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Emily Dickinson/);
+  await expect(page.getByText("Follows you")).toHaveCount(0);
+});
+
+test("a follow shows at once, and is taken back when the server refuses", async ({
+  page,
+  server,
+}) => {
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/graphql", async (route) => {
+    await held;
+    await route.fulfill({
+      json: {
+        data: {
+          follow: {
+            __typename: "FollowPayload",
+            outcome: null,
+            user: null,
+            viewer: null,
+            followerEdge: null,
+            followingEdge: null,
+            userErrors: [
+              {
+                __typename: "FollowError",
+                code: "NOT_FOUND",
+                field: ["user"],
+                message: "there is no such user",
+              },
+            ],
+          },
+        },
+      },
+    });
+  });
+  await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await expect(page.getByRole("button", { name: "Unfollow Ada Lovelace" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
+
+  release();
+  await expect(page.getByRole("alert")).toHaveText(/That is not a valid user\./);
+  await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
+});
+
+test("whom one follows already is said so", async ({ page, server }) => {
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
+  // Meanwhile, in another window:
+  await server.ask(
+    `mutation { follow(input: {user: {username: "ada"}}) { outcome } }`,
+    await server.token("emily"),
+  );
+  await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await expect(message(page)).toHaveText("Looks like you are already following that user.");
+  await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
+});
+
+test("an unknown user is no valid user", async ({ page }) => {
+  await page.goto("/users/nobody_at_all");
+  await expect(page.getByText("That is not a valid user.")).toBeVisible();
+});
+
+test("an empty list says so", async ({ page }) => {
+  await page.goto("/users/emily/followers");
+  await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+  await expect(page.getByRole("table")).toHaveCount(0);
+  await expect(page.getByText(/nobody follows|no followers/i)).toBeVisible();
+});
+
+test("a cursor that cannot be read leads to the first page", async ({ page }) => {
+  await page.goto("/users/ada/followers?after=nonsense");
+  await page.getByRole("link", { name: /first page/i }).click();
+  await expect(page).toHaveURL("/users/ada/followers");
+  await expect(page.getByRole("row")).toHaveCount(11);
+});
+
+test("the directory goes on", async ({ page }) => {
+  await page.goto("/");
+  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(20);
+  await page.getByRole("button", { name: "Show more" }).click();
+  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(27);
+  await expect(page.getByRole("button", { name: "Show more" })).toHaveCount(0);
+});
+
+test("a table can follow back, row by row", async ({ page, server }) => {
+  await signedInAs(page, server, "ada");
+  await page.goto("/users/ada/followers");
+  const row = page.getByRole("row", { name: /alan/ });
+  await row.getByRole("button", { name: "Follow Alan Turing" }).click();
+  await expect(row.getByRole("button", { name: "Unfollow Alan Turing" })).toBeVisible();
+  await expect(message(page)).toHaveText("You are now following Alan Turing");
+  await page.goto("/users/ada/following");
+  await expect(page.getByRole("row").nth(1)).toContainText("alan");
+});
+
+test("keys are enough", async ({ page }) => {
+  await page.goto("/");
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: /skip/i })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  expect(await page.evaluate(() => document.activeElement?.closest("main") !== null)).toBe(true);
+  await page.getByRole("link", { name: "Ada Lovelace" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing serious, ${colorScheme}`, async ({ page, server }) => {
+    await page.emulateMedia({ colorScheme });
+    await signedInAs(page, server, "grace");
+    for (const path of [
+      "/",
+      "/users/ada",
+      "/users/ada/followers",
+      "/users/emily/followers",
+      "/users/nobody_at_all",
+      "/sign-in",
+      "/sign-up",
+    ]) {
+      await page.goto(path);
+      await page.waitForLoadState("networkidle");
+      await expectAccessible(page);
+    }
+  });
+}

@@ -1,0 +1,91 @@
+import AxeBuilder from "@axe-core/playwright";
+import { test as base, expect, type Page, type Request } from "@playwright/test";
+import { Server } from "./server";
+
+/** What a page must never do. It is looked at when the test is over. */
+class Conduct {
+  readonly faults: string[] = [];
+  /** Every request for `/graphql`, in order. */
+  readonly operations: string[] = [];
+  /** What a test expects to see on the console, and so is no fault. */
+  private readonly expected: RegExp[] = [];
+
+  constructor(page: Page, origin: string) {
+    page.on("console", (message) => this.fault(`console ${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => this.fault(`uncaught: ${error.message}`));
+    page.on("request", (request) => this.request(request, origin));
+  }
+
+  /** Lets one kind of line pass, such as the browser's own about a refused request. */
+  expect(line: RegExp): void {
+    this.expected.push(line);
+  }
+
+  private fault(line: string): void {
+    if (!this.expected.some((expected) => expected.test(line))) {
+      this.faults.push(line);
+    }
+  }
+
+  private request(request: Request, origin: string): void {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.protocol !== "blob:" && url.origin !== origin) {
+      this.fault(`request to another origin: ${request.url()}`);
+    }
+    if (url.pathname === "/graphql" && request.method() === "POST") {
+      this.operations.push(request.postDataJSON().operationName);
+    }
+  }
+}
+
+type Fixtures = {
+  server: Server;
+  /** Watches the page: no line on the console, no request elsewhere, no violation of its policy. */
+  conduct: Conduct;
+};
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names from the pattern.
+  server: async ({}, use) => {
+    const server = await Server.start();
+    await use(server);
+    await server.stop();
+  },
+  baseURL: async ({ server }, use) => use(server.origin),
+  conduct: [
+    async ({ page, server }, use) => {
+      const conduct = new Conduct(page, server.origin);
+      // A violation is told on the console as well; this one says which directive it was.
+      await page.addInitScript(() => {
+        document.addEventListener("securitypolicyviolation", (event) => {
+          console.error(`violates ${event.violatedDirective}: ${event.blockedURI}`);
+        });
+      });
+      await use(conduct);
+      expect(conduct.faults).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Fails on what axe calls serious or critical, but for rules that are broken by others. */
+export async function expectAccessible(page: Page, others: string[] = []): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).disableRules(others).analyze();
+  const serious = violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+  expect(serious).toEqual([]);
+}
+
+/** Where the pages keep the token: a test that is not about signing in begins signed in. */
+export async function signedInAs(page: Page, server: Server, username: string): Promise<void> {
+  const token = await server.token(username);
+  await page.addInitScript((token) => {
+    if (!sessionStorage.getItem("visited")) {
+      sessionStorage.setItem("visited", "yes");
+      sessionStorage.setItem("entourage.token", token);
+    }
+  }, token);
+}
+
+export { expect };

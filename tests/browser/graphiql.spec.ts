@@ -1,0 +1,140 @@
+/** GraphiQL, with the bar that signs in. */
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, signedInAs, test } from "./fixtures";
+
+const bar = (page: Page) => page.getByRole("region", { name: "Session" });
+const session = (page: Page) => bar(page).getByRole("status");
+
+async function open(page: Page): Promise<void> {
+  await page.goto("/graphiql");
+  await expect(page.locator(".graphiql-query-editor .view-line").first()).toBeVisible();
+}
+
+/** Goes to a tab, and waits until its document is the one in the editor. */
+async function openTab(page: Page, name: string): Promise<void> {
+  await page.getByRole("tablist").getByRole("button", { name, exact: true }).click();
+  await expect.poll(() => model(page, "operation.graphql")).toMatch(new RegExp(` ${name}\\b`));
+}
+
+/** The whole text of an editor; only what is in sight is in the document. */
+async function model(page: Page, file: string): Promise<string> {
+  return page.evaluate((file) => {
+    type Model = { uri: { path: string }; getValue(): string };
+    const { __MONACO } = window as unknown as {
+      __MONACO: { editor: { getModels(): Model[] } };
+    };
+    const model = __MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith(file));
+    return model?.getValue() ?? "";
+  }, file);
+}
+
+/** Runs what is in the editor, and gives the answer. */
+async function run(page: Page): Promise<string> {
+  const answered = page.waitForResponse("**/graphql");
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  const answer = await (await answered).json();
+  await expect
+    .poll(async () => {
+      const shown = await model(page, "response.json");
+      return shown === "" ? null : JSON.parse(shown);
+    })
+    .toEqual(answer);
+  return JSON.stringify(answer.data ?? answer.errors);
+}
+
+test("every tab runs as it is", async ({ page }) => {
+  await open(page);
+  await expect(page.getByRole("tablist").getByRole("tab").first()).toBeVisible();
+
+  await openTab(page, "Profile");
+  expect(await run(page)).toContain('"username":"ada"');
+  await openTab(page, "NestedLists");
+  expect(await run(page)).toContain('"followedAt"');
+  await openTab(page, "Paging");
+  expect(JSON.parse(await model(page, "variables.json"))).toMatchObject({ first: 5 });
+  expect(await run(page)).toContain('"hasNextPage":true');
+
+  await openTab(page, "Follow");
+  expect(await run(page)).toContain("UNAUTHENTICATED");
+
+  await openTab(page, "SignIn");
+  expect(await run(page)).toContain('"token"');
+  await expect(session(page)).toHaveText(/Signed in as emily/);
+  await openTab(page, "Follow");
+  expect(await run(page)).toContain('"outcome":"FOLLOWED"');
+  await openTab(page, "Unfollow");
+  expect(await run(page)).toContain('"outcome":"UNFOLLOWED"');
+});
+
+test("the bar signs in, says as whom, survives a reload, and signs out", async ({ page }) => {
+  await open(page);
+  await bar(page).getByLabel("Username").fill("emily");
+  await bar(page).getByLabel("Password").fill("not the password");
+  await bar(page).getByRole("button", { name: "Sign in" }).click();
+  await expect(session(page)).toHaveText("Wrong username or password.");
+
+  await bar(page).getByLabel("Password").fill("entourage");
+  await bar(page).getByRole("button", { name: "Sign in" }).click();
+  await expect(session(page)).toHaveText("Signed in as emily, role user, with FOLLOW");
+
+  await page.reload();
+  await expect(session(page)).toHaveText("Signed in as emily, role user, with FOLLOW");
+  await openTab(page, "Follow");
+  expect(await run(page)).toContain('"outcome":"FOLLOWED"');
+
+  await bar(page).getByRole("button", { name: "Sign out" }).click();
+  await expect(session(page)).toHaveText(/Signed out/);
+  expect(await run(page)).toContain("UNAUTHENTICATED");
+});
+
+test("a token can be pasted, and one that is refused is told and forgotten", async ({
+  page,
+  server,
+  conduct,
+}) => {
+  await open(page);
+  await bar(page).getByRole("button", { name: "Paste a token" }).click();
+  await bar(page)
+    .getByLabel("Token")
+    .fill(await server.token("hypatia"));
+  await bar(page).getByRole("button", { name: "Use token" }).click();
+  await expect(session(page)).toHaveText(/Signed in as hypatia, role moderator/);
+
+  // The browser itself says so of every reply with that status.
+  conduct.expect(/status of 401/);
+  await page.evaluate(() => sessionStorage.setItem("entourage.token", "e30.e30.AAAA"));
+  await page.reload();
+  await expect(session(page)).toHaveText("The server refused the token. You are signed out.");
+  await openTab(page, "Profile");
+  expect(await run(page)).toContain('"username":"ada"');
+});
+
+test("the documentation is there, and the editor completes a field", async ({ page }) => {
+  await open(page);
+  await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
+  await page.getByRole("link", { name: "Query" }).first().click();
+  await expect(page.locator(".graphiql-doc-explorer")).toContainText("Where every read begins.");
+
+  await page.getByRole("button", { name: "New tab" }).click();
+  await page.locator(".graphiql-query-editor .monaco-editor").click();
+  await page.keyboard.type("{ vie");
+  await page.keyboard.press("Control+Space");
+  await expect(page.locator(".suggest-widget")).toContainText("viewer");
+});
+
+test("the explorer builds a query", async ({ page }) => {
+  await open(page);
+  await page.getByRole("button", { name: "Show GraphiQL Explorer" }).click();
+  await expect(page.locator(".graphiql-plugin")).toContainText("viewer");
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing serious that is ours, ${colorScheme}`, async ({ page, server }) => {
+    await page.emulateMedia({ colorScheme });
+    await signedInAs(page, server, "grace");
+    await open(page);
+    await expect(session(page)).toHaveText(/Signed in as grace/);
+    // GraphiQL draws a tab as a tab with buttons inside, and nothing outside of it can change that.
+    await expectAccessible(page, ["nested-interactive"]);
+  });
+}

@@ -1,0 +1,34 @@
+import { defineConfig } from "@playwright/test";
+
+/** The browser that `tests/browser.sh` found: this project downloads none. */
+const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+export default defineConfig({
+  testDir: ".",
+  outputDir: "../../target/browser",
+  reporter: process.env.CI ? "line" : "list",
+  fullyParallel: true,
+  forbidOnly: true,
+  retries: 0,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  use: {
+    browserName: "chromium",
+    // What goes wrong can be looked at: `npx playwright show-trace target/browser/TEST/trace.zip`.
+    trace: "retain-on-failure",
+    launchOptions: {
+      executablePath,
+      // Root may not use the sandbox; the rest keeps Chromium from asking its maker anything.
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+});

@@ -1,0 +1,40 @@
+/** Pictures of each page at two widths and in both themes, in `target/screenshots`, to look at. */
+import { expect, signedInAs, test } from "./fixtures";
+
+const FOLDER = "../../target/screenshots";
+const WIDTHS = [360, 1440];
+
+/** A name of a picture, where it is taken, and what is there when the page is. */
+const PAGES = [
+  ["directory", "/", "Ada Lovelace"],
+  ["search", "/?q=ma", "Marie Curie"],
+  ["profile", "/users/ada", "24 followers"],
+  ["followers", "/users/ada/followers", "maria"],
+  ["following", "/users/ada/following", "grace"],
+  ["empty", "/users/emily/followers", "Emily"],
+  ["unknown", "/users/nobody_at_all", "That is not a valid user."],
+  ["sign-in", "/sign-in", "Password"],
+  ["sign-up", "/sign-up", "Password"],
+  ["graphiql", "/graphiql", "Profile"],
+] as const;
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const width of WIDTHS) {
+    test(`pictures at ${width} pixels, ${colorScheme}`, async ({ page, server }) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.setViewportSize({ width, height: 900 });
+      await signedInAs(page, server, "alan");
+      for (const [name, path, content] of PAGES) {
+        await page.goto(path);
+        await expect(page.getByText(content).first()).toBeVisible();
+        await page.waitForLoadState("networkidle");
+        // Nothing may be wider than the window.
+        const overflow = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        expect(overflow, `${name} is too wide`).toBe(0);
+        await page.screenshot({ path: `${FOLDER}/${name}-${width}-${colorScheme}.png` });
+      }
+    });
+  }
+}

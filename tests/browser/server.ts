@@ -1,0 +1,86 @@
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+/** The program under test: the one that is released. */
+const BINARY =
+  process.env.ENTOURAGE ??
+  fileURLToPath(new URL("../../target/release/entourage", import.meta.url));
+
+const DATABASE = "sqlite://entourage.db";
+
+/** A server with the demo graph on a database and a port of its own. */
+export class Server {
+  private constructor(
+    readonly origin: string,
+    private readonly child: ChildProcessWithoutNullStreams,
+    private readonly folder: string,
+  ) {}
+
+  /** Starts one, and waits until it says where it listens. */
+  static async start(environment: Record<string, string> = {}): Promise<Server> {
+    const folder = await mkdtemp(join(tmpdir(), "entourage-browser-"));
+    const child = spawn(BINARY, ["serve", "--demo", "--listen", "127.0.0.1:0"], {
+      cwd: folder,
+      env: { RUST_LOG: "warn", ...environment, DATABASE_URL: DATABASE },
+    });
+    let log = "";
+    child.stderr.on("data", (chunk) => {
+      log += chunk;
+    });
+
+    for await (const line of createInterface(child.stdout)) {
+      const origin = /GraphQL\s+(http:\/\/\S+)\/graphql$/.exec(line)?.[1];
+      if (origin) {
+        child.stdout.resume();
+        return new Server(origin, child, folder);
+      }
+    }
+    throw new Error(`the server does not start:\n${log}`);
+  }
+
+  /** The data of an operation, for what a test wants to know behind the back of the pages. */
+  async ask<Data>(query: string, token?: string): Promise<Data> {
+    const reply = await fetch(`${this.origin}/graphql`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
+      body: JSON.stringify({ query }),
+    });
+    const { data, errors } = (await reply.json()) as { data: Data; errors?: unknown };
+    if (errors) {
+      throw new Error(JSON.stringify(errors));
+    }
+    return data;
+  }
+
+  /** A bearer token of an account of the demo graph. */
+  async token(username: string): Promise<string> {
+    const { signIn } = await this.ask<{ signIn: { token: string } }>(
+      `mutation { signIn(input: {username: "${username}", password: "entourage"}) { token } }`,
+    );
+    return signIn.token;
+  }
+
+  /** The same from the command line, which the operator has also where sign-up is closed. */
+  async operatorToken(username: string): Promise<string> {
+    const options = { cwd: this.folder, env: { DATABASE_URL: DATABASE } };
+    const { stdout } = await promisify(execFile)(BINARY, ["token", username], options);
+    return stdout.trim();
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode === null) {
+      this.child.kill("SIGTERM");
+      await once(this.child, "exit");
+    }
+    await rm(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * A client with Relay: its compiler, its store and its runtime, without a user interface.
+ *
+ * It reads the profile of ada with all followers, two at a time, and follows her. Pages are put
+ * together by Relay's store, and so is the new edge of the follow. What it saw it prints as one
+ * JSON object.
+ */
+
+import {
+  commitMutation,
+  Environment,
+  fetchQuery,
+  type GraphQLResponse,
+  graphql,
+  Network,
+  RecordSource,
+  Store,
+} from "relay-runtime";
+import { waitForFragmentData } from "relay-runtime/experimental";
+import type { Profile_followers$key } from "./__generated__/Profile_followers.graphql";
+import paginationQuery, {
+  type ProfileFollowersPaginationQuery,
+} from "./__generated__/ProfileFollowersPaginationQuery.graphql";
+import type { ProfileFollowMutation } from "./__generated__/ProfileFollowMutation.graphql";
+import type { ProfileQuery } from "./__generated__/ProfileQuery.graphql";
+
+const profileQuery = graphql`
+  query ProfileQuery($username: String!) {
+    user(username: $username) {
+      id
+      name
+      following(first: 0) {
+        totalCount
+      }
+      viewerIsFollowing
+      isFollowingViewer
+      viewerCanFollow
+      ...Profile_followers
+    }
+  }
+`;
+
+const followersFragment = graphql`
+  fragment Profile_followers on User
+  @argumentDefinitions(count: { type: "Int", defaultValue: 2 }, cursor: { type: "String" })
+  @refetchable(queryName: "ProfileFollowersPaginationQuery") {
+    followers(first: $count, after: $cursor) @connection(key: "Profile_followers") {
+      __id
+      totalCount
+      edges {
+        followedAt
+        node {
+          username
+        }
+      }
+      pageInfo {
+        endCursor
+        hasNextPage
+      }
+    }
+  }
+`;
+
+const followMutation = graphql`
+  mutation ProfileFollowMutation($user: UserRef!, $connections: [ID!]!) {
+    follow(input: { user: $user }) {
+      outcome
+      followerEdge @prependEdge(connections: $connections) {
+        followedAt
+        node {
+          username
+        }
+      }
+      user {
+        followers(first: 0) {
+          totalCount
+        }
+      }
+      userErrors {
+        message
+      }
+    }
+  }
+`;
+
+const { ENTOURAGE_URL: url, ENTOURAGE_TOKEN: token } = process.env;
+
+const environment = new Environment({
+  network: Network.create(async ({ text }, variables) => {
+    const response = await fetch(`${url}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ query: text, variables }),
+    });
+    return (await response.json()) as GraphQLResponse;
+  }),
+  store: new Store(new RecordSource()),
+});
+
+/** The list of followers as a component would see it: all pages that the store has by now. */
+async function followersInStore(user: Profile_followers$key) {
+  const { followers } = await waitForFragmentData(environment, followersFragment, user);
+  const edges = followers.edges ?? [];
+  return { ...followers, rows: edges.map((edge) => [edge?.node?.username, edge?.followedAt]) };
+}
+
+function follow(id: string, connection: string) {
+  return new Promise<ProfileFollowMutation["response"]["follow"]>((resolve, reject) => {
+    commitMutation<ProfileFollowMutation>(environment, {
+      mutation: followMutation,
+      variables: { user: { id }, connections: [connection] },
+      onCompleted: ({ follow }) => resolve(follow),
+      onError: reject,
+    });
+  });
+}
+
+async function main() {
+  const { user } =
+    (await fetchQuery<ProfileQuery>(environment, profileQuery, { username: "ada" }).toPromise()) ?? {};
+  if (!user) throw new Error("there is no such user");
+
+  let followers = await followersInStore(user);
+  while (followers.pageInfo.hasNextPage) {
+    await fetchQuery<ProfileFollowersPaginationQuery>(environment, paginationQuery, {
+      id: user.id,
+      cursor: followers.pageInfo.endCursor,
+    }).toPromise();
+    followers = await followersInStore(user);
+  }
+
+  const followed = await follow(user.id, followers.__id);
+
+  const report = {
+    name: user.name,
+    followers: followers.totalCount,
+    following: user.following.totalCount,
+    followedBy: followers.rows,
+    viewerIsFollowing: user.viewerIsFollowing,
+    isFollowingViewer: user.isFollowingViewer,
+    viewerCanFollow: user.viewerCanFollow,
+    outcome: followed?.outcome,
+    userErrors: followed?.userErrors.map((error) => error.message),
+    followersAfterwards: followed?.user?.followers.totalCount,
+    followedByAfterwards: (await followersInStore(user)).rows,
+  };
+  console.log(JSON.stringify(report));
+}
+
+main();

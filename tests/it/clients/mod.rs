@@ -1,0 +1,118 @@
+//! Clients that others' generators make of `schema.graphql`, each against a server of its own.
+//!
+//! All do the same: they read the profile of ada page by page, follow her, and report what they
+//! saw. `make clients` builds those of `tests/clients`.
+
+mod rust;
+
+use std::{
+    ffi::OsStr,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use crate::support::{app::TestApp, graph::draw};
+
+/// The server that a client meets, where emily is signed in.
+struct Host {
+    app: TestApp,
+    url: String,
+    token: String,
+}
+
+impl Host {
+    async fn start() -> Self {
+        let app = TestApp::start().await;
+        draw(&*app.store, "ada -> emily\n bob -> ada\n carol -> ada\n dave -> ada").await;
+        let rename = r#"mutation { updateProfile(input: {name: "Ada Lovelace"}) { userErrors { message } } }"#;
+        let ada = app.token("ada", None).await;
+        app.graphql(rename, json!({}), Some(&ada)).await;
+
+        let url = app.url("/graphql");
+        let token = app.token("emily", None).await;
+        Self { app, url, token }
+    }
+
+    /// Runs a script of `tests/clients`, and gives what it prints.
+    async fn run(&self, interpreter: impl AsRef<OsStr>, script: &str) -> Value {
+        let mut client = Command::new(interpreter);
+        client.arg(file(script)).stdin(Stdio::null());
+        client.env("ENTOURAGE_URL", &self.url).env("ENTOURAGE_TOKEN", &self.token);
+        let client = spawn_blocking(move || client.output()).await.expect("it does not panic");
+        let client = client.expect("there is an interpreter after `make clients`");
+        let complaints = String::from_utf8_lossy(&client.stderr);
+        assert!(
+            client.status.success(),
+            "{script} fails (`make clients` builds it anew):\n{complaints}"
+        );
+        serde_json::from_slice(&client.stdout).expect("it prints JSON")
+    }
+
+    /// Holds a client to what it should have seen, and the server to what it should have done.
+    async fn assert_followed(&self, report: Value) {
+        let expected = json!({
+            "name": "Ada Lovelace",
+            "followers": 3,
+            "following": 1,
+            "followedBy": [
+                ["dave", "2025-06-15T15:06:43Z"],
+                ["carol", "2025-06-15T15:06:42Z"],
+                ["bob", "2025-06-15T15:06:41Z"],
+            ],
+            "viewerIsFollowing": false,
+            "isFollowingViewer": true,
+            "viewerCanFollow": true,
+            "outcome": "FOLLOWED",
+            "userErrors": [],
+            "followersAfterwards": 4,
+        });
+        assert_eq!(report, expected);
+
+        let query = r#"{ user(username: "ada") { followers { nodes { username } } } }"#;
+        let answer = self.app.graphql(query, json!({}), None).await;
+        let followers = &answer["data"]["user"]["followers"]["nodes"];
+        assert_eq!(followers[0]["username"], "emily", "{answer}");
+    }
+}
+
+/// A file of `tests/clients`.
+fn file(path: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "clients", path].iter().collect()
+}
+
+#[tokio::test]
+async fn a_typescript_client_of_graphql_codegen_reads_and_follows() {
+    let host = Host::start().await;
+    let report = host.run("node", "dist/typescript/client.js").await;
+    host.assert_followed(report).await;
+}
+
+#[tokio::test]
+async fn a_relay_client_reads_follows_and_keeps_its_list() {
+    let host = Host::start().await;
+    let mut report = host.run("node", "dist/relay/Profile.js").await;
+    let afterwards = report.as_object_mut().and_then(|saw| saw.remove("followedByAfterwards"));
+
+    // The store of Relay has the new edge in front of those of both pages.
+    let mut afterwards: Vec<Value> = serde_json::from_value(afterwards.into()).expect("a list");
+    assert_eq!(afterwards.remove(0)[0], "emily");
+    assert_eq!(json!(afterwards), report["followedBy"]);
+    host.assert_followed(report).await;
+}
+
+#[tokio::test]
+async fn a_rust_client_of_graphql_client_reads_and_follows() {
+    let host = Host::start().await;
+    let report = rust::run(&host.url, &host.token).await;
+    host.assert_followed(report).await;
+}
+
+#[tokio::test]
+async fn a_python_client_of_ariadne_codegen_reads_and_follows() {
+    let host = Host::start().await;
+    let report = host.run(file("python/.venv/bin/python"), "python/client.py").await;
+    host.assert_followed(report).await;
+}

@@ -1,0 +1,81 @@
+//! A client in Rust: reqwest, and the types that `graphql_client` makes of `schema.graphql`.
+
+use chrono::{DateTime as Time, Utc};
+use graphql_client::{GraphQLQuery, Response};
+use serde_json::{Value, json};
+
+/// What the scalar of this name is in Rust; the generated types look for it here.
+type DateTime = Time<Utc>;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "schema.graphql",
+    query_path = "tests/clients/operations.graphql",
+    response_derives = "Debug"
+)]
+struct Profile;
+
+#[derive(GraphQLQuery)]
+#[graphql(
+    schema_path = "schema.graphql",
+    query_path = "tests/clients/operations.graphql",
+    response_derives = "Serialize"
+)]
+struct Follow;
+
+/// Where the server is, and as whom it is asked.
+struct Client<'a> {
+    url: &'a str,
+    token: &'a str,
+}
+
+impl Client<'_> {
+    async fn execute<Q: GraphQLQuery>(&self, variables: Q::Variables) -> Q::ResponseData {
+        let request = reqwest::Client::new().post(self.url).bearer_auth(self.token);
+        let response = request.json(&Q::build_query(variables)).send().await;
+        let response: Response<Q::ResponseData> =
+            response.expect("the server answers").json().await.expect("the answer fits the schema");
+        assert_eq!(response.errors, None);
+        response.data.expect("there is data when there are no errors")
+    }
+
+    async fn profile(&self, after: Option<String>) -> profile::ProfileUser {
+        let variables = profile::Variables { username: "ada".to_owned(), after };
+        self.execute::<Profile>(variables).await.user.expect("there is such a user")
+    }
+}
+
+/// Reads the profile of ada with all followers, two at a time, and follows her. Gives what it saw
+/// in the form in which the other clients print it.
+pub(super) async fn run(url: &str, token: &str) -> Value {
+    let client = Client { url, token };
+    let profile = client.profile(None).await;
+    let mut edges = profile.followers.edges.unwrap_or_default();
+    let mut page = profile.followers.page_info;
+    while page.has_next_page {
+        let next = client.profile(page.end_cursor).await.followers;
+        edges.extend(next.edges.unwrap_or_default());
+        page = next.page_info;
+    }
+
+    let variables = follow::Variables { user: follow::UserRef::Id(profile.id) };
+    let follow = client.execute::<Follow>(variables).await.follow.expect("it is not refused");
+
+    let followed_by = edges.into_iter().flatten().map(|edge| {
+        let follower = edge.node.expect("nobody deletes the follower meanwhile");
+        json!([follower.username, edge.followed_at])
+    });
+    let user_errors = follow.user_errors.into_iter().map(|error| error.message);
+    json!({
+        "name": profile.name,
+        "followers": profile.followers.total_count,
+        "following": profile.following.total_count,
+        "followedBy": followed_by.collect::<Vec<_>>(),
+        "viewerIsFollowing": profile.viewer_is_following,
+        "isFollowingViewer": profile.is_following_viewer,
+        "viewerCanFollow": profile.viewer_can_follow,
+        "outcome": follow.outcome,
+        "userErrors": user_errors.collect::<Vec<_>>(),
+        "followersAfterwards": follow.user.map(|user| user.followers.total_count),
+    })
+}
