@@ -26,7 +26,8 @@
 //!   who, what a token is worth.
 //! - [`graphql`]: types, loaders, limits and error codes. It shapes answers and decides nothing
 //!   about follows.
-//! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health and metrics.
+//! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health, metrics,
+//!   and the pages for the browser, which `playground/` builds.
 //! - [`app`]: puts a server together from its parts. The only place that knows all layers.
 //! - [`config`]: flags and variables of the environment, parsed once.
 //! - [`cli`]: one file per command.
