@@ -94,6 +94,7 @@ impl App {
             random: Arc::clone(&random),
             sign_up,
             rate_limits,
+            limits,
         }));
         let api = Api::new(Arc::clone(&graph), limits);
         let (draining, _) = watch::channel(false);

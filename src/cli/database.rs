@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::{
     config::Database,
-    domain::SystemClock,
+    domain::{Limits, SystemClock},
     graph::{Graph, Parts, SystemRandom, Tokens},
     store::{self, SchemaState, Store},
 };
@@ -60,6 +60,7 @@ pub(super) fn graph(store: &Arc<dyn Store>, tokens: Tokens) -> Graph {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        limits: Limits::default(),
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, Utc};
 
 use super::{Page, PageRequest, User, UserId};
 
@@ -119,6 +119,93 @@ pub enum FollowOutcome {
     AlreadyFollowing,
     /// One of the two users is not there; nothing changed.
     NoSuchUser,
+    /// The follower has reached a limit; nothing changed.
+    LimitReached(FollowLimit),
+}
+
+/// A limit on what one user can change over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowLimit {
+    /// On new follows a day.
+    Day,
+    /// On users who are followed at once.
+    Total,
+    /// On changes of one pair a day.
+    Pair,
+}
+
+/// What one user can change over time. Days are those of UTC.
+///
+/// Only what changed counts: neither a repetition nor a refusal does. An unfollow counts as a
+/// change of its pair, and is itself never refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowLimits {
+    /// The most new follows a day.
+    pub per_day: i64,
+    /// The most users who are followed at once. Whoever has many followers may follow a tenth
+    /// more than those, if that is more.
+    pub total: i64,
+    /// The most changes of one pair a day.
+    pub pair_changes_per_day: i64,
+}
+
+impl FollowLimits {
+    /// No limit at all.
+    pub const NONE: Self =
+        Self { per_day: i64::MAX, total: i64::MAX, pair_changes_per_day: i64::MAX };
+
+    /// The most users whom somebody with so many followers may follow.
+    #[must_use]
+    pub fn total_with(&self, followers: i64) -> i64 {
+        self.total.max(followers.saturating_add(followers / 10))
+    }
+
+    /// The limit that a change of a pair has reached which was changed so often today.
+    #[must_use]
+    pub fn of_pair(&self, changes: i64) -> Option<FollowLimit> {
+        (changes >= self.pair_changes_per_day).then_some(FollowLimit::Pair)
+    }
+
+    /// The limit that a user is past, if any.
+    #[must_use]
+    pub fn of_user(&self, usage: FollowUsage) -> Option<FollowLimit> {
+        let FollowUsage { counts, today } = usage;
+        if today > self.per_day {
+            Some(FollowLimit::Day)
+        } else if counts.following > self.total_with(counts.followers) {
+            Some(FollowLimit::Total)
+        } else {
+            None
+        }
+    }
+}
+
+/// What counts towards the limits of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowUsage {
+    /// The lengths of both lists.
+    pub counts: FollowCounts,
+    /// New follows today.
+    pub today: i64,
+}
+
+/// A day of UTC, by its number since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub i64);
+
+impl Day {
+    /// The day of a moment.
+    #[must_use]
+    pub fn of(moment: DateTime<Utc>) -> Self {
+        Self(moment.timestamp().div_euclid(24 * 60 * 60))
+    }
+
+    /// When the next day begins.
+    #[must_use]
+    pub fn end(self) -> DateTime<Utc> {
+        let days = u64::try_from(self.0).unwrap_or_default();
+        DateTime::UNIX_EPOCH + Days::new(days + 1)
+    }
 }
 
 /// What became of an unfollow.
@@ -128,4 +215,37 @@ pub enum UnfollowOutcome {
     Unfollowed,
     /// There was no such edge; nothing changed.
     NotFollowing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: FollowLimits = FollowLimits { per_day: 3, total: 10, pair_changes_per_day: 4 };
+
+    #[test]
+    fn a_day_ends_where_the_next_begins() {
+        let noon: DateTime<Utc> = "2026-01-31T12:00:00Z".parse().expect("a time");
+        let end = Day::of(noon).end();
+        assert_eq!(end.to_rfc3339(), "2026-02-01T00:00:00+00:00");
+        assert_eq!(Day::of(end).0, Day::of(noon).0 + 1);
+    }
+
+    #[test]
+    fn whoever_has_many_followers_may_follow_a_tenth_more_than_those() {
+        assert_eq!([0, 9, 10, 20, 999].map(|n| LIMITS.total_with(n)), [10, 10, 11, 22, 1_098]);
+        assert_eq!(FollowLimits::NONE.total_with(i64::MAX), i64::MAX);
+    }
+
+    #[test]
+    fn a_limit_is_past_when_there_is_more_than_it_allows() {
+        let past = |following, followers, today| {
+            LIMITS.of_user(FollowUsage { counts: FollowCounts { followers, following }, today })
+        };
+        assert_eq!(past(10, 0, 3), None);
+        assert_eq!(past(10, 0, 4), Some(FollowLimit::Day));
+        assert_eq!(past(11, 0, 3), Some(FollowLimit::Total));
+        assert_eq!(past(11, 10, 3), None);
+        assert_eq!((LIMITS.of_pair(3), LIMITS.of_pair(4)), (None, Some(FollowLimit::Pair)));
+    }
 }

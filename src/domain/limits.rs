@@ -3,7 +3,9 @@
 //! Each has a variable of the environment (`ENTOURAGE_*`, see the README) and an answer of its own
 //! when it is exceeded.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
+
+use super::FollowLimits;
 
 /// The limits on one request, and on what requests share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Limits {
     pub page_size_max: u32,
     /// The longest that an operation is worked on; then `TIMEOUT`.
     pub execution_time_max: Duration,
+    /// The most that the operations of one caller may cost in a minute; more is `RATE_LIMITED`.
+    pub cost_per_minute_max: NonZeroU32,
+    /// What one user can change over time; more is `LIMIT_REACHED`.
+    pub follows: FollowLimits,
 }
 
 impl Default for Limits {
@@ -38,6 +44,8 @@ impl Default for Limits {
             nodes_max: 50_000,
             page_size_max: 100,
             execution_time_max: Duration::from_secs(10),
+            cost_per_minute_max: NonZeroU32::new(500_000).expect("not zero"),
+            follows: FollowLimits { per_day: 400, total: 7_500, pair_changes_per_day: 10 },
         }
     }
 }

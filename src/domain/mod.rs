@@ -16,8 +16,8 @@ mod user;
 pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{
-    Direction, Follow, FollowCounts, FollowItem, FollowOutcome, FollowPage, FollowPageKey,
-    FollowPosition, Relation, UnfollowOutcome,
+    Day, Direction, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowOutcome,
+    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Relation, UnfollowOutcome,
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;

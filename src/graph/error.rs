@@ -27,10 +27,10 @@ pub enum Error {
         /// What is wrong with it, to be read after its name.
         reason: String,
     },
-    /// Too many attempts.
-    #[error("too many attempts, try again later")]
+    /// Too much in a short time.
+    #[error("too many requests, try again later")]
     RateLimited {
-        /// When the next attempt will be looked at.
+        /// When the next one will be looked at.
         retry_after: Duration,
     },
     /// The database did not answer. Whether a write happened is unknown.

@@ -7,10 +7,12 @@
 
 mod accounts;
 mod attempts;
+mod budget;
 mod claims;
 mod error;
 mod foreign;
 mod key_set;
+mod limiter;
 mod passwords;
 mod policy;
 mod provider;
@@ -18,10 +20,13 @@ mod random;
 mod sessions;
 mod tokens;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
+
+use chrono::{DateTime, Utc};
 
 pub use self::{
     accounts::{NewAccount, SignUpError},
+    budget::Budget,
     claims::{ForeignAccount, Subject, TokenClaims},
     error::{Error, Result},
     key_set::JwksError,
@@ -31,12 +36,12 @@ pub use self::{
     sessions::{PasswordChange, SignIn, SignedIn},
     tokens::{SecretError, Tokens},
 };
-use self::{attempts::Attempts, passwords::Passwords};
+use self::{attempts::Attempts, budget::Budgets, passwords::Passwords};
 use crate::{
     domain::{
-        Clock, Direction, FollowCounts, FollowOutcome, FollowPage, FollowPageKey, Page, Permission,
-        Permissions, Relation, UnfollowOutcome, User, UserId, UserIds, UserListRequest,
-        UsernameKey, UsernamePrefix,
+        Clock, Day, Direction, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowPage,
+        FollowPageKey, FollowUsage, Limits, Page, Permission, Permissions, Relation,
+        UnfollowOutcome, User, UserId, UserIds, UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::Store,
 };
@@ -54,8 +59,10 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Whether strangers can make accounts and sign in with a password.
     pub sign_up: bool,
-    /// Whether sign-ins are limited over time.
+    /// Whether there are limits over time: on sign-ins, follows and cost.
     pub rate_limits: bool,
+    /// What those limits are.
+    pub limits: Limits,
 }
 
 /// The follow graph and everything that can be done with it.
@@ -68,7 +75,24 @@ pub struct Graph {
     ids: UserIds,
     passwords: Passwords,
     attempts: Option<Attempts>,
+    budgets: Option<Budgets>,
+    follow_limits: FollowLimits,
     sign_up: bool,
+}
+
+/// What somebody may still follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowQuota {
+    /// The most new follows a day.
+    pub per_day: i64,
+    /// How many of those are left today.
+    pub remaining_today: i64,
+    /// When the next day begins.
+    pub resets_at: DateTime<Utc>,
+    /// The most users who are followed at once.
+    pub total: i64,
+    /// How many of those are left.
+    pub remaining: i64,
 }
 
 /// A change that the viewer can be told the reason of.
@@ -78,20 +102,24 @@ pub enum Refusal {
     NotFound,
     /// It is the viewer.
     Yourself,
+    /// The viewer has changed too much, or follows too many.
+    LimitReached(FollowLimit),
 }
 
 impl Graph {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, tokens, clock, random, sign_up, rate_limits } = parts;
+        let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
         Self {
-            attempts: rate_limits.then(|| Attempts::new(clock.clone())),
+            attempts: rate_limits.then(|| Attempts::new(&clock)),
+            budgets: rate_limits.then(|| Budgets::new(limits.cost_per_minute_max, &clock)),
             store,
             tokens,
             clock,
             random,
             ids: UserIds::default(),
             passwords: Passwords::default(),
+            follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             sign_up,
         }
     }
@@ -99,6 +127,22 @@ impl Graph {
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
+    }
+
+    /// Charges an operation to whoever asks for it; `None` when nothing limits the cost.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when too little of the budget is left.
+    pub fn charge(
+        &self,
+        viewer: Option<&Viewer>,
+        address: Option<IpAddr>,
+        cost: NonZeroU32,
+    ) -> Result<Option<Budget>> {
+        match &self.budgets {
+            Some(budgets) => budgets.charge(viewer, address, cost),
+            None => Ok(None),
+        }
     }
 
     /// The users with these ids; those who are not there are missing.
@@ -184,10 +228,12 @@ impl Graph {
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        let outcome = self.store.follow(viewer.id(), target, self.clock.now()).await?;
+        let (now, limits) = (self.clock.now(), self.follow_limits);
+        let outcome = self.store.follow(viewer.id(), target, now, limits).await?;
 
         match outcome {
             FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(outcome)),
+            FollowOutcome::LimitReached(limit) => Ok(Err(Refusal::LimitReached(limit))),
             // Either of the two may have gone since they were looked up.
             FollowOutcome::NoSuchUser => match self.store.find_account(viewer.id()).await? {
                 Some(_) => Ok(Err(Refusal::NotFound)),
@@ -210,7 +256,30 @@ impl Graph {
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        Ok(Ok(self.store.unfollow(viewer.id(), target).await?))
+        Ok(Ok(self.store.unfollow(viewer.id(), target, self.clock.now()).await?))
+    }
+
+    /// What the viewer may still change today; `None` when nothing limits it.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the viewer's account is gone by now, or when the store
+    /// fails.
+    pub async fn follow_quota(&self, viewer: &Viewer) -> Result<Option<FollowQuota>> {
+        let limits = self.follow_limits;
+        if limits == FollowLimits::NONE {
+            return Ok(None);
+        }
+        let today = Day::of(self.clock.now());
+        let usage = self.store.find_usage(viewer.id(), today).await?;
+        let FollowUsage { counts, today: used } = usage.ok_or(Error::Unauthenticated)?;
+        let total = limits.total_with(counts.followers);
+        Ok(Some(FollowQuota {
+            per_day: limits.per_day,
+            remaining_today: (limits.per_day - used).max(0),
+            resets_at: today.end(),
+            total,
+            remaining: (total - counts.following).max(0),
+        }))
     }
 }
 

@@ -14,18 +14,13 @@ use super::{
     error::Failure,
     order::{FollowOrder, UserOrder},
     page::{PageArguments, PageInfo, UserPage, position_of},
-    scalar::DateTime,
+    scalar::{DateTime, clamped},
     user::User,
 };
 use crate::domain::{
     self, Direction, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Page,
     PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix,
 };
-
-/// A count as GraphQL's `Int`, which has 32 bits: at most 2,147,483,647.
-fn clamped(count: i64) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
-}
 
 /// One of the two lists of a user, and a page of it.
 struct Follows {

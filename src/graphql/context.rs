@@ -7,7 +7,7 @@ use async_graphql::Context;
 use super::{error::Failure, loaders::Loaders};
 use crate::{
     domain::{Limits, Permissions},
-    graph::{self, Graph, Viewer},
+    graph::{self, Budget, Graph, Viewer},
 };
 
 /// One request, as its resolvers see it.
@@ -17,6 +17,8 @@ pub(super) struct RequestContext {
     pub viewer: Option<Arc<Viewer>>,
     pub address: Option<IpAddr>,
     pub limits: Limits,
+    /// What is left of the caller's budget; `None` when nothing limits it.
+    pub budget: Option<Budget>,
 }
 
 impl RequestContext {

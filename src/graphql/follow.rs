@@ -12,7 +12,7 @@ use super::{
     user::User,
 };
 use crate::{
-    domain::{self, Direction, FollowItem, UserId, UsernameKey},
+    domain::{self, Direction, FollowItem, FollowLimit, UserId, UsernameKey},
     graph::Refusal,
 };
 
@@ -71,8 +71,10 @@ pub(super) struct UnfollowInput {
 
 /// Why a follow or an unfollow could not be done.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "Refusal")]
 pub(super) enum FollowErrorCode {
+    /// The viewer has followed too many users, today or in all, or has changed this follow too
+    /// often today.
+    LimitReached,
     /// There is no such user.
     NotFound,
     /// Nobody can follow or unfollow themselves.
@@ -92,12 +94,25 @@ pub(super) struct FollowError {
 
 impl FollowError {
     fn new(refusal: Refusal, user: &UserRef, verb: Verb) -> Self {
-        let message = match (refusal, verb) {
-            (Refusal::NotFound, _) => "That is not a valid user.",
-            (Refusal::Yourself, Verb::Follow) => "You cannot follow yourself.",
-            (Refusal::Yourself, Verb::Unfollow) => "You cannot unfollow yourself.",
+        let (code, message) = match refusal {
+            Refusal::NotFound => (FollowErrorCode::NotFound, "That is not a valid user."),
+            Refusal::Yourself => (
+                FollowErrorCode::Yourself,
+                match verb {
+                    Verb::Follow => "You cannot follow yourself.",
+                    Verb::Unfollow => "You cannot unfollow yourself.",
+                },
+            ),
+            Refusal::LimitReached(limit) => (
+                FollowErrorCode::LimitReached,
+                match limit {
+                    FollowLimit::Day => "You have followed enough users for today.",
+                    FollowLimit::Total => "You follow as many users as you can.",
+                    FollowLimit::Pair => "You have changed your mind often enough for today.",
+                },
+            ),
         };
-        Self { code: refusal.into(), field: Some(user.path()), message }
+        Self { code, field: Some(user.path()), message }
     }
 }
 
@@ -175,6 +190,7 @@ impl FollowPayload {
             domain::FollowOutcome::Followed => Ok(FollowOutcome::Followed),
             domain::FollowOutcome::AlreadyFollowing => Ok(FollowOutcome::AlreadyFollowing),
             domain::FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
+            domain::FollowOutcome::LimitReached(limit) => Err(Refusal::LimitReached(limit)),
         };
         let done = done.and_then(outcome).and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o)));
         Ok(Self(Change {

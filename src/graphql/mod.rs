@@ -26,6 +26,7 @@ mod mutation;
 mod order;
 mod page;
 mod query;
+mod quota;
 mod reply;
 mod scalar;
 mod schema;
@@ -50,11 +51,12 @@ use self::{
     context::RequestContext,
     document::{Document, Documents},
     error::{Failure, INTERNAL},
+    guard::Findings,
     loaders::Loaders,
 };
 pub use self::{error::Code, reply::Reply};
 use crate::{
-    domain::{Limits, Permissions},
+    domain::Limits,
     graph::{self, Graph, Viewer},
 };
 
@@ -81,6 +83,8 @@ pub struct Request {
     pub operation_name: Option<String>,
     /// Its variables.
     pub variables: serde_json::Map<String, serde_json::Value>,
+    /// What else the client sends along. `cost: true` asks for the cost of the operation.
+    pub extensions: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Who asks.
@@ -99,9 +103,10 @@ pub struct Operation {
     document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
-    /// The permissions that it needs; `None` when nobody needs to be signed in.
-    required: Option<Permissions>,
+    findings: Findings,
     is_mutation: bool,
+    /// Whether the reply is to say what it cost.
+    tells_cost: bool,
 }
 
 impl Operation {
@@ -142,23 +147,30 @@ impl Api {
         let schema = self.documents.schema();
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
-        let required =
+        let findings =
             guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
 
         let is_mutation = operation.is_mutation();
         let variables = serde_json::to_value(variables.into_inner()).unwrap_or_default();
         let variables = Variables::from_json(variables);
-        Ok(Operation { document, name, variables, required, is_mutation })
+        let tells_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+        Ok(Operation { document, name, variables, findings, is_mutation, tells_cost })
     }
 
     /// Runs an operation for a caller, within the limit on its time. Writes that have begun run to
     /// their end whatever happens here.
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Reply {
-        if let Some(required) = operation.required
-            && let Err(error) = graph::authorize(caller.viewer.as_ref(), required)
+        let Findings { required, cost } = operation.findings;
+        let viewer = caller.viewer.as_ref();
+        if let Some(required) = required
+            && let Err(error) = graph::authorize(viewer, required)
         {
             return Failure::from(error).into();
         }
+        let budget = match self.graph.charge(viewer, caller.address, cost) {
+            Ok(budget) => budget,
+            Err(error) => return Failure::from(error).into(),
+        };
 
         let mut document = operation.document.parsed.clone();
         merge::root_fields(&mut document, &operation.variables);
@@ -172,12 +184,16 @@ impl Api {
             viewer,
             address: caller.address,
             limits: self.limits,
+            budget,
         });
 
         let limit = self.limits.execution_time_max;
         let execution = AssertUnwindSafe(self.executable.execute(request)).catch_unwind();
         match tokio::time::timeout(limit, execution).await {
-            Ok(Ok(response)) => Reply::executed(response, &caller.request_id),
+            Ok(Ok(response)) => {
+                let cost = operation.tells_cost.then_some(cost);
+                Reply::executed(response, &caller.request_id, cost)
+            }
             Ok(Err(_panic)) => {
                 tracing::error!("a resolver panicked");
                 Reply::failed(Failure::new(Code::Internal, INTERNAL), &caller.request_id)

@@ -10,6 +10,7 @@ use super::{
     global_id,
     order::UserOrder,
     page::PageArguments,
+    quota::RateLimit,
     user::{Node, User},
     viewer::Viewer,
 };
@@ -27,6 +28,12 @@ async fn node(request: &RequestContext, id: &ID) -> Option<Result<Node, Failure>
 #[Object]
 /// Where every read begins.
 impl Query {
+    /// What is left of the caller's budget after this operation; null when the server has no such
+    /// limit.
+    async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
+        RequestContext::of(ctx).budget.map(RateLimit)
+    }
+
     /// The object with this global ID; null when there is none.
     async fn node(
         &self,

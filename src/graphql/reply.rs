@@ -3,7 +3,7 @@
 //! **Invariant:** every error in it has a code, and none says more of a failure on our side than
 //! the id of the request.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
@@ -30,6 +30,14 @@ struct Body<'a> {
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Extensions>,
+}
+
+/// What a client asked to be told beside the answer.
+#[derive(Serialize)]
+struct Extensions {
+    cost: NonZeroU32,
 }
 
 impl Body<'_> {
@@ -52,7 +60,7 @@ impl Reply {
 
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
-        let body = Body { errors, data: None }.to_json();
+        let body = Body { errors, data: None, extensions: None }.to_json();
         Self { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 
@@ -65,12 +73,18 @@ impl Reply {
     }
 
     /// The reply to an operation that ran.
-    pub(super) fn executed(mut response: Response, request_id: &str) -> Self {
+    pub(super) fn executed(
+        mut response: Response,
+        request_id: &str,
+        cost: Option<NonZeroU32>,
+    ) -> Self {
         for error in &mut response.errors {
             mask(error);
             name_request(error, request_id);
         }
-        let body = Body { errors: &response.errors, data: Some(&response.data) }.to_json();
+        let (errors, data) = (&*response.errors, Some(&response.data));
+        let extensions = cost.map(|cost| Extensions { cost });
+        let body = Body { errors, data, extensions }.to_json();
         let retry_after = response.errors.iter().filter_map(retry_after).max();
         let first = response.errors.first().and_then(code);
         let error = Code::ALL.into_iter().find(|c| first == Some(&Value::from(c.as_str())));

@@ -1,4 +1,5 @@
-//! The scalars that GraphQL does not have: times and URIs. Both are only ever written.
+//! The scalars that GraphQL does not have, times and URIs, and counts as the `Int` that it has. All
+//! are only ever written.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Timelike, Utc};
@@ -42,4 +43,9 @@ impl ScalarType for Uri {
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
     }
+}
+
+/// A count as GraphQL's `Int`, which has 32 bits: at most 2,147,483,647.
+pub(super) fn clamped(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Enum, Object};
+use async_graphql::{Context, Enum, Object};
 
-use super::user::User;
+use super::{context::RequestContext, error::Failure, quota::FollowQuota, user::User};
 use crate::{domain, graph};
 
 /// What an operation may need.
@@ -43,6 +43,12 @@ pub(super) struct Viewer(pub Arc<graph::Viewer>);
 #[Object]
 /// The signed-in caller.
 impl Viewer {
+    /// Whom the viewer may still follow; null when the server has no such limits.
+    async fn follow_quota(&self, ctx: &Context<'_>) -> Option<Result<FollowQuota, Failure>> {
+        let quota = RequestContext::of(ctx).graph.follow_quota(&self.0).await;
+        quota.map_err(Failure::from).transpose().map(|quota| quota.map(FollowQuota))
+    }
+
     /// What the viewer may do: what the role gives, narrowed by the scope of the token.
     async fn permissions(&self) -> Vec<Permission> {
         listed(self.0.permissions)

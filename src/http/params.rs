@@ -29,8 +29,8 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
         query: query.ok_or_else(no_query)?,
         operation_name: string("operationName", body.remove("operationName"))?,
         variables: object("variables", body.remove("variables"))?,
+        extensions: object("extensions", body.remove("extensions"))?,
     };
-    object("extensions", body.remove("extensions"))?;
     Ok(request)
 }
 
@@ -58,11 +58,11 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
             .and_then(|value| object(name, Some(value))),
         None => Ok(Map::new()),
     };
-    parse("extensions", extensions)?;
     Ok(Request {
         query: query.ok_or_else(no_query)?.into_owned(),
         operation_name: operation_name.map(Cow::into_owned),
         variables: parse("variables", variables)?,
+        extensions: parse("extensions", extensions)?,
     })
 }
 

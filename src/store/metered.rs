@@ -21,9 +21,9 @@ use super::{
     Store,
 };
 use crate::domain::{
-    Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
-    NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, FollowCounts, FollowLimit, FollowLimits,
+    FollowOutcome, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How many statements went to a store. Clones are handles on the same number.
@@ -159,20 +159,34 @@ impl Store for Metered {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
+        limits: FollowLimits,
     ) -> Result<FollowOutcome> {
-        self.call("follow", self.inner.follow(follower, followee, at), |outcome| match outcome {
-            FollowOutcome::Followed => 4,
+        let work = self.inner.follow(follower, followee, at, limits);
+        self.call("follow", work, |outcome| match outcome {
+            FollowOutcome::Followed
+            | FollowOutcome::LimitReached(FollowLimit::Day | FollowLimit::Total) => 5,
+            FollowOutcome::LimitReached(FollowLimit::Pair) => 2,
             FollowOutcome::AlreadyFollowing | FollowOutcome::NoSuchUser => 1,
         })
         .await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
-        self.call("unfollow", self.inner.unfollow(follower, followee), |outcome| match outcome {
-            UnfollowOutcome::Unfollowed => 4,
+    async fn unfollow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<UnfollowOutcome> {
+        let work = self.inner.unfollow(follower, followee, at);
+        self.call("unfollow", work, |outcome| match outcome {
+            UnfollowOutcome::Unfollowed => 6,
             UnfollowOutcome::NotFollowing => 1,
         })
         .await
+    }
+
+    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
+        self.one("find_usage", self.inner.find_usage(user, day)).await
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {

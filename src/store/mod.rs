@@ -43,9 +43,9 @@ pub use self::{
     metered::{Metered, Statements},
 };
 use crate::domain::{
-    Account, Credentials, Direction, Drift, Follow, FollowCounts, FollowOutcome, FollowPage,
-    FollowPageKey, NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// What became of making a user.
@@ -193,19 +193,34 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The rows taken decide, so of any number of simultaneous calls for one pair exactly one
     /// answers [`FollowOutcome::Followed`]. `follower` and `followee` must differ.
     ///
-    /// Statements: one when nothing changes, else four.
+    /// The limits are those of the follower on the day of `at`, and hold exactly, however many
+    /// servers share the database. They come last: an edge that is there is told as such.
+    ///
+    /// Statements: five when it changes something, one when the edge is there, and as many as it
+    /// takes to learn of a limit.
     async fn follow(
         &self,
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
+        limits: FollowLimits,
     ) -> Result<FollowOutcome>;
 
     /// Takes the edge `follower -> followee` away, with both ends and both counts, if it is
-    /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`].
+    /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
+    /// changes counts towards the limits of the day of `at`.
     ///
-    /// Statements: one when nothing changes, else four.
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome>;
+    /// Statements: one when nothing changes, else six.
+    async fn unfollow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<UnfollowOutcome>;
+
+    /// What counts towards the limits of a user on a day; `None` when there is no such user. One
+    /// statement.
+    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>>;
 
     // Accounts
 

@@ -38,7 +38,7 @@ const EXCEPTIONS = {
     {
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Error', 'Payload'],
-        types: ['PageInfo', 'Role', 'Viewer'],
+        types: ['FollowQuota', 'PageInfo', 'RateLimit', 'Role', 'Viewer'],
       },
     },
   ],

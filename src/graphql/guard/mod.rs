@@ -8,7 +8,7 @@
 mod arguments;
 mod one_of;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, num::NonZeroU32};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Schema,
@@ -27,8 +27,15 @@ use super::{
 };
 use crate::domain::{Limits, Permissions};
 
-/// Looks at a whole operation, with its variables, and tells which permissions it needs; `None` when
-/// nobody needs to be signed in.
+/// What can be said of an operation that keeps the limits.
+pub(super) struct Findings {
+    /// The permissions that it needs; `None` when nobody needs to be signed in.
+    pub(super) required: Option<Permissions>,
+    /// What it costs: the nodes that its page sizes multiply to.
+    pub(super) cost: NonZeroU32,
+}
+
+/// Looks at a whole operation, with its variables.
 ///
 /// # Errors
 /// The reply to an operation that is refused.
@@ -38,7 +45,7 @@ pub(super) fn inspect(
     operation: &Operation,
     variables: &Valid<JsonMap>,
     limits: &Limits,
-) -> Result<Option<Permissions>, Reply> {
+) -> Result<Findings, Reply> {
     introspection::check_max_depth(document, operation).map_err(|error| {
         let error = server_error(Code::QueryTooDeep, &error.to_graphql_error(&document.sources));
         Reply::refused(Code::QueryTooDeep, &[error])
@@ -55,7 +62,11 @@ pub(super) fn inspect(
     };
     let size = guard.selections(&operation.selection_set)?;
     size.check(limits)?;
-    Ok(guard.required)
+    let cost = u32::try_from(size.nodes).unwrap_or(u32::MAX);
+    Ok(Findings {
+        required: guard.required,
+        cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
+    })
 }
 
 /// How large a selection is, once its fragments are spread.

@@ -9,8 +9,8 @@ use sqlx::{PgPool, Row, postgres::PgRow};
 use super::raw;
 use crate::{
     domain::{
-        Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, OrderDirection, Outside,
-        Relation, User, UserId,
+        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
+        OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
@@ -118,6 +118,10 @@ macro_rules! arm {
 }
 
 statements! {
+    USAGE =
+        "SELECT followers, following, \
+                CASE WHEN follows_day = $2 THEN follows_today ELSE 0 END \
+         FROM follow_counts WHERE user_id = $1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
     FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id");
@@ -229,6 +233,18 @@ fn page(
 }
 
 type MaybeTime = Option<DateTime<Utc>>;
+
+pub(super) async fn usage(
+    pool: &PgPool,
+    user: UserId,
+    day: Day,
+) -> sqlx::Result<Option<FollowUsage>> {
+    let row = sqlx::query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    Ok(row.map(|(followers, following, today)| FollowUsage {
+        counts: FollowCounts { followers, following },
+        today,
+    }))
+}
 
 pub(super) async fn relations(
     pool: &PgPool,

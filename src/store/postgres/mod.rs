@@ -29,9 +29,9 @@ use super::{
     SchemaState, SetRoleOutcome, Store, retry,
 };
 use crate::domain::{
-    Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
-    NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// A connection that was idle this long is asked whether it still lives.
@@ -155,14 +155,25 @@ impl Store for Postgres {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
+        limits: FollowLimits,
     ) -> Result<FollowOutcome> {
-        let pool = self.pool.clone();
-        retry::write(move |tries| writes::follow(tries, pool.clone(), follower, followee, at)).await
+        let (pool, edge) = (self.pool.clone(), Follow { follower, followee, followed_at: at });
+        retry::write(move |tries| writes::follow(tries, pool.clone(), edge, limits)).await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
+    async fn unfollow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<UnfollowOutcome> {
         let pool = self.pool.clone();
-        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee)).await
+        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee, at))
+            .await
+    }
+
+    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
+        Ok(follows::usage(&self.pool, user, day).await?)
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {

@@ -8,8 +8,8 @@ use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 use super::{json, json_ids, time};
 use crate::{
     domain::{
-        Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, OrderDirection, Outside,
-        Relation, User, UserId,
+        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
+        OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
@@ -73,6 +73,10 @@ macro_rules! page_of_follows {
 }
 
 statements! {
+    USAGE =
+        "SELECT followers, following, \
+                CASE WHEN follows_day = ?2 THEN follows_today ELSE 0 END \
+         FROM follow_counts WHERE user_id = ?1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts \
          WHERE user_id IN (SELECT value FROM json_each(?1))";
@@ -168,6 +172,18 @@ fn page(
         items.push(FollowItem { user, followed_at: time(followed_at)? });
     }
     Ok(pages::follow_page(key, counts, items, outside))
+}
+
+pub(super) async fn usage(
+    pool: &SqlitePool,
+    user: UserId,
+    day: Day,
+) -> sqlx::Result<Option<FollowUsage>> {
+    let row = sqlx::query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    Ok(row.map(|(followers, following, today)| FollowUsage {
+        counts: FollowCounts { followers, following },
+        today,
+    }))
 }
 
 pub(super) async fn relations(

@@ -32,9 +32,9 @@ use super::{
     SchemaState, SetRoleOutcome, Store, error, retry,
 };
 use crate::domain::{
-    Account, Credentials, Direction, Drift, FollowCounts, FollowOutcome, FollowPage, FollowPageKey,
-    NewUser, Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How a transaction that writes begins.
@@ -207,14 +207,25 @@ impl Store for Sqlite {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
+        limits: FollowLimits,
     ) -> Result<FollowOutcome> {
-        let pool = self.writer.clone();
-        retry::write(move |tries| writes::follow(tries, pool.clone(), follower, followee, at)).await
+        let (pool, edge) = (self.writer.clone(), Follow { follower, followee, followed_at: at });
+        retry::write(move |tries| writes::follow(tries, pool.clone(), edge, limits)).await
     }
 
-    async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<UnfollowOutcome> {
+    async fn unfollow(
+        &self,
+        follower: UserId,
+        followee: UserId,
+        at: DateTime<Utc>,
+    ) -> Result<UnfollowOutcome> {
         let pool = self.writer.clone();
-        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee)).await
+        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee, at))
+            .await
+    }
+
+    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
+        Ok(follows::usage(&self.readers, user, day).await?)
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {

@@ -4,6 +4,7 @@ mod accounts;
 mod documents;
 mod following;
 mod guard;
+mod limits;
 mod paging;
 mod permissions;
 mod provider;

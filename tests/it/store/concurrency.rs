@@ -8,7 +8,7 @@ use std::{
 };
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowOutcome, UnfollowOutcome, UserId},
+    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, UnfollowOutcome, UserId},
     store::CreateOutcome,
 };
 use tokio::task::JoinSet;
@@ -41,25 +41,27 @@ async fn of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge(database
     for round in 0..10 {
         let outcomes = together(8, |task| {
             let store = Arc::clone(&database.store);
-            async move { store.follow(ALICE, BOB, at(i64::from(task))).await.unwrap() }
+            async move {
+                store.follow(ALICE, BOB, at(i64::from(task)), FollowLimits::NONE).await.unwrap()
+            }
         })
         .await;
 
         let followed = outcomes.iter().filter(|o| **o == FollowOutcome::Followed).count();
         assert_eq!(followed, 1, "round {round}: {outcomes:?}");
         assert_eq!(counts(database.store(), BOB).await.followers, 1);
-        database.store.unfollow(ALICE, BOB).await.unwrap();
+        database.store.unfollow(ALICE, BOB, at(0)).await.unwrap();
     }
     assert_sound(database.store()).await;
 }
 
 async fn of_simultaneous_unfollows_exactly_one_takes_the_edge_away(database: &Database) {
     users(database.store(), 2).await;
-    database.store.follow(ALICE, BOB, at(1)).await.unwrap();
+    database.store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap();
 
     let outcomes = together(8, |_| {
         let store = Arc::clone(&database.store);
-        async move { store.unfollow(ALICE, BOB).await.unwrap() }
+        async move { store.unfollow(ALICE, BOB, at(0)).await.unwrap() }
     })
     .await;
 
@@ -98,10 +100,11 @@ async fn many_who_toggle_the_same_edges_leave_exact_counts(database: &Database) 
                 let (follower, followee) = pairs[(task as usize * 3 + step) % pairs.len()];
                 let (follower, followee) = (UserId(follower), UserId(followee));
                 if (task as usize + step / 2).is_multiple_of(2) {
-                    let outcome = store.follow(follower, followee, at(1)).await.unwrap();
+                    let outcome =
+                        store.follow(follower, followee, at(1), FollowLimits::NONE).await.unwrap();
                     balance += i64::from(outcome == FollowOutcome::Followed);
                 } else {
-                    let outcome = store.unfollow(follower, followee).await.unwrap();
+                    let outcome = store.unfollow(follower, followee, at(0)).await.unwrap();
                     balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
                 }
             }
@@ -129,8 +132,8 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
         async move {
             let deleted = UserId(i64::from(task) + 1);
             for other in (1..=12).map(UserId).filter(|other| *other != deleted) {
-                store.follow(deleted, other, at(1)).await.unwrap();
-                store.follow(other, deleted, at(2)).await.unwrap();
+                store.follow(deleted, other, at(1), FollowLimits::NONE).await.unwrap();
+                store.follow(other, deleted, at(2), FollowLimits::NONE).await.unwrap();
             }
             if task % 2 == 0 {
                 assert!(store.delete_user(deleted).await.unwrap());
@@ -176,7 +179,7 @@ async fn a_write_whose_caller_leaves_runs_to_its_end(database: &Database) {
 
     for number in 0..FOLLOWERS {
         let follower = UserId(i64::from(number) + 2);
-        leave(store.follow(follower, ALICE, at(1)), number % 10 + 1).await;
+        leave(store.follow(follower, ALICE, at(1), FollowLimits::NONE), number % 10 + 1).await;
         if number % 7 == 0 {
             assert_sound(store).await;
         }

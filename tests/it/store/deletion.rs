@@ -1,7 +1,7 @@
 //! Deleting users, few and many edges at a time.
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowOutcome, UserId},
+    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, UserId},
     store::{CreateOutcome, Graph, Store},
 };
 
@@ -53,8 +53,14 @@ async fn a_deleted_user_cannot_be_followed_and_leaves_the_name_free(store: &dyn 
     four_users(store).await;
     store.delete_user(ALICE).await.unwrap();
 
-    assert_eq!(store.follow(BOB, ALICE, at(1)).await.unwrap(), FollowOutcome::NoSuchUser);
-    assert_eq!(store.follow(ALICE, BOB, at(1)).await.unwrap(), FollowOutcome::NoSuchUser);
+    assert_eq!(
+        store.follow(BOB, ALICE, at(1), FollowLimits::NONE).await.unwrap(),
+        FollowOutcome::NoSuchUser
+    );
+    assert_eq!(
+        store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(),
+        FollowOutcome::NoSuchUser
+    );
     create(store, UserId(70), "ALICE").await;
     let same_id = store.create_user(&new_user(ALICE, "alice2")).await.unwrap();
 

@@ -166,7 +166,7 @@ async fn a_counter_that_is_too_low_does_not_stop_an_unfollow(database: &Database
     a_small_graph(database.store()).await;
     database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 2").await;
 
-    database.store.unfollow(ALICE, BOB).await.unwrap();
+    database.store.unfollow(ALICE, BOB, at(0)).await.unwrap();
 
     assert_eq!(counts(database.store(), BOB).await.followers, 0);
     let found = find(database).await;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use entourage::{
-    domain::{FollowCounts, FollowOutcome, UnfollowOutcome, UserId},
+    domain::{FollowCounts, FollowLimits, FollowOutcome, UnfollowOutcome, UserId},
     store::{self, CreateOutcome, Error, Options, Result, Store},
 };
 use sqlx::{Connection, Executor, PgConnection};
@@ -94,15 +94,18 @@ async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
         let store = store::connect(&link.url, Options::default()).await.unwrap();
 
         link.lose_next_commit();
-        assert_eq!(store.follow(ALICE, BOB, at(1)).await.unwrap(), FollowOutcome::Followed);
+        assert_eq!(
+            store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(),
+            FollowOutcome::Followed
+        );
         assert!(link.has_lost_it());
-        let again = store.follow(ALICE, BOB, at(2)).await.unwrap();
+        let again = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
         assert_eq!(again, FollowOutcome::AlreadyFollowing);
 
         link.lose_next_commit();
-        assert_eq!(store.unfollow(ALICE, BOB).await.unwrap(), UnfollowOutcome::Unfollowed);
+        assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::Unfollowed);
         assert!(link.has_lost_it());
-        assert_eq!(store.unfollow(ALICE, BOB).await.unwrap(), UnfollowOutcome::NotFollowing);
+        assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
 
         link.lose_next_commit();
         let erin = new_user(UserId(50), "erin");
@@ -184,11 +187,11 @@ async fn toggle(store: &dyn Store, follower: UserId, step: i64, known: Known) ->
     if step % 3 == 2 {
         let changes = (known != Known::Nothing).then_some(known == Known::There);
         let outcomes = (UnfollowOutcome::Unfollowed, UnfollowOutcome::NotFollowing);
-        known_after(store.unfollow(follower, ALICE).await, outcomes, changes, Known::Gone)
+        known_after(store.unfollow(follower, ALICE, at(0)).await, outcomes, changes, Known::Gone)
     } else {
         let changes = (known != Known::Nothing).then_some(known == Known::Gone);
         let outcomes = (FollowOutcome::Followed, FollowOutcome::AlreadyFollowing);
-        let result = store.follow(follower, ALICE, at(step)).await;
+        let result = store.follow(follower, ALICE, at(step), FollowLimits::NONE).await;
         known_after(result, outcomes, changes, Known::There)
     }
 }
@@ -253,7 +256,8 @@ async fn a_write_that_a_deadlock_rolls_back_is_made_again() {
         lock_counts(&mut other, BOB).await;
 
         let store = Arc::clone(&database.store);
-        let follow = tokio::spawn(async move { store.follow(ALICE, BOB, at(1)).await });
+        let follow =
+            tokio::spawn(async move { store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await });
         let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
                        AND application_name = 'entourage' AND wait_event_type = 'Lock'";
         while watcher.fetch_optional(waiting).await.unwrap().is_none() {}
@@ -283,7 +287,7 @@ async fn a_locked_file_is_waited_for_once() {
             other.execute("BEGIN IMMEDIATE").await.unwrap();
 
             let begin = Instant::now();
-            let refused = store.follow(ALICE, BOB, at(1)).await;
+            let refused = store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await;
             let waited = begin.elapsed();
 
             assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");

@@ -1,7 +1,7 @@
 //! Following and unfollowing, one at a time.
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowOutcome, Relation, UnfollowOutcome},
+    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, Relation, UnfollowOutcome},
     store::{Error, Store},
 };
 
@@ -26,7 +26,7 @@ cases! {
 async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
     four_users(store).await;
 
-    let outcome = store.follow(ALICE, BOB, at(1)).await.unwrap();
+    let outcome = store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap();
 
     assert_eq!(outcome, FollowOutcome::Followed);
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 1 });
@@ -49,7 +49,7 @@ async fn following_twice_changes_nothing(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
 
-    let outcome = store.follow(ALICE, BOB, at(2)).await.unwrap();
+    let outcome = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
 
     assert_eq!(outcome, FollowOutcome::AlreadyFollowing);
     let page = page(store, Direction::Following, newest(ALICE, 10)).await;
@@ -71,10 +71,16 @@ async fn a_follow_back_is_an_edge_of_its_own(store: &dyn Store) {
 async fn nobody_can_neither_follow_nor_be_followed(store: &dyn Store) {
     four_users(store).await;
 
-    assert_eq!(store.follow(ALICE, NOBODY, at(1)).await.unwrap(), FollowOutcome::NoSuchUser);
-    assert_eq!(store.follow(NOBODY, ALICE, at(1)).await.unwrap(), FollowOutcome::NoSuchUser);
-    assert_eq!(store.unfollow(ALICE, NOBODY).await.unwrap(), UnfollowOutcome::NotFollowing);
-    assert_eq!(store.unfollow(NOBODY, ALICE).await.unwrap(), UnfollowOutcome::NotFollowing);
+    assert_eq!(
+        store.follow(ALICE, NOBODY, at(1), FollowLimits::NONE).await.unwrap(),
+        FollowOutcome::NoSuchUser
+    );
+    assert_eq!(
+        store.follow(NOBODY, ALICE, at(1), FollowLimits::NONE).await.unwrap(),
+        FollowOutcome::NoSuchUser
+    );
+    assert_eq!(store.unfollow(ALICE, NOBODY, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
+    assert_eq!(store.unfollow(NOBODY, ALICE, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
 
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
     assert_sound(store).await;
@@ -83,7 +89,7 @@ async fn nobody_can_neither_follow_nor_be_followed(store: &dyn Store) {
 async fn following_oneself_is_refused_and_changes_nothing(store: &dyn Store) {
     four_users(store).await;
 
-    let refused = store.follow(ALICE, ALICE, at(1)).await;
+    let refused = store.follow(ALICE, ALICE, at(1), FollowLimits::NONE).await;
 
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
@@ -95,7 +101,7 @@ async fn an_unfollow_takes_both_ends_and_both_counts_away(store: &dyn Store) {
     follow(store, ALICE, BOB, 1).await;
     follow(store, ALICE, CAROL, 2).await;
 
-    let outcome = store.unfollow(ALICE, BOB).await.unwrap();
+    let outcome = store.unfollow(ALICE, BOB, at(0)).await.unwrap();
 
     assert_eq!(outcome, UnfollowOutcome::Unfollowed);
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 1 });
@@ -108,9 +114,9 @@ async fn an_unfollow_takes_both_ends_and_both_counts_away(store: &dyn Store) {
 async fn unfollowing_twice_changes_nothing(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
-    store.unfollow(ALICE, BOB).await.unwrap();
+    store.unfollow(ALICE, BOB, at(0)).await.unwrap();
 
-    let outcome = store.unfollow(ALICE, BOB).await.unwrap();
+    let outcome = store.unfollow(ALICE, BOB, at(0)).await.unwrap();
 
     assert_eq!(outcome, UnfollowOutcome::NotFollowing);
     assert_eq!(counts(store, BOB).await, FollowCounts::default());
@@ -120,7 +126,7 @@ async fn unfollowing_twice_changes_nothing(store: &dyn Store) {
 async fn a_follow_after_an_unfollow_is_a_new_edge(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
-    store.unfollow(ALICE, BOB).await.unwrap();
+    store.unfollow(ALICE, BOB, at(0)).await.unwrap();
     follow(store, ALICE, BOB, 2).await;
 
     let page = page(store, Direction::Followers, newest(BOB, 10)).await;

@@ -8,6 +8,7 @@ mod deletion;
 mod drift;
 mod faults;
 mod follows;
+mod limits;
 mod migrations;
 mod model;
 mod pages;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
-        Direction, Follow, FollowCounts, FollowItem, FollowOutcome, FollowPage, FollowPageKey,
-        NewUser, OrderDirection, PageRequest, User, UserId, Username, Window,
+        Direction, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
+        FollowPageKey, NewUser, OrderDirection, PageRequest, User, UserId, Username, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -92,7 +93,7 @@ async fn users(store: &dyn Store, n: i64) {
 }
 
 async fn follow(store: &dyn Store, follower: UserId, followee: UserId, micros: i64) {
-    let outcome = store.follow(follower, followee, at(micros)).await.unwrap();
+    let outcome = store.follow(follower, followee, at(micros), FollowLimits::NONE).await.unwrap();
     assert_eq!(outcome, FollowOutcome::Followed);
 }
 

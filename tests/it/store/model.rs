@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Direction, FollowCounts, FollowItem, FollowOutcome, FollowPageKey, FollowPosition,
-        OrderDirection, PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest,
-        UserOrderField, UsernamePrefix, Window,
+        Direction, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPageKey,
+        FollowPosition, OrderDirection, PageRequest, Relation, UnfollowOutcome, UserId,
+        UserListRequest, UserOrderField, UsernamePrefix, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -204,11 +204,12 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
             8..50 if one != other => {
                 // Few times, so that many are the same.
                 let micros = random.random_range(0..80);
-                let outcome = store.follow(one, other, at(micros)).await.unwrap();
+                let outcome =
+                    store.follow(one, other, at(micros), FollowLimits::NONE).await.unwrap();
                 assert_eq!(outcome, model.follow(one, other, micros), "step {step}");
             }
             50..68 => {
-                let outcome = store.unfollow(one, other).await.unwrap();
+                let outcome = store.unfollow(one, other, at(0)).await.unwrap();
                 assert_eq!(outcome, model.unfollow(one, other), "step {step}");
             }
             68..92 => check_pages(store, &model, random).await,

@@ -199,8 +199,8 @@ async fn times_a_microsecond_apart_are_different_positions(store: &dyn Store) {
 async fn a_cursor_stays_valid_when_its_edge_is_gone(store: &dyn Store) {
     let mut list = a_list_with_ties(store).await;
     let gone = list.remove(3);
-    store.unfollow(ALICE, gone.user).await.unwrap();
-    store.unfollow(gone.user, ALICE).await.unwrap();
+    store.unfollow(ALICE, gone.user, at(0)).await.unwrap();
+    store.unfollow(gone.user, ALICE, at(0)).await.unwrap();
 
     for direction in [Direction::Followers, Direction::Following] {
         assert_pages(store, direction, &list, &requests(&[0, 2, 9], &[gone])).await;
@@ -263,7 +263,7 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
                 follow(store, UserId(newcomer), ALICE, micros).await;
             }
         }
-        store.unfollow(seen[seen.len() - 1], ALICE).await.unwrap();
+        store.unfollow(seen[seen.len() - 1], ALICE, at(0)).await.unwrap();
         if !page.has_next {
             break;
         }

@@ -8,8 +8,8 @@ use std::sync::{
 
 use entourage::{
     domain::{
-        Direction, FollowPosition, OrderDirection, PageRequest, ProfileChange, UserId,
-        UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
+        Direction, FollowLimits, FollowPosition, OrderDirection, PageRequest, ProfileChange,
+        UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
 };
@@ -222,7 +222,7 @@ async fn sent(store: &dyn Store, work: impl Future) -> u64 {
     // answer is here. The store has one connection to read and one to write: when they have
     // answered another question, they are done with everything before.
     store.ping().await.unwrap();
-    store.unfollow(NOBODY, NOBODY).await.unwrap();
+    store.unfollow(NOBODY, NOBODY, at(0)).await.unwrap();
     let number = span.with_subscriber(|(id, subscriber)| {
         let registry = subscriber.downcast_ref::<Registry>().expect("it was installed above");
         let span = registry.span(id).expect("it is still open");
@@ -257,11 +257,11 @@ async fn metered(database: &Database) -> Metered {
 async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     let store = metered(database).await;
 
-    assert_statements!(store, 4, store.follow(ALICE, BOB, at(1)));
-    assert_statements!(store, 1, store.follow(ALICE, BOB, at(1)));
-    assert_statements!(store, 1, store.follow(ALICE, NOBODY, at(1)));
-    assert_statements!(store, 4, store.unfollow(ALICE, BOB));
-    assert_statements!(store, 1, store.unfollow(ALICE, BOB));
+    assert_statements!(store, 5, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
+    assert_statements!(store, 1, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
+    assert_statements!(store, 1, store.follow(ALICE, NOBODY, at(1), FollowLimits::NONE));
+    assert_statements!(store, 6, store.unfollow(ALICE, BOB, at(0)));
+    assert_statements!(store, 1, store.unfollow(ALICE, BOB, at(0)));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));
     assert_statements!(store, 1, store.update_profile(ALICE, &ProfileChange::default()));

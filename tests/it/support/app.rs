@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
-    domain::UsernameKey,
+    domain::{Limits, UsernameKey},
     graph::{Graph, IdentityProvider, NewAccount, Parts, SystemRandom, Tokens},
     store::{Statements, Store},
 };
@@ -96,6 +96,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
+            limits: Limits::default(),
         });
         let app = arrange(App::new(Arc::clone(&store), accepted, settings));
         let statements = app.statements();

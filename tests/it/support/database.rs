@@ -122,8 +122,7 @@ impl Database {
 
     /// Makes the schema that of the program before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
-        self.execute("ALTER TABLE users DROP COLUMN tokens_valid_after").await;
-        self.execute("DELETE FROM _sqlx_migrations WHERE version = 11").await;
+        self.execute("DELETE FROM _sqlx_migrations WHERE version = 15").await;
     }
 
     pub(crate) async fn sqlite_connection(&self) -> SqliteConnection {

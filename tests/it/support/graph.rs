@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::{
-    domain::{FollowOutcome, NewUser, UserId, Username},
+    domain::{FollowLimits, FollowOutcome, NewUser, UserId, Username},
     store::{CreateOutcome, Store},
 };
 
@@ -23,7 +23,10 @@ pub(crate) async fn draw(store: &dyn Store, text: &str) -> HashMap<String, UserI
         let follower = user(store, &mut users, follower.trim()).await;
         for followee in followees.split_whitespace() {
             let followee = user(store, &mut users, followee).await;
-            let outcome = store.follow(follower, followee, followed_at).await.expect("it works");
+            let outcome = store
+                .follow(follower, followee, followed_at, FollowLimits::NONE)
+                .await
+                .expect("it works");
             assert_eq!(outcome, FollowOutcome::Followed, "{line}");
             followed_at += TimeDelta::seconds(1);
         }

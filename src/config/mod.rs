@@ -7,18 +7,19 @@
 //!
 //! **Invariant:** `Debug` shows no secret and no password of a database.
 
+mod limits;
+
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{
     Args, ValueEnum,
-    builder::{
-        BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser, TypedValueParser,
-    },
+    builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser},
     error::ErrorKind,
     value_parser,
 };
 
-use crate::{domain::Limits, http::Origin, store};
+pub use self::limits::LimitArgs;
+use crate::{http::Origin, store};
 
 /// Which database, and how to talk to it.
 #[derive(Args, Clone, Debug)]
@@ -214,108 +215,6 @@ pub struct Service {
     pub shutdown_notice: Option<Duration>,
 }
 
-/// A variable for each field of [`Limits`].
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Limits")]
-#[expect(clippy::struct_field_names, reason = "the names are those of the limits")]
-pub struct LimitArgs {
-    /// The most bytes in the body of a request
-    #[arg(
-        long,
-        env = "ENTOURAGE_BODY_BYTES_MAX",
-        value_name = "N",
-        default_value = "262144",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    body_bytes_max: usize,
-
-    /// The most tokens in a document
-    #[arg(
-        long,
-        env = "ENTOURAGE_TOKENS_MAX",
-        value_name = "N",
-        default_value = "2000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    tokens_max: usize,
-
-    /// The deepest nesting of fields in an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_DEPTH_MAX",
-        value_name = "N",
-        default_value = "12",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    depth_max: usize,
-
-    /// The most aliases in an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_ALIASES_MAX",
-        value_name = "N",
-        default_value = "30",
-        value_parser = RangedU64ValueParser::<usize>::new()
-    )]
-    aliases_max: usize,
-
-    /// The most fields at the root of an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_ROOT_FIELDS_MAX",
-        value_name = "N",
-        default_value = "20",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    root_fields_max: usize,
-
-    /// The most nodes that the page sizes of an operation multiply to
-    #[arg(
-        long,
-        env = "ENTOURAGE_NODES_MAX",
-        value_name = "N",
-        default_value = "50000",
-        value_parser = value_parser!(u64).range(1..)
-    )]
-    nodes_max: u64,
-
-    /// The most items on a page
-    #[arg(
-        long,
-        env = "ENTOURAGE_PAGE_SIZE_MAX",
-        value_name = "N",
-        default_value = "100",
-        value_parser = value_parser!(u32).range(1..=10_000)
-    )]
-    page_size_max: u32,
-
-    /// The longest that an operation is worked on
-    #[arg(
-        long,
-        env = "ENTOURAGE_EXECUTION_TIME_MAX",
-        value_name = "TIME",
-        default_value = "10s",
-        value_parser = duration
-    )]
-    execution_time_max: Duration,
-}
-
-impl LimitArgs {
-    /// The limits.
-    pub const fn limits(&self) -> Limits {
-        Limits {
-            body_bytes_max: self.body_bytes_max,
-            tokens_max: self.tokens_max,
-            depth_max: self.depth_max,
-            aliases_max: self.aliases_max,
-            root_fields_max: self.root_fields_max,
-            nodes_max: self.nodes_max,
-            page_size_max: self.page_size_max,
-            execution_time_max: self.execution_time_max,
-        }
-    }
-}
-
 /// What is logged, on stderr.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
@@ -506,6 +405,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::domain::Limits;
 
     #[derive(Debug, Parser)]
     struct Everything {

@@ -1,0 +1,157 @@
+//! A flag and a variable for each limit.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use clap::{Args, builder::RangedU64ValueParser, value_parser};
+
+use super::duration;
+use crate::domain::{FollowLimits, Limits};
+
+/// A variable for each field of [`Limits`].
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Limits")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the limits")]
+pub struct LimitArgs {
+    /// The most bytes in the body of a request
+    #[arg(
+        long,
+        env = "ENTOURAGE_BODY_BYTES_MAX",
+        value_name = "N",
+        default_value = "262144",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    body_bytes_max: usize,
+
+    /// The most tokens in a document
+    #[arg(
+        long,
+        env = "ENTOURAGE_TOKENS_MAX",
+        value_name = "N",
+        default_value = "2000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    tokens_max: usize,
+
+    /// The deepest nesting of fields in an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_DEPTH_MAX",
+        value_name = "N",
+        default_value = "12",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    depth_max: usize,
+
+    /// The most aliases in an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_ALIASES_MAX",
+        value_name = "N",
+        default_value = "30",
+        value_parser = RangedU64ValueParser::<usize>::new()
+    )]
+    aliases_max: usize,
+
+    /// The most fields at the root of an operation
+    #[arg(
+        long,
+        env = "ENTOURAGE_ROOT_FIELDS_MAX",
+        value_name = "N",
+        default_value = "20",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
+    root_fields_max: usize,
+
+    /// The most nodes that the page sizes of an operation multiply to
+    #[arg(
+        long,
+        env = "ENTOURAGE_NODES_MAX",
+        value_name = "N",
+        default_value = "50000",
+        value_parser = value_parser!(u64).range(1..)
+    )]
+    nodes_max: u64,
+
+    /// The most items on a page
+    #[arg(
+        long,
+        env = "ENTOURAGE_PAGE_SIZE_MAX",
+        value_name = "N",
+        default_value = "100",
+        value_parser = value_parser!(u32).range(1..=10_000)
+    )]
+    page_size_max: u32,
+
+    /// The longest that an operation is worked on
+    #[arg(
+        long,
+        env = "ENTOURAGE_EXECUTION_TIME_MAX",
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    execution_time_max: Duration,
+
+    /// The most nodes that the operations of one viewer, or of one address that is signed out, may
+    /// multiply to in a minute
+    #[arg(
+        long,
+        env = "ENTOURAGE_COST_PER_MINUTE_MAX",
+        value_name = "N",
+        default_value = "500000",
+        value_parser = value_parser!(NonZeroU32)
+    )]
+    cost_per_minute_max: NonZeroU32,
+
+    /// The most new follows of one user a day
+    #[arg(
+        long,
+        env = "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
+        value_name = "N",
+        default_value = "400",
+        value_parser = value_parser!(i64).range(0..)
+    )]
+    follows_per_day_max: i64,
+
+    /// The most users whom one user may follow; a tenth more than their followers, if that is more
+    #[arg(
+        long,
+        env = "ENTOURAGE_FOLLOWING_MAX",
+        value_name = "N",
+        default_value = "7500",
+        value_parser = value_parser!(i64).range(0..)
+    )]
+    following_max: i64,
+
+    /// The most changes of one pair a day: follows and unfollows
+    #[arg(
+        long,
+        env = "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX",
+        value_name = "N",
+        default_value = "10",
+        value_parser = value_parser!(i64).range(1..)
+    )]
+    pair_changes_per_day_max: i64,
+}
+
+impl LimitArgs {
+    /// The limits.
+    pub const fn limits(&self) -> Limits {
+        Limits {
+            body_bytes_max: self.body_bytes_max,
+            tokens_max: self.tokens_max,
+            depth_max: self.depth_max,
+            aliases_max: self.aliases_max,
+            root_fields_max: self.root_fields_max,
+            nodes_max: self.nodes_max,
+            page_size_max: self.page_size_max,
+            execution_time_max: self.execution_time_max,
+            cost_per_minute_max: self.cost_per_minute_max,
+            follows: FollowLimits {
+                per_day: self.follows_per_day_max,
+                total: self.following_max,
+                pair_changes_per_day: self.pair_changes_per_day_max,
+            },
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! A limit over time for each of many keys, by the passed-in clock.
+//!
+//! Each key has a bucket that holds what a minute allows and fills up evenly. Keys that are as good
+//! as new are forgotten when there are many, so a stranger cannot fill the memory with them.
+
+use std::{
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use governor::{
+    Quota, RateLimiter,
+    clock::{self, ReasonablyRealtime},
+    middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
+
+use super::{Error, Result};
+use crate::domain::Clock;
+
+/// With more keys than this, those that are as good as new are dropped.
+const KEYS_MAX: usize = 10_000;
+
+/// The passed-in clock, as the limiters read it: the time since 1970.
+#[derive(Clone, Debug)]
+struct Time(Arc<dyn Clock>);
+
+impl clock::Clock for Time {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        let micros = self.0.now().timestamp_micros();
+        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+    }
+}
+
+impl ReasonablyRealtime for Time {}
+
+/// What is left of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// How much can be taken at once now.
+    pub(super) remaining: u32,
+    /// When the bucket is full again if nothing is taken meanwhile.
+    pub(super) full_at: DateTime<Utc>,
+}
+
+/// A bucket for each key.
+#[derive(Debug)]
+pub(super) struct Limiter<K: Clone + Eq + Hash> {
+    per_minute: NonZeroU32,
+    clock: Time,
+    buckets: RateLimiter<K, DefaultKeyedStateStore<K>, Time, StateInformationMiddleware>,
+}
+
+impl<K: Clone + Eq + Hash> Limiter<K> {
+    pub(super) fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let (quota, clock) = (Quota::per_minute(per_minute), Time(clock));
+        let buckets = RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
+        Self { per_minute, clock, buckets }
+    }
+
+    /// Takes `amount` out of the bucket of a key; what is more than a full one empties it.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when there is too little in it. Nothing is taken then.
+    pub(super) fn take(&self, key: &K, amount: NonZeroU32) -> Result<Left> {
+        if self.buckets.len() > KEYS_MAX {
+            self.buckets.retain_recent();
+        }
+        let amount = amount.min(self.per_minute);
+        let taken = self.buckets.check_key_n(key, amount);
+        match taken.expect("a full bucket holds the amount") {
+            Ok(snapshot) => Ok(self.left(snapshot.remaining_burst_capacity())),
+            Err(not_until) => {
+                let wait = not_until.wait_time_from(clock::Clock::now(&self.clock));
+                Err(Error::RateLimited { retry_after: whole(wait) })
+            }
+        }
+    }
+
+    fn left(&self, remaining: u32) -> Left {
+        let missing = u64::from(self.per_minute.get().saturating_sub(remaining));
+        let fills_in_ms = missing * 60_000 / u64::from(self.per_minute.get());
+        let fills_in = TimeDelta::milliseconds(fills_in_ms.try_into().unwrap_or(60_000));
+        Left { remaining, full_at: self.clock.0.now() + fills_in }
+    }
+}
+
+/// A wait in whole seconds, at least one: who comes then is never too early.
+fn whole(wait: Duration) -> Duration {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(seconds.max(1))
+}
+
+/// Whom an address belongs to: one of IPv4 to one host, one of IPv6 to a /64 network.
+pub(super) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or_else(
+            || Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
+            IpAddr::from,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock that stands still, so that nothing is forgiven.
+    #[derive(Debug)]
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH
+        }
+    }
+
+    const fn amount(n: u32) -> NonZeroU32 {
+        NonZeroU32::new(n).expect("not zero")
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up() {
+        for (ms, seconds) in [(0, 1), (1, 1), (1_000, 1), (5_990, 6)] {
+            assert_eq!(whole(Duration::from_millis(ms)), Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn each_key_has_a_bucket_of_its_own() {
+        let limiter = Limiter::new(amount(60), Arc::new(Stopped));
+
+        let left = limiter.take(&"one", amount(45)).expect("enough");
+        assert_eq!(left.remaining, 15);
+        assert_eq!(left.full_at, DateTime::UNIX_EPOCH + TimeDelta::seconds(45));
+        let wait = limiter.take(&"one", amount(20));
+        let Err(Error::RateLimited { retry_after }) = wait else { panic!("{wait:?}") };
+        assert_eq!(retry_after, Duration::from_secs(5));
+        assert!(limiter.take(&"one", amount(15)).is_ok());
+        assert!(limiter.take(&"other", amount(60)).is_ok());
+    }
+
+    #[test]
+    fn what_no_bucket_holds_empties_it() {
+        let limiter = Limiter::new(amount(60), Arc::new(Stopped));
+        assert_eq!(limiter.take(&"one", amount(1_000)).expect("enough").remaining, 0);
+    }
+
+    #[test]
+    fn a_network_is_one_key() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
+}

@@ -1,0 +1,116 @@
+//! Limits over time: on follows, and on what the operations of one caller cost.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use entourage::{
+    app::Settings,
+    domain::{FollowLimits, Limits},
+};
+use serde_json::{Value, json};
+
+use super::{code, data};
+use crate::support::{
+    app::{TestApp, settings},
+    clock::Stopped,
+    database::{Database, Engine},
+    graph::{beginning, draw},
+};
+
+const FOLLOW: &str = "mutation ($name: String!) {
+    follow(input: { user: { username: $name } }) { outcome userErrors { code field message } } }";
+const QUOTA: &str = "{ viewer { followQuota {
+    limit remaining resetAt totalLimit totalRemaining } } }";
+/// An operation that costs 7: as many followers as it may return.
+const SEVEN: &str = "{ user(username: \"alice\") { followers(first: 7) { nodes { id } } }
+    rateLimit { cost limit remaining resetAt } }";
+
+/// A server whose clock stands still, with these limits.
+async fn limited(limits: Limits) -> TestApp {
+    let clock = Arc::new(Stopped(beginning()));
+    let settings = Settings { limits, rate_limits: true, clock, ..settings() };
+    let app = TestApp::on(Database::migrated(Engine::Sqlite).await, settings).await;
+    draw(&*app.store, "alice\nbob\ncarol").await;
+    app
+}
+
+async fn follow(app: &TestApp, token: &str, name: &str) -> Value {
+    data(&app.graphql(FOLLOW, json!({ "name": name }), Some(token)).await)["follow"].clone()
+}
+
+fn cost_per_minute(cost: u32) -> Limits {
+    let cost_per_minute_max = NonZeroU32::new(cost).expect("not zero");
+    Limits { cost_per_minute_max, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn who_follows_too_many_is_told_so_and_sees_it_coming() {
+    let follows = FollowLimits { per_day: 1, total: 50, ..Limits::default().follows };
+    let app = limited(Limits { follows, ..Limits::default() }).await;
+    let token = app.token("alice", None).await;
+    let quota = |remaining, total_remaining| {
+        json!({ "limit": 1, "remaining": remaining, "resetAt": "2025-06-16T00:00:00Z",
+            "totalLimit": 50, "totalRemaining": total_remaining })
+    };
+    let seen = app.graphql(QUOTA, json!({}), Some(&token)).await;
+    assert_eq!(data(&seen)["viewer"]["followQuota"], quota(1, 50));
+
+    assert_eq!(follow(&app, &token, "bob").await["outcome"], "FOLLOWED");
+    let refused = follow(&app, &token, "carol").await;
+
+    let error = json!({ "code": "LIMIT_REACHED", "field": ["input", "user", "username"],
+        "message": "You have followed enough users for today." });
+    assert_eq!(refused, json!({ "outcome": null, "userErrors": [error] }));
+    assert_eq!(follow(&app, &token, "bob").await["outcome"], "ALREADY_FOLLOWING");
+    let seen = app.graphql(QUOTA, json!({}), Some(&token)).await;
+    assert_eq!(data(&seen)["viewer"]["followQuota"], quota(0, 49));
+}
+
+#[tokio::test]
+async fn operations_are_charged_to_the_viewer_or_else_to_the_address() {
+    let app = limited(cost_per_minute(20)).await;
+    let token = app.token("alice", None).await;
+    let left = |remaining, reset_at| json!({ "cost": 7, "limit": 20, "remaining": remaining, "resetAt": reset_at });
+
+    let first = app.graphql(SEVEN, json!({}), None).await;
+    assert_eq!(data(&first)["rateLimit"], left(13, "2025-06-15T15:07:01Z"));
+    let second = app.graphql(SEVEN, json!({}), None).await;
+    assert_eq!(data(&second)["rateLimit"], left(6, "2025-06-15T15:07:22Z"));
+    let third = app.graphql(SEVEN, json!({}), None).await;
+    assert_eq!(code(&third), "RATE_LIMITED");
+    assert_eq!(third["errors"][0]["extensions"]["retryAfter"], 3);
+    assert_eq!(third.get("data"), None, "nothing was executed");
+
+    // What costs less still fits, and a viewer has a budget of their own.
+    assert!(data(&app.graphql("{ __typename }", json!({}), None).await).is_object());
+    let viewer = app.graphql(SEVEN, json!({}), Some(&token)).await;
+    assert_eq!(data(&viewer)["rateLimit"]["remaining"], 13);
+}
+
+#[tokio::test]
+async fn without_limits_over_time_there_is_nothing_to_tell() {
+    let app = TestApp::start().await;
+    draw(&*app.store, "alice").await;
+    let token = app.token("alice", None).await;
+
+    let seen = app.graphql(QUOTA, json!({}), Some(&token)).await;
+    assert_eq!(data(&seen)["viewer"]["followQuota"], Value::Null);
+    let seen = app.graphql("{ rateLimit { cost } }", json!({}), None).await;
+    assert_eq!(data(&seen)["rateLimit"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_cost_is_told_to_whoever_asks_for_it() {
+    let app = TestApp::start().await;
+    for (extensions, told) in [
+        (json!({ "cost": true }), json!({ "cost": 41 })),
+        (json!({ "cost": false }), Value::Null),
+        (json!({}), Value::Null),
+    ] {
+        let query = "{ users(first: 1) { nodes { followers(first: 40) { nodes { id } } } } }";
+        let body = json!({ "query": query, "extensions": extensions });
+        let reply = app.post(body.to_string()).send().await.expect("the server answers");
+        let reply: Value = reply.json().await.expect("JSON");
+        assert_eq!(reply["extensions"], told);
+        assert!(data(&reply).is_object());
+    }
+}

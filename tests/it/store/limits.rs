@@ -1,0 +1,177 @@
+//! Limits on what one user can change over time: exact, whoever asks at once.
+
+use chrono::TimeDelta;
+use entourage::{
+    domain::{
+        Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage, UnfollowOutcome,
+        UserId,
+    },
+    store::Store,
+};
+use futures_util::future::join_all;
+
+use super::{
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, follow, four_users, users,
+};
+
+cases! {
+    follows_are_limited_by_the_day,
+    only_what_changed_counts_towards_the_day,
+    follows_are_limited_in_all,
+    followers_raise_the_limit_in_all,
+    changes_of_one_pair_are_limited_by_the_day,
+    a_follow_of_yesterday_is_no_change_of_today,
+    what_is_there_already_is_told_before_any_limit,
+    of_simultaneous_follows_no_more_succeed_than_may,
+    deleting_a_user_takes_their_changes_along,
+}
+
+const LIMITS: FollowLimits = FollowLimits { per_day: 2, ..FollowLimits::NONE };
+const DAY: Day = Day(20_254);
+
+async fn try_follow(
+    store: &dyn Store,
+    (follower, followee): (UserId, UserId),
+    days: i64,
+    limits: FollowLimits,
+) -> FollowOutcome {
+    let moment = at(0) + TimeDelta::days(days);
+    assert_eq!(Day::of(moment).0, DAY.0 + days);
+    store.follow(follower, followee, moment, limits).await.unwrap()
+}
+
+async fn usage(store: &dyn Store, user: UserId) -> Option<FollowUsage> {
+    store.find_usage(user, DAY).await.unwrap()
+}
+
+async fn follows_are_limited_by_the_day(store: &dyn Store) {
+    four_users(store).await;
+    let day = FollowOutcome::LimitReached(FollowLimit::Day);
+    assert_eq!(try_follow(store, (ALICE, BOB), 0, LIMITS).await, FollowOutcome::Followed);
+    assert_eq!(try_follow(store, (ALICE, CAROL), 0, LIMITS).await, FollowOutcome::Followed);
+
+    assert_eq!(try_follow(store, (ALICE, DAVE), 0, LIMITS).await, day);
+
+    let expected = FollowCounts { followers: 0, following: 2 };
+    assert_eq!(usage(store, ALICE).await, Some(FollowUsage { counts: expected, today: 2 }));
+    assert_eq!(counts(store, DAVE).await, FollowCounts::default());
+    assert_sound(store).await;
+    assert_eq!(try_follow(store, (BOB, DAVE), 0, LIMITS).await, FollowOutcome::Followed);
+    assert_eq!(try_follow(store, (ALICE, DAVE), 1, LIMITS).await, FollowOutcome::Followed);
+    assert_eq!(usage(store, ALICE).await.unwrap().today, 0, "the day before is over");
+    assert_eq!(usage(store, NOBODY).await, None);
+}
+
+async fn only_what_changed_counts_towards_the_day(store: &dyn Store) {
+    four_users(store).await;
+    for _ in 0..5 {
+        try_follow(store, (ALICE, BOB), 0, LIMITS).await;
+        try_follow(store, (ALICE, NOBODY), 0, LIMITS).await;
+    }
+    assert_eq!(usage(store, ALICE).await.unwrap().today, 1);
+
+    // What is taken back was a follow all the same, and a refusal is none.
+    store.unfollow(ALICE, BOB, at(0)).await.unwrap();
+    try_follow(store, (ALICE, CAROL), 0, LIMITS).await;
+    try_follow(store, (ALICE, DAVE), 0, LIMITS).await;
+    assert_eq!(usage(store, ALICE).await.unwrap().today, 2);
+}
+
+async fn follows_are_limited_in_all(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { total: 2, ..FollowLimits::NONE };
+    follow(store, ALICE, BOB, 1).await;
+    follow(store, ALICE, CAROL, 2).await;
+
+    let refused = try_follow(store, (ALICE, DAVE), 3, limits).await;
+
+    assert_eq!(refused, FollowOutcome::LimitReached(FollowLimit::Total));
+    assert_sound(store).await;
+    store.unfollow(ALICE, BOB, at(0)).await.unwrap();
+    assert_eq!(try_follow(store, (ALICE, DAVE), 3, limits).await, FollowOutcome::Followed);
+}
+
+async fn followers_raise_the_limit_in_all(store: &dyn Store) {
+    users(store, 14).await;
+    let limits = FollowLimits { total: 2, ..FollowLimits::NONE };
+    for fan in 2..=11 {
+        follow(store, UserId(fan), ALICE, fan).await;
+    }
+    for followee in 2..=12 {
+        let outcome = try_follow(store, (ALICE, UserId(followee)), 0, limits).await;
+        assert_eq!(outcome, FollowOutcome::Followed, "{followee}");
+    }
+    let outcome = try_follow(store, (ALICE, UserId(13)), 0, limits).await;
+    assert_eq!(outcome, FollowOutcome::LimitReached(FollowLimit::Total));
+}
+
+async fn changes_of_one_pair_are_limited_by_the_day(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 4, ..FollowLimits::NONE };
+    for _ in 0..2 {
+        assert_eq!(try_follow(store, (ALICE, BOB), 0, limits).await, FollowOutcome::Followed);
+        store.unfollow(ALICE, BOB, at(0)).await.unwrap();
+        store.unfollow(ALICE, BOB, at(0)).await.unwrap();
+    }
+
+    let refused = try_follow(store, (ALICE, BOB), 0, limits).await;
+
+    assert_eq!(refused, FollowOutcome::LimitReached(FollowLimit::Pair));
+    assert_sound(store).await;
+    assert_eq!(try_follow(store, (ALICE, CAROL), 0, limits).await, FollowOutcome::Followed);
+    assert_eq!(try_follow(store, (BOB, ALICE), 0, limits).await, FollowOutcome::Followed);
+    assert_eq!(try_follow(store, (ALICE, BOB), 1, limits).await, FollowOutcome::Followed);
+}
+
+async fn a_follow_of_yesterday_is_no_change_of_today(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 2, ..FollowLimits::NONE };
+    let tomorrow = at(0) + TimeDelta::days(1);
+    try_follow(store, (ALICE, BOB), 0, limits).await;
+
+    store.unfollow(ALICE, BOB, tomorrow).await.unwrap();
+    assert_eq!(try_follow(store, (ALICE, BOB), 1, limits).await, FollowOutcome::Followed);
+    let unfollowed = store.unfollow(ALICE, BOB, tomorrow).await.unwrap();
+
+    assert_eq!(unfollowed, UnfollowOutcome::Unfollowed, "an unfollow is never refused");
+    let refused = try_follow(store, (ALICE, BOB), 1, limits).await;
+    assert_eq!(refused, FollowOutcome::LimitReached(FollowLimit::Pair));
+}
+
+async fn what_is_there_already_is_told_before_any_limit(store: &dyn Store) {
+    four_users(store).await;
+    let nothing = FollowLimits { per_day: 0, total: 0, pair_changes_per_day: 0 };
+    follow(store, ALICE, BOB, 1).await;
+
+    let known = try_follow(store, (ALICE, BOB), 0, nothing).await;
+    assert_eq!(known, FollowOutcome::AlreadyFollowing);
+    let nobody = try_follow(store, (ALICE, NOBODY), 0, nothing).await;
+    assert_eq!(nobody, FollowOutcome::NoSuchUser);
+}
+
+async fn of_simultaneous_follows_no_more_succeed_than_may(store: &dyn Store) {
+    users(store, 12).await;
+    let limits = FollowLimits { per_day: 5, ..FollowLimits::NONE };
+
+    let outcomes =
+        join_all((2..=12).map(|followee| try_follow(store, (ALICE, UserId(followee)), 0, limits)))
+            .await;
+
+    let followed = outcomes.iter().filter(|outcome| **outcome == FollowOutcome::Followed).count();
+    assert_eq!(followed, 5);
+    assert_eq!(counts(store, ALICE).await.following, 5);
+    assert_sound(store).await;
+}
+
+async fn deleting_a_user_takes_their_changes_along(store: &dyn Store) {
+    four_users(store).await;
+    for (follower, followee) in [(ALICE, BOB), (BOB, ALICE)] {
+        follow(store, follower, followee, 1).await;
+        store.unfollow(follower, followee, at(2)).await.unwrap();
+    }
+    assert!(store.delete_user(ALICE).await.unwrap());
+    // What is left of the other direction is forgotten by bob's next unfollow.
+    follow(store, BOB, CAROL, 3).await;
+    store.unfollow(BOB, CAROL, at(0) + TimeDelta::days(1)).await.unwrap();
+    assert_sound(store).await;
+}
