@@ -15,7 +15,7 @@ const PAGES = [
   ["unknown", "/users/nobody_at_all", "That is not a valid user."],
   ["sign-in", "/sign-in", "Password"],
   ["sign-up", "/sign-up", "Password"],
-  ["graphiql", "/graphiql", "Profile"],
+  ["graphiql", "/graphiql", "query Profile"],
 ] as const;
 
 for (const colorScheme of ["light", "dark"] as const) {
@@ -28,6 +28,10 @@ for (const colorScheme of ["light", "dark"] as const) {
         await page.goto(path);
         await expect(page.getByText(content).first()).toBeVisible();
         await page.waitForLoadState("networkidle");
+        if (name === "graphiql") {
+          await page.getByRole("button", { name: /^Execute query/ }).click();
+          await expect(page.getByRole("region", { name: "Result Window" })).toContainText("data");
+        }
         // Nothing may be wider than the window.
         const overflow = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
