@@ -6,13 +6,17 @@
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 
 use crate::{
     domain::{Clock, Limits, SystemClock},
     graph::{Graph, Parts, Random, SystemRandom, Tokens},
     graphql::Api,
-    http::{self, Metrics, Origin, Part, Playground, Timeouts},
+    http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
     store::{Metered, Statements, Store},
 };
 
@@ -28,6 +32,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// The sites whose scripts may talk to the server.
     pub cors_origins: Vec<Origin>,
+    /// The proxies that are believed about whose request it is.
+    pub proxies: Vec<ProxyNet>,
     /// Whether strangers can make accounts and sign in with a password.
     pub sign_up: bool,
     /// Whether there are limits over time.
@@ -46,6 +52,7 @@ impl Default for Settings {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             cors_origins: Vec::new(),
+            proxies: Vec::new(),
             sign_up: false,
             rate_limits: true,
             playground: None,
@@ -76,6 +83,7 @@ impl App {
             limits,
             timeouts,
             cors_origins,
+            proxies,
             sign_up,
             rate_limits,
             playground,
@@ -104,6 +112,8 @@ impl App {
             store,
             random,
             limits,
+            proxies,
+            places: Semaphore::new(limits.operations_max),
             timeouts,
             playground,
             metrics,
@@ -145,6 +155,7 @@ pub async fn serve(
     let router = app.router();
     let App { state, metrics_listener, .. } = app;
     let (address, timeouts) = (listener.local_addr()?, state.timeouts);
+    let most = state.limits.client_connections_max;
     tracing::info!(%address, "listening");
 
     let stopping = async {
@@ -155,13 +166,13 @@ pub async fn serve(
     let metrics = async {
         if let Some(listener) = metrics_listener {
             let router = http::router(Arc::clone(&state), Part::Metrics, &[]);
-            http::serve(listener, router, timeouts, state.draining.subscribe()).await;
+            http::serve(listener, router, timeouts, most, state.draining.subscribe()).await;
         }
     };
     let served = async {
         tokio::join!(
             stopping,
-            http::serve(listener, router, timeouts, state.draining.subscribe()),
+            http::serve(listener, router, timeouts, most, state.draining.subscribe()),
             metrics
         )
     };

@@ -75,6 +75,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         limits: limits.limits(),
         timeouts: Timeouts { notice, ..timeouts },
         cors_origins: service.cors_origins,
+        proxies: service.trusted_proxies,
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
         playground,

@@ -92,6 +92,26 @@ pub struct LimitArgs {
     )]
     execution_time_max: Duration,
 
+    /// The most operations that are worked on at once; one more is told to come again
+    #[arg(
+        long,
+        env = "ENTOURAGE_OPERATIONS_MAX",
+        value_name = "N",
+        default_value = "1000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000)
+    )]
+    operations_max: usize,
+
+    /// The most connections of clients; whoever comes then waits to be accepted
+    #[arg(
+        long,
+        env = "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
+        value_name = "N",
+        default_value = "10000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000)
+    )]
+    client_connections_max: usize,
+
     /// The most nodes that the operations of one viewer, or of one address that is signed out, may
     /// multiply to in a minute
     #[arg(
@@ -146,6 +166,8 @@ impl LimitArgs {
             nodes_max: self.nodes_max,
             page_size_max: self.page_size_max,
             execution_time_max: self.execution_time_max,
+            operations_max: self.operations_max,
+            client_connections_max: self.client_connections_max,
             cost_per_minute_max: self.cost_per_minute_max,
             follows: FollowLimits {
                 per_day: self.follows_per_day_max,

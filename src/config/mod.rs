@@ -19,7 +19,10 @@ use clap::{
 };
 
 pub use self::limits::LimitArgs;
-use crate::{http::Origin, store};
+use crate::{
+    http::{Origin, ProxyNet},
+    store,
+};
 
 /// Which database, and how to talk to it.
 #[derive(Args, Clone, Debug)]
@@ -199,6 +202,11 @@ pub struct Service {
     /// commas; `*` is all of them
     #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
+
+    /// The proxies in front of the server, such as `10.0.0.0/8`, between commas: whose requests
+    /// they bring is read from their `X-Forwarded-For`, for the limits on one address
+    #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
+    pub trusted_proxies: Vec<ProxyNet>,
 
     /// Serve `/metrics` on this address instead
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]

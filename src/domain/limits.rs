@@ -27,6 +27,10 @@ pub struct Limits {
     pub page_size_max: u32,
     /// The longest that an operation is worked on; then `TIMEOUT`.
     pub execution_time_max: Duration,
+    /// The most operations that are worked on at once; one more is `UNAVAILABLE`, with status 503.
+    pub operations_max: usize,
+    /// The most connections of clients; whoever comes then waits to be accepted.
+    pub client_connections_max: usize,
     /// The most that the operations of one caller may cost in a minute; more is `RATE_LIMITED`.
     pub cost_per_minute_max: NonZeroU32,
     /// What one user can change over time; more is `LIMIT_REACHED`.
@@ -44,6 +48,8 @@ impl Default for Limits {
             nodes_max: 50_000,
             page_size_max: 100,
             execution_time_max: Duration::from_secs(10),
+            operations_max: 1_000,
+            client_connections_max: 10_000,
             cost_per_minute_max: NonZeroU32::new(500_000).expect("not zero"),
             follows: FollowLimits { per_day: 400, total: 7_500, pair_changes_per_day: 10 },
         }

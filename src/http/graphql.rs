@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** GET changes nothing.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -21,6 +21,7 @@ use hyper::{
 
 use super::{
     auth, body,
+    client::Peer,
     failure::Failure,
     media,
     media::MediaType,
@@ -28,10 +29,6 @@ use super::{
     request::{FirstError, RequestId},
 };
 use crate::graphql::{Caller, Code, Reply};
-
-/// The address that a connection comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) IpAddr);
 
 /// `GET /graphql` and `POST /graphql`. Somebody who opens it in a browser is shown GraphiQL.
 pub(super) async fn endpoint(State(state): State<Arc<super::State>>, request: Request) -> Response {
@@ -76,12 +73,21 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
             .with(ALLOW, "POST"));
     }
 
+    // Whoever comes when all places are taken is better told at once than kept waiting: those who
+    // wait take as much memory, and their clients give up before their turn.
+    let Ok(_place) = state.places.try_acquire() else {
+        let message = "The server has too much to do.";
+        return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
+            .with(RETRY_AFTER, "1"));
+    };
+
     let id = head.extensions.get::<RequestId>().expect("every request is given an id");
     let viewer = match token {
         Some(token) => Some(auth::viewer(&state.graph, token, id).await?),
         None => None,
     };
-    let address = head.extensions.get::<Peer>().map(|peer| peer.0);
+    let peer = head.extensions.get::<Peer>();
+    let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
     let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };
     Ok(state.api.execute(operation, caller).await)
 }

@@ -16,6 +16,7 @@
 
 mod auth;
 mod body;
+mod client;
 mod cors;
 mod encoding;
 mod failure;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 
 use axum::{Router, extract, middleware, routing::get};
 use hyper::{HeaderMap, StatusCode, header::ETAG};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_http::compression::{
     CompressionLayer, CompressionLevel,
     predicate::{Predicate, SizeAbove},
@@ -41,6 +42,7 @@ use tower_http::compression::{
 
 use self::failure::Failure;
 pub use self::{
+    client::{ProxyNet, ProxyNetError},
     cors::{Origin, OriginError},
     metrics::Metrics,
     playground::{BuiltFile, Playground},
@@ -68,6 +70,10 @@ pub struct State {
     pub random: Arc<dyn Random>,
     /// What a body may weigh.
     pub limits: Limits,
+    /// The proxies that are believed about whose request it is.
+    pub proxies: Vec<ProxyNet>,
+    /// A place for each operation that is worked on.
+    pub places: Semaphore,
     /// How long a client may take.
     pub timeouts: Timeouts,
     /// The pages for the browser, where they are wanted.

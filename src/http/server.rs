@@ -23,7 +23,7 @@ use tokio::{
 };
 use tower::Service;
 
-use super::graphql::Peer;
+use super::client::Peer;
 
 /// How many requests may be under way on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 128;
@@ -66,6 +66,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     timeouts: Timeouts,
+    connections_max: usize,
     mut draining: watch::Receiver<bool>,
 ) {
     let protocol = Arc::new(protocol(timeouts));
@@ -80,7 +81,8 @@ pub async fn serve(
     loop {
         tokio::select! {
             () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
+            // Past the limit clients wait in the queue of the operating system.
+            accepted = listener.accept(), if connections.len() < connections_max => match accepted {
                 Ok((stream, peer)) => {
                     let connection = Connection { peer: Peer(peer.ip()), router: router.clone() };
                     let watcher = graceful.watcher();

@@ -5,6 +5,7 @@ mod connections;
 mod endpoint;
 mod log;
 mod negotiation;
+mod overload;
 mod playground;
 mod routes;
 

@@ -1,0 +1,98 @@
+//! Whose request it is: the address that a client has for the limits.
+//!
+//! It is the peer of the connection, unless that is a proxy which the configuration trusts. Then it
+//! is the last address of `X-Forwarded-For` that no trusted proxy has: what stands before it is what
+//! the client itself has sent, and may be made up.
+
+use std::{net::IpAddr, str::FromStr};
+
+use hyper::header::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address that a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// The addresses of proxies that are believed, such as `10.0.0.0/8` or `192.0.2.7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyNet(IpNet);
+
+/// A text that names no network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write an address or a network, such as 192.0.2.7 or 10.0.0.0/8")]
+pub struct ProxyNetError;
+
+impl FromStr for ProxyNet {
+    type Err = ProxyNetError;
+
+    fn from_str(text: &str) -> Result<Self, ProxyNetError> {
+        let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        net.map(Self).map_err(|_| ProxyNetError)
+    }
+}
+
+impl Peer {
+    /// The address of the client whose request this is.
+    pub(super) fn client(self, headers: &HeaderMap, proxies: &[ProxyNet]) -> IpAddr {
+        let is_trusted =
+            |address: &IpAddr| proxies.iter().any(|ProxyNet(net)| net.contains(address));
+        let mut client = self.0.to_canonical();
+        let hops = headers.get_all(FORWARDED_FOR).iter().filter_map(|hops| hops.to_str().ok());
+        let hops: Vec<_> = hops.flat_map(|hops| hops.split(',')).map(str::trim).collect();
+        let mut hops = hops.into_iter().rev();
+        while is_trusted(&client) {
+            // Where the trail ends, the last proxy on it stands for its clients.
+            let Some(hop) = hops.next().and_then(address) else { break };
+            client = hop;
+        }
+        client
+    }
+}
+
+/// The address of a hop, which may come with a port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let parsed = hop.parse::<IpAddr>().ok();
+    let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip());
+    parsed.or_else(with_port).map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+
+    fn client(peer: &str, forwarded_for: &[&'static str]) -> String {
+        let mut headers = HeaderMap::new();
+        for hops in forwarded_for {
+            headers.append(FORWARDED_FOR, HeaderValue::from_static(hops));
+        }
+        let proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"];
+        let proxies = proxies.map(|net| net.parse().expect("a network"));
+        Peer(peer.parse().expect("an address")).client(&headers, &proxies).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(client("198.51.100.1", &["203.0.113.5"]), "198.51.100.1");
+        assert_eq!(client("10.1.2.3", &["203.0.113.5"]), "203.0.113.5");
+        assert_eq!(client("::ffff:10.1.2.3", &["203.0.113.5"]), "203.0.113.5");
+    }
+
+    #[test]
+    fn the_last_address_that_is_no_proxy_is_the_client() {
+        assert_eq!(client("10.1.2.3", &["1.1.1.1, 203.0.113.5, 192.0.2.7"]), "203.0.113.5");
+        assert_eq!(client("10.1.2.3", &["1.1.1.1", "203.0.113.5,10.9.9.9"]), "203.0.113.5");
+        assert_eq!(client("10.1.2.3", &["203.0.113.5:4711"]), "203.0.113.5");
+        assert_eq!(client("2001:db8::1", &["[2001:db9::5]:4711"]), "2001:db9::5");
+    }
+
+    #[test]
+    fn where_the_trail_ends_the_proxy_stands_for_its_clients() {
+        assert_eq!(client("10.1.2.3", &[]), "10.1.2.3");
+        assert_eq!(client("10.1.2.3", &["203.0.113.5, unknown"]), "10.1.2.3");
+        assert_eq!(client("10.1.2.3", &["nonsense, 192.0.2.7"]), "192.0.2.7");
+    }
+}

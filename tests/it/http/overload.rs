@@ -1,0 +1,82 @@
+//! Too much at once: what is shed, what waits, and whose it is.
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use entourage::{app::Settings, domain::Limits};
+use reqwest::Method;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{TYPENAME, send};
+use crate::support::{
+    app::{TestApp, settings},
+    clock::Stopped,
+    graph::beginning,
+};
+
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+#[tokio::test]
+async fn operations_past_the_limit_are_told_to_come_again_before_they_queue() {
+    let limits = Limits { operations_max: 0, ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    let before = app.statements();
+
+    let reply = send(app.post(TYPENAME)).await;
+
+    assert_eq!((reply.status, reply.header("retry-after")), (503, "1"));
+    let body: Value = serde_json::from_str(&reply.body).expect("JSON");
+    assert_eq!(body["errors"][0]["extensions"]["code"], "UNAVAILABLE");
+    assert_eq!(app.statements(), before);
+    assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200);
+}
+
+#[tokio::test]
+async fn connections_past_the_limit_wait_until_one_is_closed() {
+    let limits = Limits { client_connections_max: 2, ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    let mut first = TcpStream::connect(app.address).await.expect("accepts");
+    let mut second = TcpStream::connect(app.address).await.expect("accepts");
+    for accepted in [&mut first, &mut second] {
+        accepted.write_all(HEALTH).await.expect("reads");
+        assert!(accepted.read(&mut [0; 64]).await.expect("answers") > 0);
+    }
+
+    let mut third = TcpStream::connect(app.address).await.expect("the system accepts");
+    third.write_all(HEALTH).await.expect("the system reads");
+    let mut answer = [0; 64];
+    let early = timeout(Duration::from_millis(50), third.read(&mut answer)).await;
+    assert!(early.is_err(), "there is no room for it");
+
+    drop(first);
+    assert!(third.read(&mut answer).await.expect("answers") > 0);
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_a_budget_of_its_own() {
+    let cost_per_minute_max = NonZeroU32::new(2).expect("not zero");
+    let limits = Limits { cost_per_minute_max, ..Limits::default() };
+    for (proxies, statuses) in
+        [("127.0.0.1", [200, 200, 429, 200]), ("10.0.0.0/8", [200, 200, 429, 429])]
+    {
+        let app = TestApp::with(Settings {
+            limits,
+            rate_limits: true,
+            proxies: vec![proxies.parse().expect("a network")],
+            clock: Arc::new(Stopped(beginning())),
+            ..settings()
+        })
+        .await;
+        let clients = ["203.0.113.5", "203.0.113.5", "203.0.113.5", "203.0.113.6"];
+        for (client, status) in clients.into_iter().zip(statuses) {
+            let request = app.post(TYPENAME).header("accept", "application/graphql-response+json");
+            let reply = send(request.header("x-forwarded-for", client)).await;
+            assert_eq!(reply.status, status, "{client} behind {proxies}");
+        }
+    }
+}
