@@ -28,7 +28,8 @@ pub enum Code {
     QueryTooLarge,
     /// The operation is nested too deeply.
     QueryTooDeep,
-    /// The operation has too many aliases or root fields.
+    /// The operation has too many aliases or root fields, or its document too many fragments,
+    /// variables or directives.
     QueryTooWide,
     /// The operation could return too many nodes; `cost` and `limit` tell.
     CostLimitExceeded,

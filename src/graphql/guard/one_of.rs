@@ -32,7 +32,7 @@ impl Guard<'_> {
     /// Checks a value that is written in the document; the error is the code of what is wrong.
     fn one_of_literal(&self, ty: &Type, value: &Value) -> Result<(), Code> {
         match value {
-            Value::Variable(name) => match self.variables.get(name.as_str()) {
+            Value::Variable(name) => match self.variables.0.get(name.as_str()) {
                 Some(value) if !self.one_of_given(ty, value) => Err(Code::BadUserInput),
                 _ => Ok(()),
             },
@@ -44,7 +44,7 @@ impl Guard<'_> {
                 let Some(input) = input else { return Ok(()) };
                 if input.directives.has("oneOf") {
                     let [(_, only)] = &fields[..] else { return Err(Code::ValidationFailed) };
-                    let is_null = self.value(only).is_none_or(|value| value.is_null());
+                    let is_null = self.variables.fill_in(only).is_none_or(|value| value.is_null());
                     if is_null && only.as_variable().is_some() {
                         return Err(Code::BadUserInput);
                     }
