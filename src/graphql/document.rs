@@ -19,7 +19,7 @@ use quick_cache::sync::Cache;
 use super::{
     Reply,
     error::{Code, Failure},
-    expansion, scan, schema,
+    expansion, rules, scan, schema,
 };
 use crate::domain::Limits;
 
@@ -66,7 +66,7 @@ impl Documents {
     }
 
     fn read(&self, text: &str) -> Result<Document, Reply> {
-        let plain = scan::plain(text, self.limits.tokens_max)?;
+        let scan::Plain { text: plain, tokens } = scan::plain(text, self.limits.tokens_max)?;
         // Between two tokens there is nothing but white space, which is a token to the parser.
         let mut parser = Parser::new()
             .token_limit(2 * (self.limits.tokens_max + 1))
@@ -78,8 +78,18 @@ impl Documents {
         }
         let ast = ast.map_err(|invalid| refused(Code::ParseFailed, &invalid.errors))?;
         expansion::check(&ast, &self.limits)?;
-        ast.to_executable_validate(&self.schema)
-            .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))
+        // The parser lets fall what it cannot make out, such as an argument without a value.
+        let kept = scan::plain(&ast.serialize().no_indent().to_string(), usize::MAX)?;
+        if kept.tokens != tokens {
+            let message = "syntax error: an argument or a value is not complete";
+            return Err(Failure::new(Code::ParseFailed, message).into());
+        }
+
+        let document = ast
+            .to_executable_validate(&self.schema)
+            .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))?;
+        rules::check(&self.schema, &document)?;
+        Ok(document)
     }
 }
 

@@ -27,6 +27,7 @@ mod order;
 mod page;
 mod query;
 mod reply;
+mod rules;
 mod scalar;
 mod scan;
 mod schema;

@@ -3,7 +3,9 @@
 //! Parsers recurse, so how much there is and how deeply it nests is found out here, by reading
 //! once from left to right. On the way, what the specification lets a parser ignore is made so
 //! plain that none can trip over it: apollo-compiler knows no line that ends with a lone carriage
-//! return, and takes no comma after `...` or an alias.
+//! return, no comma after `...` or an alias, and no description of an operation.
+
+use apollo_compiler::ast::Document;
 
 use super::{
     error::{Code, Failure},
@@ -12,15 +14,24 @@ use super::{
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The same document without comments, commas and byte order marks between its tokens, and with
-/// line feeds for lone carriage returns. Whatever is left stands on its line and column.
+/// A document made plain.
+pub(super) struct Plain {
+    pub text: String,
+    /// How many tokens it has, but for those that another text of the same meaning may lack:
+    /// descriptions, and the word `query` before an operation.
+    pub tokens: usize,
+}
+
+/// The same document without descriptions, comments, commas and byte order marks, and with line
+/// feeds for lone carriage returns. All but what follows them on a line stands where it stood.
 ///
 /// # Errors
 /// `QUERY_TOO_LARGE` beyond so many tokens, `QUERY_TOO_DEEP` when brackets of any kind nest
 /// deeper than [`NESTING_MAX`].
-pub(super) fn plain(text: &str, tokens_max: usize) -> Result<String, Failure> {
+pub(super) fn plain(text: &str, tokens_max: usize) -> Result<Plain, Failure> {
     let mut plain = String::with_capacity(text.len());
     let (mut tokens, mut nesting) = (0_usize, 0_usize);
+    let mut optional = 0_usize;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let (lexeme, after) = rest.split_at(length(rest, first));
@@ -31,7 +42,9 @@ pub(super) fn plain(text: &str, tokens_max: usize) -> Result<String, Failure> {
             ' ' | '\t' | '\n' | '\r' => plain.push(first),
             _ => {
                 tokens += 1;
-                push_token(&mut plain, lexeme);
+                let is_description = first == '"' && nesting == 0 && describes(lexeme, rest);
+                optional += usize::from(is_description || nesting == 0 && lexeme == "query");
+                push_token(&mut plain, if is_description { " " } else { lexeme });
             }
         }
         match first {
@@ -49,7 +62,23 @@ pub(super) fn plain(text: &str, tokens_max: usize) -> Result<String, Failure> {
             return Err(Failure::new(Code::QueryTooDeep, message));
         }
     }
-    Ok(plain)
+    Ok(Plain { text: plain, tokens: tokens - optional })
+}
+
+/// Whether a string describes an operation or a fragment, which then begins in what comes after
+/// it. The parser knows no descriptions of those, but it knows whether this is a string.
+fn describes(string: &str, after: &str) -> bool {
+    const KEYWORDS: [&str; 4] = ["query", "mutation", "subscription", "fragment"];
+    let is_string = || Document::parse(format!("{{ a(b: {string}) }}"), "description").is_ok();
+    let mut rest = after;
+    while let Some(first) = rest.chars().next() {
+        let (lexeme, after) = rest.split_at(length(rest, first));
+        if !" \t\n\r,#\u{feff}".contains(first) {
+            return KEYWORDS.contains(&lexeme) && is_string();
+        }
+        rest = after;
+    }
+    false
 }
 
 /// The lines of a block string may end with a carriage return as well. No other token has one.
@@ -110,7 +139,7 @@ mod tests {
     fn what_is_ignored_becomes_plain_and_everything_else_stays() {
         let odd = "\u{feff}{ a(b: \"#,\\\"\",c:\"\"\"\\\"\"\",#\r\"\"\" )#,{\r...,@x # é\r\n}";
         let even = " { a(b: \"#,\\\"\" c:\"\"\"\\\"\"\",#\n\"\"\" ) \n... @x  \r\n}";
-        assert_eq!(plain(odd, 100).expect("it is short"), even);
+        assert_eq!(plain(odd, 100).expect("it is short").text, even);
     }
 
     #[test]
@@ -130,6 +159,23 @@ mod tests {
             if tokens > 0 {
                 assert_eq!(code(text, tokens - 1), Some(Code::QueryTooLarge), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn descriptions_of_operations_and_fragments_are_left_out() {
+        let described = "\"a\" query A { a } \"\"\"b\"\"\",#\nfragment B on C { a }";
+        let plain = |text: &str| plain(text, 100).expect("it is short");
+        assert_eq!(plain(described).text, "  query A { a }    \nfragment B on C { a }");
+        assert_eq!(plain(described).tokens, 11);
+        for other in [
+            "\"a\"",
+            "\"\\x\" query A { a }",
+            "\"a\" { a }",
+            "\"a\" \"b\" {a}",
+            "{ a(b: \"c\" query: 1) }",
+        ] {
+            assert_eq!(plain(other).text, other);
         }
     }
 

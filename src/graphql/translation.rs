@@ -90,7 +90,12 @@ impl Translation<'_> {
 
     fn field(&mut self, field: &executable::Field) -> types::Field {
         let arguments = field.arguments.iter().filter_map(|argument| {
-            let value = serde_json::to_value(self.variables.fill_in(&argument.value)?).ok()?;
+            let value = self.variables.fill_in(&argument.value)?;
+            // In introspection, null is as good as nothing. The executor does not take it there.
+            if argument.name == "includeDeprecated" && value.is_null() {
+                return None;
+            }
+            let value = serde_json::to_value(value).ok()?;
             let value = Value::from_json(value).ok()?.into_value();
             Some((nowhere(Name::new(&argument.name)), nowhere(value)))
         });

@@ -46,6 +46,7 @@ pub(super) fn inspect(
         Reply::refused(Code::QueryTooDeep, &[error])
     })?;
 
+    one_of::check(schema, operation, variables)?;
     let mut guard = Guard {
         schema,
         document,
@@ -152,8 +153,7 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
-        let objects = self.one_of(field).and_then(|()| self.objects(field, &arguments));
-        let objects = objects.map_err(|failure| self.at(field, failure))?;
+        let objects = self.objects(field, &arguments).map_err(|failure| self.at(field, failure))?;
         let below = self.selections(&field.selection_set)?;
         self.path.pop();
 
