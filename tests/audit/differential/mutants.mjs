@@ -107,7 +107,7 @@ const CHANGES = {
   }),
   copySelection: ({ document }, random) => {
     const sets = nodes(document, Kind.SELECTION_SET);
-    const copied = structuredClone(random.pick(random.pick(sets).selections));
+    const copied = sets.length > 0 && structuredClone(random.pick(random.pick(sets).selections));
     if (copied) random.pick(sets).selections.push(copied);
   },
   swapSelections: ({ document }, random) => one(random, fields(document), (field) => {
