@@ -62,6 +62,36 @@ pub struct LimitArgs {
     )]
     root_fields_max: usize,
 
+    /// The most fragments in a document
+    #[arg(
+        long,
+        env = "ENTOURAGE_FRAGMENTS_MAX",
+        value_name = "N",
+        default_value = "100",
+        value_parser = RangedU64ValueParser::<usize>::new()
+    )]
+    fragments_max: usize,
+
+    /// The most variables in a document
+    #[arg(
+        long,
+        env = "ENTOURAGE_VARIABLES_MAX",
+        value_name = "N",
+        default_value = "50",
+        value_parser = RangedU64ValueParser::<usize>::new()
+    )]
+    variables_max: usize,
+
+    /// The most directives in a document
+    #[arg(
+        long,
+        env = "ENTOURAGE_DIRECTIVES_MAX",
+        value_name = "N",
+        default_value = "50",
+        value_parser = RangedU64ValueParser::<usize>::new()
+    )]
+    directives_max: usize,
+
     /// The most nodes that the page sizes of an operation multiply to
     #[arg(
         long,
@@ -163,6 +193,9 @@ impl LimitArgs {
             depth_max: self.depth_max,
             aliases_max: self.aliases_max,
             root_fields_max: self.root_fields_max,
+            fragments_max: self.fragments_max,
+            variables_max: self.variables_max,
+            directives_max: self.directives_max,
             nodes_max: self.nodes_max,
             page_size_max: self.page_size_max,
             execution_time_max: self.execution_time_max,

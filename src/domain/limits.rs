@@ -20,6 +20,12 @@ pub struct Limits {
     pub aliases_max: usize,
     /// The most fields at the root of an operation; more is `QUERY_TOO_WIDE`.
     pub root_fields_max: usize,
+    /// The most fragments in a document; more is `QUERY_TOO_WIDE`.
+    pub fragments_max: usize,
+    /// The most variables in a document; more is `QUERY_TOO_WIDE`.
+    pub variables_max: usize,
+    /// The most directives in a document; more is `QUERY_TOO_WIDE`.
+    pub directives_max: usize,
     /// The most nodes that the page sizes of an operation multiply to; more is
     /// `COST_LIMIT_EXCEEDED`.
     pub nodes_max: u64,
@@ -45,6 +51,9 @@ impl Default for Limits {
             depth_max: 12,
             aliases_max: 30,
             root_fields_max: 20,
+            fragments_max: 100,
+            variables_max: 50,
+            directives_max: 50,
             nodes_max: 50_000,
             page_size_max: 100,
             execution_time_max: Duration::from_secs(10),

@@ -1,7 +1,7 @@
 //! Documents: parsed, validated against the schema, and remembered by their text.
 //!
-//! apollo-compiler parses and validates, with its own limits on tokens and recursion, before the
-//! executor's parser, which has none, sees the text.
+//! apollo-compiler parses and validates, with its own limits on tokens and recursion. The
+//! executor's parser, which has none, is not used.
 //!
 //! **Invariant:** a [`Document`] is valid. Only valid ones are remembered.
 
@@ -13,47 +13,37 @@ use apollo_compiler::{
     response::GraphQLError,
     validation::{DiagnosticList, Valid},
 };
-use async_graphql::{
-    Pos, ServerError,
-    parser::{parse_query, types},
-};
+use async_graphql::{Pos, ServerError};
 use quick_cache::sync::Cache;
 
 use super::{
     Reply,
     error::{Code, Failure},
-    expansion, schema,
+    expansion, rules, scan, schema,
 };
+use crate::domain::Limits;
 
 /// How many documents are remembered.
 const REMEMBERED_MAX: usize = 1_000;
 /// The longest document that is remembered, in bytes.
 const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
-/// How many selections a document may become for each token that it may have. Only fragments that
-/// are spread again and again come near it.
-const SELECTIONS_PER_TOKEN: u64 = 5;
 /// The most errors that one reply lists.
 const ERRORS_MAX: usize = 20;
 
-/// A valid document.
-pub(super) struct Document {
-    /// With the types of the schema, for the guard.
-    pub typed: Valid<ExecutableDocument>,
-    /// As the executor takes it.
-    pub parsed: types::ExecutableDocument,
-}
+/// A valid document, with the types of the schema.
+pub(super) type Document = Valid<ExecutableDocument>;
 
 /// All documents that came lately.
 pub(super) struct Documents {
     schema: Valid<Schema>,
-    tokens_max: usize,
+    limits: Limits,
     remembered: Cache<String, Arc<Document>>,
 }
 
 impl Documents {
-    pub(super) fn new(sdl: &str, tokens_max: usize) -> Self {
+    pub(super) fn new(sdl: &str, limits: Limits) -> Self {
         let remembered = Cache::new(REMEMBERED_MAX);
-        Self { schema: schema::typed(sdl), tokens_max, remembered }
+        Self { schema: schema::typed(sdl), limits, remembered }
     }
 
     pub(super) const fn schema(&self) -> &Valid<Schema> {
@@ -76,28 +66,30 @@ impl Documents {
     }
 
     fn read(&self, text: &str) -> Result<Document, Reply> {
-        let mut parser =
-            Parser::new().token_limit(self.tokens_max).recursion_limit(schema::NESTING_MAX);
-        let ast = parser.parse_ast(text, "document.graphql");
-        if parser.tokens_reached() > self.tokens_max {
-            let message = format!("the document has more than {} tokens", self.tokens_max);
-            return Err(Failure::new(Code::QueryTooLarge, message).into());
-        }
+        let scan::Plain { text: plain, tokens } = scan::plain(text, self.limits.tokens_max)?;
+        // Between two tokens there is nothing but white space, which is a token to the parser.
+        let mut parser = Parser::new()
+            .token_limit(2 * (self.limits.tokens_max + 1))
+            .recursion_limit(schema::NESTING_MAX);
+        let ast = parser.parse_ast(plain, "document.graphql");
         if parser.recursion_reached() > schema::NESTING_MAX {
             let message = format!("the document nests deeper than {}", schema::NESTING_MAX);
             return Err(Failure::new(Code::QueryTooDeep, message).into());
         }
         let ast = ast.map_err(|invalid| refused(Code::ParseFailed, &invalid.errors))?;
-        expansion::check(&ast, SELECTIONS_PER_TOKEN * self.tokens_max as u64)?;
-        let typed = ast
+        expansion::check(&ast, &self.limits)?;
+        // The parser lets fall what it cannot make out, such as an argument without a value.
+        let kept = scan::plain(&ast.serialize().no_indent().to_string(), usize::MAX)?;
+        if kept.tokens != tokens {
+            let message = "syntax error: an argument or a value is not complete";
+            return Err(Failure::new(Code::ParseFailed, message).into());
+        }
+
+        let document = ast
             .to_executable_validate(&self.schema)
             .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))?;
-
-        let parsed = parse_query(text).map_err(|error| {
-            tracing::error!(%error, "the executor cannot parse what is valid");
-            Failure::new(Code::ParseFailed, "the document cannot be parsed")
-        })?;
-        Ok(Document { typed, parsed })
+        rules::check(&self.schema, &document)?;
+        Ok(document)
     }
 }
 

@@ -9,6 +9,9 @@ use async_graphql::{Context, ErrorExtensionValues, Name, ServerError, Value};
 
 use crate::{domain::Permissions, graph};
 
+/// The most characters of a text in an error.
+const TEXT_CHARACTERS_MAX: usize = 500;
+
 /// The `extensions.code` of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -28,7 +31,8 @@ pub enum Code {
     QueryTooLarge,
     /// The operation is nested too deeply.
     QueryTooDeep,
-    /// The operation has too many aliases or root fields.
+    /// The operation has too many aliases or root fields, or its document too many fragments,
+    /// variables or directives.
     QueryTooWide,
     /// The operation could return too many nodes; `cost` and `limit` tell.
     CostLimitExceeded,
@@ -100,7 +104,7 @@ impl Failure {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Self(Arc::new(Details {
             code,
-            message: message.into(),
+            message: shortened(message.into()),
             argument: None,
             required: None,
             retry_after: None,
@@ -123,7 +127,7 @@ impl Failure {
 
     /// The same, with the path of the argument at fault.
     pub(super) fn with_argument(self, path: impl Into<String>) -> Self {
-        self.with(|details| details.argument = Some(path.into()))
+        self.with(|details| details.argument = Some(shortened(path.into())))
     }
 
     /// The same, with the path of the argument at fault continued up to the root.
@@ -175,6 +179,15 @@ impl Failure {
         }
         values
     }
+}
+
+/// A text for a client, which may repeat a name that the client made up, however long.
+fn shortened(mut text: String) -> String {
+    if let Some((at, _)) = text.char_indices().nth(TEXT_CHARACTERS_MAX) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 impl From<graph::Error> for Failure {

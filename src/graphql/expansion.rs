@@ -1,4 +1,4 @@
-//! How large a document becomes once its fragments are spread.
+//! How large a document is, and how large it becomes once its fragments are spread.
 //!
 //! A fragment that spreads another one twice, which spreads a third one twice, and so on, makes
 //! a huge operation of a few hundred bytes. Whoever walks it, the validator and the executor
@@ -16,19 +16,39 @@ use super::{
     error::{Code, Failure},
     schema::NESTING_MAX,
 };
+use crate::domain::Limits;
 
-/// Refuses a document that becomes too large.
+/// How many selections a document may become for each token that it may have. Only fragments that
+/// are spread again and again come near it.
+const SELECTIONS_PER_TOKEN: u64 = 5;
+
+/// Refuses a document that is or becomes too large.
 ///
 /// # Errors
 /// `QUERY_TOO_LARGE` beyond so many selections, `QUERY_TOO_DEEP` beyond [`NESTING_MAX`] of them
-/// within each other.
-pub(super) fn check(document: &Document, selections_max: u64) -> Result<(), Failure> {
-    let mut expansion = Expansion { fragments: HashMap::new(), known: HashMap::new() };
+/// within each other, `QUERY_TOO_WIDE` beyond so many fragments, variables or directives.
+pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), Failure> {
+    let selections_max = SELECTIONS_PER_TOKEN * limits.tokens_max as u64;
+    let mut expansion =
+        Expansion { fragments: HashMap::new(), known: HashMap::new(), directives: 0 };
+    let (mut fragments, mut variables) = (0, 0);
     for definition in &document.definitions {
-        if let Definition::FragmentDefinition(fragment) = definition {
-            expansion.fragments.insert(&fragment.name, fragment);
+        match definition {
+            Definition::FragmentDefinition(fragment) => {
+                fragments += 1;
+                expansion.directives += fragment.directives.len();
+                expansion.fragments.insert(&fragment.name, fragment);
+            }
+            Definition::OperationDefinition(operation) => {
+                variables += operation.variables.len();
+                let of_variables = operation.variables.iter().map(|v| v.directives.len());
+                expansion.directives += operation.directives.len() + of_variables.sum::<usize>();
+            }
+            _ => {}
         }
     }
+    check_count("fragments", fragments, limits.fragments_max)?;
+    check_count("variables", variables, limits.variables_max)?;
 
     for definition in &document.definitions {
         let size = match definition {
@@ -42,6 +62,14 @@ pub(super) fn check(document: &Document, selections_max: u64) -> Result<(), Fail
             let message = format!("the document has more than {selections_max} selections");
             return Err(Failure::new(Code::QueryTooLarge, message));
         }
+    }
+    check_count("directives", expansion.directives, limits.directives_max)
+}
+
+fn check_count(what: &str, count: usize, most: usize) -> Result<(), Failure> {
+    if count > most {
+        let message = format!("the document has more than {most} {what}");
+        return Err(Failure::new(Code::QueryTooWide, message));
     }
     Ok(())
 }
@@ -58,6 +86,8 @@ struct Expansion<'a> {
     fragments: HashMap<&'a Name, &'a FragmentDefinition>,
     /// The sizes of fragments; nothing for one that is being looked at.
     known: HashMap<&'a Name, Size>,
+    /// Directives so far, as they are written.
+    directives: usize,
 }
 
 impl<'a> Expansion<'a> {
@@ -65,15 +95,18 @@ impl<'a> Expansion<'a> {
         check_nesting(nesting)?;
         let mut size = Size::default();
         for selection in selections {
-            let below = match selection {
-                Selection::Field(field) => self.size(&field.selection_set, nesting + 1)?,
+            let (below, directives) = match selection {
+                Selection::Field(field) => {
+                    (self.size(&field.selection_set, nesting + 1)?, &field.directives)
+                }
                 Selection::InlineFragment(inline) => {
-                    self.size(&inline.selection_set, nesting + 1)?
+                    (self.size(&inline.selection_set, nesting + 1)?, &inline.directives)
                 }
                 Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.fragment_name, nesting + 1)?
+                    (self.fragment(&spread.fragment_name, nesting + 1)?, &spread.directives)
                 }
             };
+            self.directives += directives.len();
             size.selections = size.selections.saturating_add(below.selections).saturating_add(1);
             size.nesting = size.nesting.max(below.nesting + 1);
         }

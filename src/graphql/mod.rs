@@ -28,10 +28,14 @@ mod page;
 mod query;
 mod quota;
 mod reply;
+mod rules;
 mod scalar;
+mod scan;
 mod schema;
 mod session;
+mod translation;
 mod user;
+mod values;
 mod viewer;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
@@ -44,15 +48,16 @@ use apollo_compiler::{
     response::{JsonMap, JsonValue},
     validation::Valid,
 };
-use async_graphql::Variables;
+use async_graphql::parser::types;
 use futures_util::FutureExt;
 
 use self::{
     context::RequestContext,
-    document::{Document, Documents},
+    document::Documents,
     error::{Failure, INTERNAL},
     guard::Findings,
     loaders::Loaders,
+    values::Variables,
 };
 pub use self::{error::Code, reply::Reply};
 use crate::{
@@ -100,9 +105,7 @@ pub struct Caller {
 
 /// An operation that fits the schema and keeps the limits.
 pub struct Operation {
-    document: Arc<Document>,
-    name: Option<String>,
-    variables: Variables,
+    executable: types::ExecutableDocument,
     findings: Findings,
     is_mutation: bool,
     /// Whether the reply is to say what it cost.
@@ -120,7 +123,7 @@ impl Api {
     /// The API over a graph.
     pub fn new(graph: Arc<Graph>, limits: Limits) -> Self {
         let sdl = schema::sdl(graph.sign_up_is_open());
-        let documents = Documents::new(&sdl, limits.tokens_max);
+        let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&graph);
         Self { graph, limits, sdl, documents, executable }
     }
@@ -136,25 +139,23 @@ impl Api {
     /// The reply to a request that is refused.
     pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
         let document = self.documents.get(&request.query)?;
-        let name = request.operation_name;
-        let operation = document.typed.operations.get(name.as_deref()).map_err(|error| {
-            Failure::new(Code::BadUserInput, error.message().to_string())
-                .with_argument("operationName")
-        })?;
+        let operation =
+            document.operations.get(request.operation_name.as_deref()).map_err(|error| {
+                Failure::new(Code::BadUserInput, error.message().to_string())
+                    .with_argument("operationName")
+            })?;
 
         let values = JsonValue::from(serde_json::Value::Object(request.variables));
         let values = values.as_object().cloned().unwrap_or_default();
         let schema = self.documents.schema();
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
-        let findings =
-            guard::inspect(schema, &document.typed, operation, &variables, &self.limits)?;
-
+        let variables = Variables(&variables);
+        let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
+        let executable = translation::of_operation(&document, operation, variables);
         let is_mutation = operation.is_mutation();
-        let variables = serde_json::to_value(variables.into_inner()).unwrap_or_default();
-        let variables = Variables::from_json(variables);
         let tells_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-        Ok(Operation { document, name, variables, findings, is_mutation, tells_cost })
+        Ok(Operation { executable, findings, is_mutation, tells_cost })
     }
 
     /// Runs an operation for a caller, within the limit on its time. Writes that have begun run to
@@ -172,11 +173,8 @@ impl Api {
             Err(error) => return Failure::from(error).into(),
         };
 
-        let mut document = operation.document.parsed.clone();
-        merge::root_fields(&mut document, &operation.variables);
-        let mut request = async_graphql::Request::new("").variables(operation.variables);
-        request.operation_name = operation.name;
-        request.set_parsed_query(document);
+        let mut request = async_graphql::Request::new("");
+        request.set_parsed_query(operation.executable);
         let viewer = caller.viewer.map(Arc::new);
         let request = request.data(RequestContext {
             loaders: Loaders::new(&self.graph, viewer.as_ref()),

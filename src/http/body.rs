@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 use hyper::{StatusCode, header::CONNECTION};
 use tokio::time::timeout;
@@ -34,18 +34,21 @@ pub(super) async fn read(
 async fn collect(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut seen = 0_usize;
-    while let Some(frame) = body.frame().await {
+    let taken_max = bytes_max.saturating_mul(DISCARDED_TIMES_MAX);
+    // A length that is told beforehand needs no waiting for.
+    let is_hopeless = body.size_hint().lower() > taken_max as u64;
+    while !is_hopeless && let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Failure::bad_request("The body broke off."))?;
         let Ok(data) = frame.into_data() else { continue };
         seen = seen.saturating_add(data.len());
         if seen <= bytes_max {
             bytes.extend_from_slice(&data);
-        } else if seen > bytes_max.saturating_mul(DISCARDED_TIMES_MAX) {
+        } else if seen > taken_max {
             break;
         }
     }
 
-    if seen <= bytes_max {
+    if seen <= bytes_max && !is_hopeless {
         return Ok(bytes);
     }
     let message = format!("The body has more than {bytes_max} bytes.");

@@ -27,12 +27,21 @@ async fn run(script: &str, argument: &str) {
     let [said, complained] =
         [node.stdout, node.stderr].map(|s| String::from_utf8_lossy(&s).into_owned());
     assert!(node.status.success(), "{script} is not content:\n{complained}{said}");
+    println!("{said}");
 }
 
 #[tokio::test]
 async fn the_server_passes_every_audit_of_graphql_over_http() {
     let app = TestApp::start().await;
     run("audit.mjs", &app.url("/graphql")).await;
+}
+
+/// As many requests as take some seconds; `DIFFERENTIAL_DOCUMENTS` and `DIFFERENTIAL_SEED` choose
+/// how many, and which.
+#[tokio::test]
+async fn the_server_answers_generated_requests_as_graphql_js_does() {
+    let app = TestApp::start().await;
+    run("differential.mjs", &app.url("/graphql")).await;
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use apollo_compiler::{
     Name,
-    ast::Value,
+    ast::{Type, Value},
     executable::Field,
-    response::{JsonMap, JsonValue, serde_json_bytes},
+    response::{JsonMap, JsonValue},
 };
 
 use super::{
@@ -24,6 +24,11 @@ impl Guard<'_> {
         for (name, value) in arguments {
             if let Some(path) = nul_in(name.as_str(), value) {
                 return Err(Failure::bad_input(&path, "must not contain a NUL character"));
+            }
+            let definition = field.definition.argument_by_name(name.as_str());
+            let null = definition.and_then(|d| self.null_in(name.as_str(), &d.ty, value));
+            if let Some(path) = null {
+                return Err(Failure::bad_input(&path, "must not be null"));
             }
         }
 
@@ -64,39 +69,37 @@ impl Guard<'_> {
         Ok(ids as u64)
     }
 
+    /// The path of a null where there must be none. Only a variable that may be null because there
+    /// is a default brings one here.
+    fn null_in(&self, path: &str, ty: &Type, value: &JsonValue) -> Option<String> {
+        match value {
+            JsonValue::Null => ty.is_non_null().then(|| path.to_owned()),
+            JsonValue::Array(items) => {
+                let mut items = items.iter().enumerate();
+                items.find_map(|(i, v)| self.null_in(&format!("{path}.{i}"), ty.item_type(), v))
+            }
+            JsonValue::Object(given) => {
+                let input = self.schema.get_input_object(ty.inner_named_type())?;
+                given.iter().find_map(|(name, value)| {
+                    let path = format!("{path}.{}", name.as_str());
+                    self.null_in(&path, &input.fields.get(name.as_str())?.ty, value)
+                })
+            }
+            JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => None,
+        }
+    }
+
     /// The arguments of a field with variables filled in. What is left out, and what a variable
     /// leaves out, has its default.
     pub(super) fn arguments(&self, field: &Field) -> JsonMap {
         let given = |name: &Name| field.specified_argument_by_name(name);
-        let value = |value: &Value| self.value(value);
+        let value = |value: &Value| self.variables.fill_in(value);
         let arguments = field.definition.arguments.iter().filter_map(|definition| {
             let given = given(&definition.name).and_then(|given| value(given));
             let default = || definition.default_value.as_ref().and_then(|default| value(default));
             Some((definition.name.as_str().into(), given.or_else(default)?))
         });
         arguments.collect()
-    }
-
-    /// A value as JSON; `None` for a variable that is not given.
-    pub(super) fn value(&self, value: &Value) -> Option<JsonValue> {
-        Some(match value {
-            Value::Null => JsonValue::Null,
-            Value::Variable(name) => self.variables.get(name.as_str())?.clone(),
-            Value::Enum(name) => JsonValue::String(name.as_str().into()),
-            Value::String(text) => JsonValue::String(text.as_str().into()),
-            Value::Boolean(truth) => JsonValue::Bool(*truth),
-            Value::Int(number) => {
-                number.as_str().parse::<i64>().map_or(JsonValue::Null, Into::into)
-            }
-            Value::Float(number) => number.try_to_f64().map_or(JsonValue::Null, Into::into),
-            Value::List(items) => items.iter().filter_map(|item| self.value(item)).collect(),
-            Value::Object(fields) => {
-                let fields = fields.iter().filter_map(|(name, value)| {
-                    Some((serde_json_bytes::ByteString::from(name.as_str()), self.value(value)?))
-                });
-                JsonValue::Object(fields.collect())
-            }
-        })
     }
 }
 

@@ -12,9 +12,10 @@ use std::{collections::HashMap, num::NonZeroU32};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Schema,
+    ast::Value,
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
-    response::JsonMap,
+    response::JsonValue,
     validation::Valid,
 };
 use async_graphql::{Pos, ServerError};
@@ -23,6 +24,7 @@ use super::{
     Reply,
     document::server_error,
     error::{Code, Failure},
+    values::Variables,
     viewer,
 };
 use crate::domain::{Limits, Permissions};
@@ -43,7 +45,7 @@ pub(super) fn inspect(
     schema: &Valid<Schema>,
     document: &Valid<ExecutableDocument>,
     operation: &Operation,
-    variables: &Valid<JsonMap>,
+    variables: Variables<'_>,
     limits: &Limits,
 ) -> Result<Findings, Reply> {
     introspection::check_max_depth(document, operation).map_err(|error| {
@@ -51,6 +53,7 @@ pub(super) fn inspect(
         Reply::refused(Code::QueryTooDeep, &[error])
     })?;
 
+    one_of::check(schema, operation, variables)?;
     let mut guard = Guard {
         schema,
         document,
@@ -118,7 +121,7 @@ impl Size {
 struct Guard<'a> {
     schema: &'a Valid<Schema>,
     document: &'a Valid<ExecutableDocument>,
-    variables: &'a Valid<JsonMap>,
+    variables: Variables<'a>,
     limits: &'a Limits,
     /// Fragments that were looked at, with their sizes.
     fragments: HashMap<&'a Name, Size>,
@@ -131,7 +134,8 @@ impl<'a> Guard<'a> {
     fn selections(&mut self, set: &'a SelectionSet) -> Result<Size, Reply> {
         let mut size = Size::default();
         for selection in &set.selections {
-            if self.is_included(selection.directives()) {
+            check_conditions(selection.directives(), self.variables)?;
+            if self.variables.include(selection.directives()) {
                 size = size.and(self.selection(selection)?);
             }
         }
@@ -160,8 +164,7 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
-        let objects = self.one_of(field).and_then(|()| self.objects(field, &arguments));
-        let objects = objects.map_err(|failure| self.at(field, failure))?;
+        let objects = self.objects(field, &arguments).map_err(|failure| self.at(field, failure))?;
         let below = self.selections(&field.selection_set)?;
         self.path.pop();
 
@@ -205,13 +208,19 @@ impl<'a> Guard<'a> {
             .extend(position.map(|at| Pos { line: at.start.line, column: at.start.column }));
         Reply::refused(code, &[error])
     }
+}
 
-    /// Whether `@skip` and `@include` leave a selection in.
-    fn is_included(&self, directives: &DirectiveList) -> bool {
-        let condition = |name| {
-            let directive = directives.get(name)?;
-            self.value(directive.specified_argument_by_name("if")?)?.as_bool()
-        };
-        condition("skip") != Some(true) && condition("include") != Some(false)
+/// Refuses a null as the condition of `@skip` or `@include`. Only a variable that may be null
+/// because it has a default can be one.
+fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Result<(), Failure> {
+    for directive in directives.iter() {
+        let condition = directive.specified_argument_by_name("if");
+        if let Some(Value::Variable(name)) = condition.map(|value| &**value)
+            && variables.0.get(name.as_str()).is_some_and(JsonValue::is_null)
+        {
+            let reason = format!("must not be null for @{}", directive.name);
+            return Err(Failure::bad_input(&format!("${name}"), reason));
+        }
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! HTTP: what goes over the wire around an operation.
 
+mod attacks;
 mod authentication;
 mod connections;
 mod endpoint;

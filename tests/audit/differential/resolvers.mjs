@@ -1,0 +1,149 @@
+/**
+ * Resolvers for graphql-js over a copy of the graph: the same rules as the server's, written a
+ * second time and as plainly as possible.
+ */
+
+import { FRESH } from './graph.mjs';
+
+/** The root value for a caller: the viewer of the graph, or nobody. */
+export function root(graph, isSignedIn) {
+  const me = isSignedIn ? graph.viewer.user.id : null;
+  const user = (id) => (graph.users.has(id) ? new User(graph, me, graph.users.get(id)) : null);
+  const node = ({ id }) => user(id);
+  const target = ({ id, username }) => user(id ?? graph.byName(username)?.id);
+
+  const change = (input, verb, apply) => {
+    const whom = target(input.user);
+    const refusal = !whom ? 'NOT_FOUND' : whom.id === me ? 'YOURSELF' : null;
+    const message =
+      refusal === 'YOURSELF' ? `You cannot ${verb} yourself.` : 'That is not a valid user.';
+    const field = ['input', 'user', Object.keys(input.user)[0]];
+    const outcome = refusal ? null : apply(whom.id);
+    const edge = (list, from, other) => () => {
+      const follow = refusal ? undefined : graph.find(me, whom.id);
+      return follow ? followEdge(follow, list, user(other())) : null;
+    };
+    return {
+      clientMutationId: input.clientMutationId,
+      outcome,
+      user: refusal ? null : whom,
+      userErrors: refusal ? [{ code: refusal, field, message }] : [],
+      viewer: user(me),
+      followerEdge: edge('followersDESC', whom, () => me),
+      followingEdge: edge('followingDESC', me, () => whom.id),
+    };
+  };
+
+  return {
+    node,
+    nodes: ({ ids }) => ids.map((id) => node({ id })),
+    user: ({ username }) => user(graph.byName(username)?.id),
+    users: (args) => usersPage(graph, args, user),
+    viewer: () =>
+      isSignedIn ? { ...graph.viewer, user: user(me) } : null,
+    follow: ({ input }) =>
+      change(input, 'follow', (id) => {
+        if (graph.find(me, id)) return 'ALREADY_FOLLOWING';
+        graph.follow(id);
+        return 'FOLLOWED';
+      }),
+    unfollow: ({ input }) =>
+      change(input, 'unfollow', (id) => (graph.unfollow(id) ? 'UNFOLLOWED' : 'NOT_FOLLOWING')),
+  };
+}
+
+class User {
+  __typename = 'User';
+
+  constructor(graph, me, fields) {
+    this.graph = graph;
+    this.me = me;
+    for (const name of ['id', 'username', 'name', 'bio', 'createdAt']) this[name] = fields[name];
+    this.fields = fields;
+  }
+
+  avatarUrl({ size }) {
+    return this.fields[`avatar${size ?? 96}`];
+  }
+
+  isViewer() {
+    return this.id === this.me;
+  }
+
+  isFollowingViewer() {
+    return this.graph.find(this.id, this.me) !== undefined;
+  }
+
+  viewerIsFollowing() {
+    return this.graph.find(this.me, this.id) !== undefined;
+  }
+
+  viewerFollowedAt() {
+    return this.graph.find(this.me, this.id)?.at;
+  }
+
+  viewerCanFollow() {
+    return this.viewerCannotFollowReasons().length === 0;
+  }
+
+  viewerCannotFollowReasons() {
+    if (!this.me) return ['UNAUTHENTICATED'];
+    return this.isViewer() ? ['YOURSELF'] : [];
+  }
+
+  followers(args) {
+    return this.#follows(args, 'followers', 'followee', 'follower');
+  }
+
+  following(args) {
+    return this.#follows(args, 'following', 'follower', 'followee');
+  }
+
+  #follows({ orderBy, ...args }, list, mine, other) {
+    const { direction } = orderBy ?? { direction: 'DESC' };
+    const follows = this.graph.follows.filter((follow) => follow[mine] === this.id);
+    const user = (id) => new User(this.graph, this.me, this.graph.users.get(id));
+    const edges = follows.map((follow) => followEdge(follow, `${list}${direction}`, user(follow[other])));
+    const descending = direction === 'DESC';
+    return page(this.graph, descending ? edges.toReversed() : edges, descending, args);
+  }
+}
+
+function followEdge(follow, list, node) {
+  return { cursor: follow[list] ?? FRESH, followedAt: follow.at, node, place: follow.place };
+}
+
+function usersPage(graph, { orderBy, usernamePrefix, ...args }, user) {
+  const { field, direction } = orderBy ?? { field: 'USERNAME', direction: 'ASC' };
+  const prefix = (usernamePrefix ?? '').toLowerCase();
+  const edges = graph.lists[`${field}_${direction}`].edges
+    .map(({ cursor, node }, place) => ({ cursor, node: user(node.id), place }))
+    .filter(({ node }) => node.username.toLowerCase().startsWith(prefix));
+  return page(graph, edges, false, args);
+}
+
+/** A page of a list; `descending` tells in which direction the places of its edges go. */
+function page(graph, list, descending, { first, last, after, before }) {
+  const isBeyond = (edge, cursor, orAt) => {
+    const distance = (edge.place - graph.places.get(cursor)) * (descending ? -1 : 1);
+    return distance > 0 || (orAt && distance === 0);
+  };
+  const isAfter = (edge) => after == null || isBeyond(edge, after, false);
+  const isBefore = (edge) => before == null || !isBeyond(edge, before, true);
+  const between = list.filter((edge) => isAfter(edge) && isBefore(edge));
+  const size = first ?? last ?? 20;
+  const backward = first == null && last != null;
+  const edges = backward ? between.slice(Math.max(between.length - size, 0)) : between.slice(0, size);
+  const isCut = edges.length < between.length;
+  return {
+    edges,
+    nodes: edges.map((edge) => edge.node),
+    totalCount: list.length,
+    pageInfo: {
+      startCursor: edges.at(0)?.cursor,
+      endCursor: edges.at(-1)?.cursor,
+      hasNextPage: (!backward && isCut) || !list.every(isBefore),
+      hasPreviousPage: (backward && isCut) || !list.every(isAfter),
+    },
+  };
+}

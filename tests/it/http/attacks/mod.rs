@@ -1,0 +1,150 @@
+//! Attacks: hostile requests of every kind that we could think of, at a limit, just over it and
+//! far over it.
+//!
+//! Each row of a table is one request with the status and the code that it has to be answered
+//! with: in time, in few bytes, without a word about our insides, and so that the next ordinary
+//! request is answered as if nothing had been.
+
+mod bodies;
+mod documents;
+mod wire;
+
+use std::time::{Duration, Instant};
+
+use entourage::{app::Settings, http::Timeouts};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    join,
+    net::TcpStream,
+};
+
+use super::TYPENAME;
+use crate::support::app::{TestApp, settings};
+
+/// The longest that an answer may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+/// The most bytes of an answer.
+const REPLY_BYTES_MAX: usize = 64 * 1024;
+/// What no answer may tell: statements, files, modules, the names of libraries, panics.
+const SECRETS: [&str; 10] =
+    ["SELECT", "INSERT", "sqlite", "sqlx", ".rs", "/src", "::", "apollo", "async", "panic"];
+/// The code of a request that is answered, or is refused before there is anything of GraphQL.
+const NONE: &str = "";
+
+/// A row: what it is called, what is sent, and the status and the code of the answer.
+struct Attack {
+    name: String,
+    request: Vec<u8>,
+    status: u16,
+    code: &'static str,
+}
+
+fn attack(
+    name: impl Into<String>,
+    request: impl Into<Vec<u8>>,
+    status: u16,
+    code: &'static str,
+) -> Attack {
+    Attack { name: name.into(), request: request.into(), status, code }
+}
+
+/// A request with a body, and headers of its own.
+fn request(method: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{method} /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+    head += "accept: application/graphql-response+json\r\n";
+    for header in headers {
+        head += &format!("{header}\r\n");
+    }
+    [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
+}
+
+/// A POST of a JSON body.
+fn post(body: impl AsRef<[u8]>) -> Vec<u8> {
+    request("POST", &["content-type: application/json"], body.as_ref())
+}
+
+/// A POST of a document with variables.
+fn document(query: &str, variables: &Value) -> Vec<u8> {
+    post(json!({ "query": query, "variables": variables }).to_string())
+}
+
+/// The same by a viewer.
+fn signed(token: &str, query: &str) -> Vec<u8> {
+    let authorization = format!("authorization: Bearer {token}");
+    let headers = ["content-type: application/json", &authorization];
+    request("POST", &headers, json!({ "query": query }).to_string().as_bytes())
+}
+
+/// A server that does not wait long for the rest of a request.
+async fn app() -> TestApp {
+    let short = Duration::from_millis(300);
+    let timeouts = Timeouts { headers: short, body: short, ..Timeouts::default() };
+    TestApp::with(Settings { timeouts, ..settings() }).await
+}
+
+/// Sends bytes, as many as the server takes, and gives all that it says.
+async fn send(app: &TestApp, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(app.address).await.expect("the server accepts");
+    let (mut from, mut to) = stream.split();
+    let mut reply = Vec::new();
+    // A server that has said no need not listen to the rest, and may hang up.
+    let _ = join!(to.write_all(bytes), from.read_to_end(&mut reply));
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+/// The status, and the code of the first error.
+fn told(reply: &str) -> (u16, String) {
+    let status = reply.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = reply.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let code = body["errors"][0]["extensions"]["code"].as_str();
+    (status.unwrap_or_default(), code.unwrap_or_default().to_owned())
+}
+
+/// Sends every row of a table, and an ordinary query after each.
+async fn withstand(app: &TestApp, attacks: &[Attack]) {
+    let mut broken = Vec::new();
+    for Attack { name, request, status, code } in attacks {
+        let began = Instant::now();
+        let reply = send(app, request).await;
+        let took = began.elapsed();
+
+        if told(&reply) != (*status, (*code).to_owned()) {
+            broken.push(format!("{name}: not {status} {code:?} but {reply:.600}"));
+        }
+        if took > ANSWERED_WITHIN {
+            broken.push(format!("{name}: it took {took:?}"));
+        }
+        if reply.len() >= REPLY_BYTES_MAX {
+            broken.push(format!("{name}: the reply has {} bytes", reply.len()));
+        }
+        if let Some(secret) = SECRETS.iter().find(|secret| reply.contains(**secret)) {
+            broken.push(format!("{name}: the reply tells of {secret}: {reply:.600}"));
+        }
+        let ordinary = send(app, &post(TYPENAME)).await;
+        assert!(ordinary.ends_with(r#"{"data":{"__typename":"Query"}}"#), "{name}: {ordinary}");
+    }
+    assert!(broken.is_empty(), "{} of {}:\n{}", broken.len(), attacks.len(), broken.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ordinary_requests_are_answered_next_to_200_hostile_ones() {
+    let app = TestApp::start().await;
+    app.sign_up("alice").await;
+    let hostile = documents::all();
+    let hostile: Vec<_> = hostile.iter().cycle().take(200).collect();
+
+    let attacks = futures_util::future::join_all(hostile.iter().map(|a| send(&app, &a.request)));
+    let ordinary = async {
+        for _ in 0..50 {
+            let query = r#"{ user(username: "alice") { username } }"#;
+            let reply = send(&app, &document(query, &json!({}))).await;
+            assert!(reply.ends_with(r#"{"data":{"user":{"username":"alice"}}}"#), "{reply}");
+        }
+    };
+    let (replies, ()) = join!(attacks, ordinary);
+    for (reply, attack) in replies.iter().zip(hostile) {
+        assert_eq!(told(reply), (attack.status, attack.code.to_owned()), "{}", attack.name);
+    }
+}
