@@ -27,7 +27,6 @@ async fn run(script: &str, argument: &str) {
     let [said, complained] =
         [node.stdout, node.stderr].map(|s| String::from_utf8_lossy(&s).into_owned());
     assert!(node.status.success(), "{script} is not content:\n{complained}{said}");
-    println!("{said}");
 }
 
 #[tokio::test]

@@ -213,7 +213,7 @@ impl<'a> Guard<'a> {
 /// Refuses a null as the condition of `@skip` or `@include`. Only a variable that may be null
 /// because it has a default can be one.
 fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Result<(), Failure> {
-    for directive in directives.iter() {
+    for directive in directives {
         let condition = directive.specified_argument_by_name("if");
         if let Some(Value::Variable(name)) = condition.map(|value| &**value)
             && variables.0.get(name.as_str()).is_some_and(JsonValue::is_null)

@@ -96,6 +96,7 @@ fn types() -> Vec<Attack> {
     rows
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn contents() -> Vec<Attack> {
     let utf_16: Vec<u8> = TYPENAME.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let batch = |n: usize| format!("[{}]", vec![TYPENAME; n].join(","));

@@ -54,7 +54,7 @@ fn request(method: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
     head += "accept: application/graphql-response+json\r\n";
     for header in headers {
-        head += &format!("{header}\r\n");
+        head.extend([header, "\r\n"]);
     }
     [format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
 }

@@ -203,7 +203,7 @@ fn places() -> Vec<Attack> {
 
 fn tokens() -> Vec<Attack> {
     let long = format!("Bearer {}", "x".repeat(50_000));
-    let none = r#"Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."#;
+    let none = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.";
     let mut rows = vec![attack(
         "two tokens",
         with("authorization: Bearer a\r\nauthorization: Bearer b\r\n"),
