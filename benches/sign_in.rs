@@ -14,7 +14,7 @@ use std::{
 
 use entourage::{
     app::{self, App, Settings},
-    domain::SystemClock,
+    domain::{Limits, SystemClock},
     graph::{Graph, NewAccount, Parts, SystemRandom, Tokens},
     store::{self, Options},
 };
@@ -46,6 +46,7 @@ async fn main() -> Result<ExitCode> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        limits: Limits::default(),
     });
     for n in 0..SIGN_INS {
         let password = Some("the right one".to_owned());

@@ -47,7 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Migrate(migrate::Args),
     Schema(schema::Args),
     Seed(seed::Args),
@@ -68,7 +68,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
 
     let done = match cli.command {
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(*args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Seed(args) => seed::run(args).await,
