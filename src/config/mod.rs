@@ -178,7 +178,7 @@ pub struct Service {
     )]
     pub sign_up: Option<SignUp>,
 
-    /// Whether sign-ins are limited over time; the limits on one request stay
+    /// Whether sign-ins, follows and cost are limited over time; the limits on one request stay
     #[arg(
         long,
         env = "ENTOURAGE_RATE_LIMITS",

@@ -55,7 +55,7 @@ impl DisplayName {
         if text.is_empty() {
             return Err(TextError::Blank);
         }
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || turns_around(c)) {
             return Err(TextError::ControlCharacter);
         }
         Ok(Self(text.to_owned()))
@@ -66,6 +66,12 @@ impl DisplayName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character changes the direction in which others are shown, so that a name could pass
+/// for another one.
+const fn turns_around(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What a user says about themselves: at most 500 characters, line breaks allowed.
@@ -143,6 +149,7 @@ mod tests {
     fn control_characters_are_refused() {
         assert_eq!(DisplayName::parse("a\0b"), Err(TextError::ControlCharacter));
         assert_eq!(DisplayName::parse("a\nb"), Err(TextError::ControlCharacter));
+        assert_eq!(DisplayName::parse("\u{202E}live"), Err(TextError::ControlCharacter));
         assert_eq!(Bio::parse("a\0b"), Err(TextError::ControlCharacter));
         assert!(Bio::parse("a\nb").is_ok());
     }

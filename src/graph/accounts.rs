@@ -41,7 +41,7 @@ impl Graph {
         address: Option<IpAddr>,
     ) -> Result<Result<SignedIn, SignUpError>> {
         if let Some(attempts) = &self.attempts {
-            attempts.count_address(address)?;
+            attempts.count(None, address)?;
         }
         let id = match self.add_user(new).await? {
             Ok(user) => user,
@@ -69,19 +69,13 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
-    pub async fn delete_account(
-        &self,
-        viewer: &Viewer,
-        password: Option<&str>,
-        address: Option<IpAddr>,
-    ) -> Result<bool> {
+    pub async fn delete_account(&self, viewer: &Viewer, password: Option<&str>) -> Result<bool> {
         let Some(credentials) = self.store.find_credentials_by_id(viewer.id()).await? else {
             return Err(Error::Unauthenticated);
         };
         if let Some(hash) = credentials.password_hash {
             if let Some(attempts) = &self.attempts {
-                attempts.count_address(address)?;
-                attempts.count_account(&UsernameKey::of(&viewer.account.user))?;
+                attempts.count_confirmation(viewer.id())?;
             }
             let password = password.unwrap_or_default();
             if !self.passwords.verify(password, Some(hash)).await? {

@@ -1,5 +1,8 @@
 //! A limit over time for each of many keys, by the passed-in clock.
 //!
+//! What counts is the time that passes: setting the clock back by an hour turns nobody away for an
+//! hour.
+//!
 //! Each key has a bucket that holds what a minute allows and fills up evenly. Keys that are as good
 //! as new are forgotten when there are many, so a stranger cannot fill the memory with them.
 
@@ -7,7 +10,7 @@ use std::{
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -25,16 +28,40 @@ use crate::domain::Clock;
 /// With more keys than this, those that are as good as new are dropped.
 const KEYS_MAX: usize = 10_000;
 
-/// The passed-in clock, as the limiters read it: the time since 1970.
+/// How often keys that are as good as new are looked for, at most.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// The passed-in clock, as the limiters read it: the time that has passed since they were made. Steps
+/// back count as nothing.
 #[derive(Clone, Debug)]
-struct Time(Arc<dyn Clock>);
+struct Time {
+    clock: Arc<dyn Clock>,
+    reading: Arc<Mutex<Reading>>,
+}
+
+/// What the clock said last, and what has passed until then.
+#[derive(Clone, Copy, Debug)]
+struct Reading {
+    said: DateTime<Utc>,
+    passed: Duration,
+}
+
+impl Time {
+    fn of(clock: Arc<dyn Clock>) -> Self {
+        let reading = Reading { said: clock.now(), passed: Duration::ZERO };
+        Self { clock, reading: Arc::new(Mutex::new(reading)) }
+    }
+}
 
 impl clock::Clock for Time {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        let micros = self.0.now().timestamp_micros();
-        Duration::from_micros(u64::try_from(micros).unwrap_or_default())
+        let mut reading = self.reading.lock().expect("nobody panics while holding it");
+        let said = self.clock.now();
+        let since = (said - reading.said).to_std().unwrap_or_default();
+        *reading = Reading { said, passed: reading.passed + since };
+        reading.passed
     }
 }
 
@@ -55,13 +82,14 @@ pub(super) struct Limiter<K: Clone + Eq + Hash> {
     per_minute: NonZeroU32,
     clock: Time,
     buckets: RateLimiter<K, DefaultKeyedStateStore<K>, Time, StateInformationMiddleware>,
+    swept_at: Mutex<Duration>,
 }
 
 impl<K: Clone + Eq + Hash> Limiter<K> {
     pub(super) fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let (quota, clock) = (Quota::per_minute(per_minute), Time(clock));
+        let (quota, clock) = (Quota::per_minute(per_minute), Time::of(clock));
         let buckets = RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
-        Self { per_minute, clock, buckets }
+        Self { per_minute, clock, buckets, swept_at: Mutex::default() }
     }
 
     /// Takes `amount` out of the bucket of a key; what is more than a full one empties it.
@@ -69,9 +97,7 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
     /// # Errors
     /// [`Error::RateLimited`] when there is too little in it. Nothing is taken then.
     pub(super) fn take(&self, key: &K, amount: NonZeroU32) -> Result<Left> {
-        if self.buckets.len() > KEYS_MAX {
-            self.buckets.retain_recent();
-        }
+        self.sweep();
         let amount = amount.min(self.per_minute);
         let taken = self.buckets.check_key_n(key, amount);
         match taken.expect("a full bucket holds the amount") {
@@ -83,11 +109,24 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         }
     }
 
+    /// Forgets keys that are as good as new, when there are many and it was not done just now.
+    fn sweep(&self) {
+        if self.buckets.len() <= KEYS_MAX {
+            return;
+        }
+        let now = clock::Clock::now(&self.clock);
+        let mut swept_at = self.swept_at.lock().expect("nobody panics while holding it");
+        if now >= *swept_at + SWEEP_EVERY {
+            *swept_at = now;
+            self.buckets.retain_recent();
+        }
+    }
+
     fn left(&self, remaining: u32) -> Left {
         let missing = u64::from(self.per_minute.get().saturating_sub(remaining));
         let fills_in_ms = missing * 60_000 / u64::from(self.per_minute.get());
         let fills_in = TimeDelta::milliseconds(fills_in_ms.try_into().unwrap_or(60_000));
-        Left { remaining, full_at: self.clock.0.now() + fills_in }
+        Left { remaining, full_at: self.clock.clock.now() + fills_in }
     }
 }
 
@@ -120,6 +159,33 @@ mod tests {
         fn now(&self) -> DateTime<Utc> {
             DateTime::UNIX_EPOCH
         }
+    }
+
+    /// A clock that is set by hand.
+    #[derive(Debug, Default)]
+    struct ByHand(Mutex<i64>);
+
+    impl Clock for ByHand {
+        fn now(&self) -> DateTime<Utc> {
+            let second = *self.0.lock().expect("not poisoned");
+            DateTime::from_timestamp(1_750_000_000 + second, 0).expect("in range")
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_turns_nobody_away_for_longer() {
+        let clock = Arc::new(ByHand::default());
+        let limiter = Limiter::new(amount(60), Arc::<ByHand>::clone(&clock));
+        let set = |second| *clock.0.lock().expect("not poisoned") = second;
+        assert!(limiter.take(&"one", amount(60)).is_ok());
+
+        set(-3_600);
+        let Err(Error::RateLimited { retry_after }) = limiter.take(&"one", amount(1)) else {
+            panic!("its bucket is empty")
+        };
+        assert_eq!(retry_after, Duration::from_secs(1));
+        set(-3_599);
+        assert!(limiter.take(&"one", amount(1)).is_ok());
     }
 
     const fn amount(n: u32) -> NonZeroU32 {

@@ -35,8 +35,6 @@ pub struct PasswordChange {
     pub current: String,
     /// The password as it is to be.
     pub new: String,
-    /// Where the attempt comes from.
-    pub address: Option<IpAddr>,
 }
 
 /// Somebody who has just signed in.
@@ -77,10 +75,7 @@ impl Graph {
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<Option<SignedIn>> {
         let key = UsernameKey::parse(&sign_in.username);
         if let Some(attempts) = &self.attempts {
-            attempts.count_address(sign_in.address)?;
-            if let Some(key) = &key {
-                attempts.count_account(key)?;
-            }
+            attempts.count(key.as_ref(), sign_in.address)?;
         }
 
         let mut credentials = match &key {
@@ -113,8 +108,7 @@ impl Graph {
             return Err(bad_input("newPassword", refusal));
         }
         if let Some(attempts) = &self.attempts {
-            attempts.count_address(change.address)?;
-            attempts.count_account(&UsernameKey::of(&viewer.account.user))?;
+            attempts.count_confirmation(viewer.id())?;
         }
         let epoch = viewer.account.token_epoch;
         let credentials = self.store.find_credentials_by_id(viewer.id()).await?;

@@ -101,6 +101,10 @@ impl Tokens {
 
     async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
         let header = decode_header(token).map_err(|error| reason(&error))?;
+        // Whoever does not understand an extension must refuse the token (RFC 7515, 4.1.11).
+        if header.crit.is_some() {
+            return Err("it needs an extension that we do not know");
+        }
         if header.alg == Algorithm::HS256 {
             let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
             let claims = verify_with(token, &self.decoding, &validation)?;

@@ -146,7 +146,7 @@ impl DeleteAccountPayload {
         let viewer = request.signed_in()?;
 
         let password = input.password.as_deref();
-        let deleted = request.graph.delete_account(viewer, password, request.address).await?;
+        let deleted = request.graph.delete_account(viewer, password).await?;
         request.loaders.clear().await;
 
         let wrong = || AccountError::wrong_password("password");

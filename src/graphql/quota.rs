@@ -13,12 +13,13 @@ pub(super) struct RateLimit(pub graph::Budget);
 /// How much the operations of one caller may cost. A budget belongs to the viewer, or to the
 /// address of callers who are signed out, and fills up evenly.
 impl RateLimit {
-    /// What this operation cost: the nodes that its page sizes multiply to, and at least 1.
+    /// What this operation cost: the nodes that its page sizes multiply to, 10 for each change and
+    /// 1,000 for each count of users; at least 1.
     async fn cost(&self) -> i32 {
         clamped(self.0.cost.get().into())
     }
 
-    /// What operations may cost in a minute, all in all.
+    /// What operations may cost at once, and what is filled up again within a minute.
     async fn limit(&self) -> i32 {
         clamped(self.0.limit.get().into())
     }

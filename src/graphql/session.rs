@@ -164,11 +164,7 @@ impl ChangePasswordPayload {
         input: ChangePasswordInput,
     ) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let change = PasswordChange {
-            current: input.current_password,
-            new: input.new_password,
-            address: request.address,
-        };
+        let change = PasswordChange { current: input.current_password, new: input.new_password };
 
         let signed_in = request.graph.change_password(request.signed_in()?, change).await?;
 

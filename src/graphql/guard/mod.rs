@@ -33,7 +33,7 @@ use crate::domain::{Limits, Permissions};
 pub(super) struct Findings {
     /// The permissions that it needs; `None` when nobody needs to be signed in.
     pub(super) required: Option<Permissions>,
-    /// What it costs: the nodes that its page sizes multiply to.
+    /// What it costs: the nodes that its page sizes multiply to, and the work beside them.
     pub(super) cost: NonZeroU32,
 }
 
@@ -65,12 +65,17 @@ pub(super) fn inspect(
     };
     let size = guard.selections(&operation.selection_set)?;
     size.check(limits)?;
-    let cost = u32::try_from(size.nodes).unwrap_or(u32::MAX);
+    let cost = u32::try_from(size.cost()).unwrap_or(u32::MAX);
     Ok(Findings {
         required: guard.required,
         cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
     })
 }
+
+/// What a change costs: a transaction, and a password to check for some.
+const WORK_OF_A_CHANGE: u64 = 10;
+/// What counting users costs: it walks all of them.
+const WORK_OF_A_COUNT: u64 = 1_000;
 
 /// How large a selection is, once its fragments are spread.
 #[derive(Clone, Copy, Default)]
@@ -83,6 +88,10 @@ struct Size {
     depth: usize,
     /// Nodes that it could return for one object.
     nodes: u64,
+    /// What else it costs for each object.
+    work: u64,
+    /// What it costs once, however many objects there are.
+    work_once: u64,
 }
 
 impl Size {
@@ -93,7 +102,14 @@ impl Size {
             aliases: self.aliases.saturating_add(other.aliases),
             depth: self.depth.max(other.depth),
             nodes: self.nodes.saturating_add(other.nodes),
+            work: self.work.saturating_add(other.work),
+            work_once: self.work_once.saturating_add(other.work_once),
         }
+    }
+
+    /// What the operation costs, all in all.
+    fn cost(self) -> u64 {
+        self.nodes.saturating_add(self.work).saturating_add(self.work_once)
     }
 
     fn check(self, limits: &Limits) -> Result<(), Failure> {
@@ -118,6 +134,16 @@ impl Size {
     }
 }
 
+/// What a field costs that no node stands for.
+fn work(parent: &Name, field: &Field) -> u64 {
+    match (parent.as_str(), field.name.as_str()) {
+        ("Mutation", _) => WORK_OF_A_CHANGE,
+        // The edges of one user are counted already; users with a prefix are not.
+        ("UserConnection", "totalCount") => WORK_OF_A_COUNT,
+        _ => 0,
+    }
+}
+
 struct Guard<'a> {
     schema: &'a Valid<Schema>,
     document: &'a Valid<ExecutableDocument>,
@@ -136,15 +162,15 @@ impl<'a> Guard<'a> {
         for selection in &set.selections {
             check_conditions(selection.directives(), self.variables)?;
             if self.variables.include(selection.directives()) {
-                size = size.and(self.selection(selection)?);
+                size = size.and(self.selection(selection, &set.ty)?);
             }
         }
         Ok(size)
     }
 
-    fn selection(&mut self, selection: &'a Selection) -> Result<Size, Reply> {
+    fn selection(&mut self, selection: &'a Selection, parent: &Name) -> Result<Size, Reply> {
         let spread = match selection {
-            Selection::Field(field) => return self.field(field),
+            Selection::Field(field) => return self.field(field, parent),
             Selection::InlineFragment(inline) => return self.selections(&inline.selection_set),
             Selection::FragmentSpread(spread) => spread,
         };
@@ -160,7 +186,7 @@ impl<'a> Guard<'a> {
         Ok(size)
     }
 
-    fn field(&mut self, field: &'a Field) -> Result<Size, Reply> {
+    fn field(&mut self, field: &'a Field, parent: &Name) -> Result<Size, Reply> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
@@ -169,14 +195,14 @@ impl<'a> Guard<'a> {
         self.path.pop();
 
         let is_introspection = field.name.starts_with("__");
+        let times = |per_object: u64| objects.map_or(per_object, |n| n.saturating_mul(per_object));
         Ok(Size {
             wide: 1,
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: if is_introspection { 1 } else { below.depth + 1 },
-            nodes: match objects {
-                Some(n) => n.saturating_add(n.saturating_mul(below.nodes)),
-                None => below.nodes,
-            },
+            nodes: objects.unwrap_or_default().saturating_add(times(below.nodes)),
+            work: times(below.work).saturating_add(below.work_once),
+            work_once: work(parent, field),
         })
     }
 

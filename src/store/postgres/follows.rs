@@ -120,7 +120,7 @@ macro_rules! arm {
 statements! {
     USAGE =
         "SELECT followers, following, \
-                CASE WHEN follows_day = $2 THEN follows_today ELSE 0 END \
+                CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END \
          FROM follow_counts WHERE user_id = $1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";

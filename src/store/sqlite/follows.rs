@@ -75,7 +75,7 @@ macro_rules! page_of_follows {
 statements! {
     USAGE =
         "SELECT followers, following, \
-                CASE WHEN follows_day = ?2 THEN follows_today ELSE 0 END \
+                CASE WHEN follows_day >= ?2 THEN follows_today ELSE 0 END \
          FROM follow_counts WHERE user_id = ?1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts \

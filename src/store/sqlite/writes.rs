@@ -30,11 +30,13 @@ statements! {
         "DELETE FROM followers WHERE followee_id = ?1 AND follower_id = ?2 AND followed_at = ?3";
     PAIR_CHANGES =
         "SELECT changes FROM follow_changes \
-         WHERE follower_id = ?1 AND followee_id = ?2 AND day = ?3";
+         WHERE follower_id = ?1 AND followee_id = ?2 AND day >= ?3";
     COUNT_FOLLOWER = "UPDATE follow_counts SET followers = followers + 1 WHERE user_id = ?1";
+    // A day never goes back: where clocks disagree about midnight, the later day counts.
     COUNT_FOLLOW =
-        "UPDATE follow_counts SET following = following + 1, follows_day = ?2, \
-                follows_today = CASE WHEN follows_day = ?2 THEN follows_today ELSE 0 END + 1 \
+        "UPDATE follow_counts SET following = following + 1, \
+                follows_day = max(follows_day, ?2), \
+                follows_today = CASE WHEN follows_day >= ?2 THEN follows_today ELSE 0 END + 1 \
          WHERE user_id = ?1 RETURNING followers, following, follows_today";
     // A counter that is too low already stays at zero: only `check` may complain of it, not the
     // user who unfollows.
@@ -46,7 +48,8 @@ statements! {
         "INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
          VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (follower_id, followee_id) DO UPDATE \
-         SET changes = follow_changes.changes + excluded.changes";
+         SET day = max(follow_changes.day, excluded.day), \
+             changes = follow_changes.changes + excluded.changes";
     CREATE_USER =
         "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
                             password_hash, created_at, role_id) \
@@ -151,18 +154,18 @@ pub(super) async fn unfollow(
 
     let mirror = sqlx::query(REMOVE_MIRROR).bind(followee.0).bind(follower.0).bind(followed_at);
     mirror.execute(&mut *tx).await?;
-    let ends = [(follower, 0, 1), (followee, 1, 0)];
-    for (user, followers, following) in ends {
-        let counts = sqlx::query(UNCOUNT).bind(user.0).bind(followers).bind(following);
-        counts.execute(&mut *tx).await?;
-    }
-
     let today = Day::of(at);
     sqlx::query(FORGET_CHANGES).bind(follower.0).bind(today.0).execute(&mut *tx).await?;
     // The follow is counted here as well, if it was of today: most are never taken back.
     let changes = if Day::of(time(followed_at)?) == today { 2 } else { 1 };
     let changed = sqlx::query(COUNT_CHANGES).bind(follower.0).bind(followee.0);
     changed.bind(today.0).bind(changes).execute(&mut *tx).await?;
+
+    let ends = [(follower, 0, 1), (followee, 1, 0)];
+    for (user, followers, following) in ends {
+        let counts = sqlx::query(UNCOUNT).bind(user.0).bind(followers).bind(following);
+        counts.execute(&mut *tx).await?;
+    }
     tries.commit(tx).await?;
     Ok(UnfollowOutcome::Unfollowed)
 }

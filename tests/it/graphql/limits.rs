@@ -101,16 +101,29 @@ async fn without_limits_over_time_there_is_nothing_to_tell() {
 #[tokio::test]
 async fn the_cost_is_told_to_whoever_asks_for_it() {
     let app = TestApp::start().await;
-    for (extensions, told) in [
-        (json!({ "cost": true }), json!({ "cost": 41 })),
-        (json!({ "cost": false }), Value::Null),
-        (json!({}), Value::Null),
-    ] {
-        let query = "{ users(first: 1) { nodes { followers(first: 40) { nodes { id } } } } }";
+    let cost = async |query: &str, extensions: Value| {
         let body = json!({ "query": query, "extensions": extensions });
         let reply = app.post(body.to_string()).send().await.expect("the server answers");
         let reply: Value = reply.json().await.expect("JSON");
-        assert_eq!(reply["extensions"], told);
         assert!(data(&reply).is_object());
+        reply["extensions"].clone()
+    };
+    let followers = "{ users(first: 2) { nodes { followers(first: 40) { nodes { id } } } } }";
+    let asked = json!({ "cost": true });
+
+    assert_eq!(cost(followers, json!({ "cost": false })).await, Value::Null);
+    assert_eq!(cost(followers, json!({})).await, Value::Null);
+    for (query, expected) in [
+        ("{ __typename }", 1),
+        (followers, 82),
+        ("{ users(first: 0) { totalCount } }", 1_000),
+        (
+            "{ a: users(first: 3) { totalCount } b: users(first: 4) { ...C } }
+          fragment C on UserConnection { totalCount }",
+            2_007,
+        ),
+        ("mutation { signIn(input: { username: \"x\", password: \"y\" }) { token } }", 10),
+    ] {
+        assert_eq!(cost(query, asked.clone()).await, json!({ "cost": expected }), "{query}");
     }
 }

@@ -20,6 +20,8 @@ cases! {
     follows_are_limited_in_all,
     followers_raise_the_limit_in_all,
     changes_of_one_pair_are_limited_by_the_day,
+    a_new_day_is_counted_anew,
+    where_clocks_disagree_about_midnight_the_later_day_counts,
     a_follow_of_yesterday_is_no_change_of_today,
     what_is_there_already_is_told_before_any_limit,
     of_simultaneous_follows_no_more_succeed_than_may,
@@ -58,7 +60,8 @@ async fn follows_are_limited_by_the_day(store: &dyn Store) {
     assert_sound(store).await;
     assert_eq!(try_follow(store, (BOB, DAVE), 0, LIMITS).await, FollowOutcome::Followed);
     assert_eq!(try_follow(store, (ALICE, DAVE), 1, LIMITS).await, FollowOutcome::Followed);
-    assert_eq!(usage(store, ALICE).await.unwrap().today, 0, "the day before is over");
+    let tomorrow = store.find_usage(ALICE, Day(DAY.0 + 2)).await.unwrap();
+    assert_eq!(tomorrow.unwrap().today, 0, "the day before is over");
     assert_eq!(usage(store, NOBODY).await, None);
 }
 
@@ -121,6 +124,30 @@ async fn changes_of_one_pair_are_limited_by_the_day(store: &dyn Store) {
     assert_eq!(try_follow(store, (ALICE, CAROL), 0, limits).await, FollowOutcome::Followed);
     assert_eq!(try_follow(store, (BOB, ALICE), 0, limits).await, FollowOutcome::Followed);
     assert_eq!(try_follow(store, (ALICE, BOB), 1, limits).await, FollowOutcome::Followed);
+}
+
+async fn a_new_day_is_counted_anew(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 4, ..FollowLimits::NONE };
+    for day in 0..2 {
+        let now = at(0) + TimeDelta::days(day);
+        for _ in 0..2 {
+            let followed = try_follow(store, (ALICE, BOB), day, limits).await;
+            assert_eq!(followed, FollowOutcome::Followed, "day {day}");
+            store.unfollow(ALICE, BOB, now).await.unwrap();
+        }
+        let refused = try_follow(store, (ALICE, BOB), day, limits).await;
+        assert_eq!(refused, FollowOutcome::LimitReached(FollowLimit::Pair), "day {day}");
+    }
+}
+
+async fn where_clocks_disagree_about_midnight_the_later_day_counts(store: &dyn Store) {
+    four_users(store).await;
+    assert_eq!(try_follow(store, (ALICE, BOB), 1, LIMITS).await, FollowOutcome::Followed);
+    assert_eq!(try_follow(store, (ALICE, CAROL), 0, LIMITS).await, FollowOutcome::Followed);
+    let refused = FollowOutcome::LimitReached(FollowLimit::Day);
+    assert_eq!(try_follow(store, (ALICE, DAVE), 1, LIMITS).await, refused);
+    assert_eq!(try_follow(store, (ALICE, DAVE), 0, LIMITS).await, refused);
 }
 
 async fn a_follow_of_yesterday_is_no_change_of_today(store: &dyn Store) {
