@@ -24,7 +24,7 @@ help: ## Print this
 		awk '{ printf "%-17s", $$1 " " $$2; $$1 = $$2 = ""; print }'
 
 run: ## Serve a small demo graph and its pages on SQLite, built for release
-	@if $(HAS_NODE); then $(MAKE) playground; elif [ ! -e playground/dist/index.html ]; then \
+	@if $(HAS_NODE); then $(MAKE) playground; elif [ ! -e playground/dist/graphiql.html ]; then \
 		echo "without the pages for the browser: they need Node 20.19 or newer, with npm" >&2; fi
 	@cargo run --locked --release -- serve --demo
 
@@ -80,6 +80,7 @@ browser: playground release tests/browser/node_modules/.package-lock.json ## Tak
 	@tests/browser.sh
 
 screenshots: browser ## Take the pictures of the README anew
+	@mkdir -p playground/screenshots
 	@cp target/screenshots/followers-1440-light.png playground/screenshots/followers.png
 	@cp target/screenshots/graphiql-1440-dark.png playground/screenshots/graphiql.png
 
@@ -96,11 +97,13 @@ node:
 
 # The pages for the browser, which the next binary embeds.
 PLAYGROUND_SOURCES := $(shell find playground -type f \
-	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' -not -name '*.md')
+	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' \
+	-not -path '*/screenshots/*' -not -name '*.md')
 
-playground: playground/dist/index.html ## Build the pages for the browser, for the next binary
+playground: playground/dist/graphiql.html ## Build the pages for the browser, for the next binary
 
-playground/dist/index.html: playground/node_modules/.package-lock.json schema.graphql \
+# It is the last page that the build writes.
+playground/dist/graphiql.html: playground/node_modules/.package-lock.json schema.graphql \
 		$(PLAYGROUND_SOURCES)
 	@echo "== pages for the browser"
 	@$(call quietly,npm run build --prefix playground)

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip as gzipCompress } from "node:zlib";
@@ -30,16 +30,19 @@ export default defineConfig(({ mode: page }) => ({
   server: { proxy: { "/graphql": SERVER, "/schema.graphql": SERVER } },
 }));
 
-/** Puts `NAME.br` and `NAME.gz` beside each file that they make smaller, once it is final. */
+/**
+ * Puts `NAME.br` and `NAME.gz` beside each file in `dist` that they make smaller, once all are
+ * final. The folder is read because the bundle does not name what comes from `public`.
+ */
 function compressed(): Plugin {
   const worthwhile = /\.(css|html|js|json|svg|ttf)$/;
   const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY } };
   return {
     name: "compressed",
     apply: "build",
-    async writeBundle({ dir }, bundle) {
-      const names = Object.keys(bundle).filter((name) => worthwhile.test(name));
-      const paths = names.map((name) => join(dir ?? "dist", name));
+    async writeBundle({ dir = "dist" }) {
+      const names = await readdir(dir, { recursive: true });
+      const paths = names.filter((name) => worthwhile.test(name)).map((name) => join(dir, name));
       await Promise.all(
         paths.map(async (path) => {
           const source = await readFile(path);

@@ -9,6 +9,7 @@ test("a wrong password is said, and nothing that was typed is lost", async ({ pa
   await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
   await expect(page.getByRole("main")).toContainText("Wrong username or password.");
   await expect(page.getByLabel("Username")).toHaveValue("ada");
+  await expect(page.getByLabel("Password")).toHaveValue("not the password");
 });
 
 test("somebody new signs up, and is signed in", async ({ page }) => {
@@ -31,6 +32,32 @@ test("a session survives a reload", async ({ page, server }) => {
   await page.reload();
   await expect(page.getByRole("banner")).toContainText("emily");
 });
+
+test("a page that the browser kept notices on its return that the session has ended", async ({
+  page,
+  server,
+}) => {
+  await signedInAs(page, server, "emily");
+  await page.goto("/");
+  await expect(page.getByRole("banner")).toContainText("emily");
+  // What going back does, which a browser under test never does from memory.
+  await page.evaluate(() => {
+    sessionStorage.removeItem("entourage.token");
+    window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+  });
+  await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();
+});
+
+for (const target of ["//example.org/", "/\t/example.org/", "https://example.org/", "/graphiql"]) {
+  test(`signing in leads home instead of to ${JSON.stringify(target)}`, async ({ page }) => {
+    await page.goto(`/sign-in?${new URLSearchParams({ return: target })}`);
+    await page.getByLabel("Username").fill("emily");
+    await page.getByLabel("Password").fill("entourage");
+    await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("banner")).toContainText("emily");
+    await expect(page).toHaveURL("/");
+  });
+}
 
 test("a token that the server refuses ends the session, and says so", async ({ page, conduct }) => {
   // The browser itself says so of every reply with that status.
@@ -60,6 +87,12 @@ test.describe("where sign-up is closed", () => {
   test("a token of the operator signs in", async ({ page, server }) => {
     await page.goto("/sign-in");
     await expect(page.getByLabel("Password")).toHaveCount(0);
+    await page.getByLabel(/token/i).fill("not a token");
+    await page.getByRole("main").getByRole("button", { name: "Use this token" }).click();
+    await expect(page.getByLabel(/token/i)).toHaveAccessibleDescription(
+      /This is not a bearer token\./,
+    );
+
     await page.getByLabel(/token/i).fill(await server.operatorToken("emily"));
     await page.getByRole("main").getByRole("button", { name: "Use this token" }).click();
     await expect(page.getByRole("banner")).toContainText("emily");

@@ -1,9 +1,33 @@
 /** The example app, as a newcomer meets it. */
-import type { Page } from "@playwright/test";
+import type { Page, Request } from "@playwright/test";
 import { expect, expectAccessible, signedInAs, test } from "./fixtures";
 
 /** The sentence that the app says last. */
 const message = (page: Page) => page.getByRole("status").getByRole("paragraph");
+
+/** Holds back the server's answer to the first such request until it is released. */
+async function holdBack(page: Page, matches: (request: Request) => boolean) {
+  let answer = () => {};
+  let release = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let isHolding = false;
+  await page.route("**/graphql", async (route) => {
+    if (isHolding || !matches(route.request())) {
+      return route.continue();
+    }
+    isHolding = true;
+    const response = await route.fetch();
+    answer();
+    await released;
+    return route.fulfill({ response });
+  });
+  return { answered, release };
+}
 
 async function signIn(page: Page, username: string, password = "entourage"): Promise<void> {
   await page.getByLabel("Username").fill(username);
@@ -52,7 +76,10 @@ test("the whole tour", async ({ page }) => {
     await expect(row.getByRole("button")).toHaveCount(0);
   });
 
-  const names = () => page.getByRole("row").getByRole("link").allTextContents();
+  const names = async () => {
+    await expect(page.getByRole("table")).toHaveAttribute("aria-busy", "false");
+    return page.getByRole("row").getByRole("link").allTextContents();
+  };
   await test.step("page forwards, reload, and back", async () => {
     const first = await names();
     await page.getByRole("link", { name: "Next" }).click();
@@ -181,6 +208,27 @@ test("a follow shows at once, and is taken back when the server refuses", async 
   await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
 });
 
+test("an answer from before a follow does not undo it on the screen", async ({ page, server }) => {
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
+  await page.getByRole("banner").getByRole("link", { name: "Entourage" }).click();
+
+  const isProfile = (request: Request) => request.postDataJSON()?.operationName === "ProfilePage";
+  const held = await holdBack(page, isProfile);
+  await page.getByRole("main").getByRole("link", { name: "Ada Lovelace" }).click();
+  await held.answered;
+  await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await expect(message(page)).toHaveText("You are now following Ada Lovelace");
+
+  const askedAgain = page.waitForRequest(isProfile);
+  held.release();
+  await (await askedAgain).response();
+  await page.waitForLoadState("networkidle");
+  await expect(page.getByRole("button", { name: "Unfollow Ada Lovelace" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
+});
+
 test("whom one follows already is said so", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
@@ -214,6 +262,31 @@ test("a cursor that cannot be read leads to the first page", async ({ page, cond
   await page.getByRole("link", { name: /first page/i }).click();
   await expect(page).toHaveURL("/users/ada/followers");
   await expect(page.getByRole("row")).toHaveCount(11);
+});
+
+test("a list says that it is loading, and when it has loaded", async ({ page }) => {
+  const held = await holdBack(page, () => true);
+  await page.goto("/users/ada/followers");
+  await expect(page.getByRole("table")).toHaveAttribute("aria-busy", "true");
+  held.release();
+  await expect(page.getByRole("table")).toHaveAttribute("aria-busy", "false");
+  await expect(page.getByRole("row").nth(1)).toContainText("maria");
+});
+
+test("a search that fails leaves the field, for another one", async ({ page, conduct }) => {
+  // The browser itself says so of every request without an answer.
+  conduct.expect(/Failed to load resource/);
+  await page.goto("/");
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await page.route("**/graphql", (route) => route.abort());
+  await page.getByRole("searchbox").fill("ma");
+  await expect(page.getByRole("main").getByRole("alert")).toContainText("cannot be reached");
+  await expect(page.getByRole("searchbox")).toBeFocused();
+
+  await page.unroute("**/graphql");
+  await page.getByRole("searchbox").fill("ad");
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);
 });
 
 test("the directory goes on", async ({ page }) => {
@@ -254,16 +327,17 @@ for (const colorScheme of ["light", "dark"] as const) {
   test(`axe finds nothing serious, ${colorScheme}`, async ({ page, server }) => {
     await page.emulateMedia({ colorScheme });
     await signedInAs(page, server, "grace");
-    for (const path of [
-      "/",
-      "/users/ada",
-      "/users/ada/followers",
-      "/users/emily/followers",
-      "/users/nobody_at_all",
-      "/sign-in",
-      "/sign-up",
-    ]) {
+    for (const [path, content] of [
+      ["/", "Ada Lovelace"],
+      ["/users/ada", "24 followers"],
+      ["/users/ada/followers", "maria"],
+      ["/users/emily/followers", "Nobody follows emily yet."],
+      ["/users/nobody_at_all", "That is not a valid user."],
+      ["/sign-in", "Password"],
+      ["/sign-up", "Password"],
+    ] as const) {
       await page.goto(path);
+      await expect(page.getByRole("main").getByText(content).first()).toBeVisible();
       await page.waitForLoadState("networkidle");
       await expectAccessible(page);
     }

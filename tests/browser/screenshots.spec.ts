@@ -29,6 +29,10 @@ for (const colorScheme of ["light", "dark"] as const) {
         await expect(page.getByText(content).first()).toBeVisible();
         await page.waitForLoadState("networkidle");
         if (name === "graphiql") {
+          // The colours come after the text.
+          await expect(
+            page.locator(".graphiql-query-editor .view-line span[class^=mtk]:not(.mtk1)").first(),
+          ).toBeVisible();
           await page.getByRole("button", { name: /^Execute query/ }).click();
           await expect(page.getByRole("region", { name: "Result Window" })).toContainText("data");
         }

@@ -12,6 +12,9 @@ const BINARY =
   process.env.ENTOURAGE ??
   fileURLToPath(new URL("../../target/release/entourage", import.meta.url));
 
+/** How long a server may take to say where it listens, on a machine that does a lot besides. */
+const START_TIMEOUT_MS = 60_000;
+
 const DATABASE = "sqlite://entourage.db";
 
 /** A server with the demo graph on a database and a port of its own. */
@@ -29,18 +32,26 @@ export class Server {
       cwd: folder,
       env: { RUST_LOG: "warn", ...environment, DATABASE_URL: DATABASE },
     });
+    // A program that cannot be run says nothing: its output ends, and the error below has the cause.
     let log = "";
+    child.on("error", (error) => {
+      log += error.message;
+    });
     child.stderr.on("data", (chunk) => {
       log += chunk;
     });
 
+    const deadline = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
     for await (const line of createInterface(child.stdout)) {
       const origin = /GraphQL\s+(http:\/\/\S+)\/graphql$/.exec(line)?.[1];
       if (origin) {
+        clearTimeout(deadline);
         child.stdout.resume();
         return new Server(origin, child, folder);
       }
     }
+    clearTimeout(deadline);
+    await rm(folder, { recursive: true });
     throw new Error(`the server does not start:\n${log}`);
   }
 

@@ -1,4 +1,5 @@
 /** What the first page costs. */
+import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 
 const KILOBYTE = 1_000;
@@ -23,8 +24,21 @@ test("the first page is light", async ({ page }) => {
   const bytes = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   expect(bytes, JSON.stringify(sizes)).toBeLessThan(150 * KILOBYTE);
 
-  // Told and not judged: a busy machine is no fault of the page.
-  const largestPaint = Number(await page.locator("html").getAttribute("data-largest-paint"));
-  expect(largestPaint).toBeGreaterThan(0);
-  console.log(`first page: ${bytes} bytes, largest paint after ${largestPaint.toFixed()} ms`);
+  // The best of three: a machine that was busy once is no fault of the page.
+  const paints = [await largestPaint(page)];
+  while (paints.length < 3) {
+    await page.reload();
+    await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    paints.push(await largestPaint(page));
+  }
+  console.log(`first page: ${bytes} bytes, largest paint after ${paints.join(", ")} ms`);
+  expect(Math.min(...paints)).toBeLessThan(1_000);
 });
+
+/** When the largest part of the page was drawn, in milliseconds since it was asked for. */
+async function largestPaint(page: Page): Promise<number> {
+  const paint = Number(await page.locator("html").getAttribute("data-largest-paint"));
+  expect(paint).toBeGreaterThan(0);
+  return Math.round(paint);
+}

@@ -4,6 +4,8 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from "@apollo/clien
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import { ErrorLink } from "@apollo/client/link/error";
 import { relayStylePagination } from "@apollo/client/utilities";
+import { OperationTypeNode } from "graphql";
+import { defer, finalize, type Observable, of, switchMap } from "rxjs";
 import { clearToken, getToken } from "../session";
 import { warn } from "./messages";
 
@@ -12,6 +14,7 @@ export function createClient(token: string | null): ApolloClient {
   return new ApolloClient({
     link: ApolloLink.from([
       endRefusedSession(token),
+      askAgainAfterMutations(),
       new HttpLink({
         uri: "/graphql",
         headers: token === null ? {} : { authorization: `Bearer ${token}` },
@@ -29,7 +32,8 @@ export function createClient(token: string | null): ApolloClient {
         },
       },
     }),
-    // What is known shows at once, and every visit asks the server again, once.
+    // What is known shows at once, and every visit asks the server again, once. The directory, which
+    // grows, does otherwise.
     defaultOptions: { watchQuery: { fetchPolicy: "cache-and-network" } },
   });
 }
@@ -49,5 +53,30 @@ function endRefusedSession(token: string | null): ErrorLink {
       clearToken();
       warn("Your session has ended. Sign in again.");
     }
+  });
+}
+
+/**
+ * Asks again when a mutation ended while the answer to a query was under way. That answer may be
+ * from before the mutation, and would undo on the screen what the mutation has done.
+ */
+function askAgainAfterMutations(): ApolloLink {
+  let ended = 0;
+  return new ApolloLink((operation, forward) => {
+    if (operation.operationType === OperationTypeNode.MUTATION) {
+      return forward(operation).pipe(
+        finalize(() => {
+          ended += 1;
+        }),
+      );
+    }
+    const ask = (): Observable<ApolloLink.Result> =>
+      defer(() => {
+        const endedBefore = ended;
+        return forward(operation).pipe(
+          switchMap((result) => (ended === endedBefore ? of(result) : ask())),
+        );
+      });
+    return ask();
   });
 }

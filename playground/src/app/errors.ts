@@ -1,6 +1,6 @@
 /** Failures of whole operations, in the words of the app. */
 
-import { CombinedGraphQLErrors } from "@apollo/client/errors";
+import { CombinedGraphQLErrors, ServerError } from "@apollo/client/errors";
 
 /** The code of a top-level error of the server, if it is one. */
 export function errorCode(error: unknown): string | undefined {
@@ -17,8 +17,14 @@ export function argumentName(error: unknown): string | undefined {
   return extension(error, "argument")?.split(".").at(-1);
 }
 
+const NO_ANSWER = "The server could not answer. Try again in a moment.";
+
 /** One or two sentences for the user. */
 export function describeError(error: unknown): string {
+  // Something in front of the server answered in its place, or the server not in GraphQL.
+  if (ServerError.is(error)) {
+    return NO_ANSWER;
+  }
   if (!CombinedGraphQLErrors.is(error)) {
     return "The server cannot be reached. Check your connection and try again.";
   }
@@ -32,7 +38,7 @@ export function describeError(error: unknown): string {
     case "TIMEOUT":
     case "UNAVAILABLE":
     case "INTERNAL":
-      return "The server could not answer. Try again in a moment.";
+      return NO_ANSWER;
     default:
       return sentence(error.errors[0]?.message ?? "The server refused the request");
   }

@@ -1,7 +1,7 @@
 /** Following and unfollowing: shown at once, taken back when refused, right in every list after. */
 
 import type { ApolloCache, ApolloClient } from "@apollo/client";
-import { describeError } from "./errors";
+import { describeError, errorCode } from "./errors";
 import { graphql, makeFragmentData } from "./generated";
 import type { FollowErrorCode } from "./generated/graphql";
 import { say, warn } from "./messages";
@@ -74,7 +74,10 @@ export async function toggleFollow(client: ApolloClient, user: FollowTarget): Pr
   try {
     await (user.viewerIsFollowing ? unfollow(client, user) : follow(client, user));
   } catch (error) {
-    warn(describeError(error));
+    // The client has said already that the session has ended.
+    if (errorCode(error) !== "UNAUTHENTICATED") {
+      warn(describeError(error));
+    }
   }
 }
 
@@ -140,7 +143,11 @@ function expected(user: FollowTarget, viewerIsFollowing: boolean) {
 
 function refuse(userErrors: { code: FollowErrorCode; message: string }[] | undefined): void {
   const [error] = userErrors ?? [];
-  warn(error?.code === "NOT_FOUND" ? "That is not a valid user." : (error?.message ?? ""));
+  warn(
+    error?.code === "NOT_FOUND"
+      ? "That is not a valid user."
+      : (error?.message ?? "The server refused the request."),
+  );
 }
 
 /**

@@ -1,5 +1,8 @@
 /** The addresses of the app. */
 
+/** The paths of the pages that one can come back to: the directory, profiles and their lists. */
+const PAGE = /^\/(users\/[^/]+(\/(followers|following))?)?$/;
+
 export function profilePath(username: string): string {
   return `/users/${encodeURIComponent(username)}`;
 }
@@ -21,10 +24,16 @@ export function signUpPath(returnTo: string): string {
   return `/sign-up${returnQuery(returnTo)}`;
 }
 
-/** Where to go after signing in: a path of this app, whatever the address says. */
+/** Where to go after signing in: a page of this app, whatever the address says. */
 export function returnPath(search: URLSearchParams): string {
   const target = search.get("return") ?? "/";
-  return /^\/(?![/\\])/.test(target) ? target : "/";
+  const { origin } = window.location;
+  if (!URL.canParse(target, origin)) {
+    return "/";
+  }
+  // As the browser reads it: what looks like a path may lead elsewhere, such as `//example.org`.
+  const url = new URL(target, origin);
+  return url.origin === origin && PAGE.test(url.pathname) ? url.pathname + url.search : "/";
 }
 
 function returnQuery(returnTo: string): string {

@@ -8,7 +8,7 @@ import type { Client } from "./client";
 export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
   return async ({ query, operationName, variables }, options) => {
     const result = await client(
-      { query, operationName: soleOperationName(query) ?? operationName, variables },
+      { query, operationName: operationToRun(query, operationName), variables },
       options?.headers,
     );
     for (const payload of Object.values(result.data ?? {})) {
@@ -22,10 +22,10 @@ export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
 }
 
 /**
- * The name of the operation, if there is but one. For a moment after a change of tabs GraphiQL
- * still has the name from the tab before.
+ * The name of the operation to run: where there is but one its own, null if it has none. For a
+ * moment after a change of tabs the name that GraphiQL has `chosen` is from the tab before.
  */
-function soleOperationName(query: string): string | undefined {
+function operationToRun(query: string, chosen: string | null | undefined): string | null {
   let operations: OperationDefinitionNode[];
   try {
     operations = parse(query).definitions.filter(
@@ -33,9 +33,10 @@ function soleOperationName(query: string): string | undefined {
     );
   } catch {
     // The server tells what is wrong with the document.
-    return undefined;
+    operations = [];
   }
-  return operations.length === 1 ? operations[0]?.name?.value : undefined;
+  const [operation, ...others] = operations;
+  return (operation && others.length === 0 ? operation.name?.value : chosen) ?? null;
 }
 
 function hasToken(payload: unknown): payload is { token: string } {

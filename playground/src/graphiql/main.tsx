@@ -12,7 +12,7 @@ import { createRoot } from "react-dom/client";
 import { Page } from "./page";
 import { seedStorage } from "./tabs";
 
-seedStorage(localStorage);
+seedStorage(sessionStorage);
 
 const root = document.getElementById("root");
 if (root) {

@@ -38,7 +38,9 @@ export function Page() {
           plugins={plugins}
           defaultTabs={tabs}
           defaultEditorToolsVisibility="variables"
-          // Headers may carry a token, which must not outlive the browser tab.
+          // What is typed and what comes back may hold passwords and tokens, which must not outlive
+          // the browser tab. Headers are not kept even that long.
+          storage={sessionStorage}
           shouldPersistHeaders={false}
           onSchemaChange={setSchema}
         >

@@ -1,11 +1,8 @@
 /** The two ways to a token: a password, where the server has accounts, and a pasted token. */
 import { type FormEvent, useState } from "react";
 import signIn from "../../documents/sign-in.graphql?raw";
-import { setToken } from "../session";
+import { parseToken, setToken } from "../session";
 import type { Client } from "./client";
-
-/** What a header can carry as a bearer token, by RFC 6750. */
-const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 
 interface SignInProps {
   client: Client;
@@ -37,6 +34,10 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
+    // A disabled button would lose the focus, so a second click is let through and ignored.
+    if (isSending) {
+      return;
+    }
     const fields = new FormData(event.currentTarget);
     setIsSending(true);
     try {
@@ -60,7 +61,7 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
   }
 
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} aria-busy={isSending}>
       <label>
         Username
         <input name="username" autoComplete="username" autoCapitalize="none" required />
@@ -69,9 +70,7 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
         Password
         <input name="password" type="password" autoComplete="current-password" required />
       </label>
-      <button type="submit" disabled={isSending}>
-        Sign in
-      </button>
+      <button type="submit">Sign in</button>
     </form>
   );
 }
@@ -83,13 +82,12 @@ interface SignInData {
 function TokenForm({ onFailure, onSuccess }: FormProps) {
   function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    const field = String(new FormData(event.currentTarget).get("token"));
-    const token = field.trim().replace(/^Bearer\s+/i, "");
-    if (BEARER_TOKEN.test(token)) {
+    const token = parseToken(String(new FormData(event.currentTarget).get("token")));
+    if (token === null) {
+      onFailure("This is not a bearer token.");
+    } else {
       setToken(token);
       onSuccess();
-    } else {
-      onFailure("This is not a bearer token.");
     }
   }
 

@@ -1,5 +1,6 @@
 /** Signing in where the server has no passwords: with a token of its operator or its provider. */
 
+import { parseToken } from "../../session";
 import { useBeginSession } from "../useBeginSession";
 import { AccountForm, type Field } from "./AccountForm";
 
@@ -21,8 +22,12 @@ export function TokenForm() {
       <AccountForm
         fields={FIELDS}
         action="Use this token"
-        submit={async ({ token = "" }) => {
-          beginSession(token.trim().replace(/^Bearer\s+/i, ""));
+        submit={async (values) => {
+          const token = parseToken(values.token ?? "");
+          if (token === null) {
+            return [{ field: "token", message: "This is not a bearer token." }];
+          }
+          beginSession(token);
           return [];
         }}
       />

@@ -3,7 +3,7 @@
 import { useQuery } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
 import { useSearchParams } from "wouter";
-import { Heading } from "../components/Heading";
+import { focusHeading, Heading } from "../components/Heading";
 import { Problem } from "../components/Problem";
 import { UserCard } from "../components/UserCard";
 import { describeError } from "../errors";
@@ -37,7 +37,7 @@ export function DirectoryPage() {
   const [search, setSearch] = useSearchParams();
   const prefix = search.get("q") ?? "";
   const list = useRef<HTMLUListElement>(null);
-  const continueAt = useRef<number | null>(null);
+  const continueAt = useRef<{ prefix: string; index: number } | null>(null);
   const { data, previousData, error, loading, refetch, fetchMore } = useQuery(DirectoryPage_query, {
     // A newer prefix cancels the request for an older one.
     variables: { prefix: prefix || null, first: PAGE_SIZE },
@@ -53,21 +53,37 @@ export function DirectoryPage() {
   useEffect(() => {
     // With the last users the button goes. The reader continues with the first new one.
     const next = continueAt.current;
-    if (next !== null && next < count) {
-      list.current?.children[next]?.querySelector("a")?.focus();
+    if (next?.prefix === prefix && next.index < count) {
+      // Unless they have gone elsewhere meanwhile.
+      if (document.activeElement?.matches("body, .show-more")) {
+        list.current?.children[next.index]?.querySelector("a")?.focus();
+      }
       continueAt.current = null;
     }
-  }, [count]);
+  }, [count, prefix]);
 
   function showMore() {
-    continueAt.current = count;
+    // What is shown while a search is under way is not the list that would go on.
+    if (loading) {
+      return;
+    }
+    continueAt.current = { prefix, index: count };
     // A failure arrives as a message: what is shown already stays.
-    fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) =>
-      warn(describeError(error)),
-    );
+    fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) => {
+      continueAt.current = null;
+      warn(describeError(error));
+    });
   }
 
-  if (error) {
+  function tryAgain() {
+    // The button goes.
+    focusHeading();
+    // A second failure arrives as the query's error, so that the promise has nothing to add.
+    refetch().catch(() => undefined);
+  }
+
+  // A search that fails leaves the field, for another one.
+  if (error && !users) {
     return <Problem error={error} retry={refetch} />;
   }
   return (
@@ -88,16 +104,25 @@ export function DirectoryPage() {
             setSearch(target.value ? { q: target.value } : {}, { replace: true })
           }
         />
-        <p aria-live="polite">{users && found(users.totalCount, prefix)}</p>
+        <p aria-live="polite">{data?.users && found(data.users.totalCount, prefix)}</p>
       </search>
-      <ul className="cards" aria-busy={loading} ref={list}>
-        {users
-          ? users.edges?.map(
-              (edge) => edge?.node && <UserCard key={edge.node.id} user={edge.node} />,
-            )
-          : [...Array(PAGE_SIZE).keys()].map((card) => <SkeletonCard key={card} />)}
-      </ul>
-      {users?.pageInfo.hasNextPage && (
+      {error ? (
+        <section className="notice">
+          <p role="alert">{describeError(error)}</p>
+          <button type="button" className="button" onClick={tryAgain}>
+            Try again
+          </button>
+        </section>
+      ) : (
+        <ul className="cards" aria-busy={loading} ref={list}>
+          {users
+            ? users.edges?.map(
+                (edge) => edge?.node && <UserCard key={edge.node.id} user={edge.node} />,
+              )
+            : [...Array(PAGE_SIZE).keys()].map((card) => <SkeletonCard key={card} />)}
+        </ul>
+      )}
+      {!error && users?.pageInfo.hasNextPage && (
         <button type="button" className="button show-more" aria-busy={loading} onClick={showMore}>
           Show more
         </button>
