@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: check-fmt check-doc check-playground check-browser node audit release all-tests browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.SECONDARY:
 # One after the other: cargo and Vite use all cores by themselves, and write to the same folders.
 .NOTPARALLEL:
 

@@ -1,6 +1,6 @@
 /** The example app, as a newcomer meets it. */
 import type { Page, Request } from "@playwright/test";
-import { expect, expectAccessible, signedInAs, test } from "./fixtures";
+import { expect, expectAccessible, expectToFit, signedInAs, test } from "./fixtures";
 
 /** The sentence that the app says last. */
 const message = (page: Page) => page.getByRole("status").getByRole("paragraph");
@@ -321,6 +321,29 @@ test("keys are enough", async ({ page }) => {
   await page.getByRole("link", { name: "Ada Lovelace" }).focus();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("heading", { level: 1 })).toBeFocused();
+});
+
+test("the longest names fit on a phone", async ({ page, server }) => {
+  const username = "x".repeat(30);
+  const { signUp } = await server.ask<{ signUp: { token: string } }>(
+    `mutation { signUp(input: {username: "${username}", name: "${"n".repeat(100)}",
+      password: "correct horse"}) { token } }`,
+  );
+  await server.ask(
+    `mutation { follow(input: {user: {username: "ada"}}) { outcome } }`,
+    signUp.token,
+  );
+  await page.addInitScript(
+    (token) => sessionStorage.setItem("entourage.token", token),
+    signUp.token,
+  );
+  await page.setViewportSize({ width: 360, height: 800 });
+  for (const path of ["/users/ada/followers", `/users/${username}`, `/?q=${username}`]) {
+    await page.goto(path);
+    await expect(page.getByRole("main").getByText(`@${username}`)).toBeVisible();
+    await expectToFit(page, path);
+    await expect(page.getByRole("button", { name: "Sign out" })).toBeInViewport({ ratio: 1 });
+  }
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

@@ -77,6 +77,14 @@ export async function expectAccessible(page: Page, others: string[] = []): Promi
   expect(serious).toEqual([]);
 }
 
+/** Fails when something is wider than the window. */
+export async function expectToFit(page: Page, name: string): Promise<void> {
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(overflow, `${name} is too wide`).toBeLessThanOrEqual(0);
+}
+
 /** Where the pages keep the token: a test that is not about signing in begins signed in. */
 export async function signedInAs(page: Page, server: Server, username: string): Promise<void> {
   const token = await server.token(username);

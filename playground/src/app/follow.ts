@@ -167,6 +167,9 @@ async function refreshLists(
       forgetPages(cache, userId, "followers");
       forgetPages(cache, viewerId, "following");
     },
+    // Other pages read the same field for its count only, and that is right already.
+    onQueryUpdated: ({ queryName }) =>
+      queryName === "FollowersPage" || queryName === "FollowingPage",
   });
 }
 

@@ -12,7 +12,10 @@ export function useBeginSession(): (token: string, username?: string) => void {
 
   return (token, username) => {
     setToken(token);
-    navigate(returnPath(search), { replace: true });
+    // Whoever has gone elsewhere meanwhile stays there.
+    if (/^\/sign-(in|up)$/.test(window.location.pathname)) {
+      navigate(returnPath(search), { replace: true });
+    }
     if (username !== undefined) {
       say(`You are signed in as ${username}.`);
     }
