@@ -1,20 +1,28 @@
 import type { CodegenConfig } from "@graphql-codegen/cli";
 
-/** Types for every document of the example app, checked against the schema of the server. */
+const types = {
+  enumsAsTypes: true,
+  scalars: { DateTime: "string", URI: "string" },
+  strictScalars: true,
+  useTypeImports: true,
+};
+
+/** Types for every document of both pages, checked against the schema of the server. */
 const config: CodegenConfig = {
   schema: "../schema.graphql",
-  documents: "src/app/**/*.{ts,tsx}",
-  ignoreNoDocuments: true,
   generates: {
     "src/app/generated/": {
+      documents: "src/app/**/*.{ts,tsx}",
       preset: "client",
       presetConfig: { fragmentMasking: { unmaskFunctionName: "getFragmentData" } },
-      config: {
-        enumsAsTypes: true,
-        scalars: { DateTime: "string", URI: "string" },
-        strictScalars: true,
-        useTypeImports: true,
-      },
+      config: types,
+    },
+    // What GraphiQL's tabs open with is held to the schema as well, and what its bar sends.
+    "src/graphiql/generated/": {
+      documents: ["documents/*.graphql", "src/graphiql/*.graphql"],
+      preset: "client",
+      presetConfig: { fragmentMasking: false },
+      config: { ...types, documentMode: "string" },
     },
   },
 };

@@ -1,6 +1,7 @@
 /** Sends operations to the server, with the token of the session. */
 import type { ExecutionResult } from "graphql";
 import { clearToken, getToken } from "../session";
+import type { TypedDocumentString } from "./generated/graphql";
 
 export interface Operation {
   query: string;
@@ -13,6 +14,15 @@ export type Client = <Data = Record<string, unknown>>(
   operation: Operation,
   headers?: Record<string, string>,
 ) => Promise<ExecutionResult<Data>>;
+
+/** Sends a document that was held to the schema, with variables of its types. */
+export function ask<Data, Variables>(
+  client: Client,
+  document: TypedDocumentString<Data, Variables>,
+  variables: Variables,
+): Promise<ExecutionResult<Data>> {
+  return client<Data>({ query: document.toString(), variables });
+}
 
 /** `onRefusal` hears that the server refused the token, which is forgotten by then. */
 export function createClient(onRefusal: () => void): Client {

@@ -1,8 +1,8 @@
 /** The two ways to a token: a password, where the server has accounts, and a pasted token. */
 import { type FormEvent, useState } from "react";
-import signIn from "../../documents/sign-in.graphql?raw";
 import { parseToken, setToken } from "../session";
-import type { Client } from "./client";
+import { ask, type Client } from "./client";
+import { SignInDocument } from "./generated/graphql";
 
 interface SignInProps {
   client: Client;
@@ -41,9 +41,9 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
     const fields = new FormData(event.currentTarget);
     setIsSending(true);
     try {
-      const { data, errors } = await client<SignInData>({
-        query: signIn,
-        variables: { username: fields.get("username"), password: fields.get("password") },
+      const { data, errors } = await ask(client, SignInDocument, {
+        username: String(fields.get("username")),
+        password: String(fields.get("password")),
       });
       const payload = data?.signIn;
       if (payload?.token) {
@@ -73,10 +73,6 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
       <button type="submit">Sign in</button>
     </form>
   );
-}
-
-interface SignInData {
-  signIn: { token: string | null; userErrors: { message: string }[] } | null;
 }
 
 function TokenForm({ onFailure, onSuccess }: FormProps) {

@@ -1,24 +1,9 @@
 /** Who is signed in, as the server sees it. */
 import { useEffect, useState } from "react";
-import type { Client } from "./client";
+import { ask, type Client } from "./client";
+import { ViewerDocument, type ViewerQuery } from "./generated/graphql";
 
-export interface Viewer {
-  user: { username: string };
-  role: { name: string };
-  permissions: string[];
-}
-
-const QUERY = `query Viewer {
-  viewer {
-    user {
-      username
-    }
-    role {
-      name
-    }
-    permissions
-  }
-}`;
+export type Viewer = NonNullable<ViewerQuery["viewer"]>;
 
 /** The viewer of `token`: null while nobody is signed in or the server has not answered. */
 export function useViewer(
@@ -35,7 +20,7 @@ export function useViewer(
     }
 
     let isCurrent = true;
-    client<{ viewer: Viewer | null }>({ query: QUERY }).then(
+    ask(client, ViewerDocument, {}).then(
       ({ data, errors }) => {
         if (!isCurrent) {
           return;
