@@ -142,6 +142,7 @@ test("a restricted user sees no button", async ({ page, server }) => {
   await expect(page.getByRole("banner")).toContainText("diogenes");
   await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
   await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
+  await expect(page.getByText("Your account may not follow anybody.")).toBeVisible();
   await page.goto("/");
   await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
   await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);

@@ -61,11 +61,13 @@ function Profile(props: { user: FragmentType<typeof Profile_user> }) {
         </p>
       </div>
       <div className="action">
-        {user.viewerCannotFollowReasons.includes("UNAUTHENTICATED") ? (
+        {user.viewerCannotFollowReasons.includes("UNAUTHENTICATED") && (
           <Link href={signInPath(profilePath(user.username))}>Sign in to follow</Link>
-        ) : (
-          <FollowButton user={user} />
         )}
+        {user.viewerCannotFollowReasons.includes("MISSING_PERMISSION") && (
+          <span className="hint">Your account may not follow anybody.</span>
+        )}
+        <FollowButton user={user} />
       </div>
       {user.bio && <p className="bio">{user.bio}</p>}
       <FollowCounts user={user} />
