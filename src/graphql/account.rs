@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject};
 
-use super::{context::RequestContext, error::Failure, global_id, user::User};
+use super::{
+    context::RequestContext, error::Failure, global_id, projection::Projected, user::User,
+};
 use crate::domain::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 
 /// Why something could not be done to an account.
@@ -69,7 +71,7 @@ pub(super) struct UpdateProfilePayload {
     /// The string that the client sent.
     client_mutation_id: Option<String>,
     /// The viewer's account, as it is after the change.
-    user: Option<User>,
+    user: Option<Projected<User>>,
     /// What went wrong; empty when nothing did.
     user_errors: Vec<AccountError>,
 }
@@ -110,7 +112,7 @@ impl UpdateProfilePayload {
 
         Ok(Self {
             client_mutation_id: input.client_mutation_id,
-            user: user.map(User),
+            user: user.map(User).map(Projected),
             user_errors: Vec::new(),
         })
     }

@@ -98,9 +98,9 @@ impl Follows {
 
 /// A follow, seen from one of its ends.
 pub(super) struct Edge {
-    direction: Direction,
-    order: OrderDirection,
-    item: FollowItem,
+    pub direction: Direction,
+    pub order: OrderDirection,
+    pub item: FollowItem,
 }
 
 impl Edge {
@@ -266,10 +266,14 @@ impl UserConnection {
         Ok(Self { page, prefix, outside, loaded: OnceCell::new() })
     }
 
-    async fn page(&self, ctx: &Context<'_>) -> Result<Arc<Page<Arc<domain::User>>>, Failure> {
+    /// The page, which is loaded once.
+    pub(super) async fn page(
+        &self,
+        request: &RequestContext,
+    ) -> Result<Arc<Page<Arc<domain::User>>>, Failure> {
         let load = async || {
             let page = match &self.prefix {
-                Some(prefix) => self.load(ctx, prefix.clone()).await?,
+                Some(prefix) => self.load(request, prefix.clone()).await?,
                 None => Page { items: Vec::new(), has_next: false, has_previous: false },
             };
             Ok(Arc::new(page))
@@ -279,7 +283,7 @@ impl UserConnection {
 
     async fn load(
         &self,
-        ctx: &Context<'_>,
+        request: &RequestContext,
         prefix: UsernamePrefix,
     ) -> Result<Page<Arc<domain::User>>, Failure> {
         let UserPage { order, direction, window, after, before } = &self.page;
@@ -290,13 +294,25 @@ impl UserConnection {
             before: before.as_ref().map(user_position),
             outside: self.outside,
         };
-        let request = UserListRequest { order: *order, page, prefix };
-        Ok(RequestContext::of(ctx).graph.page_of_users(&request).await?)
+        let list = UserListRequest { order: *order, page, prefix };
+        Ok(request.graph.page_of_users(&list).await?)
+    }
+
+    /// How many users there are in all, on every page together.
+    pub(super) async fn count(&self, request: &RequestContext) -> Result<i64, Failure> {
+        match &self.prefix {
+            Some(prefix) => Ok(request.graph.count_users(prefix).await?),
+            None => Ok(0),
+        }
+    }
+
+    /// The list, with its order.
+    pub(super) const fn list(&self) -> List {
+        List::Users(self.page.order, self.page.direction)
     }
 
     fn cursor(&self, user: &domain::User) -> String {
-        let list = List::Users(self.page.order, self.page.direction);
-        cursor::encode(list, &position_of(self.page.order, user))
+        cursor::encode(self.list(), &position_of(self.page.order, user))
     }
 }
 
@@ -317,18 +333,18 @@ impl UserConnection {
         let edge = |user: &Arc<domain::User>| {
             Some(UserEdge { cursor: self.cursor(user), user: user.clone() })
         };
-        Some(self.page(ctx).await.map(|page| page.items.iter().map(edge).collect()))
+        Some(self.page(RequestContext::of(ctx)).await.map(|page| page.items.iter().map(edge).collect()))
     }
 
     /// The users of the page, without their edges.
     async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
         let node = |user: &Arc<domain::User>| Some(User(user.clone()));
-        Some(self.page(ctx).await.map(|page| page.items.iter().map(node).collect()))
+        Some(self.page(RequestContext::of(ctx)).await.map(|page| page.items.iter().map(node).collect()))
     }
 
     /// Where the page lies within the list.
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-        let page = self.page(ctx).await?;
+        let page = self.page(RequestContext::of(ctx)).await?;
         Ok(PageInfo {
             end_cursor: page.items.last().map(|user| self.cursor(user)),
             has_next_page: page.has_next,
@@ -339,10 +355,7 @@ impl UserConnection {
 
     /// How many users there are in all, on every page together.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        match &self.prefix {
-            Some(prefix) => Ok(clamped(RequestContext::of(ctx).graph.count_users(prefix).await?)),
-            None => Ok(0),
-        }
+        Ok(clamped(self.count(RequestContext::of(ctx)).await?))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use async_graphql::Context;
+use async_graphql::ContextBase;
 
 use super::{error::Failure, loaders::Loaders};
 use crate::{
@@ -17,13 +17,15 @@ pub(super) struct RequestContext {
     pub viewer: Option<Arc<Viewer>>,
     pub address: Option<IpAddr>,
     pub limits: Limits,
+    /// Whether plain data is projected, or left to the resolvers.
+    pub projects: bool,
     /// What is left of the caller's budget; `None` when nothing limits it.
     pub budget: Option<Budget>,
 }
 
 impl RequestContext {
     /// The request that a resolver works for.
-    pub(super) fn of<'a>(ctx: &Context<'a>) -> &'a Self {
+    pub(super) fn of<'a, T>(ctx: &ContextBase<'a, T>) -> &'a Self {
         ctx.data_unchecked::<Self>()
     }
 

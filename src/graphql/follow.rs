@@ -9,6 +9,7 @@ use super::{
     context::RequestContext,
     error::Failure,
     global_id,
+    projection::Projected,
     user::User,
 };
 use crate::{
@@ -158,19 +159,19 @@ impl<O: Copy> Change<O> {
         self.done.as_ref().err().cloned().into_iter().collect()
     }
 
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         let (id, _) = self.done.as_ref().ok()?;
         user(ctx, *id).await
     }
 
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         user(ctx, self.viewer).await
     }
 }
 
-async fn user(ctx: &Context<'_>, id: UserId) -> Option<Result<User, Failure>> {
+async fn user(ctx: &Context<'_>, id: UserId) -> Option<Result<Projected<User>, Failure>> {
     let user = RequestContext::of(ctx).loaders.user(id).await;
-    user.map(|user| user.map(User)).transpose()
+    user.map(|user| user.map(User).map(Projected)).transpose()
 }
 
 /// The result of `follow`.
@@ -224,15 +225,21 @@ impl FollowPayload {
     }
 
     /// The follow as an edge of the user's followers; null when there is none.
-    async fn follower_edge(&self, ctx: &Context<'_>) -> Option<Result<FollowerEdge, Failure>> {
+    async fn follower_edge(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<Result<Projected<FollowerEdge>, Failure>> {
         let edge = self.edge(ctx, Direction::Followers).await;
-        edge.map(|edge| edge.map(FollowerEdge)).transpose()
+        edge.map(|edge| edge.map(FollowerEdge).map(Projected)).transpose()
     }
 
     /// The follow as an edge of the viewer's following; null when there is none.
-    async fn following_edge(&self, ctx: &Context<'_>) -> Option<Result<FollowingEdge, Failure>> {
+    async fn following_edge(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Option<Result<Projected<FollowingEdge>, Failure>> {
         let edge = self.edge(ctx, Direction::Following).await;
-        edge.map(|edge| edge.map(FollowingEdge)).transpose()
+        edge.map(|edge| edge.map(FollowingEdge).map(Projected)).transpose()
     }
 
     /// What became of it; null exactly when `userErrors` is not empty.
@@ -241,7 +248,7 @@ impl FollowPayload {
     }
 
     /// The user whom the viewer follows, as they are after the change.
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.user(ctx).await
     }
 
@@ -251,7 +258,7 @@ impl FollowPayload {
     }
 
     /// The viewer's account, as it is after the change.
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.viewer(ctx).await
     }
 }
@@ -292,7 +299,7 @@ impl UnfollowPayload {
     }
 
     /// The user whom the viewer no longer follows, as they are after the change.
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.user(ctx).await
     }
 
@@ -302,7 +309,7 @@ impl UnfollowPayload {
     }
 
     /// The viewer's account, as it is after the change.
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<User, Failure>> {
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.viewer(ctx).await
     }
 }

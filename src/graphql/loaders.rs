@@ -89,6 +89,45 @@ impl Loaders {
         }
     }
 
+    /// Pages of one of the two lists of users.
+    pub(super) async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: Vec<FollowPageKey>,
+    ) -> Loaded<HashMap<FollowPageKey, Arc<FollowPage>>> {
+        match direction {
+            Direction::Followers => many(&self.followers, keys).await,
+            Direction::Following => many(&self.following, keys).await,
+        }
+    }
+
+    /// The lengths of both lists of users.
+    pub(super) async fn counts_of(
+        &self,
+        ids: Vec<UserId>,
+    ) -> Loaded<HashMap<UserId, FollowCounts>> {
+        many(&self.counts, ids).await
+    }
+
+    /// How the viewer stands to users: both halves of the relation, as far as they are asked for.
+    pub(super) async fn relations_to(
+        &self,
+        followed: Vec<UserId>,
+        following_back: Vec<UserId>,
+    ) -> Loaded<HashMap<UserId, Relation>> {
+        let followed = followed.into_iter().map(RelationKey::Followed);
+        let following_back = following_back.into_iter().map(RelationKey::FollowingBack);
+        let halves = many(&self.relations, followed.chain(following_back).collect()).await?;
+        let mut relations = HashMap::with_capacity(halves.len());
+        for (key, half) in halves {
+            let (RelationKey::Followed(id) | RelationKey::FollowingBack(id)) = key;
+            let relation: &mut Relation = relations.entry(id).or_default();
+            relation.followed_at = relation.followed_at.or(half.followed_at);
+            relation.followed_back_at = relation.followed_back_at.or(half.followed_back_at);
+        }
+        Ok(relations)
+    }
+
     /// Whether, and since when, the viewer follows a user.
     pub(super) async fn followed(&self, id: UserId) -> Loaded<Relation> {
         self.relations.load(RelationKey::Followed(id)).await
@@ -117,6 +156,23 @@ where
     F: BatchFn<K, V>,
 {
     Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(YIELDS)
+}
+
+/// The values of many keys; none costs nothing.
+async fn many<K, V, F>(
+    loader: &Loader<K, Loaded<V>, F>,
+    keys: Vec<K>,
+) -> Loaded<HashMap<K, V>>
+where
+    K: Eq + std::hash::Hash + Clone + std::fmt::Debug,
+    V: Clone,
+    F: BatchFn<K, Loaded<V>>,
+{
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let values = loader.load_many(keys).await;
+    values.into_iter().map(|(key, value)| Ok((key, value?))).collect()
 }
 
 /// One answer for each key: what was found, what stands for nothing, or the failure of the batch.

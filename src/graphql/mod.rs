@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** an operation that is refused has executed nothing.
 //!
+//! Plain data is not answered field by field: see `projection`.
+//!
 //! **Invariant:** resolvers ask loaders, so the number of SQL statements of an operation depends
 //! on its shape, never on how many objects are in the answer.
 
@@ -21,10 +23,10 @@ mod follow;
 mod global_id;
 mod guard;
 mod loaders;
-mod merge;
 mod mutation;
 mod order;
 mod page;
+mod projection;
 mod query;
 mod quota;
 mod reply;
@@ -77,6 +79,7 @@ pub struct Api {
     sdl: String,
     documents: Documents,
     executable: schema::Executable,
+    projects: bool,
 }
 
 /// A GraphQL request, as HTTP brings it.
@@ -125,7 +128,13 @@ impl Api {
         let sdl = schema::sdl(graph.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&graph);
-        Self { graph, limits, sdl, documents, executable }
+        Self { graph, limits, sdl, documents, executable, projects: true }
+    }
+
+    /// The same API, answered by resolvers alone: what projected answers are compared with.
+    #[must_use]
+    pub fn without_projection(self) -> Self {
+        Self { projects: false, ..self }
     }
 
     /// The schema in the schema definition language, without what this server does not offer.
@@ -182,6 +191,7 @@ impl Api {
             viewer,
             address: caller.address,
             limits: self.limits,
+            projects: self.projects,
             budget,
         });
 

@@ -10,6 +10,7 @@ use super::{
     global_id,
     order::UserOrder,
     page::PageArguments,
+    projection::Projected,
     quota::RateLimit,
     user::{Node, User},
     viewer::Viewer,
@@ -39,8 +40,8 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
-    ) -> Option<Result<Node, Failure>> {
-        node(RequestContext::of(ctx), &id).await
+    ) -> Option<Result<Projected<Node>, Failure>> {
+        Some(node(RequestContext::of(ctx), &id).await?.map(Projected))
     }
 
     /// The objects with these global IDs, in their order; null where there is none. At most 100.
@@ -48,8 +49,8 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The global IDs.")] ids: Vec<ID>,
-    ) -> Vec<Option<Result<Node, Failure>>> {
-        join_all(ids.iter().map(|id| node(RequestContext::of(ctx), id))).await
+    ) -> Projected<Vec<Option<Result<Node, Failure>>>> {
+        Projected(join_all(ids.iter().map(|id| node(RequestContext::of(ctx), id))).await)
     }
 
     /// The user with this username; null when there is none.
@@ -57,10 +58,10 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The username, without regard to case.")] username: String,
-    ) -> Option<Result<User, Failure>> {
+    ) -> Option<Result<Projected<User>, Failure>> {
         let key = UsernameKey::parse(&username)?;
         let user = RequestContext::of(ctx).loaders.user_by_username(key).await;
-        user.map(|user| user.map(User)).transpose()
+        user.map(|user| user.map(User).map(Projected)).transpose()
     }
 
     /// All users.
@@ -77,10 +78,10 @@ impl Query {
         order_by: Option<UserOrder>,
         #[graphql(desc = "Only users whose username begins with this, without regard to case.")]
         username_prefix: Option<String>,
-    ) -> Option<Result<UserConnection, Failure>> {
+    ) -> Option<Result<Projected<UserConnection>, Failure>> {
         let arguments = PageArguments::new(first, last, after, before);
         let prefix = username_prefix.unwrap_or_default();
-        Some(UserConnection::select(ctx, &arguments, order_by, &prefix))
+        Some(UserConnection::select(ctx, &arguments, order_by, &prefix).map(Projected))
     }
 
     /// The signed-in caller; null when signed out.

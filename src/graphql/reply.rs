@@ -14,7 +14,7 @@ use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The response, as JSON.
-    pub body: String,
+    pub body: Vec<u8>,
     /// The code of the first error when the operation failed as a whole, so that there is no
     /// data.
     pub refused: Option<Code>,
@@ -24,25 +24,77 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    extensions: Option<Extensions>,
-}
-
 /// What a client asked to be told beside the answer.
 #[derive(Serialize)]
 struct Extensions {
     cost: NonZeroU32,
 }
 
+#[derive(Default)]
+struct Body<'a> {
+    errors: &'a [ServerError],
+    data: Option<&'a Value>,
+    extensions: Option<Extensions>,
+}
+
 impl Body<'_> {
-    fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("names are texts and numbers are finite")
+    fn to_json(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        json.push(b'{');
+        if !self.errors.is_empty() {
+            json.extend(b"\"errors\":");
+            write(&mut json, self.errors);
+        }
+        if let Some(data) = self.data {
+            separate(&mut json);
+            json.extend(b"\"data\":");
+            write_data(&mut json, data);
+        }
+        if let Some(extensions) = &self.extensions {
+            separate(&mut json);
+            json.extend(b"\"extensions\":");
+            write(&mut json, extensions);
+        }
+        json.push(b'}');
+        json
+    }
+}
+
+fn separate(json: &mut Vec<u8>) {
+    if json.last() != Some(&b'{') {
+        json.push(b',');
+    }
+}
+
+fn write(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(json, value).expect("names are texts and numbers are finite");
+}
+
+/// Writes what the executor gave. Bytes are JSON already: what was projected.
+fn write_data(json: &mut Vec<u8>, data: &Value) {
+    match data {
+        Value::Binary(projected) => json.extend(projected),
+        Value::Object(fields) => {
+            json.push(b'{');
+            for (key, value) in fields {
+                separate(json);
+                write(json, key.as_str());
+                json.push(b':');
+                write_data(json, value);
+            }
+            json.push(b'}');
+        }
+        Value::List(items) => {
+            json.push(b'[');
+            for (n, item) in items.iter().enumerate() {
+                if n > 0 {
+                    json.push(b',');
+                }
+                write_data(json, item);
+            }
+            json.push(b']');
+        }
+        leaf => write(json, leaf),
     }
 }
 

@@ -1,95 +1,109 @@
 //! An operation as the executor takes it, out of the document that was validated.
 //!
 //! The executor has a parser of its own, which takes other texts than the specification says, and
-//! ways of its own with variables. So it is given neither: what `@skip` and `@include` leave out
-//! is left out here, and variables are filled in.
+//! ways of its own with variables and with fields that share a response key. So it is given none
+//! of them: what `@skip` and `@include` leave out is left out here, variables are filled in, and
+//! fields are collected (section 6.3.2 of the specification): fragments are spread, and those
+//! that share a response key are one field, with their selections together.
+//!
+//! **Invariant:** a translated selection holds fields only, each response key once.
+//!
+//! Spreading looks at no type condition: the schema has no type that some objects of a selection
+//! are of and others are not, since [`Node`](super::user::Node) has one kind of object.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use apollo_compiler::{
-    ExecutableDocument, Node, executable,
-    executable::{Operation, OperationType, Selection, SelectionSet},
+    ExecutableDocument, Name as DocumentName, Node,
+    executable::{self, Operation, OperationType, Selection, SelectionSet},
 };
 use async_graphql::{Name, Pos, Positioned, Value, parser::types};
 
-use super::{merge, values::Variables};
+use super::values::Variables;
 
-/// One operation of a document, on its own, with the fragments that it spreads.
+/// One operation of a document, on its own.
 pub(super) fn of_operation(
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Variables<'_>,
 ) -> types::ExecutableDocument {
-    let mut translation = Translation { document, variables, fragments: HashMap::new() };
-    let mut selection_set = translation.selections(&operation.selection_set);
-    let fragments = translation.fragments;
+    let translation = Translation { document, variables };
     let ty = match operation.operation_type {
         OperationType::Query => types::OperationType::Query,
         OperationType::Mutation => types::OperationType::Mutation,
         OperationType::Subscription => types::OperationType::Subscription,
     };
-    if ty == types::OperationType::Mutation {
-        selection_set.items = merge::root_fields(selection_set.items, &fragments);
-    }
-
     let operation = types::OperationDefinition {
         ty,
         variable_definitions: Vec::new(),
         directives: Vec::new(),
-        selection_set: nowhere(selection_set),
+        selection_set: nowhere(translation.selections(&[&operation.selection_set])),
     };
     let operations = types::DocumentOperations::Single(nowhere(operation));
-    types::ExecutableDocument { operations, fragments }
+    types::ExecutableDocument { operations, fragments: std::collections::HashMap::new() }
 }
 
 struct Translation<'a> {
     document: &'a ExecutableDocument,
     variables: Variables<'a>,
-    /// The fragments that were spread so far.
-    fragments: merge::Fragments,
 }
 
-impl Translation<'_> {
-    fn selections(&mut self, set: &SelectionSet) -> types::SelectionSet {
-        let included = set.selections.iter().filter(|s| self.variables.include(s.directives()));
-        let included: Vec<_> = included.collect();
-        let items = included.into_iter().map(|selection| self.selection(selection));
+/// The fields of a selection that share a response key, in the order of the document.
+struct Collected<'a> {
+    key: &'a DocumentName,
+    fields: Vec<&'a Node<executable::Field>>,
+}
+
+impl<'a> Translation<'a> {
+    /// All selections of one object together.
+    fn selections(&self, sets: &[&'a SelectionSet]) -> types::SelectionSet {
+        let (mut collected, mut spread) = (Vec::new(), HashSet::new());
+        for set in sets {
+            self.collect(set, &mut collected, &mut spread);
+        }
+        let items = collected.into_iter().map(|same| self.field(&same.fields));
         types::SelectionSet { items: items.collect() }
     }
 
-    fn selection(&mut self, selection: &Selection) -> Positioned<types::Selection> {
-        match selection {
-            Selection::Field(field) => {
-                let pos = self.position(field);
-                let field = Positioned::new(self.field(field), pos);
-                Positioned::new(types::Selection::Field(field), pos)
+    /// Adds the fields of a selection. Response keys are few, as the guard bounds aliases.
+    fn collect(
+        &self,
+        set: &'a SelectionSet,
+        collected: &mut Vec<Collected<'a>>,
+        spread: &mut HashSet<&'a DocumentName>,
+    ) {
+        for selection in &set.selections {
+            if !self.variables.include(selection.directives()) {
+                continue;
             }
-            Selection::InlineFragment(inline) => {
-                let type_condition = inline.type_condition.as_ref();
-                let fragment = types::InlineFragment {
-                    type_condition: type_condition.map(|on| nowhere(condition(on))),
-                    directives: Vec::new(),
-                    selection_set: nowhere(self.selections(&inline.selection_set)),
-                };
-                nowhere(types::Selection::InlineFragment(nowhere(fragment)))
-            }
-            Selection::FragmentSpread(spread) => {
-                let name = Name::new(&spread.fragment_name);
-                if let Some(fragment) = self.document.fragments.get(&spread.fragment_name)
-                    && !self.fragments.contains_key(&name)
-                {
-                    let fragment = self.fragment(fragment);
-                    self.fragments.insert(name.clone(), nowhere(fragment));
+            match selection {
+                Selection::Field(field) => {
+                    let key = field.response_key();
+                    match collected.iter_mut().find(|same| same.key == key) {
+                        Some(same) => same.fields.push(field),
+                        None => collected.push(Collected { key, fields: vec![field] }),
+                    }
                 }
-                let fragment_name = nowhere(name);
-                let spread = types::FragmentSpread { fragment_name, directives: Vec::new() };
-                nowhere(types::Selection::FragmentSpread(nowhere(spread)))
+                Selection::InlineFragment(inline) => {
+                    self.collect(&inline.selection_set, collected, spread);
+                }
+                Selection::FragmentSpread(of) => {
+                    // Spreading a fragment again adds nothing.
+                    if let Some(fragment) = self.document.fragments.get(&of.fragment_name)
+                        && spread.insert(&of.fragment_name)
+                    {
+                        self.collect(&fragment.selection_set, collected, spread);
+                    }
+                }
             }
         }
     }
 
-    fn field(&mut self, field: &executable::Field) -> types::Field {
-        let arguments = field.arguments.iter().filter_map(|argument| {
+    /// Fields of one response key as one field. They have the same name and arguments, or the
+    /// document would not be valid.
+    fn field(&self, same: &[&'a Node<executable::Field>]) -> Positioned<types::Selection> {
+        let first = same[0];
+        let arguments = first.arguments.iter().filter_map(|argument| {
             let value = self.variables.fill_in(&argument.value)?;
             // In introspection, null is as good as nothing. The executor does not take it there.
             if argument.name == "includeDeprecated" && value.is_null() {
@@ -99,21 +113,16 @@ impl Translation<'_> {
             let value = Value::from_json(value).ok()?.into_value();
             Some((nowhere(Name::new(&argument.name)), nowhere(value)))
         });
-        types::Field {
-            alias: field.alias.as_ref().map(|alias| nowhere(Name::new(alias))),
-            name: nowhere(Name::new(&field.name)),
+        let selections: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
+        let field = types::Field {
+            alias: first.alias.as_ref().map(|alias| nowhere(Name::new(alias))),
+            name: nowhere(Name::new(&first.name)),
             arguments: arguments.collect(),
             directives: Vec::new(),
-            selection_set: nowhere(self.selections(&field.selection_set)),
-        }
-    }
-
-    fn fragment(&mut self, fragment: &executable::Fragment) -> types::FragmentDefinition {
-        types::FragmentDefinition {
-            type_condition: nowhere(condition(fragment.type_condition())),
-            directives: Vec::new(),
-            selection_set: nowhere(self.selections(&fragment.selection_set)),
-        }
+            selection_set: nowhere(self.selections(&selections)),
+        };
+        let pos = self.position(first);
+        Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos)
     }
 
     /// Where a field stands, for the errors of its resolver.
@@ -121,10 +130,6 @@ impl Translation<'_> {
         let place = node.location().and_then(|span| span.line_column(&self.document.sources));
         place.map_or_else(Pos::default, |at| Pos { line: at.line, column: at.column })
     }
-}
-
-fn condition(on: &apollo_compiler::Name) -> types::TypeCondition {
-    types::TypeCondition { on: nowhere(Name::new(on)) }
 }
 
 /// What no error will ever point at.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, Object};
 
-use super::{context::RequestContext, error::Failure, quota::FollowQuota, user::User};
+use super::{
+    context::RequestContext, error::Failure, projection::Projected, quota::FollowQuota, user::User,
+};
 use crate::{domain, graph};
 
 /// What an operation may need.
@@ -60,8 +62,8 @@ impl Viewer {
     }
 
     /// The viewer's account.
-    async fn user(&self) -> User {
-        User(self.0.account.user.clone())
+    async fn user(&self) -> Projected<User> {
+        Projected(User(self.0.account.user.clone()))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::graphql::{Code, Reply};
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
-    body: String,
+    body: Vec<u8>,
     header: Option<(HeaderName, &'static str)>,
 }
 

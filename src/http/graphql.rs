@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn refusal(code: Code) -> Reply {
-        let body = "{}".to_owned();
+        let body = b"{}".to_vec();
         Reply { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 

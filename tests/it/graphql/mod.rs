@@ -7,6 +7,7 @@ mod guard;
 mod limits;
 mod paging;
 mod permissions;
+mod projection;
 mod provider;
 mod reading;
 mod rotation;
