@@ -179,6 +179,7 @@ pub async fn serve(
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}
+        () = state.graph.keep_users_true() => {}
     }
 
     if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {

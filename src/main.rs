@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
+/// An answer is made of many small pieces that live shortly, on all cores at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,

@@ -142,6 +142,17 @@ pub struct LimitArgs {
     )]
     client_connections_max: usize,
 
+    /// The most users whose rows are remembered between requests, at some 500 bytes each; 0
+    /// remembers none. What another server changes is seen within a second
+    #[arg(
+        long,
+        env = "ENTOURAGE_USERS_CACHED_MAX",
+        value_name = "N",
+        default_value = "100000",
+        value_parser = RangedU64ValueParser::<usize>::new().range(0..=100_000_000)
+    )]
+    users_cached_max: usize,
+
     /// The most nodes that the operations of one viewer, or of one address that is signed out, may
     /// multiply to in a minute
     #[arg(
@@ -201,6 +212,7 @@ impl LimitArgs {
             execution_time_max: self.execution_time_max,
             operations_max: self.operations_max,
             client_connections_max: self.client_connections_max,
+            users_cached_max: self.users_cached_max,
             cost_per_minute_max: self.cost_per_minute_max,
             follows: FollowLimits {
                 per_day: self.follows_per_day_max,

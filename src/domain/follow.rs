@@ -66,11 +66,11 @@ pub struct FollowPageKey {
     pub request: PageRequest<FollowPosition>,
 }
 
-/// One entry of a list of follows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowItem {
+/// One entry of a list of follows. Of the user at the other end it holds the row, or the id alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowItem<U = Arc<User>> {
     /// The user at the other end.
-    pub user: Arc<User>,
+    pub user: U,
     /// When the follow began.
     pub followed_at: DateTime<Utc>,
 }
@@ -83,13 +83,21 @@ impl FollowItem {
     }
 }
 
+impl FollowItem<UserId> {
+    /// Where the entry stands in its list.
+    #[must_use]
+    pub const fn position(&self) -> FollowPosition {
+        FollowPosition { followed_at: self.followed_at, user: self.user }
+    }
+}
+
 /// A page of follows, with the lengths of both lists of their owner at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowPage {
+pub struct FollowPage<U = Arc<User>> {
     /// The lengths of both lists.
     pub counts: FollowCounts,
     /// The page.
-    pub page: Page<FollowItem>,
+    pub page: Page<FollowItem<U>>,
 }
 
 impl FollowPage {
@@ -98,6 +106,19 @@ impl FollowPage {
     pub const fn empty() -> Self {
         let page = Page { items: Vec::new(), has_next: false, has_previous: false };
         Self { counts: FollowCounts { followers: 0, following: 0 }, page }
+    }
+}
+
+impl<U> FollowPage<U> {
+    /// The page with its entries made into others, in their order, without those that cannot be.
+    #[must_use]
+    pub fn filter_map<V>(
+        self,
+        entry: impl FnMut(FollowItem<U>) -> Option<FollowItem<V>>,
+    ) -> FollowPage<V> {
+        let Page { items, has_next, has_previous } = self.page;
+        let items = items.into_iter().filter_map(entry).collect();
+        FollowPage { counts: self.counts, page: Page { items, has_next, has_previous } }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Limits {
     pub operations_max: usize,
     /// The most connections of clients; whoever comes then waits to be accepted.
     pub client_connections_max: usize,
+    /// The most users whose rows are remembered between requests; 0 remembers none.
+    pub users_cached_max: usize,
     /// The most that the operations of one caller may cost in a minute; more is `RATE_LIMITED`.
     pub cost_per_minute_max: NonZeroU32,
     /// What one user can change over time; more is `LIMIT_REACHED`.
@@ -59,6 +61,7 @@ impl Default for Limits {
             execution_time_max: Duration::from_secs(10),
             operations_max: 1_000,
             client_connections_max: 10_000,
+            users_cached_max: 100_000,
             cost_per_minute_max: NonZeroU32::new(500_000).expect("not zero"),
             follows: FollowLimits { per_day: 400, total: 7_500, pair_changes_per_day: 10 },
         }

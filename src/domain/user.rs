@@ -25,6 +25,14 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
+impl User {
+    /// The name as look-ups know it.
+    #[must_use]
+    pub fn key(&self) -> UsernameKey {
+        UsernameKey(self.username.to_ascii_lowercase())
+    }
+}
+
 /// A user with their role: what a signed-in caller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -195,6 +203,12 @@ impl UsernamePrefix {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = text.len() <= Username::LENGTH_MAX && text.chars().all(is_username_character);
         fits.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// Whether every username begins with it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The lowest key that could begin with it.

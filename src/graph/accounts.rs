@@ -61,7 +61,9 @@ impl Graph {
         viewer: &Viewer,
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
-        Ok(self.store.update_profile(viewer.id(), change).await?)
+        let user = self.store.update_profile(viewer.id(), change).await;
+        self.forget_user(viewer.id());
+        Ok(user?)
     }
 
     /// Deletes the viewer's account, if the password is right. Accounts without a password, those
@@ -83,7 +85,9 @@ impl Graph {
             }
         }
 
-        self.store.delete_user(viewer.id()).await?;
+        let deleted = self.store.delete_user(viewer.id()).await;
+        self.forget_user(viewer.id());
+        deleted?;
         Ok(true)
     }
 
@@ -142,7 +146,11 @@ impl Graph {
     /// When the store fails.
     pub async fn delete_user(&self, username: &UsernameKey) -> Result<bool> {
         match self.find_user(username).await? {
-            Some(user) => Ok(self.store.delete_user(user.id).await?),
+            Some(user) => {
+                let deleted = self.store.delete_user(user.id).await;
+                self.forget_user(user.id);
+                Ok(deleted?)
+            }
             None => Ok(false),
         }
     }

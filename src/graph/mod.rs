@@ -19,6 +19,8 @@ mod provider;
 mod random;
 mod sessions;
 mod tokens;
+mod user_cache;
+mod users;
 
 use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
 
@@ -36,12 +38,11 @@ pub use self::{
     sessions::{PasswordChange, SignIn, SignedIn},
     tokens::{SecretError, Tokens},
 };
-use self::{attempts::Attempts, budget::Budgets, passwords::Passwords};
+use self::{attempts::Attempts, budget::Budgets, passwords::Passwords, user_cache::UserCache};
 use crate::{
     domain::{
-        Clock, Day, Direction, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowPage,
-        FollowPageKey, FollowUsage, Limits, Page, Permission, Permissions, Relation,
-        UnfollowOutcome, User, UserId, UserIds, UserListRequest, UsernameKey, UsernamePrefix,
+        Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage, Limits,
+        Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds, UsernamePrefix,
     },
     store::Store,
 };
@@ -69,6 +70,8 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Graph {
     store: Arc<dyn Store>,
+    /// `None` when none are remembered.
+    users: Option<UserCache>,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -113,6 +116,7 @@ impl Graph {
         Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(limits.cost_per_minute_max, &clock)),
+            users: (limits.users_cached_max > 0).then(|| UserCache::new(limits.users_cached_max)),
             store,
             tokens,
             clock,
@@ -145,33 +149,6 @@ impl Graph {
         }
     }
 
-    /// The users with these ids; those who are not there are missing.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        Ok(self.store.users_by_ids(ids).await?)
-    }
-
-    /// The users with these usernames; those who are not there are missing.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn users_by_usernames(
-        &self,
-        keys: &[UsernameKey],
-    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        Ok(self.store.users_by_usernames(keys).await?)
-    }
-
-    /// A page of users.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        Ok(self.store.page_of_users(request).await?)
-    }
-
     /// How many users there are whose name begins with the prefix.
     ///
     /// # Errors
@@ -186,18 +163,6 @@ impl Graph {
     /// When the store fails.
     pub async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
         Ok(self.store.counts_by_ids(ids).await?)
-    }
-
-    /// Pages of one of the two lists of many users.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn pages_of_follows(
-        &self,
-        direction: Direction,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        Ok(self.store.pages_of_follows(direction, keys).await?)
     }
 
     /// How the viewer stands to other users; those without an edge are missing.

@@ -333,13 +333,21 @@ impl UserConnection {
         let edge = |user: &Arc<domain::User>| {
             Some(UserEdge { cursor: self.cursor(user), user: user.clone() })
         };
-        Some(self.page(RequestContext::of(ctx)).await.map(|page| page.items.iter().map(edge).collect()))
+        Some(
+            self.page(RequestContext::of(ctx))
+                .await
+                .map(|page| page.items.iter().map(edge).collect()),
+        )
     }
 
     /// The users of the page, without their edges.
     async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
         let node = |user: &Arc<domain::User>| Some(User(user.clone()));
-        Some(self.page(RequestContext::of(ctx)).await.map(|page| page.items.iter().map(node).collect()))
+        Some(
+            self.page(RequestContext::of(ctx))
+                .await
+                .map(|page| page.items.iter().map(node).collect()),
+        )
     }
 
     /// Where the page lies within the list.

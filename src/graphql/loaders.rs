@@ -22,8 +22,8 @@ use crate::{
 };
 
 /// How often a loader lets the other resolvers run before it asks. They all run in one task and
-/// reach their loaders without waiting for anything, so a few turns are enough.
-const YIELDS: usize = 3;
+/// reach their loaders without waiting for anything, so one turn is enough.
+const YIELDS: usize = 1;
 
 type Loaded<V> = Result<V, Failure>;
 
@@ -159,10 +159,7 @@ where
 }
 
 /// The values of many keys; none costs nothing.
-async fn many<K, V, F>(
-    loader: &Loader<K, Loaded<V>, F>,
-    keys: Vec<K>,
-) -> Loaded<HashMap<K, V>>
+async fn many<K, V, F>(loader: &Loader<K, Loaded<V>, F>, keys: Vec<K>) -> Loaded<HashMap<K, V>>
 where
     K: Eq + std::hash::Hash + Clone + std::fmt::Debug,
     V: Clone,
@@ -229,8 +226,7 @@ struct Pages {
 }
 
 impl BatchFn<FollowPageKey, Loaded<Arc<FollowPage>>> for Pages {
-    /// The pages bring the counts of their owners and the users on the edges along, so these
-    /// need no statement of their own.
+    /// The pages bring the counts of their owners along, so these need no statement of their own.
     async fn load(
         &mut self,
         keys: &[FollowPageKey],
@@ -242,9 +238,6 @@ impl BatchFn<FollowPageKey, Loaded<Arc<FollowPage>>> for Pages {
             let found = || pages.iter().filter_map(|(key, page)| Some((key, page.as_ref().ok()?)));
             let counts = found().map(|(key, page)| (key.user, Ok(page.counts)));
             loaders.counts.prime_many(counts).await;
-            let items = found().flat_map(|(_, page)| &page.page.items);
-            let users = items.map(|item| (item.user.id, Ok(Some(item.user.clone()))));
-            loaders.users.prime_many(users).await;
         }
         pages
     }

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-    Store,
+    Store, UserChanges,
 };
 use crate::domain::{
     Account, Credentials, Day, Direction, Drift, FollowCounts, FollowLimit, FollowLimits,
@@ -123,6 +123,10 @@ impl Store for Metered {
         self.read("users_by_usernames", keys.len(), self.inner.users_by_usernames(keys)).await
     }
 
+    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
+        self.inner.watch_users().await
+    }
+
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
         self.one("page_of_users", self.inner.page_of_users(request)).await
     }
@@ -142,6 +146,15 @@ impl Store for Metered {
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         let work = self.inner.pages_of_follows(direction, keys);
         self.read("pages_of_follows", keys.len(), work).await
+    }
+
+    async fn pages_of_follow_ids(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
+        let work = self.inner.pages_of_follow_ids(direction, keys);
+        self.read("pages_of_follow_ids", keys.len(), work).await
     }
 
     async fn relations(

@@ -153,6 +153,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>>;
 
+    /// Tells of every user whose row changes from now on, whoever changes it; `None` when the
+    /// database has no way to tell.
+    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>>;
+
     /// A page of the users whose key begins with the prefix, in the order of the request. The
     /// order is total: keys are unique, and times are followed by ids. One statement.
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>>;
@@ -177,6 +181,13 @@ pub trait Store: Debug + Send + Sync + 'static {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>>;
+
+    /// The same pages, with the ids of the users on the edges and not their rows.
+    async fn pages_of_follow_ids(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>>;
 
     /// How `viewer` stands to other users: since when they follow those of `followed`, and since
     /// when those of `following_back` follow them. One statement. Users without an edge, and
@@ -313,6 +324,17 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Waits for the connections to become idle and closes them.
     async fn close(&self);
+}
+
+/// News of users whose rows change.
+#[async_trait]
+pub trait UserChanges: Send {
+    /// The next user who has changed or is gone. `None` is a sign of life, which comes several
+    /// times a second when there is no news.
+    ///
+    /// # Errors
+    /// When news may have been missed. There will be no more.
+    async fn next(&mut self) -> Result<Option<UserId>>;
 }
 
 /// How to talk to a database.

@@ -1,7 +1,7 @@
 //! What both engines share about pages: bounds by value, none of them absent, and the page that
 //! answers a request.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -95,14 +95,24 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
+/// Whether all pages of a batch are scanned from the newest follow on, and nobody asks what lies
+/// beyond their bounds. Most are, and their statement is a smaller one.
+pub(super) fn are_newest(keys: &[FollowPageKey]) -> bool {
+    keys.iter().all(|key| {
+        let bounds = follow_bounds(&key.request);
+        key.request.scan() == OrderDirection::Desc && !bounds.probe_low && !bounds.probe_high
+    })
+}
+
 /// The page of follows that answers a key, from at least the items it wants, in any order.
-pub(super) fn follow_page(
+pub(super) fn follow_page<U>(
     key: &FollowPageKey,
     counts: FollowCounts,
-    items: Vec<FollowItem>,
+    items: Vec<FollowItem<U>>,
     outside: Outside,
-) -> FollowPage {
-    FollowPage { counts, page: page(&key.request, items, outside, FollowItem::position) }
+    position: impl Fn(&FollowItem<U>) -> FollowPosition,
+) -> FollowPage<U> {
+    FollowPage { counts, page: page(&key.request, items, outside, position) }
 }
 
 /// The page of users by age, from its items in any order.
@@ -124,17 +134,18 @@ pub(super) fn key_page(
 }
 
 /// A statement finds the right rows through an index, but no engine promises to keep their order
-/// through a join: the program orders.
+/// through a join: the program orders what has not kept it.
 fn page<P: Copy, T, K: Ord>(
     request: &PageRequest<P>,
     mut items: Vec<T>,
     outside: Outside,
     position: impl Fn(&T) -> K,
 ) -> Page<T> {
-    items.sort_by_cached_key(position);
     match request.scan() {
-        OrderDirection::Asc => {}
-        OrderDirection::Desc => items.reverse(),
+        OrderDirection::Asc if items.is_sorted_by_key(&position) => {}
+        OrderDirection::Desc if items.is_sorted_by(|a, b| position(a) >= position(b)) => {}
+        OrderDirection::Asc => items.sort_by_cached_key(position),
+        OrderDirection::Desc => items.sort_by_cached_key(|item| Reverse(position(item))),
     }
     items.truncate(request.fetch() as usize);
     Page::from_scan(request, items, outside)

@@ -11,9 +11,7 @@ use super::{
     super::{context::RequestContext, error::Failure},
     plan::UserPlan,
 };
-use crate::domain::{
-    Direction, FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId,
-};
+use crate::domain::{Direction, FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId};
 
 /// Some users, and what is known of them beyond their own rows.
 pub(super) struct Batch<'p> {
@@ -21,7 +19,7 @@ pub(super) struct Batch<'p> {
     pub(super) users: Vec<Arc<User>>,
     /// One for each list of the plan.
     pub(super) lists: Vec<Lists>,
-    /// One for each user, if the plan asks for the length of a list alone.
+    /// One for each user, if the plan asks for the length of a list.
     pub(super) counts: Vec<FollowCounts>,
     /// One for each user, if the plan asks how they stand to the viewer.
     pub(super) relations: Vec<Relation>,
@@ -160,10 +158,11 @@ impl<'p> Batch<'p> {
             let users = users.collect();
             self.lists.push(Lists { pages, below: users });
         }
-        if self.plan.asks_for_counts_alone() {
-            let count = |user| answers.counts.get(&user).copied().unwrap_or_default();
-            self.counts = ids().map(count).collect();
-        }
+        let counted = self.lists.iter().find(|list| !list.pages.is_empty());
+        self.counts = match counted {
+            Some(list) => list.pages.iter().map(|page| page.counts).collect(),
+            None => ids().filter_map(|user| answers.counts.get(&user).copied()).collect(),
+        };
         if self.plan.asks_for_relations() {
             let relation = |user| answers.relations.get(&user).copied().unwrap_or_default();
             self.relations = ids().map(relation).collect();

@@ -84,11 +84,7 @@ impl<T: Project> OutputType for Projected<T> {
 }
 
 impl Project for User {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let plan = UserPlan::new(selection, request.limits.page_size_max)?;
         let batches = load(request, vec![(&plan, vec![self.0.clone()])]).await.ok()?;
         let mut writer = Writer::new(request, &batches);
@@ -98,22 +94,14 @@ impl Project for User {
 }
 
 impl Project for Node {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let Self::User(user) = self;
         user.project(request, selection).await
     }
 }
 
 impl Project for Vec<Option<Result<Node, Failure>>> {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let user = |node: &Option<Result<Node, Failure>>| match node {
             None => Some(None),
             Some(Ok(Node::User(user))) => Some(Some(user.0.clone())),
@@ -135,30 +123,18 @@ impl Project for Vec<Option<Result<Node, Failure>>> {
 }
 
 impl Project for FollowerEdge {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         edge(&self.0, request, selection).await
     }
 }
 
 impl Project for FollowingEdge {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         edge(&self.0, request, selection).await
     }
 }
 
-async fn edge(
-    edge: &Edge,
-    request: &RequestContext,
-    selection: &SelectionSet,
-) -> Option<Vec<u8>> {
+async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
     let plan = EdgePlan::new(selection, request.limits.page_size_max)?;
     let roots = plan.users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
     let batches = load(request, roots.collect()).await.ok()?;
@@ -172,11 +148,7 @@ async fn edge(
 }
 
 impl Project for UserConnection {
-    async fn project(
-        &self,
-        request: &RequestContext,
-        selection: &SelectionSet,
-    ) -> Option<Vec<u8>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let plan = ConnectionPlan::new(self.list(), selection, request.limits.page_size_max)?;
         let page = match plan.asks_for_page() {
             true => Some(self.page(request).await.ok()?),

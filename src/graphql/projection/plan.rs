@@ -8,10 +8,7 @@ use async_graphql::{
     parser::types::{self, Field, SelectionSet},
 };
 
-use super::super::{
-    cursor::List,
-    page::PageArguments,
-};
+use super::super::{cursor::List, page::PageArguments};
 use crate::domain::{
     Direction, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
 };
@@ -30,7 +27,9 @@ pub(super) struct UserPlan<'a> {
 #[derive(Debug)]
 pub(super) enum UserField {
     Typename,
-    AvatarUrl { size: i32 },
+    AvatarUrl {
+        size: i32,
+    },
     Bio,
     CreatedAt,
     /// The list with this index.
@@ -143,10 +142,12 @@ impl<'a> UserPlan<'a> {
         self.asks_whether_followed() || self.asks_whether_following_back()
     }
 
-    /// Whether the length of a list is asked for, and no page that brings it along.
+    /// Whether the length of a list is asked for, and no page that brings it along: a page has the
+    /// lengths of both lists.
     pub(super) fn asks_for_counts_alone(&self) -> bool {
         let mut connections = self.lists.iter().map(|list| &list.connection);
-        connections.any(|connection| connection.asks_for_count() && !connection.asks_for_page())
+        connections.clone().any(ConnectionPlan::asks_for_count)
+            && !connections.any(ConnectionPlan::asks_for_page)
     }
 
     /// Whether the rows of the users answer it.
@@ -180,11 +181,7 @@ impl FollowsPlan<'_> {
 }
 
 impl<'a> ConnectionPlan<'a> {
-    pub(super) fn new(
-        list: List,
-        selection: &'a SelectionSet,
-        page_size_max: u32,
-    ) -> Option<Self> {
+    pub(super) fn new(list: List, selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
         let mut users = Vec::new();
         let mut user = |field: &'a Field| {
             users.push(UserPlan::new(&field.selection_set.node, page_size_max)?);

@@ -43,12 +43,14 @@ statements! {
               AS d (user_id, followers, following) \
          WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
+    TELL = "SELECT pg_notify('entourage_users', $1::text)";
 }
 
-pub(super) async fn delete(pool: PgPool, id: UserId) -> Result<bool> {
+/// Deletes a user, and tells it when others can hear it.
+pub(super) async fn delete(pool: PgPool, tells: bool, id: UserId) -> Result<bool> {
     let mut found = false;
     loop {
-        match retry::retried(|tries| step(tries, &pool, id)).await? {
+        match retry::retried(|tries| step(tries, &pool, tells, id)).await? {
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
             Step::More => found = true,
@@ -56,7 +58,7 @@ pub(super) async fn delete(pool: PgPool, id: UserId) -> Result<bool> {
     }
 }
 
-async fn step(tries: Tries, pool: &PgPool, id: UserId) -> sqlx::Result<Step> {
+async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin().await?;
     if sqlx::query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
         let ours = tries.may_have_committed();
@@ -99,6 +101,9 @@ async fn step(tries: Tries, pool: &PgPool, id: UserId) -> sqlx::Result<Step> {
 
     if last {
         sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        if tells {
+            sqlx::query(TELL).bind(id.0).execute(&mut *tx).await?;
+        }
     }
     tries.commit(tx).await?;
     Ok(if last { Step::Deleted } else { Step::More })

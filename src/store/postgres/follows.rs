@@ -9,92 +9,81 @@ use sqlx::{PgPool, Row, postgres::PgRow};
 use super::raw;
 use crate::{
     domain::{
-        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
-        OrderDirection, Outside, Relation, User, UserId,
+        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition,
+        FollowUsage, OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
 
-/// Pages of one edge table: a row for each key, with the edges and their users as arrays, which
-/// decode many times faster than a row for each edge.
+/// Pages of one edge table: a row for each key, with the edges as arrays, which decode many times
+/// faster than a row for each edge. The users on the edges come along, or their ids alone.
 ///
 /// The table is read only inside `LIMIT`, between two bounds that its page index knows, so a
 /// page costs what it holds, however long the list is. The two orders are two scans, of which
-/// one is closed by its gate. Each arm groups by the owner since Citus needs that to aggregate
-/// where the rows are.
+/// one is closed by its gate.
 macro_rules! pages_of_follows {
-    ($edges:literal, $owner:literal, $other:literal) => {
+    ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
         concat!(
             "SELECT k.n, c.followers, c.following, low.found, high.found, \
-                    coalesce(up.times, down.times), coalesce(up.ids, down.ids), \
-                    coalesce(up.usernames, down.usernames), coalesce(up.names, down.names), \
-                    coalesce(up.bios, down.bios), coalesce(up.avatar_urls, down.avatar_urls), \
-                    coalesce(up.ages, down.ages) \
-             FROM follow_counts c \
-             JOIN unnest($1::bigint[], $2::bigint[], $3::boolean[], \
-                         $4::timestamptz[], $5::bigint[], $6::boolean[], \
-                         $7::timestamptz[], $8::bigint[], $9::boolean[]) \
-                  AS k (owner, n, ascending, low_at, low_id, probe_low, \
-                        high_at, high_id, probe_high) ON k.owner = c.user_id \
+                    coalesce(up.times, down.times), coalesce(up.ids, down.ids)",
+            $users!(of_either_scan),
+            " FROM follow_counts c \
+             JOIN unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::bigint[], \
+                         $6::timestamptz[], $7::bigint[], \
+                         $8::boolean[], $9::boolean[], $10::boolean[]) \
+                  AS k (owner, n, low_at, low_id, high_at, high_id, \
+                        ascending, probe_low, probe_high) ON k.owner = c.user_id \
              LEFT JOIN LATERAL ",
-            arm!($edges, $owner, $other, "k.ascending", "ASC"),
-            " up ON true \
-             LEFT JOIN LATERAL ",
-            arm!($edges, $owner, $other, "NOT k.ascending", "DESC"),
-            " down \
-                       ON true \
-             LEFT JOIN LATERAL (SELECT true AS found FROM ",
-            $edges,
-            " e \
-                                WHERE k.probe_low \
-                                AND e.",
-            $owner,
-            " = c.user_id AND e.",
-            $owner,
-            " = ANY($1) \
-                                AND (e.followed_at, e.",
-            $other,
-            ") <= (k.low_at, k.low_id) \
-                                LIMIT 1) low ON true \
-             LEFT JOIN LATERAL (SELECT true AS found FROM ",
-            $edges,
-            " e \
-                                WHERE k.probe_high \
-                                AND e.",
-            $owner,
-            " = c.user_id AND e.",
-            $owner,
-            " = ANY($1) \
-                                AND (e.followed_at, e.",
-            $other,
-            ") >= (k.high_at, k.high_id) \
-                                LIMIT 1) high ON true \
-             WHERE c.user_id = ANY($1)"
+            scan!($edges, $owner, $other, $users, "k.ascending AND", "ASC"),
+            " up ON true LEFT JOIN LATERAL ",
+            scan!($edges, $owner, $other, $users, "NOT k.ascending AND", "DESC"),
+            " down ON true LEFT JOIN LATERAL ",
+            probe!($edges, $owner, $other, "k.probe_low", "<= (k.low_at, k.low_id)"),
+            " low ON true LEFT JOIN LATERAL ",
+            probe!($edges, $owner, $other, "k.probe_high", ">= (k.high_at, k.high_id)"),
+            " high ON true WHERE c.user_id = ANY($1)"
         )
     };
 }
 
-macro_rules! arm {
-    ($edges:literal, $owner:literal, $other:literal, $gate:literal, $order:literal) => {
+/// The same for pages that are all scanned from the newest follow on, without a probe.
+macro_rules! newest_follows {
+    ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
         concat!(
-            "(SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids, \
-                     array_agg(u.username) AS usernames, array_agg(u.name) AS names, \
-                     array_agg(u.bio) AS bios, array_agg(u.avatar_url) AS avatar_urls, \
-                     array_agg(u.created_at) AS ages \
-              FROM (SELECT e.",
+            "SELECT k.n, c.followers, c.following, NULL::boolean, NULL::boolean, \
+                    p.times, p.ids",
+            $users!(of_scan),
+            " FROM follow_counts c \
+             JOIN unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::bigint[], \
+                         $6::timestamptz[], $7::bigint[]) \
+                  AS k (owner, n, low_at, low_id, high_at, high_id) ON k.owner = c.user_id \
+             LEFT JOIN LATERAL ",
+            scan!($edges, $owner, $other, $users, "", "DESC"),
+            " p ON true WHERE c.user_id = ANY($1)"
+        )
+    };
+}
+
+/// The edges of one page, as arrays. They are grouped by the owner since Citus needs that to
+/// aggregate where the rows are.
+macro_rules! scan {
+    ($edges:literal, $owner:literal, $other:literal, $users:ident, $gate:literal, $order:literal) => {
+        concat!(
+            "(SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids",
+            $users!(aggregates),
+            " FROM (SELECT e.",
             $owner,
             " AS owner, e.followed_at, e.",
             $other,
             " AS other \
                     FROM ",
             $edges,
-            " e \
-                    WHERE ",
+            " e WHERE ",
             $gate,
-            " \
-                    AND e.",
+            " e.",
             $owner,
-            " = c.user_id AND e.",
+            " = c.user_id \
+                    AND e.",
             $owner,
             " = ANY($1) \
                     AND (e.followed_at, e.",
@@ -109,11 +98,60 @@ macro_rules! arm {
             $other,
             " ",
             $order,
-            " \
-                    LIMIT $10) p \
-              JOIN users u ON u.id = p.other \
-              GROUP BY p.owner)"
+            " LIMIT $3) p",
+            $users!(join),
+            " GROUP BY p.owner)"
         )
+    };
+}
+
+/// Whether an edge lies at a bound or beyond it.
+macro_rules! probe {
+    ($edges:literal, $owner:literal, $other:literal, $gate:literal, $beyond:literal) => {
+        concat!(
+            "(SELECT true AS found FROM ",
+            $edges,
+            " e WHERE ",
+            $gate,
+            " \
+              AND e.",
+            $owner,
+            " = c.user_id AND e.",
+            $owner,
+            " = ANY($1) \
+              AND (e.followed_at, e.",
+            $other,
+            ") ",
+            $beyond,
+            " LIMIT 1)"
+        )
+    };
+}
+
+/// The users on the edges, wherever a statement names them.
+macro_rules! with_users {
+    (aggregates) => {
+        ", array_agg(u.username) AS usernames, array_agg(u.name) AS names, \
+         array_agg(u.bio) AS bios, array_agg(u.avatar_url) AS avatar_urls, \
+         array_agg(u.created_at) AS ages"
+    };
+    (join) => {
+        " JOIN users u ON u.id = p.other"
+    };
+    (of_scan) => {
+        ", p.usernames, p.names, p.bios, p.avatar_urls, p.ages"
+    };
+    (of_either_scan) => {
+        ", coalesce(up.usernames, down.usernames), coalesce(up.names, down.names), \
+         coalesce(up.bios, down.bios), coalesce(up.avatar_urls, down.avatar_urls), \
+         coalesce(up.ages, down.ages)"
+    };
+}
+
+/// No users: their ids are on the edges.
+macro_rules! with_ids {
+    ($place:ident) => {
+        ""
     };
 }
 
@@ -124,8 +162,14 @@ statements! {
          FROM follow_counts WHERE user_id = $1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
-    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id");
-    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id");
+    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id", with_users);
+    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id", with_users);
+    NEWEST_FOLLOWERS = newest_follows!("followers", "followee_id", "follower_id", with_users);
+    NEWEST_FOLLOWING = newest_follows!("follows", "follower_id", "followee_id", with_users);
+    FOLLOWER_IDS = pages_of_follows!("followers", "followee_id", "follower_id", with_ids);
+    FOLLOWING_IDS = pages_of_follows!("follows", "follower_id", "followee_id", with_ids);
+    NEWEST_FOLLOWER_IDS = newest_follows!("followers", "followee_id", "follower_id", with_ids);
+    NEWEST_FOLLOWING_IDS = newest_follows!("follows", "follower_id", "followee_id", with_ids);
     RELATIONS =
         "SELECT followee_id, followed_at, NULL FROM follows \
          WHERE follower_id = $1 AND followee_id = ANY($2) \
@@ -151,63 +195,96 @@ pub(super) async fn pages(
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
+    let sql = match (direction, pages::are_newest(keys)) {
+        (Direction::Followers, true) => NEWEST_FOLLOWERS,
+        (Direction::Followers, false) => FOLLOWERS,
+        (Direction::Following, true) => NEWEST_FOLLOWING,
+        (Direction::Following, false) => FOLLOWING,
+    };
+    let mut users = HashMap::new();
+    fetch(pool, sql, keys, |row, key| {
+        let items = items(row, &mut users)?;
+        page(row, key, items, FollowItem::<Arc<User>>::position)
+    })
+    .await
+}
+
+pub(super) async fn pages_of_ids(
+    pool: &PgPool,
+    direction: Direction,
+    keys: &[FollowPageKey],
+) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
+    let sql = match (direction, pages::are_newest(keys)) {
+        (Direction::Followers, true) => NEWEST_FOLLOWER_IDS,
+        (Direction::Followers, false) => FOLLOWER_IDS,
+        (Direction::Following, true) => NEWEST_FOLLOWING_IDS,
+        (Direction::Following, false) => FOLLOWING_IDS,
+    };
+    fetch(pool, sql, keys, |row, key| {
+        let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
+        let item = |(followed_at, id)| FollowItem { user: UserId(id), followed_at };
+        let items = times.into_iter().zip(ids).map(item).collect();
+        page(row, key, items, FollowItem::<UserId>::position)
+    })
+    .await
+}
+
+/// Asks for pages, and reads each row as the page of its key.
+async fn fetch<P>(
+    pool: &PgPool,
+    sql: &'static str,
+    keys: &[FollowPageKey],
+    mut read: impl FnMut(&PgRow, &FollowPageKey) -> sqlx::Result<P>,
+) -> sqlx::Result<HashMap<FollowPageKey, P>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = match direction {
-        Direction::Followers => FOLLOWERS,
-        Direction::Following => FOLLOWING,
-    };
     let bounds: Vec<_> = keys.iter().map(|key| pages::follow_bounds(&key.request)).collect();
-    let ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
-    let rows = sqlx::query(sql)
+    let query = sqlx::query(sql)
         .bind(keys.iter().map(|key| key.user.0).collect::<Vec<_>>())
         .bind((0..).take(keys.len()).collect::<Vec<i64>>())
-        .bind(keys.iter().map(ascending).collect::<Vec<_>>())
+        .bind(pages::fetch(keys))
         .bind(bounds.iter().map(|b| b.low.0).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.low.1.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.probe_low).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.high.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())
-        .bind(pages::fetch(keys))
-        .fetch_all(pool)
-        .await?;
+        .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>());
+    let query = if pages::are_newest(keys) {
+        query
+    } else {
+        let ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
+        query
+            .bind(keys.iter().map(ascending).collect::<Vec<_>>())
+            .bind(bounds.iter().map(|b| b.probe_low).collect::<Vec<_>>())
+            .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())
+    };
 
-    let mut users = HashMap::new();
+    let rows = query.fetch_all(pool).await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let n: i64 = row.try_get(0)?;
         let key = usize::try_from(n).ok().and_then(|n| keys.get(n));
         let key = key.ok_or_else(|| sqlx::Error::Decode(format!("there is no key {n}").into()))?;
-        found.insert(*key, page(row, key, &mut users)?);
+        found.insert(*key, read(row, key)?);
     }
     Ok(found)
 }
 
 /// A column of a page: one value an edge.
-fn column<'r, T>(row: &'r PgRow, index: usize) -> sqlx::Result<std::vec::IntoIter<T>>
+fn column<'r, T>(row: &'r PgRow, index: usize) -> sqlx::Result<Vec<T>>
 where
     Option<Vec<T>>: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
 {
-    Ok(row.try_get::<Option<Vec<T>>, _>(index)?.unwrap_or_default().into_iter())
+    Ok(row.try_get::<Option<Vec<T>>, _>(index)?.unwrap_or_default())
 }
 
-/// The page of a row. A user who is on several pages of the batch is kept once.
-fn page(
-    row: &PgRow,
-    key: &FollowPageKey,
-    users: &mut HashMap<UserId, Arc<User>>,
-) -> sqlx::Result<FollowPage> {
-    let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
-    let found = |index| row.try_get(index).map(|found: Option<bool>| found.unwrap_or(false));
-    let outside = Outside { below: found(3)?, above: found(4)? };
+/// The edges of a row with their users. A user who is on several pages of the batch is kept once.
+fn items(row: &PgRow, users: &mut HashMap<UserId, Arc<User>>) -> sqlx::Result<Vec<FollowItem>> {
     let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
-    let mut usernames = column::<String>(row, 7)?;
-    let mut names = column::<Option<String>>(row, 8)?;
-    let mut bios = column::<Option<String>>(row, 9)?;
-    let mut avatar_urls = column::<Option<String>>(row, 10)?;
-    let mut ages = column::<DateTime<Utc>>(row, 11)?;
+    let mut usernames = column::<String>(row, 7)?.into_iter();
+    let mut names = column::<Option<String>>(row, 8)?.into_iter();
+    let mut bios = column::<Option<String>>(row, 9)?.into_iter();
+    let mut avatar_urls = column::<Option<String>>(row, 10)?.into_iter();
+    let mut ages = column::<DateTime<Utc>>(row, 11)?.into_iter();
 
     let mut next_user = |id| {
         Some(User {
@@ -220,7 +297,7 @@ fn page(
         })
     };
     let mut items = Vec::with_capacity(ids.len());
-    for (followed_at, id) in times.zip(ids) {
+    for (followed_at, id) in times.into_iter().zip(ids) {
         let user = next_user(UserId(id))
             .ok_or_else(|| sqlx::Error::Decode("the columns of a page differ in length".into()))?;
         let user = match users.entry(user.id) {
@@ -229,7 +306,20 @@ fn page(
         };
         items.push(FollowItem { user, followed_at });
     }
-    Ok(pages::follow_page(key, counts, items, outside))
+    Ok(items)
+}
+
+/// The page of a row, with these edges.
+fn page<U>(
+    row: &PgRow,
+    key: &FollowPageKey,
+    items: Vec<FollowItem<U>>,
+    position: impl Fn(&FollowItem<U>) -> FollowPosition,
+) -> sqlx::Result<FollowPage<U>> {
+    let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
+    let found = |index| row.try_get(index).map(|found: Option<bool>| found.unwrap_or(false));
+    let outside = Outside { below: found(3)?, above: found(4)? };
+    Ok(pages::follow_page(key, counts, items, outside, position))
 }
 
 type MaybeTime = Option<DateTime<Utc>>;

@@ -13,6 +13,7 @@ mod follows;
 mod load;
 mod schema;
 mod users;
+mod watch;
 mod writes;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -20,13 +21,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    ConnectOptions, Connection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, retry,
+    SchemaState, SetRoleOutcome, Store, UserChanges, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
@@ -43,6 +44,8 @@ pub(super) struct Postgres {
     pool: PgPool,
     /// For work without time limits, on a connection of its own.
     unlimited: Arc<PgConnectOptions>,
+    acquire_timeout: Duration,
+    server: Server,
 }
 
 impl Postgres {
@@ -63,11 +66,18 @@ impl Postgres {
         let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
-        match first.await {
-            Ok(Ok(connection)) => drop(connection.close().await),
+        let server = match first.await {
+            Ok(Ok(connection)) => look_at(connection).await,
             Ok(Err(error)) => return Err(unreachable(&limited, &error.to_string())),
             Err(_) => return Err(unreachable(&limited, "no answer in time")),
-        }
+        };
+        // To plan a page anew costs as much as to read it, and each statement has one good plan,
+        // whatever it is given. Citus, however, finds the shards by what it is given.
+        let limited = if server.plans_once {
+            limited.options([("plan_cache_mode", "force_generic_plan")])
+        } else {
+            limited
+        };
         let pool = PgPoolOptions::new()
             .max_connections(options.connections_max)
             .acquire_timeout(options.acquire_timeout)
@@ -78,8 +88,34 @@ impl Postgres {
                 )
             })
             .connect_lazy_with(limited);
-        Ok(Self { pool, unlimited: Arc::new(unlimited) })
+        let acquire_timeout = options.acquire_timeout;
+        Ok(Self { pool, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
+}
+
+/// What the server can do beyond SQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+struct Server {
+    /// Plan a statement once for a connection, without looking at what it is given.
+    plans_once: bool,
+    /// Tell who changes, by `NOTIFY`.
+    notifies: bool,
+}
+
+statements! {
+    SERVER =
+        "SELECT NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
+                                         WHERE name = 'plan_cache_mode') AS plans_once, \
+                NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
+                                         WHERE proname = 'pg_notify') AS notifies \
+         FROM (SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS is_citus) c";
+}
+
+/// What the server at the other end can do. Whatever cannot answer can do nothing special.
+async fn look_at(mut connection: PgConnection) -> Server {
+    let server = sqlx::query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
+    drop(connection.close().await);
+    server
 }
 
 fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {
@@ -91,6 +127,7 @@ fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {
 /// All SQL of this engine.
 pub(super) fn statements() -> Vec<&'static str> {
     [
+        STATEMENTS,
         accounts::STATEMENTS,
         deletion::STATEMENTS,
         drift::STATEMENTS,
@@ -98,6 +135,7 @@ pub(super) fn statements() -> Vec<&'static str> {
         load::STATEMENTS,
         schema::STATEMENTS,
         users::STATEMENTS,
+        watch::STATEMENTS,
         writes::STATEMENTS,
     ]
     .concat()
@@ -121,6 +159,16 @@ impl Store for Postgres {
         Ok(users::by_usernames(&self.pool, keys).await?)
     }
 
+    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
+        if !self.server.notifies {
+            return Ok(None);
+        }
+        let one = PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout);
+        let named = self.unlimited.as_ref().clone().application_name("entourage listener");
+        let pool = one.connect_lazy_with(named);
+        watch::users(&pool).await.map(Some)
+    }
+
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
         users::page(&self.pool, request).await
     }
@@ -139,6 +187,14 @@ impl Store for Postgres {
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         Ok(follows::pages(&self.pool, direction, keys).await?)
+    }
+
+    async fn pages_of_follow_ids(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
+        Ok(follows::pages_of_ids(&self.pool, direction, keys).await?)
     }
 
     async fn relations(
@@ -203,7 +259,8 @@ impl Store for Postgres {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.pool.clone(), Arc::new(change.clone()));
-        retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
+        let tells = self.server.notifies;
+        retry::write(move |_| writes::update_profile(pool.clone(), tells, id, change.clone())).await
     }
 
     async fn change_password(
@@ -229,7 +286,7 @@ impl Store for Postgres {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(deletion::delete(self.pool.clone(), id)).await
+        retry::detached(deletion::delete(self.pool.clone(), self.server.notifies, id)).await
     }
 
     async fn schema_state(&self) -> Result<SchemaState> {

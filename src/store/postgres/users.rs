@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{
+    PgPool, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
 use super::raw;
 use crate::{
@@ -13,29 +17,30 @@ use crate::{
     store::{Result, pages},
 };
 
-/// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
+/// A page of users between two bounds (`$4` and up), in one scan of the index of its order.
 /// The outer row is always there, so that what lies outside is known of an empty page too.
 macro_rules! page_of_users {
-    ($position:literal, $low:literal, $high:literal, $order:literal) => {
+    ($named:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
         concat!(
             "SELECT o.below, o.above, \
                     u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
-             FROM (SELECT $4::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
+             FROM (SELECT $2::boolean AND EXISTS ( \
+                       SELECT 1 FROM users WHERE ",
+            $named,
             $position,
             " <= ",
             $low,
             ") AS below, \
-                   $5::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
+                          $3::boolean AND EXISTS ( \
+                       SELECT 1 FROM users WHERE ",
+            $named,
             $position,
             " >= ",
             $high,
             ") AS above) o \
-             LEFT JOIN (SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 \
-                        AND ",
+             LEFT JOIN (SELECT * FROM users \
+                        WHERE ",
+            $named,
             $position,
             " > ",
             $low,
@@ -46,7 +51,28 @@ macro_rules! page_of_users {
             " \
                         ORDER BY ",
             $order,
-            " LIMIT $3) u ON true"
+            " LIMIT $1) u ON true"
+        )
+    };
+}
+
+/// The same by age: of all users, or of those with a prefix (`$8` and `$9`), whose index is
+/// another one.
+macro_rules! page_by_age {
+    ($named:literal, $order:literal) => {
+        page_of_users!($named, "(created_at, id)", "($4, $5)", "($6, $7)", $order)
+    };
+}
+
+/// The same by name, of those with a prefix, which may be empty.
+macro_rules! page_by_name {
+    ($order:literal) => {
+        page_of_users!(
+            "username_key >= $6 AND username_key < $7 AND ",
+            "username_key",
+            "$4",
+            "$5",
+            $order
         )
     };
 }
@@ -59,11 +85,14 @@ statements! {
         "SELECT id, username, name, bio, avatar_url, created_at FROM users \
          WHERE username_key = ANY($1)";
     COUNT = "SELECT count(*) FROM users WHERE username_key >= $1 AND username_key < $2";
-    OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
-    NEWEST =
-        page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");
-    FIRST = page_of_users!("username_key", "$6", "$7", "username_key");
-    LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
+    OLDEST = page_by_age!("", "created_at, id");
+    NEWEST = page_by_age!("", "created_at DESC, id DESC");
+    OLDEST_WITH_PREFIX =
+        page_by_age!("username_key >= $8 AND username_key < $9 AND ", "created_at, id");
+    NEWEST_WITH_PREFIX =
+        page_by_age!("username_key >= $8 AND username_key < $9 AND ", "created_at DESC, id DESC");
+    FIRST = page_by_name!("username_key");
+    LAST = page_by_name!("username_key DESC");
 }
 
 /// A user from six columns that begin at `first`.
@@ -107,31 +136,37 @@ pub(super) async fn count(pool: &PgPool, prefix: &UsernamePrefix) -> sqlx::Resul
 }
 
 pub(super) async fn page(pool: &PgPool, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-    let page = &request.page;
-    let sql = match (request.order, page.scan()) {
-        (UserOrderField::CreatedAt, OrderDirection::Asc) => OLDEST,
-        (UserOrderField::CreatedAt, OrderDirection::Desc) => NEWEST,
-        (UserOrderField::Username, OrderDirection::Asc) => FIRST,
-        (UserOrderField::Username, OrderDirection::Desc) => LAST,
+    let UserListRequest { page, prefix, .. } = request;
+    let with_prefix = |query: Query<'static, Postgres, PgArguments>| {
+        query.bind(prefix.lower_bound().to_owned()).bind(prefix.upper_bound())
     };
-    let query = sqlx::query(sql)
-        .bind(request.prefix.lower_bound())
-        .bind(request.prefix.upper_bound())
-        .bind(i64::from(page.fetch()));
-
     match request.order {
         UserOrderField::CreatedAt => {
             let bounds = pages::age_bounds(page)?;
+            let sql = match (page.scan(), prefix.is_empty()) {
+                (OrderDirection::Asc, true) => OLDEST,
+                (OrderDirection::Asc, false) => OLDEST_WITH_PREFIX,
+                (OrderDirection::Desc, true) => NEWEST,
+                (OrderDirection::Desc, false) => NEWEST_WITH_PREFIX,
+            };
+            let query = sqlx::query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.0).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0).bind(bounds.high.1.0);
+            let query = if prefix.is_empty() { query } else { with_prefix(query) };
             let (users, outside) = listed(&query.fetch_all(pool).await?)?;
             Ok(pages::age_page(page, users, outside))
         }
         UserOrderField::Username => {
             let bounds = pages::key_bounds(page)?;
+            let sql = match page.scan() {
+                OrderDirection::Asc => FIRST,
+                OrderDirection::Desc => LAST,
+            };
+            let query = sqlx::query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
-            let rows = query.bind(bounds.low).bind(bounds.high).fetch_all(pool).await?;
+            let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
+            let rows = with_prefix(query).fetch_all(pool).await?;
             let (users, outside) = listed(&rows)?;
             Ok(pages::key_page(page, users, outside))
         }

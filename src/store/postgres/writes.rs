@@ -14,6 +14,15 @@ use crate::{
     store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation, retry::Tries},
 };
 
+macro_rules! update_profile {
+    () => {
+        "UPDATE users SET name = CASE WHEN $2 THEN $3 ELSE name END, \
+                          bio = CASE WHEN $4 THEN $5 ELSE bio END, \
+                          avatar_url = CASE WHEN $6 THEN $7 ELSE avatar_url END \
+         WHERE id = $1 RETURNING id, username, name, bio, avatar_url, created_at"
+    };
+}
+
 statements! {
     ADD_EDGE =
         "INSERT INTO follows (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
@@ -60,11 +69,10 @@ statements! {
     TAKEN =
         "SELECT EXISTS (SELECT 1 FROM users WHERE username_key = $1), \
                 EXISTS (SELECT 1 FROM users WHERE subject = $2)";
-    UPDATE_PROFILE =
-        "UPDATE users SET name = CASE WHEN $2 THEN $3 ELSE name END, \
-                          bio = CASE WHEN $4 THEN $5 ELSE bio END, \
-                          avatar_url = CASE WHEN $6 THEN $7 ELSE avatar_url END \
-         WHERE id = $1 RETURNING id, username, name, bio, avatar_url, created_at";
+    UPDATE_PROFILE = update_profile!();
+    UPDATE_PROFILE_AND_TELL =
+        concat!("WITH changed AS (", update_profile!(), ") \
+                 SELECT changed.*, pg_notify('entourage_users', id::text)::text FROM changed");
     // The moment never goes back, whatever the clocks of two servers say.
     CHANGE_PASSWORD =
         "UPDATE users SET password_hash = $3, token_epoch = token_epoch + 1, \
@@ -218,13 +226,15 @@ pub(super) async fn create_user(
     Ok(CreateOutcome::Created)
 }
 
+/// Changes a profile, and tells it when others can hear it.
 pub(super) async fn update_profile(
     pool: PgPool,
+    tells: bool,
     id: UserId,
     change: Arc<ProfileChange>,
 ) -> sqlx::Result<Option<Arc<User>>> {
     let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let row = sqlx::query(UPDATE_PROFILE)
+    let row = sqlx::query(if tells { UPDATE_PROFILE_AND_TELL } else { UPDATE_PROFILE })
         .bind(id.0)
         .bind(name.is_some())
         .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))

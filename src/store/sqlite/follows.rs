@@ -3,23 +3,25 @@
 use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use serde::de::DeserializeOwned;
+use sqlx::{Row, SqlitePool};
 
 use super::{json, json_ids, time};
 use crate::{
     domain::{
-        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
-        OrderDirection, Outside, Relation, User, UserId,
+        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition,
+        FollowUsage, OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
 
-/// Pages of one edge table. A page is one scalar: a JSON array of its edges with their users.
+/// Pages of one edge table. A page is one scalar: a JSON array of its edges, with their users or
+/// the ids of these alone.
 ///
 /// The table is read only inside `LIMIT`, between two bounds that its page index knows, so a
 /// page costs what it holds, however long the list is.
 macro_rules! pages_of_follows {
-    ($edges:literal, $owner:literal, $other:literal) => {
+    ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
         concat!(
             "WITH k AS MATERIALIZED ( \
                SELECT key AS n, value ->> 0 AS owner, value ->> 1 AS ascending, \
@@ -34,24 +36,25 @@ macro_rules! pages_of_follows {
                  SELECT 1 FROM ", $edges, " WHERE ", $owner, " = k.owner \
                  AND (followed_at, ", $other, ") >= (k.high_at, k.high_id)), \
                CASE WHEN k.ascending \
-                 THEN ", page_of_follows!($edges, $owner, $other, "ASC"), " \
-                 ELSE ", page_of_follows!($edges, $owner, $other, "DESC"), " END \
+                 THEN ", page_of_follows!($edges, $owner, $other, "ASC", $users), " \
+                 ELSE ", page_of_follows!($edges, $owner, $other, "DESC", $users), " END \
              FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
         )
     };
 }
 
 macro_rules! page_of_follows {
-    ($edges:literal, $owner:literal, $other:literal, $order:literal) => {
+    ($edges:literal, $owner:literal, $other:literal, $order:literal, $users:ident) => {
         concat!(
-            "(SELECT json_group_array(json_array( \
-                e.followed_at, u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at)) \
+            "(SELECT json_group_array(json_array(e.followed_at, ",
+            $users!(columns),
+            ")) \
               FROM (SELECT followed_at, ",
             $other,
-            " AS other \
-                    FROM ",
+            " AS other FROM ",
             $edges,
-            " WHERE ",
+            " \
+                    WHERE ",
             $owner,
             " = k.owner \
                     AND (followed_at, ",
@@ -66,9 +69,28 @@ macro_rules! page_of_follows {
             $other,
             " ",
             $order,
-            " LIMIT ?2) e \
-              CROSS JOIN users u ON u.id = e.other)"
+            " LIMIT ?2) e",
+            $users!(join),
+            ")"
         )
+    };
+}
+
+macro_rules! with_users {
+    (columns) => {
+        "u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at"
+    };
+    (join) => {
+        " CROSS JOIN users u ON u.id = e.other"
+    };
+}
+
+macro_rules! with_ids {
+    (columns) => {
+        "e.other"
+    };
+    (join) => {
+        ""
     };
 }
 
@@ -80,8 +102,10 @@ statements! {
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts \
          WHERE user_id IN (SELECT value FROM json_each(?1))";
-    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id");
-    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id");
+    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id", with_users);
+    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id", with_users);
+    FOLLOWER_IDS = pages_of_follows!("followers", "followee_id", "follower_id", with_ids);
+    FOLLOWING_IDS = pages_of_follows!("follows", "follower_id", "followee_id", with_ids);
     RELATIONS =
         "SELECT followee_id, followed_at, NULL FROM follows \
          WHERE follower_id = ?1 AND followee_id IN (SELECT value FROM json_each(?2)) \
@@ -107,24 +131,54 @@ pub(super) async fn pages(
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
     let sql = match direction {
         Direction::Followers => FOLLOWERS,
         Direction::Following => FOLLOWING,
     };
-    let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
-    let query = sqlx::query(sql).bind(questions).bind(pages::fetch(keys));
-    let rows = query.fetch_all(pool).await?;
-
     let mut users = HashMap::new();
+    let item = |edge| item(edge, &mut users);
+    fetch(pool, sql, keys, item, FollowItem::<Arc<User>>::position).await
+}
+
+pub(super) async fn pages_of_ids(
+    pool: &SqlitePool,
+    direction: Direction,
+    keys: &[FollowPageKey],
+) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
+    let sql = match direction {
+        Direction::Followers => FOLLOWER_IDS,
+        Direction::Following => FOLLOWING_IDS,
+    };
+    let item =
+        |(followed_at, id)| Ok(FollowItem { user: UserId(id), followed_at: time(followed_at)? });
+    fetch(pool, sql, keys, item, FollowItem::<UserId>::position).await
+}
+
+/// Asks for pages, whose edges are read by `item`.
+async fn fetch<E: DeserializeOwned, U>(
+    pool: &SqlitePool,
+    sql: &'static str,
+    keys: &[FollowPageKey],
+    mut item: impl FnMut(E) -> sqlx::Result<FollowItem<U>>,
+    position: impl Fn(&FollowItem<U>) -> FollowPosition,
+) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<U>>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
+    let rows = sqlx::query(sql).bind(questions).bind(pages::fetch(keys)).fetch_all(pool).await?;
+
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let n: i64 = row.try_get(0)?;
         let key = usize::try_from(n).ok().and_then(|n| keys.get(n));
         let key = key.ok_or_else(|| sqlx::Error::Decode(format!("there is no key {n}").into()))?;
-        found.insert(*key, page(row, key, &mut users)?);
+        let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
+        let outside = Outside { below: row.try_get(3)?, above: row.try_get(4)? };
+        let edges: Vec<E> = serde_json::from_str(row.try_get(5)?)
+            .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        let items = edges.into_iter().map(&mut item).collect::<sqlx::Result<_>>()?;
+        found.insert(*key, pages::follow_page(key, counts, items, outside, &position));
     }
     Ok(found)
 }
@@ -147,31 +201,21 @@ fn question(key: &FollowPageKey) -> [i64; 8] {
 /// An edge with the user at its other end, as the statement writes it.
 type Edge = (i64, i64, String, Option<String>, Option<String>, Option<String>, i64);
 
-/// The page of a row. A user who is on several pages of the batch is kept once.
-fn page(
-    row: &SqliteRow,
-    key: &FollowPageKey,
+/// The entry of an edge. A user who is on several pages of the batch is kept once.
+fn item(
+    (followed_at, id, username, name, bio, avatar_url, created_at): Edge,
     users: &mut HashMap<UserId, Arc<User>>,
-) -> sqlx::Result<FollowPage> {
-    let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
-    let outside = Outside { below: row.try_get(3)?, above: row.try_get(4)? };
-    let edges: Vec<Edge> =
-        serde_json::from_str(row.try_get(5)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
-
-    let mut items = Vec::with_capacity(edges.len());
-    for (followed_at, id, username, name, bio, avatar_url, created_at) in edges {
-        let id = UserId(id);
-        let user = match users.entry(id) {
-            Entry::Occupied(user) => Arc::clone(user.get()),
-            Entry::Vacant(place) => {
-                let created_at = time(created_at)?;
-                let user = User { id, username, name, bio, avatar_url, created_at };
-                Arc::clone(place.insert(Arc::new(user)))
-            }
-        };
-        items.push(FollowItem { user, followed_at: time(followed_at)? });
-    }
-    Ok(pages::follow_page(key, counts, items, outside))
+) -> sqlx::Result<FollowItem> {
+    let id = UserId(id);
+    let user = match users.entry(id) {
+        Entry::Occupied(user) => Arc::clone(user.get()),
+        Entry::Vacant(place) => {
+            let created_at = time(created_at)?;
+            let user = User { id, username, name, bio, avatar_url, created_at };
+            Arc::clone(place.insert(Arc::new(user)))
+        }
+    };
+    Ok(FollowItem { user, followed_at: time(followed_at)? })
 }
 
 pub(super) async fn usage(

@@ -29,7 +29,7 @@ use sqlx::{
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, error, retry,
+    SchemaState, SetRoleOutcome, Store, UserChanges, error, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
@@ -173,6 +173,10 @@ impl Store for Sqlite {
         Ok(users::by_usernames(&self.readers, keys).await?)
     }
 
+    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
+        Ok(None)
+    }
+
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
         users::page(&self.readers, request).await
     }
@@ -191,6 +195,14 @@ impl Store for Sqlite {
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         Ok(follows::pages(&self.readers, direction, keys).await?)
+    }
+
+    async fn pages_of_follow_ids(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
+        Ok(follows::pages_of_ids(&self.readers, direction, keys).await?)
     }
 
     async fn relations(

@@ -13,6 +13,7 @@ mod reading;
 mod rotation;
 mod sessions;
 mod statements;
+mod user_cache;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.
 macro_rules! on_both_engines {

@@ -163,7 +163,10 @@ impl Document {
         let name = self.alias();
         match self.rng.random_range(0..5) {
             0 => format!("{name} user(username: \"Ann\") {}", self.user(3)),
-            1 => format!("{name} node(id: \"VXNlcjoy\") {{ __typename id ... on User {} }}", self.user(2)),
+            1 => format!(
+                "{name} node(id: \"VXNlcjoy\") {{ __typename id ... on User {} }}",
+                self.user(2)
+            ),
             2 => format!(
                 "{name} nodes(ids: [\"VXNlcjox\", \"nobody\", \"VXNlcjoz\"]) {{ ... on User {} }}",
                 self.user(2)
@@ -232,7 +235,9 @@ impl Document {
         let fields = fields.join(" ");
         match self.rng.random_range(0..6) {
             0 => format!("{{ ... {{ {fields} }} __typename }}"),
-            1 => format!("{{ ... on {ty} @include(if: $yes) {{ {fields} }} ... on Node {{ id }} }}"),
+            1 => {
+                format!("{{ ... on {ty} @include(if: $yes) {{ {fields} }} ... on Node {{ id }} }}")
+            }
             2 => {
                 let name = format!("F{}", self.fragments.len());
                 self.fragments.push(format!("fragment {name} on {ty} {{ {fields} }}"));

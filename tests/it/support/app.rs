@@ -23,9 +23,10 @@ use super::database::{Database, Engine};
 /// What every test app signs its own tokens with.
 pub(crate) const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
-/// Settings for tests: sign-up is open, and nothing is limited over time.
+/// Settings for tests: sign-up is open, nothing is limited over time, and no user is remembered.
 pub(crate) fn settings() -> Settings {
-    Settings { sign_up: true, rate_limits: false, ..Settings::default() }
+    let limits = Limits { users_cached_max: 0, ..Limits::default() };
+    Settings { sign_up: true, rate_limits: false, limits, ..Settings::default() }
 }
 
 /// Tokens as every test app makes and reads them.

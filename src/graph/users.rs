@@ -1,0 +1,120 @@
+//! Users and the pages on which they are, as far as possible from the rows that are remembered.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{Graph, Result, user_cache::UserCache};
+use crate::domain::{
+    Direction, FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest,
+    UsernameKey,
+};
+
+impl Graph {
+    /// The users with these ids; those who are not there are missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
+        let Some(cache) = self.user_cache() else { return Ok(self.store.users_by_ids(ids).await?) };
+        let (mut users, mut missing) = (HashMap::with_capacity(ids.len()), Vec::new());
+        for id in ids {
+            match cache.get(*id) {
+                Some(user) => drop(users.insert(*id, user)),
+                None => missing.push(*id),
+            }
+        }
+
+        let since = cache.now();
+        let read = self.store.users_by_ids(&missing).await?;
+        cache.count(users.len(), missing.len());
+        cache.remember(since, read.values());
+        users.extend(read);
+        Ok(users)
+    }
+
+    /// The users with these usernames; those who are not there are missing.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn users_by_usernames(
+        &self,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
+        let Some(cache) = self.user_cache() else {
+            return Ok(self.store.users_by_usernames(keys).await?);
+        };
+        let (mut users, mut missing) = (HashMap::with_capacity(keys.len()), Vec::new());
+        for key in keys {
+            match cache.get_by_name(key) {
+                Some(user) => drop(users.insert(key.clone(), user)),
+                None => missing.push(key.clone()),
+            }
+        }
+
+        let since = cache.now();
+        let read = self.store.users_by_usernames(&missing).await?;
+        cache.count(users.len(), missing.len());
+        cache.remember(since, read.values());
+        users.extend(read);
+        Ok(users)
+    }
+
+    /// A page of users.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+        let cache = self.user_cache().map(|cache| (cache, cache.now()));
+        let page = self.store.page_of_users(request).await?;
+        if let Some((cache, since)) = cache {
+            cache.remember(since, page.items.iter());
+        }
+        Ok(page)
+    }
+
+    /// Pages of one of the two lists of many users. While rows are remembered, the users on a page
+    /// may be of another moment than the page: whoever was deleted in between is not on it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn pages_of_follows(
+        &self,
+        direction: Direction,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+        let Some(cache) = self.user_cache() else {
+            return Ok(self.store.pages_of_follows(direction, keys).await?);
+        };
+        let since = cache.now();
+        let pages = self.store.pages_of_follow_ids(direction, keys).await?;
+        let pages: Vec<_> = pages.into_iter().collect();
+        let items = || pages.iter().flat_map(|(_, page)| &page.page.items);
+        let known: Vec<_> = items().map(|item| cache.get(item.user)).collect();
+        let missing = items().zip(&known).filter(|(_, known)| known.is_none());
+        let missing: HashSet<_> = missing.map(|(item, _)| item.user).collect();
+        let read = self.store.users_by_ids(&missing.iter().copied().collect::<Vec<_>>()).await?;
+        cache.count(known.len(), missing.len());
+        cache.remember(since, read.values());
+
+        let mut known = known.into_iter();
+        let mut with_user = |FollowItem { user: id, followed_at }| {
+            let user = known.next().flatten().or_else(|| read.get(&id).cloned())?;
+            Some(FollowItem { user, followed_at })
+        };
+        Ok(pages.into_iter().map(|(key, page)| (key, page.filter_map(&mut with_user))).collect())
+    }
+
+    /// The remembered rows, while they are kept true.
+    fn user_cache(&self) -> Option<&UserCache> {
+        self.users.as_ref().filter(|cache| cache.is_on())
+    }
+
+    /// To be called after the row of a user was changed.
+    pub(super) fn forget_user(&self, id: UserId) {
+        if let Some(cache) = &self.users {
+            cache.forget(id);
+        }
+    }
+}

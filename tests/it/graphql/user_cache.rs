@@ -1,0 +1,218 @@
+//! Rows of users that are remembered between requests: never wrong in this process, and for a
+//! second at most when somebody else changes them.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use entourage::{
+    domain::{
+        Direction, DisplayName, FollowPageKey, Limits, OrderDirection, PageRequest, ProfileChange,
+        SystemClock, User, UserId, UsernameKey, Window,
+    },
+    graph::{Graph, Parts, SystemRandom, Viewer},
+    store::{Metered, Statements, Store},
+};
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::support::{
+    app::tokens,
+    database::{Database, Engine},
+    graph::draw,
+};
+
+/// Makes a test of each case on each engine.
+macro_rules! on_both_engines {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                super::run(super::Engine::Sqlite, super::$case).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                super::run(super::Engine::Postgres, super::$case).await;
+            })+
+        }
+    };
+}
+
+on_both_engines! {
+    who_was_read_costs_no_statement_again,
+    a_page_of_known_users_costs_one_statement,
+    a_change_here_is_seen_by_the_next_read,
+    a_change_elsewhere_is_seen_within_a_second,
+    who_is_deleted_elsewhere_is_gone_within_a_second,
+}
+
+/// A graph that remembers users, and another store on the same database.
+struct Servers {
+    graph: Arc<Graph>,
+    statements: Statements,
+    elsewhere: Arc<dyn Store>,
+    kept: JoinHandle<()>,
+}
+
+async fn run<F: Future<Output = ()>>(engine: Engine, case: impl FnOnce(Servers) -> F) {
+    let database = Database::migrated(engine).await;
+    draw(database.store(), "ann -> bob cid\nbob -> ann\ncid -> ann").await;
+    let servers = Servers::on(&database).await;
+    let kept = servers.kept.abort_handle();
+    case(servers).await;
+    kept.abort();
+}
+
+impl Servers {
+    async fn on(database: &Database) -> Self {
+        let store = Metered::new(Arc::clone(&database.store));
+        let statements = store.statements();
+        let graph = Arc::new(Graph::new(Parts {
+            store: Arc::new(store),
+            tokens: tokens(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            sign_up: true,
+            rate_limits: false,
+            limits: Limits { users_cached_max: 100, ..Limits::default() },
+        }));
+        let kept = {
+            let graph = Arc::clone(&graph);
+            tokio::spawn(async move { graph.keep_users_true().await })
+        };
+        let elsewhere = database.another_store().await;
+        let servers = Self { graph, statements, elsewhere, kept };
+        servers.within_seconds(10, async || servers.knows_ann().await).await;
+        servers
+    }
+
+    /// Whether a second look at ann costs nothing.
+    async fn knows_ann(&self) -> bool {
+        self.user("ann").await;
+        self.cost(self.user("ann")).await.0 == 0
+    }
+
+    async fn user(&self, name: &str) -> Option<Arc<User>> {
+        let key = UsernameKey::parse(name).expect("a username");
+        let mut users = self.graph.users_by_usernames(&[key.clone()]).await.expect("it works");
+        users.remove(&key)
+    }
+
+    async fn viewer(&self, name: &str) -> Viewer {
+        let key = UsernameKey::parse(name).expect("a username");
+        let token = self.graph.token(&key, None, TimeDelta::hours(1)).await;
+        let token = token.expect("it works").expect("the user is there");
+        self.graph.authenticate(&token).await.expect("the token is good")
+    }
+
+    /// The users on the first page of those who follow a user.
+    async fn followers(&self, of: &str) -> Vec<String> {
+        let user = self.user(of).await.expect("a user").id;
+        let request = PageRequest {
+            direction: OrderDirection::Desc,
+            window: Window::First(10),
+            after: None,
+            before: None,
+            outside: false,
+        };
+        let keys = [FollowPageKey { user, request }];
+        let pages = self.graph.pages_of_follows(Direction::Followers, &keys).await;
+        let page = pages.expect("it works").remove(&keys[0]).expect("a page").page;
+        page.items.iter().map(|item| item.user.name.clone().unwrap_or_default()).collect()
+    }
+
+    /// What something gives, behind the number of statements that it took.
+    async fn cost<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
+        let before = self.statements.total();
+        let done = work.await;
+        (self.statements.total() - before, done)
+    }
+
+    /// Waits until something is true, for so many seconds at most.
+    async fn within_seconds(&self, seconds: u64, is_true: impl AsyncFn() -> bool) {
+        let begin = Instant::now();
+        while !is_true().await {
+            assert!(begin.elapsed() < Duration::from_secs(seconds), "not within {seconds} s");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn named(name: &str) -> ProfileChange {
+    let name = DisplayName::parse(name).expect("a name");
+    ProfileChange { name: Some(Some(name)), bio: None, avatar_url: None }
+}
+
+async fn who_was_read_costs_no_statement_again(servers: Servers) {
+    let bob = servers.user("bob").await.expect("bob is there");
+    // On SQLite everything is forgotten once a second, maybe just now.
+    servers
+        .within_seconds(5, async || {
+            servers.user("bob").await;
+            let (by_name, named) = servers.cost(servers.user("BOB")).await;
+            let by_id = servers.cost(servers.graph.users_by_ids(&[bob.id])).await.0;
+            assert_eq!(named.as_ref(), Some(&bob));
+            (by_name, by_id) == (0, 0)
+        })
+        .await;
+}
+
+async fn a_page_of_known_users_costs_one_statement(servers: Servers) {
+    servers
+        .within_seconds(5, async || {
+            servers.followers("ann").await;
+            let (statements, followers) = servers.cost(servers.followers("ann")).await;
+            assert_eq!(followers.len(), 2);
+            statements == 1
+        })
+        .await;
+}
+
+async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
+    let bob = servers.viewer("bob").await;
+    for n in 0..20 {
+        let name = format!("Bob {n}");
+        servers.followers("ann").await;
+        servers.graph.update_profile(&bob, &named(&name)).await.expect("it works");
+        assert_eq!(servers.user("bob").await.and_then(|bob| bob.name.clone()), Some(name.clone()));
+        assert!(servers.followers("ann").await.contains(&name));
+    }
+}
+
+async fn a_change_elsewhere_is_seen_within_a_second(servers: Servers) {
+    let bob = servers.user("bob").await.expect("bob is there").id;
+    servers.followers("ann").await;
+    servers.elsewhere.update_profile(bob, &named("Robert")).await.expect("it works");
+    // The limit is a second; the machine may be slow to run a test.
+    servers
+        .within_seconds(5, async || servers.followers("ann").await.contains(&"Robert".to_owned()))
+        .await;
+}
+
+async fn who_is_deleted_elsewhere_is_gone_within_a_second(servers: Servers) {
+    let bob: UserId = servers.user("bob").await.expect("bob is there").id;
+    assert!(servers.elsewhere.delete_user(bob).await.expect("it works"));
+    servers.within_seconds(5, async || servers.user("bob").await.is_none()).await;
+    assert_eq!(servers.followers("ann").await.len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_connection_that_listens_nothing_is_remembered() {
+    let database = Database::migrated(Engine::Postgres).await;
+    draw(database.store(), "ann -> bob").await;
+    let servers = Servers::on(&database).await;
+    let bob = servers.user("bob").await.expect("bob is there").id;
+
+    let listening = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND application_name = 'entourage listener'";
+    database.execute(listening).await;
+    servers.within_seconds(5, async || !servers.knows_ann().await).await;
+    servers.elsewhere.update_profile(bob, &named("Robert")).await.expect("it works");
+    assert_eq!(
+        servers.user("bob").await.and_then(|bob| bob.name.clone()).as_deref(),
+        Some("Robert")
+    );
+
+    servers.within_seconds(10, async || servers.knows_ann().await).await;
+    servers.kept.abort();
+}
