@@ -24,6 +24,7 @@ mod loaders;
 mod merge;
 mod mutation;
 mod order;
+mod overlap;
 mod page;
 mod query;
 mod quota;
