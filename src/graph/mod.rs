@@ -112,7 +112,7 @@ impl Graph {
         let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
         Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
-            budgets: rate_limits.then(|| Budgets::new(limits.cost_per_minute_max, &clock)),
+            budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             store,
             tokens,
             clock,
@@ -129,10 +129,23 @@ impl Graph {
         self.sign_up
     }
 
-    /// Charges an operation to whoever asks for it; `None` when nothing limits the cost.
+    /// Charges a request to the address that it comes from, before anything is known of it. So a
+    /// flood of requests that are refused ends as well.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when too little of the budget is left.
+    /// [`Error::RateLimited`] when too little of its budget is left.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<()> {
+        match (&self.budgets, address) {
+            (Some(budgets), Some(address)) => budgets.admit(address),
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// Charges an operation to the viewer and to the address that it comes from; `None` when
+    /// nothing limits the cost.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] when too little of one of their budgets is left.
     pub fn charge(
         &self,
         viewer: Option<&Viewer>,

@@ -62,6 +62,7 @@ pub struct IdentityProvider {
 struct Keys {
     source: Arc<dyn KeySource>,
     current: Mutex<Arc<KeySet>>,
+    /// The last reading, which may be under way.
     last: Mutex<Reading>,
     /// The longest that a request waits for a reading.
     wait_max: Duration,
@@ -250,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_waits_for_a_reading_does_not_keep_the_next_one_from_beginning() {
         let source = Gated::answering(1);
-        let provider = provider(&source, Duration::from_secs(60)).await;
+        let provider = provider(&source, Duration::from_mins(1)).await;
         let mut waiting = pin!(provider.newer_keys(at(10)));
         poll_fn(|context| {
             assert!(waiting.as_mut().poll(context).is_pending());

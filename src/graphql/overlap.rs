@@ -37,7 +37,9 @@ impl<'a> Overlap<'a> {
     /// Looks at selections of one object.
     fn check(self, sets: &[&'a SelectionSet]) -> Result<(), Failure> {
         let (mut fields, mut spread) = (HashMap::new(), HashSet::new());
-        sets.iter().for_each(|set| self.collect(set, &mut fields, &mut spread));
+        for set in sets {
+            self.collect(set, &mut fields, &mut spread);
+        }
         fields.into_iter().try_for_each(|(key, sharing)| {
             if !self.ask_the_same(&sharing) {
                 let message = format!("the fields of `{key}` have lists of different lengths");
