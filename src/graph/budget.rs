@@ -7,7 +7,7 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Result, Viewer,
+    Graph, Result, Viewer,
     limiter::{Left, Limiter, network},
 };
 use crate::domain::{Clock, Limits, UserId};
@@ -30,6 +30,37 @@ pub struct Budget {
     pub resets_at: DateTime<Utc>,
 }
 
+impl Graph {
+    /// Charges a request to the address that it comes from, before anything is known of it. So a
+    /// flood of requests that are refused ends as well.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`](super::Error::RateLimited) when too little of its budget is left.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<()> {
+        match (&self.budgets, address) {
+            (Some(budgets), Some(address)) => budgets.admit(address),
+            (None, _) | (_, None) => Ok(()),
+        }
+    }
+
+    /// Charges an operation to the viewer and to the address that it comes from; `None` when
+    /// nothing limits the cost.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`](super::Error::RateLimited) when one of their budgets is too low.
+    pub fn charge(
+        &self,
+        viewer: Option<&Viewer>,
+        address: Option<IpAddr>,
+        cost: NonZeroU32,
+    ) -> Result<Option<Budget>> {
+        match &self.budgets {
+            Some(budgets) => budgets.charge(viewer, address, cost),
+            None => Ok(None),
+        }
+    }
+}
+
 /// The budgets of all callers.
 #[derive(Debug)]
 pub(super) struct Budgets {
@@ -46,23 +77,11 @@ impl Budgets {
         }
     }
 
-    /// Charges a request to its address, whatever becomes of it.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when too little is left.
-    ///
-    /// [`Error::RateLimited`]: super::Error::RateLimited
-    pub(super) fn admit(&self, address: IpAddr) -> Result<()> {
+    fn admit(&self, address: IpAddr) -> Result<()> {
         self.addresses.take(&network(address), COST_OF_A_REQUEST).map(drop)
     }
 
-    /// Charges an operation; `None` when there is nobody to charge.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when the viewer or the address has too little left.
-    ///
-    /// [`Error::RateLimited`]: super::Error::RateLimited
-    pub(super) fn charge(
+    fn charge(
         &self,
         viewer: Option<&Viewer>,
         address: Option<IpAddr>,

@@ -20,7 +20,7 @@ mod random;
 mod sessions;
 mod tokens;
 
-use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -127,35 +127,6 @@ impl Graph {
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
-    }
-
-    /// Charges a request to the address that it comes from, before anything is known of it. So a
-    /// flood of requests that are refused ends as well.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when too little of its budget is left.
-    pub fn admit(&self, address: Option<IpAddr>) -> Result<()> {
-        match (&self.budgets, address) {
-            (Some(budgets), Some(address)) => budgets.admit(address),
-            (None, _) | (_, None) => Ok(()),
-        }
-    }
-
-    /// Charges an operation to the viewer and to the address that it comes from; `None` when
-    /// nothing limits the cost.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when too little of one of their budgets is left.
-    pub fn charge(
-        &self,
-        viewer: Option<&Viewer>,
-        address: Option<IpAddr>,
-        cost: NonZeroU32,
-    ) -> Result<Option<Budget>> {
-        match &self.budgets {
-            Some(budgets) => budgets.charge(viewer, address, cost),
-            None => Ok(None),
-        }
     }
 
     /// The users with these ids; those who are not there are missing.
