@@ -142,8 +142,8 @@ pub struct LimitArgs {
     )]
     client_connections_max: usize,
 
-    /// The most that the operations of one viewer may cost in a minute: the nodes that they multiply
-    /// to, and the work beside them
+    /// The most that the operations of one viewer may cost in a minute: the nodes that they
+    /// multiply to, and the work beside them
     #[arg(
         long,
         env = "ENTOURAGE_COST_PER_MINUTE_MAX",
@@ -153,8 +153,8 @@ pub struct LimitArgs {
     )]
     cost_per_minute_max: NonZeroU32,
 
-    /// The most that all requests from one address may cost in a minute, signed in or not: 100 each,
-    /// and what their operations cost
+    /// The most that all requests from one address may cost in a minute, signed in or not: 100
+    /// each, and what their operations cost
     #[arg(
         long,
         env = "ENTOURAGE_COST_PER_ADDRESS_MAX",

@@ -1,6 +1,6 @@
 //! What callers may cost in a minute: one viewer, wherever they are, and all callers at one address
-//! together, signed in or not. An address may cost more than a viewer, since many can be behind one;
-//! but not as much as many viewers, since anybody can make accounts.
+//! together, signed in or not. An address may cost more than a viewer, since many can be behind
+//! one; but not as much as many viewers, since anybody can make accounts.
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 

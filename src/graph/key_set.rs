@@ -33,8 +33,8 @@ struct PublicKey {
 }
 
 impl KeySet {
-    /// Reads a key set. Keys of other kinds, and keys that are not for signatures, are left out, and
-    /// perhaps none is left.
+    /// Reads a key set. Keys of other kinds, and keys that are not for signatures, are left out,
+    /// and perhaps none is left.
     ///
     /// # Errors
     /// When it is not a key set.

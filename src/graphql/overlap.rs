@@ -89,8 +89,8 @@ impl<'a> Overlap<'a> {
         })
     }
 
-    /// Whether an object can be of both types, as far as the rule is concerned: two types of objects
-    /// exclude each other.
+    /// Whether an object can be of both types, as far as the rule is concerned: two types of
+    /// objects exclude each other.
     fn can_meet(self, ty: &Name, other: &Name) -> bool {
         let is_object = |ty| self.schema.get_object(ty).is_some();
         ty == other || !is_object(ty) || !is_object(other)
