@@ -44,9 +44,10 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "info")?;
 
-    // What can be found wrong without changing anything comes first: the keys and the addresses.
-    // The database is opened next, and only one that is ours gets a key file beside it.
+    // What can be found wrong without changing anything comes first: the limits, the keys and the
+    // addresses. The database is opened next, and only one that is ours gets a key file beside it.
     let Args { listen, service, database, signing, limits, .. } = args;
+    let limits = limits.limits()?;
     let signer = Signer::load(&signing, &database.url).await?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
@@ -72,7 +73,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let timeouts = Timeouts::default();
     let notice = service.shutdown_notice.unwrap_or(timeouts.notice);
     let settings = Settings {
-        limits: limits.limits(),
+        limits,
         timeouts: Timeouts { notice, ..timeouts },
         cors_origins: service.cors_origins,
         proxies: service.trusted_proxies,

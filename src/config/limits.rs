@@ -153,8 +153,8 @@ pub struct LimitArgs {
     )]
     users_cached_max: usize,
 
-    /// The most nodes that the operations of one viewer, or of one address that is signed out, may
-    /// multiply to in a minute
+    /// The most that the operations of one viewer may cost in a minute: the nodes that they
+    /// multiply to, and the work beside them
     #[arg(
         long,
         env = "ENTOURAGE_COST_PER_MINUTE_MAX",
@@ -163,6 +163,17 @@ pub struct LimitArgs {
         value_parser = value_parser!(NonZeroU32)
     )]
     cost_per_minute_max: NonZeroU32,
+
+    /// The most that all requests from one address may cost in a minute, signed in or not: 100
+    /// each, and what their operations cost
+    #[arg(
+        long,
+        env = "ENTOURAGE_COST_PER_ADDRESS_MAX",
+        value_name = "N",
+        default_value = "5000000",
+        value_parser = value_parser!(NonZeroU32)
+    )]
+    cost_per_address_max: NonZeroU32,
 
     /// The most new follows of one user a day
     #[arg(
@@ -195,9 +206,51 @@ pub struct LimitArgs {
     pair_changes_per_day_max: i64,
 }
 
+/// Limits of which one cannot be reached, for another one is reached before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LimitsError {
+    /// The costliest operation that is allowed would take more than a full budget.
+    #[error(
+        "ENTOURAGE_COST_PER_MINUTE_MAX is {minute}, less than one operation may cost by \
+         ENTOURAGE_NODES_MAX, {operation}: raise the one or lower the other"
+    )]
+    MinuteBelowOperation {
+        /// What a minute allows.
+        minute: NonZeroU32,
+        /// What one operation may cost.
+        operation: u64,
+    },
+    /// A viewer could never spend the whole of their budget.
+    #[error(
+        "ENTOURAGE_COST_PER_ADDRESS_MAX is {address}, less than one viewer may spend by \
+         ENTOURAGE_COST_PER_MINUTE_MAX, {viewer}: raise the one or lower the other"
+    )]
+    AddressBelowViewer {
+        /// What an address may spend.
+        address: NonZeroU32,
+        /// What one viewer may spend.
+        viewer: NonZeroU32,
+    },
+}
+
 impl LimitArgs {
     /// The limits.
-    pub const fn limits(&self) -> Limits {
+    ///
+    /// # Errors
+    /// When one contradicts another.
+    pub fn limits(&self) -> Result<Limits, LimitsError> {
+        let (minute, operation) = (self.cost_per_minute_max, self.nodes_max);
+        if u64::from(minute.get()) < operation {
+            return Err(LimitsError::MinuteBelowOperation { minute, operation });
+        }
+        let (address, viewer) = (self.cost_per_address_max, self.cost_per_minute_max);
+        if address < viewer {
+            return Err(LimitsError::AddressBelowViewer { address, viewer });
+        }
+        Ok(self.each())
+    }
+
+    const fn each(&self) -> Limits {
         Limits {
             body_bytes_max: self.body_bytes_max,
             tokens_max: self.tokens_max,
@@ -214,6 +267,7 @@ impl LimitArgs {
             client_connections_max: self.client_connections_max,
             users_cached_max: self.users_cached_max,
             cost_per_minute_max: self.cost_per_minute_max,
+            cost_per_address_max: self.cost_per_address_max,
             follows: FollowLimits {
                 per_day: self.follows_per_day_max,
                 total: self.following_max,

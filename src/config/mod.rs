@@ -18,7 +18,7 @@ use clap::{
     value_parser,
 };
 
-pub use self::limits::LimitArgs;
+pub use self::limits::{LimitArgs, LimitsError};
 use crate::{
     http::{Origin, ProxyNet},
     store,
@@ -430,7 +430,7 @@ mod tests {
         let all = Everything::parse_from(["entourage"]);
         let (ours, theirs) = (all.database.options(), store::Options::default());
 
-        assert_eq!(all.limits.limits(), Limits::default());
+        assert_eq!(all.limits.limits(), Ok(Limits::default()));
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 

@@ -39,8 +39,11 @@ pub struct Limits {
     pub client_connections_max: usize,
     /// The most users whose rows are remembered between requests; 0 remembers none.
     pub users_cached_max: usize,
-    /// The most that the operations of one caller may cost in a minute; more is `RATE_LIMITED`.
+    /// The most that the operations of one viewer may cost in a minute; more is `RATE_LIMITED`.
     pub cost_per_minute_max: NonZeroU32,
+    /// The most that all requests from one address may cost in a minute, whoever sends them; more is
+    /// `RATE_LIMITED`.
+    pub cost_per_address_max: NonZeroU32,
     /// What one user can change over time; more is `LIMIT_REACHED`.
     pub follows: FollowLimits,
 }
@@ -63,6 +66,7 @@ impl Default for Limits {
             client_connections_max: 10_000,
             users_cached_max: 100_000,
             cost_per_minute_max: NonZeroU32::new(500_000).expect("not zero"),
+            cost_per_address_max: NonZeroU32::new(5_000_000).expect("not zero"),
             follows: FollowLimits { per_day: 400, total: 7_500, pair_changes_per_day: 10 },
         }
     }

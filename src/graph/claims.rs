@@ -1,8 +1,8 @@
 //! What a token says, once its signature has been checked: whom it names, what it allows, and
 //! when it is worth something.
 //!
-//! **Invariant:** `exp` is required, `nbf` is honoured, and both are read by the passed-in clock
-//! with [`LEEWAY_S`].
+//! **Invariant:** `exp` is required, `nbf` is honoured, and `iat` is not in the future where it
+//! decides; all three are read by the passed-in clock with [`LEEWAY_S`].
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,17 @@ pub struct TokenClaims {
 }
 
 impl TokenClaims {
+    /// Looks whether a token that ends by its age tells a true one. One that claims to be made
+    /// later than it was would outlive every end of the account's tokens until then. A token with
+    /// an epoch ends by that, and a clock that is put back ends nobody's sign-in.
+    pub(super) fn check_age(&self, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let is_of_the_future = |made| made > seconds(now) + LEEWAY_S;
+        if self.epoch.is_none() && self.issued_at_s.is_some_and(is_of_the_future) {
+            return Err("it was made in the future");
+        }
+        Ok(())
+    }
+
     /// Whether its account has ended all tokens since it was made.
     ///
     /// A token with an epoch is of the account's own or has ended. One without has to be newer

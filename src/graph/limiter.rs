@@ -70,6 +70,8 @@ impl ReasonablyRealtime for Time {}
 /// What is left of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Left {
+    /// What a full one holds.
+    pub(super) limit: NonZeroU32,
     /// How much can be taken at once now.
     pub(super) remaining: u32,
     /// When the bucket is full again if nothing is taken meanwhile.
@@ -126,7 +128,8 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
         let missing = u64::from(self.per_minute.get().saturating_sub(remaining));
         let fills_in_ms = missing * 60_000 / u64::from(self.per_minute.get());
         let fills_in = TimeDelta::milliseconds(fills_in_ms.try_into().unwrap_or(60_000));
-        Left { remaining, full_at: self.clock.clock.now() + fills_in }
+        let full_at = self.clock.clock.now() + fills_in;
+        Left { limit: self.per_minute, remaining, full_at }
     }
 }
 

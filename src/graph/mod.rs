@@ -22,7 +22,7 @@ mod tokens;
 mod user_cache;
 mod users;
 
-use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -115,7 +115,7 @@ impl Graph {
         let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
         Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
-            budgets: rate_limits.then(|| Budgets::new(limits.cost_per_minute_max, &clock)),
+            budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             users: (limits.users_cached_max > 0).then(|| UserCache::new(limits.users_cached_max)),
             store,
             tokens,
@@ -131,22 +131,6 @@ impl Graph {
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
-    }
-
-    /// Charges an operation to whoever asks for it; `None` when nothing limits the cost.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`] when too little of the budget is left.
-    pub fn charge(
-        &self,
-        viewer: Option<&Viewer>,
-        address: Option<IpAddr>,
-        cost: NonZeroU32,
-    ) -> Result<Option<Budget>> {
-        match &self.budgets {
-            Some(budgets) => budgets.charge(viewer, address, cost),
-            None => Ok(None),
-        }
     }
 
     /// How many users there are whose name begins with the prefix.

@@ -105,16 +105,18 @@ impl Tokens {
         if header.crit.is_some() {
             return Err("it needs an extension that we do not know");
         }
-        if header.alg == Algorithm::HS256 {
+        let claims = if header.alg == Algorithm::HS256 {
             let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
             let claims = verify_with(token, &self.decoding, &validation)?;
             claims.check_times(now)?;
-            claims.into_own()
+            claims.into_own()?
         } else {
             let claims = self.verify_foreign(token, &header, now).await?;
             claims.check_times(now)?;
-            claims.into_foreign()
-        }
+            claims.into_foreign()?
+        };
+        claims.check_age(now)?;
+        Ok(claims)
     }
 
     /// The claims of a token that a key of the provider has signed.

@@ -19,7 +19,7 @@ use quick_cache::sync::Cache;
 use super::{
     Reply,
     error::{Code, Failure},
-    expansion, rules, scan, schema,
+    expansion, overlap, rules, scan, schema,
 };
 use crate::domain::Limits;
 
@@ -89,6 +89,7 @@ impl Documents {
             .to_executable_validate(&self.schema)
             .map_err(|invalid| refused(Code::ValidationFailed, &invalid.errors))?;
         rules::check(&self.schema, &document)?;
+        overlap::check(&self.schema, &document)?;
         Ok(document)
     }
 }

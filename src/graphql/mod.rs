@@ -25,6 +25,7 @@ mod guard;
 mod loaders;
 mod mutation;
 mod order;
+mod overlap;
 mod page;
 mod projection;
 mod query;

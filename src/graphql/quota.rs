@@ -5,13 +5,13 @@ use async_graphql::Object;
 use super::scalar::{DateTime, clamped};
 use crate::graph;
 
-/// How much the operations of one caller may cost. A budget belongs to the viewer, or to the
-/// address of callers who are signed out, and fills up evenly.
+/// How much operations may cost. A viewer has a budget, and so have all callers at one address
+/// together; this is the one with less left. It fills up evenly.
 pub(super) struct RateLimit(pub graph::Budget);
 
 #[Object]
-/// How much the operations of one caller may cost. A budget belongs to the viewer, or to the
-/// address of callers who are signed out, and fills up evenly.
+/// How much operations may cost. A viewer has a budget, and so have all callers at one address
+/// together; this is the one with less left. It fills up evenly.
 impl RateLimit {
     /// What this operation cost: the nodes that its page sizes multiply to, 10 for each change and
     /// 1,000 for each count of users; at least 1.

@@ -9,6 +9,7 @@ use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
 use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
+use crate::graph;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -148,6 +149,12 @@ impl From<Failure> for Reply {
     fn from(failure: Failure) -> Self {
         let (code, retry_after) = (failure.code(), failure.retry_after());
         Self { retry_after, ..Self::refused(code, &[failure.into()]) }
+    }
+}
+
+impl From<graph::Error> for Reply {
+    fn from(error: graph::Error) -> Self {
+        Failure::from(error).into()
     }
 }
 

@@ -1,8 +1,8 @@
 //! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! The order is: what the client takes, what it sends, how much of it, whether it is GraphQL that
-//! we can run, who sends it, and only then the operation. Whatever comes before the viewer costs
-//! no statement.
+//! The order is: what the client takes, whether its address has sent too much already, what it
+//! sends, how much of it, whether it is GraphQL that we can run, who sends it, and only then the
+//! operation. Whatever comes before the viewer costs no statement.
 //!
 //! **Invariant:** GET changes nothing.
 
@@ -53,6 +53,12 @@ fn is_visit(request: &Request) -> bool {
 }
 
 async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
+    let peer = head.extensions.get::<Peer>();
+    let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
+    if let Err(error) = state.graph.admit(address) {
+        return Ok(error.into());
+    }
+
     let is_post = head.method == Method::POST;
     let token = auth::bearer(&head.headers)?;
     let request = if is_post {
@@ -86,8 +92,6 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
         Some(token) => Some(auth::viewer(&state.graph, token, id).await?),
         None => None,
     };
-    let peer = head.extensions.get::<Peer>();
-    let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
     let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };
     Ok(state.api.execute(operation, caller).await)
 }

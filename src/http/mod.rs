@@ -22,6 +22,7 @@ mod encoding;
 mod failure;
 mod graphql;
 mod health;
+mod host;
 mod media;
 mod metrics;
 mod params;
@@ -135,6 +136,7 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         None => routes,
     };
     routes
+        .layer(middleware::from_fn(host::expect_one))
         .layer(middleware::map_response(security::headers))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), request::observe))
         .with_state(state)

@@ -128,6 +128,27 @@ fn a_short_key_is_told_before_anything_is_made() {
 }
 
 #[test]
+fn a_budget_that_no_large_operation_fits_into_is_told_before_anything_is_made() {
+    let folder = folder();
+    let lines = [
+        (
+            ("ENTOURAGE_COST_PER_MINUTE_MAX", "49999"),
+            "ENTOURAGE_COST_PER_MINUTE_MAX is 49999, less than one operation may cost by \
+             ENTOURAGE_NODES_MAX, 50000: raise the one or lower the other",
+        ),
+        (
+            ("ENTOURAGE_COST_PER_ADDRESS_MAX", "499999"),
+            "ENTOURAGE_COST_PER_ADDRESS_MAX is 499999, less than one viewer may spend by \
+             ENTOURAGE_COST_PER_MINUTE_MAX, 500000: raise the one or lower the other",
+        ),
+    ];
+    for (variable, line) in lines {
+        refused(&run(folder.path(), ["serve"], &[variable]), 1, line);
+    }
+    assert_eq!(names_in(folder.path()), [""; 0]);
+}
+
+#[test]
 fn on_postgresql_a_key_has_to_be_given() {
     let variables = [("DATABASE_URL", "postgres://127.0.0.1:1/follows")];
     let line = "on PostgreSQL, ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE has to be set: \

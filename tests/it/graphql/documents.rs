@@ -97,6 +97,28 @@ async fn input_objects_are_validated_wherever_they_stand() {
 }
 
 #[tokio::test]
+async fn fields_that_share_a_response_key_must_have_the_same_lists() {
+    let app = TestApp::start().await;
+    for document in [
+        "query ($x: ID!) { nodes(ids: []) { id } nodes(ids: [$x]) { id } }",
+        "{ nodes(ids: [\"a\"]) { id } nodes(ids: [\"a\", \"b\"]) { id } }",
+        "{ n: nodes(ids: []) { id } ...F } fragment F on Query { n: nodes(ids: [\"a\"]) { id } }",
+        "{ ... { nodes(ids: []) { id } } ... on Query { nodes(ids: [\"a\"]) { id } } }",
+        "query A { __typename } query B { nodes(ids: []) { id } nodes(ids: [\"a\"]) { id } }",
+    ] {
+        let response = app.graphql(document, json!({ "x": "a" }), None).await;
+        assert_eq!(code_of_first(&response), "GRAPHQL_VALIDATION_FAILED", "{document}");
+    }
+    for document in [
+        "{ nodes(ids: []) { id } nodes(ids: []) { __typename } n: nodes(ids: [\"a\"]) { id } }",
+        "{ nodes(ids: [\"a\"]) { id } ...F } fragment F on Query { nodes(ids: [\"a\"]) { id } }",
+    ] {
+        let response = app.graphql(document, json!({}), None).await;
+        assert!(data(&response).is_object(), "{document}");
+    }
+}
+
+#[tokio::test]
 async fn a_null_that_a_default_lets_in_is_bad_input() {
     let app = TestApp::start().await;
     for document in [

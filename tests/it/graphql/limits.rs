@@ -37,9 +37,11 @@ async fn follow(app: &TestApp, token: &str, name: &str) -> Value {
     data(&app.graphql(FOLLOW, json!({ "name": name }), Some(token)).await)["follow"].clone()
 }
 
-fn cost_per_minute(cost: u32) -> Limits {
-    let cost_per_minute_max = NonZeroU32::new(cost).expect("not zero");
-    Limits { cost_per_minute_max, ..Limits::default() }
+/// What a minute may cost a viewer and an address. A request costs its address 100 by itself.
+fn cost_per_minute(viewer: u32, address: u32) -> Limits {
+    let [cost_per_minute_max, cost_per_address_max] =
+        [viewer, address].map(|cost| NonZeroU32::new(cost).expect("not zero"));
+    Limits { cost_per_minute_max, cost_per_address_max, ..Limits::default() }
 }
 
 #[tokio::test]
@@ -66,24 +68,58 @@ async fn who_follows_too_many_is_told_so_and_sees_it_coming() {
 }
 
 #[tokio::test]
-async fn operations_are_charged_to_the_viewer_or_else_to_the_address() {
-    let app = limited(cost_per_minute(20)).await;
-    let token = app.token("alice", None).await;
+async fn operations_are_charged_to_the_viewer() {
+    let app = limited(cost_per_minute(20, 10_000)).await;
+    let (alice, bob) = (app.token("alice", None).await, app.token("bob", None).await);
     let left = |remaining, reset_at| json!({ "cost": 7, "limit": 20, "remaining": remaining, "resetAt": reset_at });
 
-    let first = app.graphql(SEVEN, json!({}), None).await;
+    let first = app.graphql(SEVEN, json!({}), Some(&alice)).await;
     assert_eq!(data(&first)["rateLimit"], left(13, "2025-06-15T15:07:01Z"));
-    let second = app.graphql(SEVEN, json!({}), None).await;
+    let second = app.graphql(SEVEN, json!({}), Some(&alice)).await;
     assert_eq!(data(&second)["rateLimit"], left(6, "2025-06-15T15:07:22Z"));
-    let third = app.graphql(SEVEN, json!({}), None).await;
+    let third = app.graphql(SEVEN, json!({}), Some(&alice)).await;
     assert_eq!(code(&third), "RATE_LIMITED");
     assert_eq!(third["errors"][0]["extensions"]["retryAfter"], 3);
     assert_eq!(third.get("data"), None, "nothing was executed");
 
-    // What costs less still fits, and a viewer has a budget of their own.
-    assert!(data(&app.graphql("{ __typename }", json!({}), None).await).is_object());
-    let viewer = app.graphql(SEVEN, json!({}), Some(&token)).await;
-    assert_eq!(data(&viewer)["rateLimit"]["remaining"], 13);
+    // What costs less still fits, and others have budgets of their own.
+    assert!(data(&app.graphql("{ __typename }", json!({}), Some(&alice)).await).is_object());
+    let other = app.graphql(SEVEN, json!({}), Some(&bob)).await;
+    assert_eq!(data(&other)["rateLimit"]["remaining"], 13);
+}
+
+#[tokio::test]
+async fn who_has_many_accounts_does_not_have_many_budgets() {
+    let app = limited(cost_per_minute(20, 4 * 107 + 50)).await;
+    let mut seen = Vec::new();
+    for name in [Some("alice"), None, Some("bob"), Some("carol")] {
+        let token = match name {
+            Some(name) => Some(app.token(name, None).await),
+            None => None,
+        };
+        let reply = app.graphql(SEVEN, json!({}), token.as_deref()).await;
+        let limit = data(&reply)["rateLimit"].clone();
+        assert_eq!(limit["cost"], 7);
+        seen.push((limit["limit"].clone(), limit["remaining"].clone()));
+    }
+    // Whoever is signed out has the budget of the address, and viewers are told of what is less.
+    assert_eq!(seen, [(20, 13), (478, 264), (20, 13), (20, 13)].map(|(l, r)| (l.into(), r.into())));
+
+    for name in ["alice", "bob", "carol"] {
+        let token = app.token(name, None).await;
+        let refused = app.graphql(SEVEN, json!({}), Some(&token)).await;
+        assert_eq!(code(&refused), "RATE_LIMITED", "{name} has 13 left, and the address has not");
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_is_told_of_the_address_when_that_has_less_left() {
+    let app = limited(cost_per_minute(200, 210)).await;
+    let token = app.token("alice", None).await;
+    let reply = app.graphql(SEVEN, json!({}), Some(&token)).await;
+    let told = json!({ "cost": 7, "limit": 210, "remaining": 103,
+        "resetAt": "2025-06-15T15:07:10.571000Z" });
+    assert_eq!(data(&reply)["rateLimit"], told);
 }
 
 #[tokio::test]

@@ -158,6 +158,18 @@ async fn signing_out_everywhere_ends_tokens_that_are_not_newer(engine: Engine) {
     assert_eq!(trusted.status(&json!({ "sub": "idp|2", "iat": now - 60 })).await, 200);
 }
 
+async fn a_token_of_the_future_outlives_no_sign_out(engine: Engine) {
+    let trusted = Trusted::on(engine).await;
+    let now = trusted.clock.now().timestamp();
+    let with = |iat: Value| json!({ "sub": "idp|1", "iat": iat });
+    for iat in [json!(now + 6), json!(now + 3_600), json!(1e300)] {
+        assert_eq!(trusted.status(&with(iat.clone())).await, 401, "{iat}");
+    }
+    let count = trusted.app.graphql("{ users { totalCount } }", json!({}), None).await;
+    assert_eq!(data(&count)["users"]["totalCount"], 0);
+    assert_eq!(trusted.status(&with(json!(now + 5))).await, 200, "clocks differ by a little");
+}
+
 macro_rules! on_both_engines {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
@@ -181,4 +193,5 @@ on_both_engines! {
     simultaneous_first_requests_make_one_user,
     a_token_that_is_not_for_us_is_401,
     signing_out_everywhere_ends_tokens_that_are_not_newer,
+    a_token_of_the_future_outlives_no_sign_out,
 }

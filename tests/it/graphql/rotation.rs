@@ -106,7 +106,6 @@ async fn keys_that_cannot_be_read_again_stay_and_the_log_tells_why() {
     let too_large = format!("{}{}", key_set(&[new]), " ".repeat(1024 * 1024));
     for (text, reason) in [
         ("no keys", "it is not a JSON Web Key Set"),
-        (r#"{"keys": []}"#, "it holds no key"),
         (too_large.as_str(), "the key set is larger than 1048576 bytes"),
     ] {
         keys.publish(text);
@@ -124,6 +123,37 @@ async fn keys_that_cannot_be_read_again_stay_and_the_log_tells_why() {
     keys.publish(&key_set(&[new]));
     clock.advance(TimeDelta::seconds(10));
     assert_eq!((rotating.status(new).await, rotating.status(old).await), (200, 401));
+}
+
+#[tokio::test]
+async fn a_provider_that_withdraws_all_its_keys_is_believed() {
+    let rotating = Rotating::start().await;
+    let Rotating { old, new, keys, clock, .. } = &rotating;
+    let mut for_encryption = old.public.clone();
+    for_encryption["use"] = "enc".into();
+    let of_other_kinds = json!({ "keys": [for_encryption, { "kty": "oct", "k": "AAAA" }] });
+    for text in [r#"{"keys": []}"#.to_owned(), of_other_kinds.to_string()] {
+        keys.publish(&text);
+        clock.advance(TimeDelta::minutes(5));
+        let log = Log::begin();
+
+        assert_eq!((rotating.status(old).await, rotating.status(new).await), (401, 401), "{text}");
+        assert_eq!(log.lines_with("the provider has withdrawn all its keys").len(), 1, "{text}");
+    }
+
+    keys.publish(&key_set(&[new]));
+    clock.advance(TimeDelta::seconds(10));
+    assert_eq!((rotating.status(new).await, rotating.status(old).await), (200, 401));
+}
+
+#[tokio::test]
+async fn a_key_of_a_kind_that_nobody_knows_yet_is_left_out() {
+    let rotating = Rotating::start().await;
+    let Rotating { new, keys, clock, .. } = &rotating;
+    let of_tomorrow = json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "later" });
+    keys.publish(&json!({ "keys": [of_tomorrow, new.public] }).to_string());
+    clock.advance(TimeDelta::seconds(10));
+    assert_eq!(rotating.status(new).await, 200);
 }
 
 #[tokio::test]

@@ -134,6 +134,9 @@ fn own_forgeries(rsa: &Key) -> Vec<(String, String)> {
         ("HS512", own(&Header::new(Algorithm::HS512), &json!({}), SECRET)),
         ("five seconds too old", own(&ours, &json!({ "exp": now - 5 }), SECRET)),
         ("six seconds too early", own(&ours, &json!({ "nbf": now + 6 }), SECRET)),
+        ("a hand-made one of the future", {
+            own(&ours, &json!({ "epoch": Value::Null, "iat": now + 6 }), SECRET)
+        }),
         ("a later epoch", own(&ours, &json!({ "epoch": 1 }), SECRET)),
         ("an epoch before the first", own(&ours, &json!({ "epoch": -1 }), SECRET)),
     ]
@@ -205,6 +208,7 @@ fn foreign_forgeries(rsa: &Key, ec: &Key) -> Vec<(String, String)> {
         ("our claims", rsa.token(&json!({ "iss": "entourage", "aud": "entourage", "sub": "1" }))),
         ("five seconds too old", rsa.token(&json!({ "sub": "idp|1", "exp": now - 5 }))),
         ("six seconds too early", ec.token(&json!({ "sub": "idp|1", "nbf": now + 6 }))),
+        ("made in six seconds", ec.token(&json!({ "sub": "idp|1", "iat": now + 6 }))),
     ]
     .map(|(what, token)| (what.to_owned(), token))
     .into();
@@ -240,6 +244,9 @@ async fn no_forged_or_ended_token_is_worth_anything() {
     for good in [
         own(&ours, &json!({}), SECRET),
         own(&ours, &json!({ "exp": now - 4, "nbf": now + 5 }), SECRET),
+        // The epoch ends it, whatever its age is: a clock that is put back ends no sign-in.
+        own(&ours, &json!({ "iat": now + 3_600 }), SECRET),
+        own(&ours, &json!({ "epoch": Value::Null, "iat": now + 5 }), SECRET),
         rsa.token(&json!({ "sub": "idp|1", "aud": ["other", AUDIENCE], "epoch": "x" })),
         ec.token(&json!({ "sub": "idp|1", "exp": now - 4, "nbf": now + 5 })),
         rsa.token_with(&Header::new(Algorithm::RS256), &json!({ "sub": "idp|1" })),

@@ -49,6 +49,21 @@ async fn idle_connections_are_let_go() {
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
 }
 
+/// Two servers in a row that take another of the two for its end would see other requests behind it.
+#[tokio::test]
+async fn a_request_with_a_length_and_chunks_is_the_last_of_its_connection() {
+    let app = TestApp::start().await;
+    let chunks = format!("{:x}\r\n{TYPENAME}\r\n0\r\n\r\n", TYPENAME.len());
+    let behind = "GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n";
+    let [length, chunked] = ["content-length: 5\r\n", "transfer-encoding: chunked\r\n"];
+    for ends in [[length, chunked], [chunked, length]] {
+        let request = format!("{HEAD}{}\r\n{chunks}{behind}", ends.concat());
+        let reply = app.raw(request.as_bytes()).await;
+        assert!(reply.ends_with(r#"{"data":{"__typename":"Query"}}"#), "{reply}");
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{reply}");
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_does_not_come_is_a_408() {
     let app = impatient().await;

@@ -57,10 +57,51 @@ async fn connections_past_the_limit_wait_until_one_is_closed() {
     assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"));
 }
 
+fn cost_per_address(cost: u32) -> Limits {
+    let cost_per_address_max = NonZeroU32::new(cost).expect("not zero");
+    Limits { cost_per_address_max, ..Limits::default() }
+}
+
+#[tokio::test]
+async fn requests_that_are_refused_are_charged_to_their_address() {
+    const NEWER: &str = "application/graphql-response+json";
+    let follow = r#"{"query":"mutation { follow(input: {user: {id: \"x\"}}) { outcome } }"}"#;
+    let kinds = [
+        ("no JSON", "{", None, 400),
+        ("no GraphQL", r#"{"query":"{"}"#, None, 400),
+        ("not of the schema", r#"{"query":"{ nothing }"}"#, None, 400),
+        ("too large a page", r#"{"query":"{ users(first: 101) { totalCount } }"}"#, None, 400),
+        ("a bad token", TYPENAME, Some("Bearer x"), 401),
+        ("another scheme", TYPENAME, Some("Basic x"), 401),
+        ("not signed in", follow, None, 401),
+    ];
+    for (kind, body, authorization, status) in kinds {
+        let app = TestApp::with(Settings {
+            limits: cost_per_address(250),
+            rate_limits: true,
+            clock: Arc::new(Stopped(beginning())),
+            ..settings()
+        })
+        .await;
+        let statuses = [status, status, 429].map(|status| (kind, status));
+        for expected in statuses {
+            let mut request = app.post(body).header("accept", NEWER);
+            if let Some(authorization) = authorization {
+                request = request.header("authorization", authorization);
+            }
+            assert_eq!((kind, send(request).await.status), expected);
+        }
+        let reply = send(app.post(TYPENAME).header("accept", NEWER)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (429, "RATE_LIMITED"), "{kind}");
+        assert_eq!(reply.header("retry-after"), "12", "{kind}");
+        assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200, "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn behind_a_trusted_proxy_each_client_has_a_budget_of_its_own() {
-    let cost_per_minute_max = NonZeroU32::new(2).expect("not zero");
-    let limits = Limits { cost_per_minute_max, ..Limits::default() };
+    // Two requests, of 100 each, and their operations, of 1 each.
+    let limits = cost_per_address(202);
     for (proxies, statuses) in
         [("127.0.0.1", [200, 200, 429, 200]), ("10.0.0.0/8", [200, 200, 429, 429])]
     {

@@ -85,9 +85,34 @@ fn protocols() -> Vec<Attack> {
     ]
 }
 
+/// Whom a request is for (RFC 9112, 3.2): said once, by a name that is one.
+fn hosts() -> Vec<Attack> {
+    let healthz = |version: &str, headers: &str| {
+        format!("GET /healthz HTTP/{version}\r\nconnection: close\r\n{headers}\r\n")
+    };
+    vec![
+        attack("no host", healthz("1.1", ""), 400, BAD),
+        attack("two hosts", healthz("1.1", "host: x\r\nhost: y\r\n"), 400, BAD),
+        attack("the same host twice", healthz("1.1", "host: x\r\nhost: x\r\n"), 400, BAD),
+        attack("two hosts in HTTP/1.0", healthz("1.0", "host: x\r\nhost: y\r\n"), 400, BAD),
+        attack("two hosts in one line", healthz("1.1", "host: x, y\r\n"), 400, BAD),
+        attack("a host with a path", healthz("1.1", "host: x/y\r\n"), 400, BAD),
+        attack("a host with a user", healthz("1.1", "host: x@y\r\n"), 400, BAD),
+        attack("a host that is not ASCII", healthz("1.1", "host: \u{e9}\r\n"), 400, BAD),
+        attack("an empty host", healthz("1.1", "host:\r\n"), 200, NONE),
+        attack("a host with a port", healthz("1.1", "host: [::1]:8000\r\n"), 200, NONE),
+        attack("no host in HTTP/1.0", healthz("1.0", ""), 200, NONE),
+    ]
+}
+
 fn framings() -> Vec<Attack> {
     let chunked = "transfer-encoding: chunked\r\n";
+    let chunks = "1a\r\n{\"query\":\"{ __typename }\"}\r\n0\r\n\r\n";
     vec![
+        attack("chunks", framed("", chunked, chunks), 200, NONE),
+        // The chunks count, and it is the last request of its connection: `connections` holds that.
+        attack("a length, and chunks", framed("content-length: 5\r\n", chunked, chunks), 200, NONE),
+        attack("chunks, and a length", framed(chunked, "content-length: 5\r\n", chunks), 200, NONE),
         attack(
             "a length that is too short",
             framed("", "content-length: 5\r\n", TYPENAME),
@@ -234,6 +259,6 @@ fn tokens() -> Vec<Attack> {
 #[tokio::test]
 async fn hostile_requests_are_refused() {
     let app = app().await;
-    let all = [heads(), protocols(), framings(), places(), tokens()];
+    let all = [heads(), protocols(), hosts(), framings(), places(), tokens()];
     withstand(&app, &all.into_iter().flatten().collect::<Vec<_>>()).await;
 }
