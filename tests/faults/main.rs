@@ -81,5 +81,6 @@ async fn nth_call_of_the_store() {
 
 #[tokio::test]
 async fn nth_message() {
-    Database::migrated(Engine::Postgres).await.run(nth_call::of_the_connection).await;
+    let database = Database::migrated(Engine::Postgres).await;
+    database.run(async |database| nth_call::of_the_connection(database, 1).await).await;
 }

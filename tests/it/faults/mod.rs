@@ -69,5 +69,6 @@ async fn a_call_of_the_store_that_fails_leaves_all_or_nothing_on_postgres() {
 
 #[tokio::test]
 async fn a_connection_that_is_cut_at_any_message_leaves_all_or_nothing() {
-    Database::migrated(Engine::Postgres).await.run(nth_call::of_the_connection).await;
+    let database = Database::migrated(Engine::Postgres).await;
+    database.run(async |database| nth_call::of_the_connection(database, 4).await).await;
 }

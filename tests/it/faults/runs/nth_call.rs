@@ -108,6 +108,8 @@ struct Site {
     password_hash: String,
     /// What a step is.
     step: &'static str,
+    /// One in so many steps fails.
+    one_in: usize,
     /// How often a mutation was sent, each by a user of its own.
     cases: AtomicUsize,
 }
@@ -116,21 +118,28 @@ struct Site {
 pub(crate) async fn of_the_store(database: &Database) {
     let faults = Faults::default();
     let faulty = Faulty { inner: database.another_store().await, faults: faults.clone() };
-    run(database, Arc::new(faulty), faults, "call of the store").await;
+    run(database, Arc::new(faulty), faults, "call of the store", 1).await;
 }
 
-/// Cuts the connection to PostgreSQL at each message.
-pub(crate) async fn of_the_connection(database: &Database) {
+/// Cuts the connection to PostgreSQL at each message, or at one in so many.
+pub(crate) async fn of_the_connection(database: &Database, one_in: usize) {
     let link = Link::to(&database.url).await;
     let store = store::connect(&link.url, Options::default()).await.expect("it is there");
-    run(database, store, link.faults, "message to PostgreSQL").await;
+    run(database, store, link.faults, "message to PostgreSQL", one_in).await;
 }
 
-async fn run(database: &Database, store: Arc<dyn Store>, faults: Faults, step: &'static str) {
+async fn run(
+    database: &Database,
+    store: Arc<dyn Store>,
+    faults: Faults,
+    step: &'static str,
+    one_in: usize,
+) {
     let app = TestApp::over(store).await;
     let password_hash = app.hash("a good one").await;
     let direct = Arc::clone(&database.store);
-    let site = Site { app, faults, direct, password_hash, step, cases: AtomicUsize::new(0) };
+    let site =
+        Site { app, faults, direct, password_hash, step, one_in, cases: AtomicUsize::new(0) };
     let mut cases = 0;
     for mutation in &MUTATIONS {
         for fault in [Fault::Before, Fault::After] {
@@ -142,8 +151,8 @@ async fn run(database: &Database, store: Arc<dyn Store>, faults: Faults, step: &
     }
     site.app.store.close().await;
     tell(&format!(
-        "each {} of each of {} mutations failed once, before and after its work: {cases} cases, \
-         each all or nothing, nothing taken for what it was not, and the next request answered",
+        "a {} of {} mutations failed, before and after its work: {cases} cases, each all or \
+         nothing, nothing taken for what it was not, and the next request answered",
         site.step,
         MUTATIONS.len(),
     ));
@@ -151,9 +160,9 @@ async fn run(database: &Database, store: Arc<dyn Store>, faults: Faults, step: &
 
 impl Site {
     /// Sends a mutation again and again, and each time a later step fails, until none is left.
-    /// Tells how many there were.
+    /// Tells how many failed.
     async fn fails_at_each_step(&self, mutation: &Mutation, fault: fn(usize) -> Fault) -> usize {
-        for n in 0..STEPS_MAX {
+        for (failed, n) in (0..STEPS_MAX).step_by(self.one_in).enumerate() {
             let case = self.cases.fetch_add(1, SeqCst);
             let me = self.make_users(mutation, case).await;
             let token = self.app.token(&format!("me{case}"), None).await;
@@ -175,8 +184,8 @@ impl Site {
                 Answer::Lost => panic!("{what}: no answer"),
             }
             if !has_failed {
-                assert!(n > 0, "{what}: it took no step");
-                return n;
+                assert!(failed > 0, "{what}: it took no step");
+                return failed;
             }
         }
         panic!("{} has no end", mutation.field);
