@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run test playground clients fmt lint schema bench screenshots
+.PHONY: help run test test-faults playground clients fmt lint schema bench screenshots
 .PHONY: check-fmt check-doc check-playground check-browser deny node audit release all-tests browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,7 +21,7 @@ HAS_NODE = command -v npm >/dev/null && node -e 'const [major, minor] = \
 quietly = said=$$({ $(1); } 2>&1) || { echo "$$said" >&2; exit 1; }
 
 help: ## Print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1 \2/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(MAKEFILE_LIST) | \
 		awk '{ printf "%-17s", $$1 " " $$2; $$1 = $$2 = ""; print }'
 
 run: ## Serve a small demo graph and its pages on SQLite, built for release
@@ -42,10 +42,16 @@ fmt: ## Format the sources
 lint: ## Look for mistakes
 	@echo "== clippy"
 	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --test faults -- -D warnings # which `cargo test` leaves out
 
 schema: ## Rewrite schema.graphql
 	@cargo run --locked --quiet -- schema > schema.graphql.new
 	@mv schema.graphql.new schema.graphql
+
+# One run after the other, or each would be measured amid the rest.
+test-faults: ## Kill, starve, cut off and soak servers for twenty minutes, and print the figures
+	@echo "== fault runs on SQLite and PostgreSQL"
+	@tests/postgres.sh cargo test --locked --test faults -- --nocapture --test-threads=1
 
 bench: ## Measure requests per second and statements per request, on both engines
 	@tests/postgres.sh cargo bench --locked --bench load

@@ -1,7 +1,8 @@
 //! A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL.
 //!
 //! This page is the map of the sources. How to run the server is in `README.md`, how the tables
-//! are made in `migrations/README.md`.
+//! are made in `migrations/README.md`, and what is promised when things fail, with the figures, in
+//! `docs/reliability.md`.
 //!
 //! # From above
 //!

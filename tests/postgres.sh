@@ -2,16 +2,15 @@
 # Runs a command with a PostgreSQL of its own: tests/postgres.sh COMMAND [ARGUMENT...]
 #
 # The server lives in a temporary folder, on a free port of 127.0.0.1, and is gone when the command
-# ends, however it ends. The command finds its URL in TEST_POSTGRES_URL. When that is set already,
-# the command is just run. Exits as the command does, or with 1 when there is no server.
+# ends, however it ends. The command finds its URL in TEST_POSTGRES_URL, and in
+# TEST_POSTGRES_BINARIES the folder of initdb and postgres, for tests that start a server of their
+# own. When the first is set already, the command is just run. Exits as the command does, or with 1
+# when there is no server.
 set -euo pipefail
 
 if [[ $# -eq 0 ]]; then
     echo "usage: $0 COMMAND [ARGUMENT...]" >&2
     exit 2
-fi
-if [[ -n "${TEST_POSTGRES_URL:-}" ]]; then
-    exec "$@"
 fi
 
 # The folder of initdb and postgres: the newest that is installed, else wherever PATH has them.
@@ -28,7 +27,10 @@ find_binaries() {
     fi
 }
 
-binaries=$(find_binaries)
+binaries=${TEST_POSTGRES_BINARIES:-$(find_binaries)}
+if [[ -n "${TEST_POSTGRES_URL:-}" ]]; then
+    TEST_POSTGRES_BINARIES=$binaries exec "$@"
+fi
 if [[ -z "$binaries" && $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
     # Only the binaries are wanted: no cluster, no service.
     mkdir -p /etc/postgresql-common
@@ -42,6 +44,7 @@ if [[ -z "$binaries" ]]; then
         "or set TEST_POSTGRES_URL" >&2
     exit 1
 fi
+export TEST_POSTGRES_BINARIES=$binaries
 
 # initdb refuses to run as root.
 as_server=()

@@ -66,6 +66,8 @@ impl Kind {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::BeginFailed
             | sqlx::Error::Io(_)
+            // What a connection that is cut in the middle of a handshake looks like.
+            | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_) => Self::Unavailable,
             sqlx::Error::Migrate(error) => match &**error {
                 MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
@@ -116,7 +118,7 @@ fn sqlite_primary(code: &str) -> Option<i32> {
 /// serialization, a lost connection, or when SQLite's lock was refused without a wait.
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient_code(&code)),
         _ => false,
     }
@@ -179,6 +181,9 @@ mod tests {
             assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
         }
         assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
+        let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
+        assert_eq!(Kind::of(&cut), Kind::Unavailable);
+        assert!(is_transient(&cut));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod audit;
 mod cli;
 mod clients;
+mod faults;
 mod graphql;
 mod http;
 mod schema;

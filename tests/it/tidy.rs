@@ -198,6 +198,28 @@ fn no_file_names_a_path_of_a_machine() {
 }
 
 #[test]
+fn what_the_promises_name_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let promises = fs::read_to_string(root.join("docs/reliability.md")).expect("it is there");
+    let tests = files("tests", &[".rs"]);
+    let is_test = |word: &str| {
+        let function = format!("fn {word}(");
+        tests.iter().any(|source| source.text.contains(&function))
+    };
+    let is_name = |word: &str| {
+        word.contains('_') && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    };
+
+    let quoted = promises.split('`').skip(1).step_by(2);
+    let missing = quoted.filter(|word| {
+        let is_path = word.starts_with("tests/") && !word.contains(' ');
+        (is_path && !root.join(word).exists()) || (is_name(word) && !is_test(word))
+    });
+    let broken: Vec<_> = missing.map(str::to_owned).collect();
+    assert_none("docs/reliability.md names what is not there", &broken);
+}
+
+#[test]
 fn paths_are_found_in_groups_and_alone() {
     let code = "use crate::{\n    domain::{User, graph},\n    store,\n};\nlet x = crate::http::y;";
     let names: Vec<_> = paths_of_the_crate(code).into_iter().map(|(_, name)| name).collect();

@@ -22,7 +22,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    ConnectOptions, SqlitePool,
+    ConnectOptions, Connection, SqliteConnection, SqlitePool,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -68,6 +68,7 @@ impl Sqlite {
                 .idle_timeout(None)
                 .max_lifetime(None)
                 .test_before_acquire(false)
+                .after_release(|connection, _| Box::pin(is_usable(connection)))
         };
 
         let writer = writer(&common, pool, options.acquire_timeout).await.map_err(|error| {
@@ -101,6 +102,15 @@ pub(super) fn check(url: &str, file: &SqliteConnectOptions) -> Result<(), Connec
         return Ok(());
     };
     Err(ConnectError::BadUrl(reason.to_owned()))
+}
+
+/// Whether a connection can be used again. On a full disk SQLite rolls a transaction back by
+/// itself; the rollback that sqlx sends then fails, and its connection refuses to begin another
+/// transaction ever after.
+async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // A rollback is sent without waiting for it, and this comes behind it.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// The one connection that writes. A file with tables of others is left as it is, since the WAL

@@ -13,8 +13,7 @@ mod routes;
 use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;
 
-/// A document that every schema answers.
-const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
+use crate::support::app::TYPENAME;
 
 /// A response, read.
 struct Read {

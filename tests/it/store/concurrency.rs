@@ -14,7 +14,7 @@ use entourage::{
 use tokio::task::JoinSet;
 
 use super::{ALICE, BOB, assert_sound, at, cases, counts, list, new_user, users};
-use crate::support::database::Database;
+use crate::support::database::{Database, Engine};
 
 cases! {
     ;
@@ -24,6 +24,7 @@ cases! {
     of_simultaneous_users_with_one_name_exactly_one_is_made,
     many_who_toggle_the_same_edges_leave_exact_counts,
     deletions_amid_follows_leave_no_trace,
+    a_write_that_fails_takes_no_other_along,
     a_write_whose_caller_leaves_runs_to_its_end,
     a_read_whose_caller_leaves_keeps_no_connection,
 }
@@ -144,6 +145,47 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
 
     let left = database.store.users_by_ids(&(1..=12).map(UserId).collect::<Vec<_>>()).await;
     assert_eq!(left.unwrap().len(), 8);
+    assert_sound(database.store()).await;
+}
+
+async fn a_write_that_fails_takes_no_other_along(database: &Database) {
+    const WRITERS: u32 = 12;
+    users(database.store(), i64::from(WRITERS) + 10).await;
+    // In the middle of a follow, once the edge is there and its mirror is not.
+    let refuse: &[&str] = match database.engine() {
+        Engine::Sqlite => &["CREATE TRIGGER refuse BEFORE INSERT ON followers \
+              WHEN new.follower_id = 1 BEGIN SELECT raise(ABORT, 'a test says so'); END"],
+        Engine::Postgres => &[
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE 'a test says so'; END $$",
+            "CREATE TRIGGER refuse BEFORE INSERT ON followers FOR EACH ROW \
+             WHEN (new.follower_id = 1) EXECUTE FUNCTION refuse()",
+        ],
+    };
+    for sql in refuse {
+        database.execute(sql).await;
+    }
+
+    let made = together(WRITERS, |task| {
+        let store = Arc::clone(&database.store);
+        async move {
+            let (me, mut made) = (i64::from(task) + 1, 0);
+            for followee in (1..=10).map(|n| UserId(i64::from(WRITERS) + n)) {
+                match store.follow(UserId(me), followee, at(me), FollowLimits::NONE).await {
+                    Ok(outcome) => assert_eq!(outcome, FollowOutcome::Followed),
+                    Err(_) => continue,
+                }
+                made += 1;
+            }
+            (me, made)
+        }
+    })
+    .await;
+
+    for (writer, made) in made {
+        assert_eq!(made, if writer == 1 { 0 } else { 10 }, "user {writer}");
+        assert_eq!(counts(database.store(), UserId(writer)).await.following, made);
+    }
     assert_sound(database.store()).await;
 }
 

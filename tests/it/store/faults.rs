@@ -13,73 +13,14 @@ use entourage::{
     store::{self, CreateOutcome, Error, Options, Result, Store},
 };
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 use super::{ALICE, BOB, CAROL, assert_sound, at, counts, follow, four_users, new_user, users};
-use crate::support::database::{Database, Engine};
-
-/// A way to a PostgreSQL server that can lose the answer to a `COMMIT`.
-struct Link {
-    url: String,
-    loses_next_commit: Arc<AtomicBool>,
-}
-
-impl Link {
-    async fn to(database: &Database) -> Self {
-        let mut url = url::Url::parse(&database.url).unwrap();
-        let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        url.set_host(Some("127.0.0.1")).unwrap();
-        url.set_port(Some(address.port())).unwrap();
-
-        let loses_next_commit = Arc::<AtomicBool>::default();
-        let loses = Arc::clone(&loses_next_commit);
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(server.clone()).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&loses)));
-            }
-        });
-        Self { url: url.to_string(), loses_next_commit }
-    }
-
-    /// From now on, the next transaction happens and nobody is told.
-    fn lose_next_commit(&self) {
-        self.loses_next_commit.store(true, Ordering::SeqCst);
-    }
-
-    fn has_lost_it(&self) -> bool {
-        !self.loses_next_commit.load(Ordering::SeqCst)
-    }
-}
-
-/// Passes bytes on until one side closes, or the answer to a `COMMIT` is lost.
-async fn relay(mut client: TcpStream, mut server: TcpStream, loses: Arc<AtomicBool>) {
-    let (mut asked, mut answered) = ([0; 16_384], [0; 16_384]);
-    loop {
-        tokio::select! {
-            Ok(n @ 1..) = client.read(&mut asked) => {
-                let commits = asked[..n].windows(6).any(|word| word == b"COMMIT");
-                server.write_all(&asked[..n]).await.unwrap();
-                if commits && loses.swap(false, Ordering::SeqCst) {
-                    let _lost = server.read(&mut answered).await.unwrap();
-                    return;
-                }
-            }
-            Ok(n @ 1..) = server.read(&mut answered) => {
-                if client.write_all(&answered[..n]).await.is_err() {
-                    return;
-                }
-            }
-            else => return,
-        }
-    }
-}
+use crate::support::{
+    database::{Database, Engine},
+    faults::Fault,
+    link::Link,
+};
 
 /// Runs a test on PostgreSQL.
 async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
@@ -90,33 +31,33 @@ async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
 async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
     on_postgres(async |database| {
         four_users(database.store()).await;
-        let link = Link::to(database).await;
+        let link = Link::to(&database.url).await;
         let store = store::connect(&link.url, Options::default()).await.unwrap();
 
-        link.lose_next_commit();
+        link.faults.set(Fault::AfterCommit);
         assert_eq!(
             store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(),
             FollowOutcome::Followed
         );
-        assert!(link.has_lost_it());
+        assert!(link.faults.mend());
         let again = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
         assert_eq!(again, FollowOutcome::AlreadyFollowing);
 
-        link.lose_next_commit();
+        link.faults.set(Fault::AfterCommit);
         assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::Unfollowed);
-        assert!(link.has_lost_it());
+        assert!(link.faults.mend());
         assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
 
-        link.lose_next_commit();
+        link.faults.set(Fault::AfterCommit);
         let erin = new_user(UserId(50), "erin");
         assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::Created);
-        assert!(link.has_lost_it());
+        assert!(link.faults.mend());
         assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::UsernameTaken);
 
         follow(&*store, BOB, CAROL, 3).await;
-        link.lose_next_commit();
+        link.faults.set(Fault::AfterCommit);
         assert!(store.delete_user(BOB).await.unwrap());
-        assert!(link.has_lost_it());
+        assert!(link.faults.mend());
         assert!(!store.delete_user(BOB).await.unwrap());
         assert_sound(&*store).await;
         store.close().await;

@@ -23,6 +23,9 @@ use super::database::{Database, Engine};
 /// What every test app signs its own tokens with.
 pub(crate) const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
+/// A request that every schema answers.
+pub(crate) const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
+
 /// Settings for tests: sign-up is open, nothing is limited over time, and no user is remembered.
 pub(crate) fn settings() -> Settings {
     let limits = Limits { users_cached_max: 0, ..Limits::default() };
@@ -45,7 +48,7 @@ pub(crate) struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
-    _database: Database,
+    _database: Option<Database>,
 }
 
 impl TestApp {
@@ -83,6 +86,11 @@ impl TestApp {
         Self::built(database, settings, tokens(), arrange).await
     }
 
+    /// On a store of the test's own making.
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
+        Self::serving(store, None, settings(), tokens(), |app| app).await
+    }
+
     async fn built(
         database: Database,
         settings: Settings,
@@ -90,6 +98,16 @@ impl TestApp {
         arrange: impl FnOnce(App) -> App,
     ) -> Self {
         let store = Arc::clone(&database.store);
+        Self::serving(store, Some(database), settings, accepted, arrange).await
+    }
+
+    async fn serving(
+        store: Arc<dyn Store>,
+        database: Option<Database>,
+        settings: Settings,
+        accepted: Tokens,
+        arrange: impl FnOnce(App) -> App,
+    ) -> Self {
         let graph = Graph::new(Parts {
             store: Arc::clone(&store),
             tokens: tokens(),
@@ -158,6 +176,11 @@ impl TestApp {
         let new = NewAccount { username: username.to_owned(), name: None, password: None };
         self.graph.add_user(new).await.expect("the store works").expect("the name is free");
         self.token(username, None).await
+    }
+
+    /// The hash of a password, for accounts that are made without a word of the server.
+    pub(crate) async fn hash(&self, password: &str) -> String {
+        self.graph.hash_password(password).await.expect("it hashes")
     }
 
     /// A token for a user who is there.

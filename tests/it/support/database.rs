@@ -71,6 +71,13 @@ impl Database {
         }
     }
 
+    /// The same, and nobody has it open: what a process does there is all that is done.
+    pub(crate) async fn closed(engine: Engine) -> Self {
+        let database = Self::empty(engine).await;
+        database.store.close().await;
+        database
+    }
+
     async fn postgres(template: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

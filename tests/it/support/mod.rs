@@ -1,8 +1,15 @@
 //! What tests of several areas need.
 
+pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod database;
+pub(crate) mod faults;
+pub(crate) mod faulty;
+pub(crate) mod figures;
 pub(crate) mod graph;
+pub(crate) mod link;
 pub(crate) mod log;
+pub(crate) mod process;
 pub(crate) mod provider;

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::{super::TYPENAME, Attack, NONE, app, attack, post, request, withstand};
+use super::{Attack, NONE, app, attack, post, request, withstand};
+use crate::support::app::TYPENAME;
 
 const BAD: &str = "BAD_USER_INPUT";
 const LARGE: &str = "QUERY_TOO_LARGE";

@@ -12,6 +12,7 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use entourage::{app::Settings, http::Timeouts};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,11 +20,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::TYPENAME;
-use crate::support::app::{TestApp, settings};
+use crate::support::{
+    app::{TYPENAME, TestApp, settings},
+    figures::{median, percentile, tell},
+};
 
 /// The longest that an answer may take.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
+pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 /// The most bytes of an answer.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
 /// What no answer may tell: statements, files, modules, the names of libraries, panics.
@@ -104,11 +107,12 @@ fn told(reply: &str) -> (u16, String) {
 
 /// Sends every row of a table, and an ordinary query after each.
 async fn withstand(app: &TestApp, attacks: &[Attack]) {
-    let mut broken = Vec::new();
+    let (mut broken, mut slowest) = (Vec::new(), Duration::ZERO);
     for Attack { name, request, status, code } in attacks {
         let began = Instant::now();
         let reply = send(app, request).await;
         let took = began.elapsed();
+        slowest = slowest.max(took);
 
         if told(&reply) != (*status, (*code).to_owned()) {
             broken.push(format!("{name}: not {status} {code:?} but {reply:.600}"));
@@ -125,26 +129,54 @@ async fn withstand(app: &TestApp, attacks: &[Attack]) {
         let ordinary = send(app, &post(TYPENAME)).await;
         assert!(ordinary.ends_with(r#"{"data":{"__typename":"Query"}}"#), "{name}: {ordinary}");
     }
+    tell(&format!("{} attacks, the slowest answered after {slowest:.0?}", attacks.len()));
     assert!(broken.is_empty(), "{} of {}:\n{}", broken.len(), attacks.len(), broken.join("\n"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ordinary_requests_are_answered_next_to_200_hostile_ones() {
+/// Sends ordinary queries, one after the other, and tells how long each took.
+async fn ordinary(app: &TestApp, waits: &mut Vec<Duration>) {
+    let query = document(r#"{ user(username: "alice") { username } }"#, &json!({}));
+    loop {
+        let began = Instant::now();
+        let reply = send(app, &query).await;
+        waits.push(began.elapsed());
+        assert!(reply.ends_with(r#"{"data":{"user":{"username":"alice"}}}"#), "{reply}");
+    }
+}
+
+/// Sends ordinary queries while 200 hostile requests at once are refused, and again some times.
+/// Tells how long the ordinary ones took.
+pub(crate) async fn waits_next_to_200_hostile_requests() -> Vec<Duration> {
+    const WAVES: usize = 5;
     let app = TestApp::start().await;
     app.sign_up("alice").await;
     let hostile = documents::all();
     let hostile: Vec<_> = hostile.iter().cycle().take(200).collect();
 
-    let attacks = futures_util::future::join_all(hostile.iter().map(|a| send(&app, &a.request)));
-    let ordinary = async {
-        for _ in 0..50 {
-            let query = r#"{ user(username: "alice") { username } }"#;
-            let reply = send(&app, &document(query, &json!({}))).await;
-            assert!(reply.ends_with(r#"{"data":{"user":{"username":"alice"}}}"#), "{reply}");
+    let mut waits = Vec::new();
+    for _ in 0..WAVES {
+        let attacks = join_all(hostile.iter().map(|attack| send(&app, &attack.request)));
+        let replies = tokio::select! {
+            replies = attacks => replies,
+            () = ordinary(&app, &mut waits) => unreachable!("it has no end"),
+        };
+        for (reply, attack) in replies.iter().zip(&hostile) {
+            assert_eq!(told(reply), (attack.status, attack.code.to_owned()), "{}", attack.name);
         }
-    };
-    let (replies, ()) = join!(attacks, ordinary);
-    for (reply, attack) in replies.iter().zip(hostile) {
-        assert_eq!(told(reply), (attack.status, attack.code.to_owned()), "{}", attack.name);
     }
+    tell(&format!(
+        "{} ordinary requests while 200 hostile ones at once were refused, {WAVES} times: p50 \
+         {:.0?}, p99 {:.0?}",
+        waits.len(),
+        median(&waits),
+        percentile(&waits, 99),
+    ));
+    waits
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ordinary_requests_are_answered_next_to_200_hostile_ones() {
+    let waits = waits_next_to_200_hostile_requests().await;
+    // What few wait longest depends on the tests that run beside this one; `tests/faults` holds it.
+    assert!(median(&waits) < ANSWERED_WITHIN, "{waits:?}");
 }

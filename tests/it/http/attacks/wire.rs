@@ -1,7 +1,8 @@
 //! Heads of requests that are too large, unusual, or no HTTP at all; other paths and methods; and
 //! tokens that are none.
 
-use super::{super::TYPENAME, Attack, NONE, app, attack, request, withstand};
+use super::{Attack, NONE, app, attack, request, withstand};
+use crate::support::app::TYPENAME;
 
 const BAD: &str = "BAD_USER_INPUT";
 const NOBODY: &str = "UNAUTHENTICATED";

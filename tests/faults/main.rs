@@ -1,0 +1,86 @@
+//! The fault runs: what `tests/it/faults` does in seconds, for as long as it takes to believe it.
+//!
+//! `make test-faults` runs them one after the other; each prints its figures. They are kept in
+//! `docs/reliability.md`.
+
+#[path = "../it/http/attacks/mod.rs"]
+mod attacks;
+#[path = "../it/faults/runs/mod.rs"]
+mod runs;
+mod soak;
+#[path = "../it/support/mod.rs"]
+#[expect(dead_code, reason = "other tests use what these do not")]
+mod support;
+
+use std::time::Duration;
+
+use self::{
+    runs::{
+        crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, restarts, starts, toggling,
+    },
+    support::{
+        database::{Database, Engine},
+        figures::percentile,
+    },
+};
+
+on_both_engines! { killed, crowded, hung_up_on, started_at_once }
+
+async fn killed(database: &Database) {
+    let size = kill::Size { writers: 32, rounds: 50, ready_within: Duration::from_secs(2) };
+    kill::run(&database.url, size).await;
+}
+
+async fn crowded(database: &Database) {
+    let size = crowd::Size {
+        clients: 200,
+        connections: 5,
+        held: Duration::from_secs(30),
+        acquire_timeout: Duration::from_secs(5),
+        execution_time_max: Duration::from_secs(10),
+    };
+    crowd::run(database, size).await;
+}
+
+async fn hung_up_on(database: &Database) {
+    hang_ups::run(database, 10_000).await;
+}
+
+async fn started_at_once(database: &Database) {
+    starts::run(database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attacked() {
+    let waits = attacks::waits_next_to_200_hostile_requests().await;
+    assert!(percentile(&waits, 99) < attacks::ANSWERED_WITHIN, "{waits:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_restarted() {
+    restarts::run(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers() {
+    let database = Database::closed(Engine::Postgres).await;
+    database.run(async |database| toggling::run(&database.url, 500).await).await;
+}
+
+#[tokio::test]
+async fn full_disk() {
+    full_disk::run(5).await;
+}
+
+#[tokio::test]
+async fn nth_call_of_the_store() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        Database::migrated(engine).await.run(nth_call::of_the_store).await;
+    }
+}
+
+#[tokio::test]
+async fn nth_message() {
+    let database = Database::migrated(Engine::Postgres).await;
+    database.run(async |database| nth_call::of_the_connection(database, 1).await).await;
+}

@@ -1,0 +1,74 @@
+//! Faults: a server that is killed, a database that goes away, locks, clients who leave. The short
+//! form of each run; `tests/faults` has the long ones.
+
+mod runs;
+
+use std::time::Duration;
+
+use self::runs::{
+    crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, restarts, starts, toggling,
+};
+use crate::support::database::{Database, Engine};
+
+on_both_engines! {
+    every_acknowledged_follow_survives_kills,
+    a_crowd_before_held_locks_is_told_so_and_served_afterwards,
+    clients_who_hang_up_leave_no_transaction_open,
+    servers_that_start_at_once_on_an_empty_database_all_serve,
+}
+
+async fn every_acknowledged_follow_survives_kills(database: &Database) {
+    let size = kill::Size { writers: 32, rounds: 2, ready_within: Duration::from_secs(20) };
+    kill::run(&database.url, size).await;
+}
+
+async fn a_crowd_before_held_locks_is_told_so_and_served_afterwards(database: &Database) {
+    let size = crowd::Size {
+        clients: 20,
+        connections: 3,
+        held: Duration::ZERO,
+        acquire_timeout: Duration::from_millis(200),
+        execution_time_max: Duration::from_secs(1),
+    };
+    crowd::run(database, size).await;
+}
+
+async fn clients_who_hang_up_leave_no_transaction_open(database: &Database) {
+    hang_ups::run(database, 300).await;
+}
+
+async fn servers_that_start_at_once_on_an_empty_database_all_serve(database: &Database) {
+    starts::run(database).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_toggle_the_same_pairs_and_each_change_is_told_once() {
+    let database = Database::closed(Engine::Postgres).await;
+    database.run(async |database| toggling::run(&database.url, 10).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_restarts_is_unavailable_and_then_served_again() {
+    restarts::run(3).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_nothing_else() {
+    full_disk::run(1).await;
+}
+
+#[tokio::test]
+async fn a_call_of_the_store_that_fails_leaves_all_or_nothing_on_sqlite() {
+    Database::migrated(Engine::Sqlite).await.run(nth_call::of_the_store).await;
+}
+
+#[tokio::test]
+async fn a_call_of_the_store_that_fails_leaves_all_or_nothing_on_postgres() {
+    Database::migrated(Engine::Postgres).await.run(nth_call::of_the_store).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_at_any_message_leaves_all_or_nothing() {
+    let database = Database::migrated(Engine::Postgres).await;
+    database.run(async |database| nth_call::of_the_connection(database, 4).await).await;
+}

@@ -1,0 +1,64 @@
+//! A PostgreSQL server that is restarted, or ends all connections, under load.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    people::{People, UNLIMITED, assert_sound},
+    writers::{AtWork, Writer, assert_kept},
+};
+use crate::support::{
+    answer::Caller,
+    cluster::{Cluster, Stop},
+    figures::{median, tell, until, worst},
+    process::Server,
+};
+
+/// How many work at once.
+const WRITERS: usize = 32;
+/// The longest until everybody is served again, once PostgreSQL answers.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
+/// The longest that some follows may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Restarts PostgreSQL so often, in turn fast, as in a crash, and by ending the connections only.
+pub(crate) async fn run(rounds: usize) {
+    let mut cluster = Cluster::start().await;
+    let people = People::make(&cluster.url, WRITERS + 3_000, WRITERS).await;
+    let server = Server::at(&cluster.url, &UNLIMITED);
+    let work = AtWork::begin(Writer::all(&people), &Caller::of(&server.address));
+    let progress = &work.progress;
+    let (mut outages, mut recoveries) = (Vec::new(), Vec::new());
+
+    for round in 0..rounds {
+        let enough = progress.total() + 100;
+        until(PATIENCE, "load", async || progress.total() >= enough).await;
+
+        let began = Instant::now();
+        match round % 3 {
+            0 => cluster.restart(Stop::Fast).await,
+            1 => cluster.restart(Stop::Immediate).await,
+            _ => cluster.terminate_backends().await,
+        }
+        outages.push(began.elapsed());
+        let before = progress.acknowledged();
+        let served = async || progress.all_are_past(&before);
+        recoveries.push(until(RECOVERS_WITHIN, "everybody is served again", served).await);
+    }
+
+    let (codes, lost) = (progress.codes(), progress.lost());
+    let writers = work.end().await;
+    assert!(codes.keys().all(|code| code == "UNAVAILABLE"), "{codes:?}");
+    assert_eq!(lost, 0, "connections of clients broke off");
+    assert_sound(&cluster.url);
+    let acknowledged = assert_kept(&cluster.url, &people, &writers).await;
+    drop(server);
+    tell(&format!(
+        "PostgreSQL restarted {rounds} times under {WRITERS} writers, gone for {:.0?} (worst): \
+         {acknowledged} follows acknowledged, 0 lost; everybody served again after {:.0?} \
+         (median), {:.0?} (worst); {} answers UNAVAILABLE, no other failure",
+        worst(&outages),
+        median(&recoveries),
+        worst(&recoveries),
+        codes.values().sum::<usize>(),
+    ));
+}

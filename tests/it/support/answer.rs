@@ -1,0 +1,75 @@
+//! What a request comes to while things fail: an answer, a code, or nothing.
+
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+/// The longest that anybody waits. No limit of the server is as long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What became of a request.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The data of an operation that had no error.
+    Data(Value),
+    /// The code of the first error.
+    Refused(String),
+    /// The connection was not made, or was lost before the answer was there.
+    Lost,
+}
+
+impl Answer {
+    /// Sends a request. Whatever is answered has to be JSON, and every error has to have a code.
+    pub(crate) async fn to(request: RequestBuilder) -> Self {
+        let Ok(response) = request.send().await else { return Self::Lost };
+        let Ok(body) = response.bytes().await else { return Self::Lost };
+        let mut reply: Value = serde_json::from_slice(&body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&body)));
+        let Some(error) = reply.get("errors") else { return Self::Data(reply["data"].take()) };
+        let code = error[0]["extensions"]["code"].as_str();
+        Self::Refused(code.unwrap_or_else(|| panic!("no code: {reply}")).to_owned())
+    }
+
+    /// The data, where nothing may go wrong.
+    #[track_caller]
+    pub(crate) fn data(self) -> Value {
+        match self {
+            Self::Data(data) => data,
+            Self::Refused(_) | Self::Lost => panic!("not answered: {self:?}"),
+        }
+    }
+}
+
+/// Whoever asks a server, with connections that are used again.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    client: Client,
+    url: String,
+}
+
+impl Caller {
+    /// Of the server at an address, `127.0.0.1:PORT`.
+    pub(crate) fn of(address: &str) -> Self {
+        let client = Client::builder().timeout(PATIENCE).build().expect("nothing is special");
+        Self { client, url: format!("http://{address}") }
+    }
+
+    /// Sends an operation.
+    pub(crate) async fn ask(&self, token: Option<&str>, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = self.client.post(format!("{}/graphql", self.url));
+        let request = request.header(CONTENT_TYPE, "application/json").body(body);
+        Answer::to(match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+        .await
+    }
+
+    /// The status of a path; `None` when nobody answers.
+    pub(crate) async fn status(&self, path: &str) -> Option<u16> {
+        let response = self.client.get(format!("{}{path}", self.url)).send().await;
+        Some(response.ok()?.status().as_u16())
+    }
+}

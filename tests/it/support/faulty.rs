@@ -1,0 +1,93 @@
+//! A store, one of whose calls fails as if the database had gone.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use entourage::{
+    domain::{
+        Account, Credentials, Day, Direction, Drift, FollowCounts, FollowLimits, FollowOutcome,
+        FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+        UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    },
+    store::{
+        CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
+        Store, UserChanges,
+    },
+};
+
+use super::faults::{Fate, Faults};
+
+/// A store that passes every call on, but for the one that fails.
+#[derive(Debug)]
+pub(crate) struct Faulty {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) faults: Faults,
+}
+
+impl Faulty {
+    async fn call<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let gone = || Error::Unavailable("a test says so".to_owned());
+        match self.faults.meet(false) {
+            Fate::Made => work.await,
+            Fate::NotMade => Err(gone()),
+            Fate::NotTold => work.await.and_then(|_| Err(gone())),
+        }
+    }
+}
+
+/// Passes methods on. A macro, since all of them are the same but for their names and types.
+macro_rules! pass_on {
+    ($(fn $method:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
+        #[async_trait]
+        impl Store for Faulty {
+            $(async fn $method(&self, $($name: $type),*) -> Result<$result> {
+                self.call(self.inner.$method($($name),*)).await
+            })+
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+
+pass_on! {
+    fn users_by_ids(ids: &[UserId]) -> HashMap<UserId, Arc<User>>;
+    fn users_by_usernames(keys: &[UsernameKey]) -> HashMap<UsernameKey, Arc<User>>;
+    fn watch_users() -> Option<Box<dyn UserChanges>>;
+    fn page_of_users(request: &UserListRequest<'_>) -> Page<Arc<User>>;
+    fn count_users(prefix: &UsernamePrefix) -> i64;
+    fn counts_by_ids(ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
+    fn pages_of_follows(
+        direction: Direction, keys: &[FollowPageKey]
+    ) -> HashMap<FollowPageKey, FollowPage>;
+    fn pages_of_follow_ids(direction: Direction, keys: &[FollowPageKey])
+        -> HashMap<FollowPageKey, FollowPage<UserId>>;
+    fn relations(
+        viewer: UserId, followed: &[UserId], following_back: &[UserId]
+    ) -> HashMap<UserId, Relation>;
+    fn follow(
+        follower: UserId, followee: UserId, at: DateTime<Utc>, limits: FollowLimits
+    ) -> FollowOutcome;
+    fn unfollow(follower: UserId, followee: UserId, at: DateTime<Utc>) -> UnfollowOutcome;
+    fn find_usage(user: UserId, day: Day) -> Option<FollowUsage>;
+    fn find_account(id: UserId) -> Option<Account>;
+    fn find_account_by_subject(subject: &str) -> Option<Account>;
+    fn find_credentials(key: &UsernameKey) -> Option<Credentials>;
+    fn find_credentials_by_id(id: UserId) -> Option<Credentials>;
+    fn create_user(user: &NewUser) -> CreateOutcome;
+    fn update_profile(id: UserId, change: &ProfileChange) -> Option<Arc<User>>;
+    fn change_password(
+        id: UserId, epoch: Option<i64>, password_hash: &str, at: DateTime<Utc>
+    ) -> bool;
+    fn end_tokens(id: UserId, at: DateTime<Utc>) -> bool;
+    fn set_role(id: UserId, role: &str) -> SetRoleOutcome;
+    fn delete_user(id: UserId) -> bool;
+    fn schema_state() -> SchemaState;
+    fn migrate() -> ();
+    fn ping() -> ();
+    fn load(graph: Graph, progress: OnProgress<'_>) -> LoadOutcome;
+    fn find_drift(progress: OnProgress<'_>) -> Vec<Drift>;
+    fn repair(drift: &[Drift]) -> u64;
+}

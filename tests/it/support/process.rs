@@ -1,0 +1,170 @@
+//! The real binary, run as a process.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+};
+
+use assert_cmd::assert::Assert;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::database::Database;
+
+/// What the binary signs tokens with.
+pub(crate) const KEY: &str = "the key of the tests of the binary";
+
+/// The binary in a folder of its own, with nothing in its environment.
+pub(crate) fn binary(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
+    command.env_clear().env("COLUMNS", "100").current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Runs the binary with no more than arguments and variables.
+pub(crate) fn run<A: AsRef<OsStr>>(
+    folder: &Path,
+    arguments: impl IntoIterator<Item = A>,
+    variables: &[(&str, &str)],
+) -> Assert {
+    let mut command = binary(folder);
+    command.args(arguments).envs(variables.iter().copied());
+    assert_cmd::Command::from_std(command).assert()
+}
+
+/// Runs the binary on a database.
+pub(crate) fn on(database: &Database, arguments: &[&str]) -> Assert {
+    at(&database.url, arguments)
+}
+
+/// Runs the binary on the database of a URL.
+pub(crate) fn at(url: &str, arguments: &[&str]) -> Assert {
+    let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
+    run(&std::env::temp_dir(), arguments, &variables)
+}
+
+/// What a run wrote to stdout, after it succeeded in silence otherwise.
+#[track_caller]
+pub(crate) fn said(run: Assert) -> String {
+    let output = run.success().stderr("").get_output().clone();
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// A server in a process of its own, that is killed when it is dropped.
+pub(crate) struct Server {
+    process: Child,
+    /// `127.0.0.1:PORT`, as its banner told.
+    pub(crate) address: String,
+    /// What it printed.
+    pub(crate) banner: String,
+    pub(crate) client: reqwest::Client,
+    _folder: TempDir,
+}
+
+impl Server {
+    /// Starts one on a free port, and waits until it says where it is.
+    pub(crate) fn start(database: &Database, arguments: &[&str]) -> Self {
+        Self::at(&database.url, arguments)
+    }
+
+    /// The same, on the database of a URL.
+    pub(crate) fn at(url: &str, arguments: &[&str]) -> Self {
+        let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
+        Self::with(None, arguments, &variables)
+    }
+
+    /// Starts one in a folder, or in one of its own.
+    pub(crate) fn with(
+        folder: Option<&Path>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let own_folder = TempDir::new().expect("a folder");
+        let folder = folder.unwrap_or(own_folder.path());
+        let log: PathBuf = own_folder.path().join("log");
+        let mut process = binary(folder)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a file for its log"))
+            .spawn()
+            .expect("the binary starts");
+
+        let stdout = process.stdout.take().expect("it is piped");
+        let banner = read_banner(stdout);
+        let address = banner.lines().find_map(|line| {
+            line.trim().strip_prefix("GraphQL   http://")?.strip_suffix("/graphql")
+        });
+        let Some(address) = address.map(str::to_owned) else {
+            let mut log = File::open(&log).expect("its log");
+            let mut text = String::new();
+            let _ = log.read_to_string(&mut text);
+            let _ = process.kill();
+            let _ = process.wait();
+            panic!("no address in the banner {banner:?}: {text}");
+        };
+        let client = reqwest::Client::new();
+        Self { process, address, banner, client, _folder: own_folder }
+    }
+
+    /// The whole response to an operation.
+    pub(crate) async fn graphql(
+        &self,
+        query: &str,
+        variables: Value,
+        token: Option<&str>,
+    ) -> Value {
+        let url = format!("http://{}/graphql", self.address);
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = self.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let response = request.send().await.expect("the server answers");
+        response.json().await.expect("the answer is JSON")
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.id());
+        let status = Command::new("sh").args(["-c", &command]).status().expect("there is a shell");
+        assert!(status.success(), "{command}");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.process.wait().expect("it ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What comes until the line that ends every banner, or until the process ends.
+fn read_banner(stdout: ChildStdout) -> String {
+    let mut banner = String::new();
+    for line in BufReader::new(stdout).lines() {
+        let line = line.expect("text");
+        banner += &line;
+        banner.push('\n');
+        if line == "Stop with Ctrl-C." {
+            break;
+        }
+    }
+    banner
+}
