@@ -75,19 +75,29 @@ pub struct FollowItem<U = Arc<User>> {
     pub followed_at: DateTime<Utc>,
 }
 
-impl FollowItem {
+impl<U: Identified> FollowItem<U> {
     /// Where the entry stands in its list.
     #[must_use]
     pub fn position(&self) -> FollowPosition {
-        FollowPosition { followed_at: self.followed_at, user: self.user.id }
+        FollowPosition { followed_at: self.followed_at, user: self.user.id() }
     }
 }
 
-impl FollowItem<UserId> {
-    /// Where the entry stands in its list.
-    #[must_use]
-    pub const fn position(&self) -> FollowPosition {
-        FollowPosition { followed_at: self.followed_at, user: self.user }
+/// A user, whole or by id.
+pub trait Identified {
+    /// Who it is.
+    fn id(&self) -> UserId;
+}
+
+impl Identified for Arc<User> {
+    fn id(&self) -> UserId {
+        self.id
+    }
+}
+
+impl Identified for UserId {
+    fn id(&self) -> UserId {
+        *self
     }
 }
 

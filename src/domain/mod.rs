@@ -17,7 +17,7 @@ pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{
     Day, Direction, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Relation, UnfollowOutcome,
+    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Identified, Relation, UnfollowOutcome,
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Result};
 use crate::domain::{
-    FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Outside,
-    Page, PageRequest, User, UserId, UserPosition,
+    FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Identified,
+    OrderDirection, Outside, Page, PageRequest, User, UserId, UserPosition,
 };
 
 /// No time of the product is before the year 1 or after 9999: what lies beyond is cut off, since
@@ -105,14 +105,13 @@ pub(super) fn are_newest(keys: &[FollowPageKey]) -> bool {
 }
 
 /// The page of follows that answers a key, from at least the items it wants, in any order.
-pub(super) fn follow_page<U>(
+pub(super) fn follow_page<U: Identified>(
     key: &FollowPageKey,
     counts: FollowCounts,
     items: Vec<FollowItem<U>>,
     outside: Outside,
-    position: impl Fn(&FollowItem<U>) -> FollowPosition,
 ) -> FollowPage<U> {
-    FollowPage { counts, page: page(&key.request, items, outside, position) }
+    FollowPage { counts, page: page(&key.request, items, outside, FollowItem::position) }
 }
 
 /// The page of users by age, from its items in any order.

@@ -10,7 +10,7 @@ use super::raw;
 use crate::{
     domain::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition,
-        FollowUsage, OrderDirection, Outside, Relation, User, UserId,
+        FollowUsage, Identified, OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
@@ -204,7 +204,7 @@ pub(super) async fn pages(
     let mut users = HashMap::new();
     fetch(pool, sql, keys, |row, key| {
         let items = items(row, &mut users)?;
-        page(row, key, items, FollowItem::<Arc<User>>::position)
+        page(row, key, items)
     })
     .await
 }
@@ -224,7 +224,7 @@ pub(super) async fn pages_of_ids(
         let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
         let item = |(followed_at, id)| FollowItem { user: UserId(id), followed_at };
         let items = times.into_iter().zip(ids).map(item).collect();
-        page(row, key, items, FollowItem::<UserId>::position)
+        page(row, key, items)
     })
     .await
 }
@@ -310,16 +310,15 @@ fn items(row: &PgRow, users: &mut HashMap<UserId, Arc<User>>) -> sqlx::Result<Ve
 }
 
 /// The page of a row, with these edges.
-fn page<U>(
+fn page<U: Identified>(
     row: &PgRow,
     key: &FollowPageKey,
     items: Vec<FollowItem<U>>,
-    position: impl Fn(&FollowItem<U>) -> FollowPosition,
 ) -> sqlx::Result<FollowPage<U>> {
     let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
     let found = |index| row.try_get(index).map(|found: Option<bool>| found.unwrap_or(false));
     let outside = Outside { below: found(3)?, above: found(4)? };
-    Ok(pages::follow_page(key, counts, items, outside, position))
+    Ok(pages::follow_page(key, counts, items, outside))
 }
 
 type MaybeTime = Option<DateTime<Utc>>;

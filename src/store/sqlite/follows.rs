@@ -10,7 +10,7 @@ use super::{json, json_ids, time};
 use crate::{
     domain::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition,
-        FollowUsage, OrderDirection, Outside, Relation, User, UserId,
+        FollowUsage, Identified, OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };
@@ -137,7 +137,7 @@ pub(super) async fn pages(
     };
     let mut users = HashMap::new();
     let item = |edge| item(edge, &mut users);
-    fetch(pool, sql, keys, item, FollowItem::<Arc<User>>::position).await
+    fetch(pool, sql, keys, item).await
 }
 
 pub(super) async fn pages_of_ids(
@@ -151,16 +151,15 @@ pub(super) async fn pages_of_ids(
     };
     let item =
         |(followed_at, id)| Ok(FollowItem { user: UserId(id), followed_at: time(followed_at)? });
-    fetch(pool, sql, keys, item, FollowItem::<UserId>::position).await
+    fetch(pool, sql, keys, item).await
 }
 
 /// Asks for pages, whose edges are read by `item`.
-async fn fetch<E: DeserializeOwned, U>(
+async fn fetch<E: DeserializeOwned, U: Identified>(
     pool: &SqlitePool,
     sql: &'static str,
     keys: &[FollowPageKey],
     mut item: impl FnMut(E) -> sqlx::Result<FollowItem<U>>,
-    position: impl Fn(&FollowItem<U>) -> FollowPosition,
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<U>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
@@ -178,7 +177,7 @@ async fn fetch<E: DeserializeOwned, U>(
         let edges: Vec<E> = serde_json::from_str(row.try_get(5)?)
             .map_err(|error| sqlx::Error::Decode(error.into()))?;
         let items = edges.into_iter().map(&mut item).collect::<sqlx::Result<_>>()?;
-        found.insert(*key, pages::follow_page(key, counts, items, outside, &position));
+        found.insert(*key, pages::follow_page(key, counts, items, outside));
     }
     Ok(found)
 }
