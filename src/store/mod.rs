@@ -22,6 +22,7 @@ macro_rules! statements {
 mod deletion;
 mod drift;
 mod error;
+mod gather;
 mod load;
 mod metered;
 mod pages;
