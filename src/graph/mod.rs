@@ -43,7 +43,7 @@ use crate::{
         FollowPageKey, FollowUsage, Limits, Page, Permission, Permissions, Relation,
         UnfollowOutcome, User, UserId, UserIds, UserListRequest, UsernameKey, UsernamePrefix,
     },
-    store::Store,
+    store::{FollowGroups, Store},
 };
 
 /// What a [`Graph`] is made of.
@@ -69,6 +69,7 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Graph {
     store: Arc<dyn Store>,
+    groups: FollowGroups,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -113,6 +114,7 @@ impl Graph {
         Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(limits.cost_per_minute_max, &clock)),
+            groups: FollowGroups::new(Arc::clone(&store)),
             store,
             tokens,
             clock,
@@ -229,7 +231,7 @@ impl Graph {
         };
 
         let (now, limits) = (self.clock.now(), self.follow_limits);
-        let outcome = self.store.follow(viewer.id(), target, now, limits).await?;
+        let outcome = self.groups.follow(viewer.id(), target, now, limits).await?;
 
         match outcome {
             FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(outcome)),
@@ -256,7 +258,7 @@ impl Graph {
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        Ok(Ok(self.store.unfollow(viewer.id(), target, self.clock.now()).await?))
+        Ok(Ok(self.groups.unfollow(viewer.id(), target, self.clock.now()).await?))
     }
 
     /// What the viewer may still change today; `None` when nothing limits it.

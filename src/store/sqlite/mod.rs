@@ -5,6 +5,7 @@
 //! write takes the lock when it begins (`BEGIN IMMEDIATE`), so none fails half-way for want of it.
 
 mod accounts;
+mod changes;
 mod deletion;
 mod drift;
 mod follows;
@@ -29,12 +30,12 @@ use sqlx::{
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, error, retry,
+    SchemaState, SetRoleOutcome, Store, error, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How a transaction that writes begins.
@@ -133,6 +134,7 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
 pub(super) fn statements() -> Vec<&'static str> {
     [
         accounts::STATEMENTS,
+        changes::STATEMENTS,
         deletion::STATEMENTS,
         drift::STATEMENTS,
         follows::STATEMENTS,
@@ -202,26 +204,13 @@ impl Store for Sqlite {
         Ok(follows::relations(&self.readers, viewer, followed, following_back).await?)
     }
 
-    async fn follow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-        limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
-        let (pool, edge) = (self.writer.clone(), Follow { follower, followee, followed_at: at });
-        retry::write(move |tries| writes::follow(tries, pool.clone(), edge, limits)).await
+    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+        let pool = self.writer.clone();
+        groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
     }
 
-    async fn unfollow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
-        let pool = self.writer.clone();
-        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee, at))
-            .await
+    fn write_lanes(&self) -> usize {
+        1
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

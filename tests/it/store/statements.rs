@@ -257,7 +257,7 @@ async fn metered(database: &Database) -> Metered {
 async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     let store = metered(database).await;
 
-    assert_statements!(store, 5, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
+    assert_statements!(store, 4, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(store, 1, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(store, 1, store.follow(ALICE, NOBODY, at(1), FollowLimits::NONE));
     assert_statements!(store, 6, store.unfollow(ALICE, BOB, at(0)));
