@@ -29,7 +29,7 @@ pub(super) struct Found {
     /// Since when there are those of the edges that are there.
     pub(super) edges: HashMap<Pair, DateTime<Utc>>,
     /// How often the pairs were changed on their last day.
-    pub(super) changes: HashMap<Pair, PairChanges>,
+    pub(super) changes: BTreeMap<Pair, PairChanges>,
 }
 
 /// What is found comes in rows of four kinds, with times in microseconds:
@@ -208,20 +208,27 @@ impl Folding {
             counts.following -= 1;
         }
         self.count(pair, -1);
-        let forgotten = self.plan.forgotten.entry(follower).or_insert(today);
-        *forgotten = today.max(*forgotten);
+        self.forget(follower, today);
         // The follow is counted here as well, if it was of today: most are never taken back.
         let changes = if Day::of(since).0 == today { 2 } else { 1 };
         let row = self.now.changes.entry(pair).or_default();
-        let counted = self.plan.changes.entry(pair).or_default();
-        if row.day < today {
-            (*row, *counted) = (PairChanges::default(), PairChanges::default());
-        }
-        for row in [row, counted] {
+        for row in [row, self.plan.changes.entry(pair).or_default()] {
             row.day = row.day.max(today);
             row.changes += changes;
         }
         UnfollowOutcome::Unfollowed
+    }
+
+    /// Forgets what was changed before today.
+    fn forget(&mut self, follower: UserId, today: i64) {
+        let forgotten = self.plan.forgotten.entry(follower).or_insert(today);
+        *forgotten = today.max(*forgotten);
+        let pairs = self.now.changes.range((follower, UserId::MIN)..=(follower, UserId::MAX));
+        let old = pairs.filter(|(_, row)| row.day < today).map(|(pair, _)| *pair);
+        for pair in old.collect::<Vec<_>>() {
+            self.now.changes.remove(&pair);
+            self.plan.changes.remove(&pair);
+        }
     }
 
     /// Counts an edge more or less at both its ends.

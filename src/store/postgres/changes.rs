@@ -10,7 +10,7 @@
 //! that order. Where that fails (another plan, or two servers that follow and unfollow the same
 //! two pairs at the same moment), there is a deadlock, and one of the groups is made again.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
@@ -247,7 +247,7 @@ async fn change_counts(
 async fn find_changes(
     tx: &mut Transaction<'_, Postgres>,
     plan: &Plan,
-) -> sqlx::Result<HashMap<Pair, PairChanges>> {
+) -> sqlx::Result<BTreeMap<Pair, PairChanges>> {
     let (followers, followees) = columns(plan.added.keys());
     let rows: Vec<(i64, i64, i64, i64)> =
         sqlx::query_as(FIND_CHANGES).bind(followers).bind(followees).fetch_all(&mut **tx).await?;

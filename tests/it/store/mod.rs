@@ -8,6 +8,8 @@ mod deletion;
 mod drift;
 mod faults;
 mod follows;
+mod group_races;
+mod groups;
 mod limits;
 mod migrations;
 mod model;
