@@ -300,7 +300,8 @@ async fn rows_are_locked_in_the_order_of_the_arrays() {
                 let sql = statement(words);
                 let prepare = format!("PREPARE locking AS {sql}");
                 connection.execute(AssertSqlSafe(prepare)).await.unwrap();
-                let ids = "ARRAY(SELECT generate_series(1, 1000))::bigint[]";
+                let ids: Vec<_> = (1..=1_000).map(|id| id.to_string()).collect();
+                let ids = format!("'{{{}}}'", ids.join(","));
                 let values = vec![ids; arguments].join(", ");
                 let explain = format!("EXPLAIN (COSTS OFF) EXECUTE locking({values})");
                 let rows = sqlx::query_scalar(AssertSqlSafe(explain));
