@@ -23,8 +23,9 @@ use crate::domain::{
     FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
 };
 
-/// The most changes of a group. It is written in milliseconds, and its rows stay locked no longer.
-const CHANGES_MAX: usize = 1_000;
+/// The most changes of a group. Beyond, little is shared that is not yet, rows stay locked for
+/// longer, and each row costs more, since a statement looks for it in its arrays.
+const CHANGES_MAX: usize = 128;
 /// How often a group is made anew when others change the same edges meanwhile.
 const OVERTAKEN_MAX: u32 = 4;
 

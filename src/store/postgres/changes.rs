@@ -7,8 +7,11 @@
 //!
 //! Rows are locked in one order by all groups, edges by pair and then counts by id, so that no two
 //! wait for each other: the arrays of a statement are sorted, and a nested loop takes the rows in
-//! that order. Where that fails (another plan, or two servers that follow and unfollow the same
-//! two pairs at the same moment), there is a deadlock, and one of the groups is made again.
+//! that order, each by its key. No id is outside of what `k` is asked to be between; but a planner
+//! takes it that hardly a row passes a range, and so picks that loop whatever the tables hold.
+//! (Else it may walk the whole list of a celebrity, in whatever order.) What is left are two
+//! servers that follow and unfollow the same two pairs at the same moment: that may end in a
+//! deadlock, and one of the groups is made again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -37,16 +40,16 @@ statements! {
                 (extract(epoch FROM e.followed_at) * 1000000)::bigint, 0, 0, 0 \
          FROM follows e JOIN unnest($1, $2::bigint[]) AS k (follower_id, followee_id) \
            ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-         WHERE e.follower_id = ANY($1) \
+         WHERE e.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807 \
          UNION ALL \
          SELECT 4, p.follower_id, p.followee_id, p.day, p.changes, 0, 0 \
          FROM follow_changes p JOIN unnest($1, $2::bigint[]) AS k (follower_id, followee_id) \
            ON p.follower_id = k.follower_id AND p.followee_id = k.followee_id \
-         WHERE p.follower_id = ANY($1)";
+         WHERE p.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807";
     REMOVE_EDGES =
         "DELETE FROM follows e USING unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
          WHERE e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-         AND e.follower_id = ANY($1) \
+         AND e.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807 \
          RETURNING e.follower_id, e.followee_id, e.followed_at";
     ADD_EDGES =
         "INSERT INTO follows (follower_id, followee_id, followed_at) \
@@ -57,14 +60,16 @@ statements! {
          USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
                AS k (follower_id, followee_id, followed_at) \
          WHERE e.followee_id = k.followee_id AND e.followed_at = k.followed_at \
-         AND e.follower_id = k.follower_id AND e.followee_id = ANY($2)";
+         AND e.follower_id = k.follower_id AND e.followee_id = ANY($2) \
+         AND k.follower_id BETWEEN 0 AND 9223372036854775807";
     ADD_MIRRORS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
          ON CONFLICT DO NOTHING";
     FORGET_CHANGES =
         "DELETE FROM follow_changes p USING unnest($1::bigint[], $2::bigint[]) AS k (follower_id, day) \
-         WHERE p.follower_id = k.follower_id AND p.follower_id = ANY($1) AND p.day < k.day";
+         WHERE p.follower_id = k.follower_id AND p.follower_id = ANY($1) AND p.day < k.day \
+         AND k.follower_id BETWEEN 0 AND 9223372036854775807";
     COUNT_CHANGES =
         "INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) \
@@ -83,13 +88,13 @@ statements! {
                                   THEN c.follows_today + k.follows ELSE k.since END \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
                      $6::bigint[]) AS k (user_id, followers, following, follows, day, since) \
-         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
+         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) AND k.user_id BETWEEN 0 AND 9223372036854775807 \
          RETURNING c.user_id, c.followers, c.following, c.follows_day, c.follows_today";
     FIND_CHANGES =
         "SELECT p.follower_id, p.followee_id, p.day, p.changes \
          FROM follow_changes p JOIN unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
            ON p.follower_id = k.follower_id AND p.followee_id = k.followee_id \
-         WHERE p.follower_id = ANY($1)";
+         WHERE p.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807";
 }
 
 /// Makes a group; nothing is given when others changed the same meanwhile.

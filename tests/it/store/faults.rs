@@ -23,13 +23,13 @@ use super::{ALICE, BOB, CAROL, assert_sound, at, counts, follow, four_users, new
 use crate::support::database::{Database, Engine};
 
 /// A way to a PostgreSQL server that can lose the answer to a `COMMIT`.
-struct Link {
-    url: String,
+pub(super) struct Link {
+    pub(super) url: String,
     loses_next_commit: Arc<AtomicBool>,
 }
 
 impl Link {
-    async fn to(database: &Database) -> Self {
+    pub(super) async fn to(database: &Database) -> Self {
         let mut url = url::Url::parse(&database.url).unwrap();
         let server = (url.host_str().unwrap().to_owned(), url.port().unwrap_or(5432));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -49,11 +49,11 @@ impl Link {
     }
 
     /// From now on, the next transaction happens and nobody is told.
-    fn lose_next_commit(&self) {
+    pub(super) fn lose_next_commit(&self) {
         self.loses_next_commit.store(true, Ordering::SeqCst);
     }
 
-    fn has_lost_it(&self) -> bool {
+    pub(super) fn has_lost_it(&self) -> bool {
         !self.loses_next_commit.load(Ordering::SeqCst)
     }
 }
@@ -82,7 +82,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, loses: Arc<AtomicBo
 }
 
 /// Runs a test on PostgreSQL.
-async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
+pub(super) async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
     Database::migrated(Engine::Postgres).await.run(test).await;
 }
 

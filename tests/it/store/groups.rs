@@ -52,6 +52,8 @@ pub(super) const NO_USER: FollowChanged = FollowChanged::Follow(FollowOutcome::N
 pub(super) const UNFOLLOWED: FollowChanged = FollowChanged::Unfollow(UnfollowOutcome::Unfollowed);
 pub(super) const NOT: FollowChanged = FollowChanged::Unfollow(UnfollowOutcome::NotFollowing);
 
+pub(super) const PAIR_LIMIT: FollowChanged = at_limit(FollowLimit::Pair);
+
 const fn at_limit(limit: FollowLimit) -> FollowChanged {
     FollowChanged::Follow(FollowOutcome::LimitReached(limit))
 }
@@ -139,7 +141,7 @@ async fn an_edge_that_comes_and_goes_within_a_group_counts_as_two_changes(store:
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
     assert_eq!(store.find_usage(ALICE, Day::of(at(0))).await.unwrap().unwrap().today, 1);
     assert_eq!(make(store, &group).await, [FOLLOWED, UNFOLLOWED], "two changes so far");
-    assert_eq!(make(store, &group).await, [at_limit(FollowLimit::Pair), NOT], "and four by now");
+    assert_eq!(make(store, &group).await, [PAIR_LIMIT, NOT], "and four by now");
     assert_sound(store).await;
 }
 
@@ -177,8 +179,7 @@ async fn changes_of_one_pair_are_limited_within_a_group(store: &dyn Store) {
 
     let outcomes = make(store, &[one, one, one].concat()).await;
 
-    let refused = at_limit(FollowLimit::Pair);
-    assert_eq!(outcomes, [FOLLOWED, UNFOLLOWED, FOLLOWED, UNFOLLOWED, refused, NOT]);
+    assert_eq!(outcomes, [FOLLOWED, UNFOLLOWED, FOLLOWED, UNFOLLOWED, PAIR_LIMIT, NOT]);
     assert_sound(store).await;
 }
 

@@ -8,6 +8,7 @@ mod deletion;
 mod drift;
 mod faults;
 mod follows;
+mod group_faults;
 mod group_races;
 mod groups;
 mod limits;
