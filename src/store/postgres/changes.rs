@@ -5,13 +5,13 @@
 //! transaction holds what it has changed, so what was found is put right by what the step tells,
 //! and the group is decided again. Where that comes to something else than is written, nothing is.
 //!
-//! Rows are locked in one order by all groups, edges by pair and then counts by id, so that no two
-//! wait for each other: the arrays of a statement are sorted, and a nested loop takes the rows in
-//! that order, each by its key. No id is outside of what `k` is asked to be between; but a planner
-//! takes it that hardly a row passes a range, and so picks that loop whatever the tables hold.
-//! (Else it may walk the whole list of a celebrity, in whatever order.) What is left are two
-//! servers that follow and unfollow the same two pairs at the same moment: that may end in a
-//! deadlock, and one of the groups is made again.
+//! Rows are locked in one order by all groups, so that no two wait for each other: edges by pair,
+//! one by one in the order of the arrays, and then counts by id, in the order of their index. For
+//! the edges, no id is outside of what `k` is asked to be between; but a planner takes it that
+//! hardly a row passes a range, and so looks each up by its key. (Else it may walk all that a
+//! follower follows, in whatever order.) What is left are two servers that follow and unfollow the
+//! same two pairs at the same moment: that may end in a deadlock, and one of the groups is made
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -88,7 +88,7 @@ statements! {
                                   THEN c.follows_today + k.follows ELSE k.since END \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
                      $6::bigint[]) AS k (user_id, followers, following, follows, day, since) \
-         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) AND k.user_id BETWEEN 0 AND 9223372036854775807 \
+         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
          RETURNING c.user_id, c.followers, c.following, c.follows_day, c.follows_today";
     FIND_CHANGES =
         "SELECT p.follower_id, p.followee_id, p.day, p.changes \

@@ -62,7 +62,9 @@ impl Postgres {
         let limits = |statement, idle| {
             [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
         };
-        let limited = unlimited.clone().options(limits(timeout_ms, idle_ms));
+        // Rows are found one after the other in an index, and so also locked in its order.
+        let in_order = unlimited.clone().options([("enable_bitmapscan", "off")]);
+        let limited = in_order.options(limits(timeout_ms, idle_ms));
         // Said, since the database or the role may have limits of its own.
         let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
