@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Day, Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimit,
-        FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
+        Day, Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        FollowLimit, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
     },
     store::{Error, Result, Store},
 };
@@ -307,7 +307,7 @@ async fn random_groups_equal_the_model(store: &dyn Store) {
         for id in [1, 2, 3, 5, 6].map(UserId) {
             let list = model.list(Direction::Following, id);
             let found = page(store, Direction::Following, newest(id, 100)).await;
-            let mut items: Vec<_> = found.page.items.iter().map(|item| item.position()).collect();
+            let mut items: Vec<_> = found.page.items.iter().map(FollowItem::position).collect();
             items.reverse();
             assert_eq!(items, list, "step {step}: {group:#?}");
             assert_eq!(found.counts, model.counts(id), "step {step}: {group:#?}");
