@@ -202,10 +202,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// that no failure is anybody's but the one's whose change it is; only when the database is
     /// away, all fail.
     ///
-    /// Statements: one when nothing changes. Else two more to take edges away, two to add some,
-    /// two to count the changes of pairs after an unfollow, and one for all counts; none of them
-    /// depends on how many changes there are. One more when a user is followed and follows at two
-    /// servers at the same moment.
+    /// Statements: one, and when something changes, two to take edges away, two to add some, two
+    /// to count the changes of pairs after an unfollow, and one for all counts. None of them
+    /// depends on how many changes there are. One more when the same user follows at two servers
+    /// at the same moment.
     async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>>;
 
     /// How many groups of changes can be worked on at once with profit.

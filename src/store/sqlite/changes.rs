@@ -41,6 +41,7 @@ statements! {
     REMOVE_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
            (SELECT value ->> 1, value ->> 2, value ->> 0 FROM json_each(?1))";
+    // `WHERE true` tells the parser that ON is of the conflict, and not of a join.
     ADD_MIRRORS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
