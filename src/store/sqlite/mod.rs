@@ -45,6 +45,10 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// a large graph need. Readers live on the operating system's cache.
 const WRITER_CACHE_KIB: &str = "-65536";
 
+/// How long the WAL becomes before its pages are written to where they belong (64 MiB). A page that
+/// is changed often by then is written there once; groups of changes touch many.
+const CHECKPOINT_PAGES: &str = "16384";
+
 /// A SQLite file.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -111,7 +115,10 @@ async fn writer(
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
     patience: Duration,
 ) -> sqlx::Result<SqlitePool> {
-    let cached = common.clone().pragma("cache_size", WRITER_CACHE_KIB);
+    let cached = common
+        .clone()
+        .pragma("cache_size", WRITER_CACHE_KIB)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
