@@ -3,6 +3,7 @@
 //! Plain data and pure functions over `std` and `chrono`. Nothing here waits, allocates a
 //! connection or knows of a database, GraphQL or HTTP; every other layer may use it.
 
+mod change;
 mod clock;
 mod drift;
 mod follow;
@@ -13,6 +14,7 @@ mod profile;
 mod role;
 mod user;
 
+pub use change::{FollowAction, FollowChange, FollowChanged};
 pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{

@@ -44,7 +44,7 @@ use crate::{
         Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage, Limits,
         Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds, UsernamePrefix,
     },
-    store::Store,
+    store::{FollowGroups, Store},
 };
 
 /// What a [`Graph`] is made of.
@@ -72,6 +72,7 @@ pub struct Graph {
     store: Arc<dyn Store>,
     /// `None` when none are remembered.
     users: Option<UserCache>,
+    groups: FollowGroups,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -117,6 +118,7 @@ impl Graph {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             users: (limits.users_cached_max > 0).then(|| UserCache::new(limits.users_cached_max)),
+            groups: FollowGroups::new(Arc::clone(&store)),
             store,
             tokens,
             clock,
@@ -178,7 +180,7 @@ impl Graph {
         };
 
         let (now, limits) = (self.clock.now(), self.follow_limits);
-        let outcome = self.store.follow(viewer.id(), target, now, limits).await?;
+        let outcome = self.groups.follow(viewer.id(), target, now, limits).await?;
 
         match outcome {
             FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(outcome)),
@@ -205,7 +207,7 @@ impl Graph {
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        Ok(Ok(self.store.unfollow(viewer.id(), target, self.clock.now()).await?))
+        Ok(Ok(self.groups.unfollow(viewer.id(), target, self.clock.now()).await?))
     }
 
     /// What the viewer may still change today; `None` when nothing limits it.

@@ -9,7 +9,7 @@ use sqlx::migrate::MigrateError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// A failure of a store method.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of the database forbids what was asked, whoever asks and however often.
     #[error("the database refused the change: {0}")]
@@ -132,6 +132,14 @@ fn is_transient_code(code: &str) -> bool {
         // waited as long as it may: whoever asked has no patience left.
         sqlite_primary(code) == Some(5) && code != SQLITE_BUSY
     }
+}
+
+/// Whether the failure may be about some of the rows of a transaction: a constraint, or a lock that
+/// somebody else holds for too long. Without those rows it may succeed.
+pub(super) fn is_of_some_rows(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let is_timeout = code.is_some_and(|code| matches!(&*code, "57014" | "55P03"));
+    is_timeout || Kind::of(error) != Kind::Unavailable
 }
 
 /// Whether the failure tells that the transaction did not happen: a deadlock or a failed

@@ -18,12 +18,12 @@ use chrono::{DateTime, Utc};
 
 use super::{
     CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-    Store, UserChanges,
+    Store, UserChanges, groups,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowCounts, FollowLimit, FollowLimits,
-    FollowOutcome, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How many statements went to a store. Clones are handles on the same number.
@@ -69,25 +69,33 @@ impl Metered {
     ) -> Result<T> {
         let start = Instant::now();
         let result = work.await;
+        let count = result.as_ref().map_or(1, statements);
+        self.record(method, start, count, result.as_ref().err().into_iter());
+        result
+    }
+
+    /// Counts what a call has cost.
+    fn record<'a>(
+        &self,
+        method: &'static str,
+        start: Instant,
+        statements: u64,
+        failures: impl Iterator<Item = &'a Error>,
+    ) {
         metrics::histogram!("entourage_store_seconds", "method" => method)
             .record(start.elapsed().as_secs_f64());
-
-        let count = match &result {
-            Ok(value) => statements(value),
-            Err(error) => {
-                let kind = match error {
-                    Error::Conflict(_) => "conflict",
-                    Error::Unavailable(_) => "unavailable",
-                    Error::Corrupt(_) => "corrupt",
-                };
-                metrics::counter!("entourage_store_errors_total", "method" => method, "kind" => kind)
-                    .increment(1);
-                1
-            }
-        };
-        self.statements.0.fetch_add(count, Ordering::Relaxed);
-        metrics::counter!("entourage_store_statements_total", "method" => method).increment(count);
-        result
+        self.statements.0.fetch_add(statements, Ordering::Relaxed);
+        metrics::counter!("entourage_store_statements_total", "method" => method)
+            .increment(statements);
+        for failure in failures {
+            let kind = match failure {
+                Error::Conflict(_) => "conflict",
+                Error::Unavailable(_) => "unavailable",
+                Error::Corrupt(_) => "corrupt",
+            };
+            metrics::counter!("entourage_store_errors_total", "method" => method, "kind" => kind)
+                .increment(1);
+        }
     }
 
     /// A call that takes one statement, and none when there is nothing to ask.
@@ -167,35 +175,16 @@ impl Store for Metered {
         self.read("relations", followed.len() + following_back.len(), work).await
     }
 
-    async fn follow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-        limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
-        let work = self.inner.follow(follower, followee, at, limits);
-        self.call("follow", work, |outcome| match outcome {
-            FollowOutcome::Followed
-            | FollowOutcome::LimitReached(FollowLimit::Day | FollowLimit::Total) => 5,
-            FollowOutcome::LimitReached(FollowLimit::Pair) => 2,
-            FollowOutcome::AlreadyFollowing | FollowOutcome::NoSuchUser => 1,
-        })
-        .await
+    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+        let start = Instant::now();
+        let outcomes = self.inner.change_follows(group).await;
+        let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        self.record("change_follows", start, groups::statements(group, &outcomes), failures);
+        outcomes
     }
 
-    async fn unfollow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
-        let work = self.inner.unfollow(follower, followee, at);
-        self.call("unfollow", work, |outcome| match outcome {
-            UnfollowOutcome::Unfollowed => 6,
-            UnfollowOutcome::NotFollowing => 1,
-        })
-        .await
+    fn write_lanes(&self) -> usize {
+        self.inner.write_lanes()
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

@@ -22,9 +22,12 @@ macro_rules! statements {
 mod deletion;
 mod drift;
 mod error;
+mod gather;
+mod groups;
 mod load;
 mod metered;
 mod pages;
+mod plan;
 mod postgres;
 mod retry;
 mod schema;
@@ -40,12 +43,14 @@ use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
     error::{ConnectError, Error, Result},
+    groups::FollowGroups,
     metered::{Metered, Statements},
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, Follow, FollowAction, FollowChange, FollowChanged,
+    FollowCounts, FollowLimits, FollowOutcome, FollowPage, FollowPageKey, FollowUsage, NewUser,
+    Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest, UsernameKey,
+    UsernamePrefix,
 };
 
 /// What became of making a user.
@@ -199,6 +204,24 @@ pub trait Store: Debug + Send + Sync + 'static {
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>>;
 
+    /// Adds edges and takes edges away, each with both its ends and both counts: as
+    /// [`Store::follow`] and [`Store::unfollow`] would, one after the other in the order of the
+    /// group, and tells what became of each.
+    ///
+    /// The changes are committed together. Those that cannot be, because the database refuses one
+    /// of them or others change the same edges all the time, are made apart from each other, so
+    /// that no failure is anybody's but the one's whose change it is; only when the database is
+    /// away, all fail.
+    ///
+    /// Statements: one, and when something changes, two to take edges away, two to add some, two
+    /// to count the changes of pairs after an unfollow, and one for all counts. None of them
+    /// depends on how many changes there are. One more when the same user follows at two servers
+    /// at the same moment.
+    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>>;
+
+    /// How many groups of changes can be worked on at once with profit.
+    fn write_lanes(&self) -> usize;
+
     /// Adds the edge `follower -> followee`, with both ends and both counts, unless it is there.
     ///
     /// The rows taken decide, so of any number of simultaneous calls for one pair exactly one
@@ -207,15 +230,17 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The limits are those of the follower on the day of `at`, and hold exactly, however many
     /// servers share the database. They come last: an edge that is there is told as such.
     ///
-    /// Statements: five when it changes something, one when the edge is there, and as many as it
-    /// takes to learn of a limit.
+    /// Statements: four when it changes something, else one.
     async fn follow(
         &self,
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
         limits: FollowLimits,
-    ) -> Result<FollowOutcome>;
+    ) -> Result<FollowOutcome> {
+        let action = FollowAction::Follow(limits);
+        groups::followed(change(self, FollowChange { follower, followee, at, action }).await?)
+    }
 
     /// Takes the edge `follower -> followee` away, with both ends and both counts, if it is
     /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
@@ -227,7 +252,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome>;
+    ) -> Result<UnfollowOutcome> {
+        let action = FollowAction::Unfollow;
+        groups::unfollowed(change(self, FollowChange { follower, followee, at, action }).await?)
+    }
 
     /// What counts towards the limits of a user on a day; `None` when there is no such user. One
     /// statement.
@@ -335,6 +363,12 @@ pub trait UserChanges: Send {
     /// # Errors
     /// When news may have been missed. There will be no more.
     async fn next(&mut self) -> Result<Option<UserId>>;
+}
+
+/// Makes one change, as a group of its own.
+async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {
+    let mut outcomes = store.change_follows(&[change]).await;
+    outcomes.pop().unwrap_or_else(|| Err(Error::Corrupt("a change was not answered".to_owned())))
 }
 
 /// How to talk to a database.

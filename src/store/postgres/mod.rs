@@ -7,6 +7,7 @@
 //! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
 
 mod accounts;
+mod changes;
 mod deletion;
 mod drift;
 mod follows;
@@ -27,16 +28,19 @@ use sqlx::{
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, retry,
+    SchemaState, SetRoleOutcome, Store, UserChanges, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// While one group of changes waits for its commit, another is written.
+const WRITE_LANES: usize = 2;
 
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
@@ -61,7 +65,9 @@ impl Postgres {
         let limits = |statement, idle| {
             [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
         };
-        let limited = unlimited.clone().options(limits(timeout_ms, idle_ms));
+        // Rows are found one after the other in an index, and so also locked in its order.
+        let in_order = unlimited.clone().options([("enable_bitmapscan", "off")]);
+        let limited = in_order.options(limits(timeout_ms, idle_ms));
         // Said, since the database or the role may have limits of its own.
         let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
@@ -129,6 +135,7 @@ pub(super) fn statements() -> Vec<&'static str> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
+        changes::STATEMENTS,
         deletion::STATEMENTS,
         drift::STATEMENTS,
         follows::STATEMENTS,
@@ -206,26 +213,13 @@ impl Store for Postgres {
         Ok(follows::relations(&self.pool, viewer, followed, following_back).await?)
     }
 
-    async fn follow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-        limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
-        let (pool, edge) = (self.pool.clone(), Follow { follower, followee, followed_at: at });
-        retry::write(move |tries| writes::follow(tries, pool.clone(), edge, limits)).await
+    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+        let pool = self.pool.clone();
+        groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
     }
 
-    async fn unfollow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
-        let pool = self.pool.clone();
-        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee, at))
-            .await
+    fn write_lanes(&self) -> usize {
+        WRITE_LANES
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

@@ -1,17 +1,14 @@
-//! The write path: edges and accounts, each change one transaction.
+//! The write path of accounts: each change one transaction.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 
 use super::users;
 use crate::{
-    domain::{
-        AvatarUrl, Bio, Day, DisplayName, Follow, FollowCounts, FollowLimits, FollowOutcome,
-        FollowUsage, NewUser, ProfileChange, UnfollowOutcome, User, UserId,
-    },
-    store::{CreateOutcome, SetRoleOutcome, error::is_foreign_key_violation, retry::Tries},
+    domain::{AvatarUrl, Bio, DisplayName, NewUser, ProfileChange, User, UserId},
+    store::{CreateOutcome, SetRoleOutcome, retry::Tries},
 };
 
 macro_rules! update_profile {
@@ -24,41 +21,6 @@ macro_rules! update_profile {
 }
 
 statements! {
-    ADD_EDGE =
-        "INSERT INTO follows (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
-         ON CONFLICT DO NOTHING";
-    IS_OUR_EDGE =
-        "SELECT EXISTS (SELECT 1 FROM follows \
-                        WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3)";
-    ADD_MIRROR =
-        "INSERT INTO followers (followee_id, follower_id, followed_at) VALUES ($1, $2, $3) \
-         ON CONFLICT DO NOTHING";
-    REMOVE_EDGE =
-        "DELETE FROM follows WHERE follower_id = $1 AND followee_id = $2 RETURNING followed_at";
-    REMOVE_MIRROR =
-        "DELETE FROM followers WHERE followee_id = $1 AND follower_id = $2 AND followed_at = $3";
-    PAIR_CHANGES =
-        "SELECT changes FROM follow_changes \
-         WHERE follower_id = $1 AND followee_id = $2 AND day >= $3";
-    COUNT_FOLLOWER = "UPDATE follow_counts SET followers = followers + 1 WHERE user_id = $1";
-    // A day never goes back: where clocks disagree about midnight, the later day counts.
-    COUNT_FOLLOW =
-        "UPDATE follow_counts SET following = following + 1, \
-                follows_day = greatest(follows_day, $2), \
-                follows_today = CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END + 1 \
-         WHERE user_id = $1 RETURNING followers, following, follows_today";
-    // A counter that is too low already stays at zero: only `check` may complain of it, not the
-    // user who unfollows.
-    UNCOUNT =
-        "UPDATE follow_counts SET followers = greatest(0, followers - $2), \
-                                  following = greatest(0, following - $3) WHERE user_id = $1";
-    FORGET_CHANGES = "DELETE FROM follow_changes WHERE follower_id = $1 AND day < $2";
-    COUNT_CHANGES =
-        "INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
-         VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (follower_id, followee_id) DO UPDATE \
-         SET day = greatest(follow_changes.day, excluded.day), \
-             changes = follow_changes.changes + excluded.changes";
     CREATE_USER =
         "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
                             password_hash, created_at, role_id) \
@@ -87,104 +49,6 @@ statements! {
         "UPDATE users SET role_id = (SELECT id FROM roles WHERE name = $2) \
          WHERE id = $1 AND EXISTS (SELECT 1 FROM roles WHERE name = $2)";
     USER_EXISTS = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)";
-}
-
-pub(super) async fn follow(
-    tries: Tries,
-    pool: PgPool,
-    edge: Follow,
-    limits: FollowLimits,
-) -> sqlx::Result<FollowOutcome> {
-    let Follow { follower, followee, followed_at: at } = edge;
-    let mut tx = pool.begin().await?;
-    let added = sqlx::query(ADD_EDGE).bind(follower.0).bind(followee.0).bind(at);
-    match added.execute(&mut *tx).await {
-        Err(error) if is_foreign_key_violation(&error) => return Ok(FollowOutcome::NoSuchUser),
-        Err(error) => return Err(error),
-        Ok(rows) if rows.rows_affected() > 0 => {}
-        Ok(_) if tries.may_have_committed() => {
-            let ours = sqlx::query_scalar(IS_OUR_EDGE).bind(follower.0).bind(followee.0);
-            let ours: bool = ours.bind(at).fetch_one(&mut *tx).await?;
-            return Ok(if ours {
-                FollowOutcome::Followed
-            } else {
-                FollowOutcome::AlreadyFollowing
-            });
-        }
-        Ok(_) => return Ok(FollowOutcome::AlreadyFollowing),
-    }
-
-    let changes = sqlx::query_scalar(PAIR_CHANGES).bind(follower.0).bind(followee.0);
-    let changes: Option<i64> = changes.bind(Day::of(at).0).fetch_optional(&mut *tx).await?;
-    if let Some(limit) = limits.of_pair(changes.unwrap_or_default()) {
-        return Ok(FollowOutcome::LimitReached(limit));
-    }
-
-    let mirror = sqlx::query(ADD_MIRROR).bind(followee.0).bind(follower.0).bind(at);
-    mirror.execute(&mut *tx).await?;
-    let usage = count_follow(&mut tx, edge).await?;
-    if let Some(limit) = limits.of_user(usage) {
-        return Ok(FollowOutcome::LimitReached(limit));
-    }
-
-    tries.commit(tx).await?;
-    Ok(FollowOutcome::Followed)
-}
-
-/// Counts a new edge at both its ends, and tells what the follower has used of their limits. Rows
-/// are locked in the order of ids, so that no two transactions wait for each other.
-async fn count_follow(
-    tx: &mut Transaction<'_, Postgres>,
-    Follow { follower, followee, followed_at }: Follow,
-) -> sqlx::Result<FollowUsage> {
-    let follow = sqlx::query_as(COUNT_FOLLOW).bind(follower.0).bind(Day::of(followed_at).0);
-    let be_followed = sqlx::query(COUNT_FOLLOWER).bind(followee.0);
-    let used: Option<(i64, i64, i64)>;
-    if follower < followee {
-        used = follow.fetch_optional(&mut **tx).await?;
-        be_followed.execute(&mut **tx).await?;
-    } else {
-        be_followed.execute(&mut **tx).await?;
-        used = follow.fetch_optional(&mut **tx).await?;
-    }
-    let (followers, following, today) = used.unwrap_or_default();
-    Ok(FollowUsage { counts: FollowCounts { followers, following }, today })
-}
-
-pub(super) async fn unfollow(
-    tries: Tries,
-    pool: PgPool,
-    follower: UserId,
-    followee: UserId,
-    at: DateTime<Utc>,
-) -> sqlx::Result<UnfollowOutcome> {
-    let mut tx = pool.begin().await?;
-    let edge = sqlx::query_scalar(REMOVE_EDGE).bind(follower.0).bind(followee.0);
-    let removed: Option<DateTime<Utc>> = edge.fetch_optional(&mut *tx).await?;
-    let followed_at = match removed {
-        Some(followed_at) => followed_at,
-        None if tries.may_have_committed() => return Ok(UnfollowOutcome::Unfollowed),
-        None => return Ok(UnfollowOutcome::NotFollowing),
-    };
-
-    let mirror = sqlx::query(REMOVE_MIRROR).bind(followee.0).bind(follower.0).bind(followed_at);
-    mirror.execute(&mut *tx).await?;
-    let today = Day::of(at);
-    sqlx::query(FORGET_CHANGES).bind(follower.0).bind(today.0).execute(&mut *tx).await?;
-    // The follow is counted here as well, if it was of today: most are never taken back.
-    let changes = if Day::of(followed_at) == today { 2 } else { 1 };
-    let changed = sqlx::query(COUNT_CHANGES).bind(follower.0).bind(followee.0);
-    changed.bind(today.0).bind(changes).execute(&mut *tx).await?;
-
-    // Last, so that the row of somebody whom many follow is not locked for longer than it must be.
-    let mut ends = [(follower, 0, 1), (followee, 1, 0)];
-    ends.sort_unstable();
-    for (user, followers, following) in ends {
-        let counts = sqlx::query(UNCOUNT).bind(user.0).bind(followers).bind(following);
-        counts.execute(&mut *tx).await?;
-    }
-    tries.commit(tx).await?;
-    Ok(UnfollowOutcome::Unfollowed)
 }
 
 pub(super) async fn create_user(

@@ -9,8 +9,8 @@ use sqlx::{Row, SqlitePool};
 use super::{json, json_ids, time};
 use crate::{
     domain::{
-        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition,
-        FollowUsage, Identified, OrderDirection, Outside, Relation, User, UserId,
+        Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
+        Identified, OrderDirection, Outside, Relation, User, UserId,
     },
     store::pages,
 };

@@ -5,6 +5,7 @@
 //! write takes the lock when it begins (`BEGIN IMMEDIATE`), so none fails half-way for want of it.
 
 mod accounts;
+mod changes;
 mod deletion;
 mod drift;
 mod follows;
@@ -29,12 +30,12 @@ use sqlx::{
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, error, retry,
+    SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, Follow, FollowCounts, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How a transaction that writes begins.
@@ -43,6 +44,10 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// The pages that the writer keeps, as SQLite wants it said: what random writes to the indexes of
 /// a large graph need. Readers live on the operating system's cache.
 const WRITER_CACHE_KIB: &str = "-65536";
+
+/// How long the WAL becomes before its pages are written to where they belong (64 MiB). A page that
+/// is changed often by then is written there once; groups of changes touch many.
+const CHECKPOINT_PAGES: &str = "16384";
 
 /// A SQLite file.
 #[derive(Clone, Debug)]
@@ -120,7 +125,10 @@ async fn writer(
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
     patience: Duration,
 ) -> sqlx::Result<SqlitePool> {
-    let cached = common.clone().pragma("cache_size", WRITER_CACHE_KIB);
+    let cached = common
+        .clone()
+        .pragma("cache_size", WRITER_CACHE_KIB)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
@@ -143,6 +151,7 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
 pub(super) fn statements() -> Vec<&'static str> {
     [
         accounts::STATEMENTS,
+        changes::STATEMENTS,
         deletion::STATEMENTS,
         drift::STATEMENTS,
         follows::STATEMENTS,
@@ -224,26 +233,13 @@ impl Store for Sqlite {
         Ok(follows::relations(&self.readers, viewer, followed, following_back).await?)
     }
 
-    async fn follow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-        limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
-        let (pool, edge) = (self.writer.clone(), Follow { follower, followee, followed_at: at });
-        retry::write(move |tries| writes::follow(tries, pool.clone(), edge, limits)).await
+    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+        let pool = self.writer.clone();
+        groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
     }
 
-    async fn unfollow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
-        let pool = self.writer.clone();
-        retry::write(move |tries| writes::unfollow(tries, pool.clone(), follower, followee, at))
-            .await
+    fn write_lanes(&self) -> usize {
+        1
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

@@ -30,7 +30,7 @@ cases! {
 }
 
 /// Runs `tasks` futures at once and gathers what they give.
-async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(super) async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     tasks: u32,
     task: impl Fn(u32) -> F,
 ) -> Vec<T> {
@@ -190,7 +190,7 @@ async fn a_write_that_fails_takes_no_other_along(database: &Database) {
 }
 
 /// Polls a future some times and drops it.
-async fn leave<T>(mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>, polls: u32) {
+pub(super) async fn leave<T>(mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>, polls: u32) {
     for _ in 0..polls {
         let poll = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if poll.is_ready() {

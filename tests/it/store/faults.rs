@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// Runs a test on PostgreSQL.
-async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
+pub(super) async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
     Database::migrated(Engine::Postgres).await.run(test).await;
 }
 

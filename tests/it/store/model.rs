@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Direction, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPageKey,
-        FollowPosition, OrderDirection, PageRequest, Relation, UnfollowOutcome, UserId,
-        UserListRequest, UserOrderField, UsernamePrefix, Window,
+        Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        FollowLimits, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest,
+        Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -26,7 +26,7 @@ const IDS: i64 = 14;
 
 /// What the store should hold.
 #[derive(Default)]
-struct Model {
+pub(super) struct Model {
     /// The usernames, by id.
     users: BTreeMap<UserId, String>,
     /// The microseconds, by follower and followee.
@@ -34,7 +34,7 @@ struct Model {
 }
 
 impl Model {
-    fn create(&mut self, id: UserId, name: &str) -> CreateOutcome {
+    pub(super) fn create(&mut self, id: UserId, name: &str) -> CreateOutcome {
         if self.users.values().any(|taken| taken == name) {
             return CreateOutcome::UsernameTaken;
         }
@@ -68,8 +68,20 @@ impl Model {
         }
     }
 
+    /// A change without limits.
+    pub(super) fn change(&mut self, change: &FollowChange) -> FollowChanged {
+        let FollowChange { follower, followee, at: moment, action } = *change;
+        let micros = (moment - at(0)).num_microseconds().expect("it is short");
+        match action {
+            FollowAction::Follow(_) => {
+                FollowChanged::Follow(self.follow(follower, followee, micros))
+            }
+            FollowAction::Unfollow => FollowChanged::Unfollow(self.unfollow(follower, followee)),
+        }
+    }
+
     /// The whole list, in ascending order.
-    fn list(&self, direction: Direction, user: UserId) -> Vec<FollowPosition> {
+    pub(super) fn list(&self, direction: Direction, user: UserId) -> Vec<FollowPosition> {
         let other = |(follower, followee): (UserId, UserId)| match direction {
             Direction::Followers => (followee == user).then_some(follower),
             Direction::Following => (follower == user).then_some(followee),
@@ -82,7 +94,7 @@ impl Model {
         list
     }
 
-    fn counts(&self, user: UserId) -> FollowCounts {
+    pub(super) fn counts(&self, user: UserId) -> FollowCounts {
         let length =
             |direction| i64::try_from(self.list(direction, user).len()).expect("it is short");
         FollowCounts {

@@ -26,7 +26,9 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::{ALICE, BOB, CAROL, NOBODY, at, cases, edge, follow, four_users, new_user, newest};
+use super::{
+    ALICE, BOB, CAROL, DAVE, NOBODY, at, cases, edge, follow, four_users, groups, new_user, newest,
+};
 use crate::support::database::{Database, Engine};
 
 cases! {
@@ -38,7 +40,7 @@ cases! {
     the_meter_counts_the_reads_that_are_sent,
 }
 
-fn of(engine: Engine) -> Vec<&'static str> {
+pub(super) fn of(engine: Engine) -> Vec<&'static str> {
     let name = match engine {
         Engine::Sqlite => "sqlite",
         Engine::Postgres => "postgres",
@@ -257,11 +259,26 @@ async fn metered(database: &Database) -> Metered {
 async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     let store = metered(database).await;
 
-    assert_statements!(store, 5, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
+    assert_statements!(store, 4, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(store, 1, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(store, 1, store.follow(ALICE, NOBODY, at(1), FollowLimits::NONE));
     assert_statements!(store, 6, store.unfollow(ALICE, BOB, at(0)));
     assert_statements!(store, 1, store.unfollow(ALICE, BOB, at(0)));
+
+    let (alice_bob, bob_dave) = ((ALICE, BOB), (BOB, DAVE));
+    let follows = |(one, other): (UserId, UserId)| groups::follows(one, other, 1);
+    let unfollows = |(one, other): (UserId, UserId)| groups::unfollows(one, other, 2);
+    let both = [follows(alice_bob), follows(bob_dave)];
+    assert_statements!(store, 0, store.change_follows(&[]));
+    assert_statements!(store, 4, store.change_follows(&both));
+    assert_statements!(store, 1, store.change_follows(&both));
+    let replaced = [unfollows(alice_bob), groups::follows(ALICE, BOB, 3)];
+    assert_statements!(store, 8, store.change_follows(&replaced));
+    let opposite = [follows((ALICE, DAVE)), unfollows(bob_dave)];
+    assert_statements!(store, 8, store.change_follows(&opposite));
+    let passing = [follows(bob_dave), unfollows(bob_dave)];
+    assert_statements!(store, 4, store.change_follows(&passing));
+
     assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));
     assert_statements!(store, 1, store.update_profile(ALICE, &ProfileChange::default()));

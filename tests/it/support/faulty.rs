@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        Account, Credentials, Day, Direction, Drift, FollowCounts, FollowLimits, FollowOutcome,
-        FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-        UnfollowOutcome, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+        Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
+        FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User,
+        UserId, UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::{
         CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
@@ -27,13 +27,16 @@ pub(crate) struct Faulty {
 
 impl Faulty {
     async fn call<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        let gone = || Error::Unavailable("a test says so".to_owned());
         match self.faults.meet(false) {
             Fate::Made => work.await,
             Fate::NotMade => Err(gone()),
             Fate::NotTold => work.await.and_then(|_| Err(gone())),
         }
     }
+}
+
+fn gone() -> Error {
+    Error::Unavailable("a test says so".to_owned())
 }
 
 /// Passes methods on. A macro, since all of them are the same but for their names and types.
@@ -44,6 +47,15 @@ macro_rules! pass_on {
             $(async fn $method(&self, $($name: $type),*) -> Result<$result> {
                 self.call(self.inner.$method($($name),*)).await
             })+
+
+            async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+                let made = self.call(async { Ok(self.inner.change_follows(group).await) }).await;
+                made.unwrap_or_else(|_| group.iter().map(|_| Err(gone())).collect())
+            }
+
+            fn write_lanes(&self) -> usize {
+                self.inner.write_lanes()
+            }
 
             async fn close(&self) {
                 self.inner.close().await;
@@ -67,10 +79,6 @@ pass_on! {
     fn relations(
         viewer: UserId, followed: &[UserId], following_back: &[UserId]
     ) -> HashMap<UserId, Relation>;
-    fn follow(
-        follower: UserId, followee: UserId, at: DateTime<Utc>, limits: FollowLimits
-    ) -> FollowOutcome;
-    fn unfollow(follower: UserId, followee: UserId, at: DateTime<Utc>) -> UnfollowOutcome;
     fn find_usage(user: UserId, day: Day) -> Option<FollowUsage>;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;

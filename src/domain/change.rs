@@ -1,0 +1,36 @@
+//! Changes of edges: what is asked for, and what became of it.
+
+use chrono::{DateTime, Utc};
+
+use super::{FollowLimits, FollowOutcome, UnfollowOutcome, UserId};
+
+/// A change of the edge `follower -> followee` that somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowChange {
+    /// Who follows.
+    pub follower: UserId,
+    /// Who is followed. Not the follower.
+    pub followee: UserId,
+    /// When it was asked for.
+    pub at: DateTime<Utc>,
+    /// What is asked for.
+    pub action: FollowAction,
+}
+
+/// Which of the two changes of an edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowAction {
+    /// The edge shall be there. The limits are those of the follower.
+    Follow(FollowLimits),
+    /// The edge shall not be there.
+    Unfollow,
+}
+
+/// What became of a [`FollowChange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowChanged {
+    /// Of a [`FollowAction::Follow`].
+    Follow(FollowOutcome),
+    /// Of a [`FollowAction::Unfollow`].
+    Unfollow(UnfollowOutcome),
+}

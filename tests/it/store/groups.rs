@@ -1,0 +1,350 @@
+//! Changes in groups: committed together, each as if it were alone.
+
+use chrono::TimeDelta;
+use entourage::{
+    domain::{
+        Day, Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        FollowLimit, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
+    },
+    store::{Error, Result, Store},
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, follow, four_users,
+    list, model::Model, new_user, newest, page, users,
+};
+
+cases! {
+    each_change_of_a_group_has_its_own_outcome,
+    changes_of_one_pair_act_in_their_order,
+    a_new_edge_in_the_place_of_another_has_its_own_time,
+    an_edge_that_comes_and_goes_within_a_group_counts_as_two_changes,
+    of_a_group_no_more_follows_succeed_than_may_and_the_first_come_first,
+    changes_of_one_pair_are_limited_within_a_group,
+    an_unfollow_in_a_group_makes_room_for_the_follows_after_it,
+    followers_of_the_same_group_raise_the_limit_in_all,
+    a_group_may_reach_over_midnight,
+    a_change_that_is_refused_fails_alone,
+    a_group_of_none_changes_nothing,
+    a_thousand_follows_of_one_user_are_one_group,
+    random_groups_equal_the_model,
+    a_group_comes_to_what_its_changes_come_to_one_by_one,
+}
+
+pub(super) fn follows(follower: UserId, followee: UserId, micros: i64) -> FollowChange {
+    let action = FollowAction::Follow(FollowLimits::NONE);
+    FollowChange { follower, followee, at: at(micros), action }
+}
+
+pub(super) fn unfollows(follower: UserId, followee: UserId, micros: i64) -> FollowChange {
+    FollowChange { follower, followee, at: at(micros), action: FollowAction::Unfollow }
+}
+
+pub(super) fn limited(change: FollowChange, limits: FollowLimits) -> FollowChange {
+    FollowChange { action: FollowAction::Follow(limits), ..change }
+}
+
+pub(super) const FOLLOWED: FollowChanged = FollowChanged::Follow(FollowOutcome::Followed);
+pub(super) const ALREADY: FollowChanged = FollowChanged::Follow(FollowOutcome::AlreadyFollowing);
+pub(super) const NO_USER: FollowChanged = FollowChanged::Follow(FollowOutcome::NoSuchUser);
+pub(super) const UNFOLLOWED: FollowChanged = FollowChanged::Unfollow(UnfollowOutcome::Unfollowed);
+pub(super) const NOT: FollowChanged = FollowChanged::Unfollow(UnfollowOutcome::NotFollowing);
+
+pub(super) const PAIR_LIMIT: FollowChanged = at_limit(FollowLimit::Pair);
+
+const fn at_limit(limit: FollowLimit) -> FollowChanged {
+    FollowChanged::Follow(FollowOutcome::LimitReached(limit))
+}
+
+async fn make(store: &dyn Store, group: &[FollowChange]) -> Vec<FollowChanged> {
+    let outcomes: Result<Vec<_>> = store.change_follows(group).await.into_iter().collect();
+    outcomes.unwrap()
+}
+
+async fn each_change_of_a_group_has_its_own_outcome(store: &dyn Store) {
+    four_users(store).await;
+    follow(store, ALICE, BOB, 1).await;
+    follow(store, CAROL, BOB, 2).await;
+
+    let outcomes = make(
+        store,
+        &[
+            follows(ALICE, CAROL, 3),
+            follows(ALICE, BOB, 3),
+            follows(ALICE, NOBODY, 3),
+            unfollows(CAROL, BOB, 3),
+            unfollows(CAROL, DAVE, 3),
+            follows(NOBODY, ALICE, 3),
+            follows(DAVE, BOB, 4),
+        ],
+    )
+    .await;
+
+    assert_eq!(outcomes, [FOLLOWED, ALREADY, NO_USER, UNFOLLOWED, NOT, NO_USER, FOLLOWED]);
+    assert_eq!(list(store, Direction::Followers, BOB).await, [DAVE, ALICE]);
+    assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 2 });
+    assert_eq!(counts(store, BOB).await, FollowCounts { followers: 2, following: 0 });
+    assert_eq!(counts(store, CAROL).await, FollowCounts { followers: 1, following: 0 });
+    assert_sound(store).await;
+}
+
+async fn changes_of_one_pair_act_in_their_order(store: &dyn Store) {
+    four_users(store).await;
+    let group = [
+        follows(ALICE, BOB, 1),
+        follows(ALICE, BOB, 2),
+        unfollows(ALICE, BOB, 3),
+        follows(ALICE, BOB, 4),
+    ];
+
+    let outcomes = make(store, &group).await;
+
+    assert_eq!(outcomes, [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED]);
+    let found = page(store, Direction::Followers, newest(BOB, 10)).await;
+    assert_eq!(found.counts, FollowCounts { followers: 1, following: 0 });
+    assert_eq!(found.page.items[0].followed_at, at(4));
+    assert_sound(store).await;
+
+    let group = [
+        unfollows(ALICE, BOB, 5),
+        unfollows(ALICE, BOB, 6),
+        follows(ALICE, BOB, 7),
+        unfollows(ALICE, BOB, 8),
+    ];
+    assert_eq!(make(store, &group).await, [UNFOLLOWED, NOT, FOLLOWED, UNFOLLOWED]);
+    assert_eq!(counts(store, BOB).await, FollowCounts::default());
+    assert_sound(store).await;
+}
+
+async fn a_new_edge_in_the_place_of_another_has_its_own_time(store: &dyn Store) {
+    four_users(store).await;
+    follow(store, ALICE, BOB, 1).await;
+    follow(store, CAROL, BOB, 2).await;
+
+    let outcomes = make(store, &[unfollows(ALICE, BOB, 3), follows(ALICE, BOB, 4)]).await;
+
+    assert_eq!(outcomes, [UNFOLLOWED, FOLLOWED]);
+    assert_eq!(list(store, Direction::Followers, BOB).await, [ALICE, CAROL]);
+    assert_eq!(counts(store, BOB).await.followers, 2);
+    assert_sound(store).await;
+}
+
+async fn an_edge_that_comes_and_goes_within_a_group_counts_as_two_changes(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 3, ..FollowLimits::NONE };
+    let group = [limited(follows(ALICE, BOB, 1), limits), unfollows(ALICE, BOB, 2)];
+
+    assert_eq!(make(store, &group).await, [FOLLOWED, UNFOLLOWED]);
+
+    assert_eq!(counts(store, ALICE).await, FollowCounts::default());
+    assert_eq!(store.find_usage(ALICE, Day::of(at(0))).await.unwrap().unwrap().today, 1);
+    assert_eq!(make(store, &group).await, [FOLLOWED, UNFOLLOWED], "two changes so far");
+    assert_eq!(make(store, &group).await, [PAIR_LIMIT, NOT], "and four by now");
+    assert_sound(store).await;
+}
+
+async fn of_a_group_no_more_follows_succeed_than_may_and_the_first_come_first(store: &dyn Store) {
+    users(store, 20).await;
+    let limits = FollowLimits { per_day: 5, ..FollowLimits::NONE };
+    follow(store, ALICE, UserId(2), 1).await;
+    follow(store, ALICE, UserId(3), 2).await;
+    // Not in the order of ids, and amid follows of others.
+    let followees = [9, 5, 7, 4, 8];
+    let group: Vec<_> = followees
+        .into_iter()
+        .flat_map(|id| {
+            let own = limited(follows(ALICE, UserId(id), 3), limits);
+            [own, limited(follows(UserId(id + 10), UserId(2), 3), limits)]
+        })
+        .collect();
+
+    let outcomes = make(store, &group).await;
+
+    let day = at_limit(FollowLimit::Day);
+    let own: Vec<_> = outcomes.iter().step_by(2).copied().collect();
+    assert_eq!(own, [FOLLOWED, FOLLOWED, FOLLOWED, day, day]);
+    assert!(outcomes.iter().skip(1).step_by(2).all(|outcome| *outcome == FOLLOWED));
+    let mut following = list(store, Direction::Following, ALICE).await;
+    following.sort_unstable();
+    assert_eq!(following, [2, 3, 5, 7, 9].map(UserId));
+    assert_sound(store).await;
+}
+
+async fn changes_of_one_pair_are_limited_within_a_group(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 4, ..FollowLimits::NONE };
+    let one = [limited(follows(ALICE, BOB, 1), limits), unfollows(ALICE, BOB, 2)];
+
+    let outcomes = make(store, &[one, one, one].concat()).await;
+
+    assert_eq!(outcomes, [FOLLOWED, UNFOLLOWED, FOLLOWED, UNFOLLOWED, PAIR_LIMIT, NOT]);
+    assert_sound(store).await;
+}
+
+async fn an_unfollow_in_a_group_makes_room_for_the_follows_after_it(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { total: 1, ..FollowLimits::NONE };
+    let group = [
+        limited(follows(ALICE, BOB, 1), limits),
+        limited(follows(ALICE, CAROL, 2), limits),
+        unfollows(ALICE, BOB, 3),
+        limited(follows(ALICE, DAVE, 4), limits),
+    ];
+    let outcomes = make(store, &group).await;
+    assert_eq!(outcomes, [FOLLOWED, at_limit(FollowLimit::Total), UNFOLLOWED, FOLLOWED]);
+    assert_eq!(list(store, Direction::Following, ALICE).await, [DAVE]);
+    assert_sound(store).await;
+}
+
+async fn followers_of_the_same_group_raise_the_limit_in_all(store: &dyn Store) {
+    users(store, 14).await;
+    let limits = FollowLimits { total: 10, ..FollowLimits::NONE };
+    for followee in 2..=11 {
+        follow(store, ALICE, UserId(followee), followee).await;
+    }
+    let mut group = vec![limited(follows(ALICE, UserId(12), 20), limits)];
+    group.extend((2..=11).map(|fan| follows(UserId(fan), ALICE, 21)));
+    group.push(limited(follows(ALICE, UserId(13), 22), limits));
+    group.push(limited(follows(ALICE, UserId(14), 23), limits));
+
+    let outcomes = make(store, &group).await;
+
+    let total = at_limit(FollowLimit::Total);
+    assert_eq!((outcomes[0], outcomes[11], outcomes[12]), (total, FOLLOWED, total));
+    assert_sound(store).await;
+}
+
+async fn a_group_may_reach_over_midnight(store: &dyn Store) {
+    users(store, 8).await;
+    let limits = FollowLimits { per_day: 2, ..FollowLimits::NONE };
+    let group: Vec<_> = [0, 0, 0, 1, 1, 1]
+        .into_iter()
+        .zip(2..)
+        .map(|(days, followee)| {
+            let change = limited(follows(ALICE, UserId(followee), 1), limits);
+            FollowChange { at: change.at + TimeDelta::days(days), ..change }
+        })
+        .collect();
+
+    let outcomes = make(store, &group).await;
+
+    let day = at_limit(FollowLimit::Day);
+    assert_eq!(outcomes, [FOLLOWED, FOLLOWED, day, FOLLOWED, FOLLOWED, day]);
+    let tomorrow = Day(Day::of(at(0)).0 + 1);
+    assert_eq!(store.find_usage(ALICE, tomorrow).await.unwrap().unwrap().today, 2);
+    assert_sound(store).await;
+}
+
+async fn a_change_that_is_refused_fails_alone(store: &dyn Store) {
+    users(store, 40).await;
+    let mut group: Vec<_> = (2..=40).map(|id| follows(UserId(id), ALICE, id)).collect();
+    // Nobody follows themselves: the database refuses the whole transaction.
+    for place in [3, 17, 18] {
+        group.insert(place, follows(BOB, BOB, 1));
+    }
+
+    let outcomes = store.change_follows(&group).await;
+
+    assert_eq!(outcomes.len(), group.len());
+    for (place, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Err(Error::Conflict(_)) => assert!([3, 17, 18].contains(&place), "{place}"),
+            outcome => assert_eq!(outcome.unwrap(), FOLLOWED, "{place}"),
+        }
+    }
+    assert_eq!(counts(store, ALICE).await.followers, 39);
+    assert_sound(store).await;
+}
+
+async fn a_group_of_none_changes_nothing(store: &dyn Store) {
+    assert_eq!(make(store, &[]).await, []);
+}
+
+async fn a_thousand_follows_of_one_user_are_one_group(store: &dyn Store) {
+    let everybody = (1..=1_001).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let graph = entourage::store::Graph { users: everybody, follows: Vec::new() };
+    store.load(graph, &|_| {}).await.unwrap();
+    let group: Vec<_> = (2..=1_001).map(|id| follows(UserId(id), ALICE, id)).collect();
+
+    let outcomes = make(store, &group).await;
+
+    assert_eq!(outcomes, vec![FOLLOWED; 1_000]);
+    assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 1_000, following: 0 });
+    assert_sound(store).await;
+}
+
+/// A group of changes of few edges among users 1 to `ids`.
+fn any_group(random: &mut ChaCha8Rng, ids: i64, limits: FollowLimits) -> Vec<FollowChange> {
+    let mut group = Vec::new();
+    for _ in 0..random.random_range(1..24) {
+        let [one, other] = [(); 2].map(|()| UserId(random.random_range(1..=ids)));
+        if one == other {
+            continue;
+        }
+        let micros = random.random_range(0..80);
+        let follow = limited(follows(one, other, micros), limits);
+        let unfollow = unfollows(one, other, micros);
+        group.push(if random.random_bool(0.6) { follow } else { unfollow });
+    }
+    group
+}
+
+async fn random_groups_equal_the_model(store: &dyn Store) {
+    let random = &mut ChaCha8Rng::seed_from_u64(0x00E7_0C2A_6E50_0002);
+    let mut model = Model::default();
+    for id in [1, 2, 3, 5, 6] {
+        let name = format!("u{id}");
+        create(store, UserId(id), &name).await;
+        model.create(UserId(id), &name);
+    }
+    for step in 0..300 {
+        // User 4 is not there.
+        let group = any_group(random, 6, FollowLimits::NONE);
+        let expected: Vec<_> = group.iter().map(|change| model.change(change)).collect();
+        assert_eq!(make(store, &group).await, expected, "step {step}: {group:#?}");
+        for id in [1, 2, 3, 5, 6].map(UserId) {
+            let list = model.list(Direction::Following, id);
+            let found = page(store, Direction::Following, newest(id, 100)).await;
+            let mut items: Vec<_> = found.page.items.iter().map(FollowItem::position).collect();
+            items.reverse();
+            assert_eq!(items, list, "step {step}: {group:#?}");
+            assert_eq!(found.counts, model.counts(id), "step {step}: {group:#?}");
+        }
+    }
+    assert_sound(store).await;
+}
+
+async fn a_group_comes_to_what_its_changes_come_to_one_by_one(store: &dyn Store) {
+    const IDS: i64 = 5;
+    let random = &mut ChaCha8Rng::seed_from_u64(0x00E7_0C2A_6E50_0003);
+    // Users 1 to 5 change in groups, and their twins 6 to 10 one by one.
+    users(store, 2 * IDS).await;
+    let limits = FollowLimits { per_day: 6, total: 3, pair_changes_per_day: 4 };
+    let twin = |id: UserId| UserId(id.0 + IDS);
+
+    for step in 0..200 {
+        let mut group = any_group(random, IDS, limits);
+        for change in &mut group {
+            // Forward by a day every 20 steps, with clocks that disagree about midnight.
+            let days = step / 20 - i64::from(random.random_bool(0.05));
+            change.at += TimeDelta::days(days);
+        }
+        let mut expected = Vec::new();
+        for change in &group {
+            let (follower, followee) = (twin(change.follower), twin(change.followee));
+            let alone = FollowChange { follower, followee, ..*change };
+            expected.extend(make(store, &[alone]).await);
+        }
+
+        assert_eq!(make(store, &group).await, expected, "step {step}: {group:#?}");
+
+        let today = Day(Day::of(at(0)).0 + step / 20);
+        for id in (1..=IDS).map(UserId) {
+            let usage = store.find_usage(id, today).await.unwrap();
+            assert_eq!(usage, store.find_usage(twin(id), today).await.unwrap(), "step {step}");
+        }
+    }
+    assert_sound(store).await;
+}
