@@ -12,7 +12,7 @@ use super::{
     page::PageArguments,
     projection::Projected,
     quota::RateLimit,
-    user::{Node, User},
+    user::{AnyNode, Node, User},
     viewer::Viewer,
 };
 use crate::domain::UsernameKey;
@@ -21,9 +21,9 @@ use crate::domain::UsernameKey;
 pub(super) struct Query;
 
 /// The object of a global id; nothing for an id that is malformed or names nobody.
-async fn node(request: &RequestContext, id: &ID) -> Option<Result<Node, Failure>> {
+async fn node(request: &RequestContext, id: &ID) -> Option<Result<AnyNode, Failure>> {
     let user = request.loaders.user(global_id::to_user(id)?).await;
-    user.map(|user| user.map(|user| Node::User(User(user)))).transpose()
+    user.map(|user| user.map(|user| AnyNode(Node::User(User(user))))).transpose()
 }
 
 #[Object]
@@ -40,7 +40,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
-    ) -> Option<Result<Projected<Node>, Failure>> {
+    ) -> Option<Result<Projected<AnyNode>, Failure>> {
         Some(node(RequestContext::of(ctx), &id).await?.map(Projected))
     }
 
@@ -49,7 +49,7 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The global IDs.")] ids: Vec<ID>,
-    ) -> Projected<Vec<Option<Result<Node, Failure>>>> {
+    ) -> Projected<Vec<Option<Result<AnyNode, Failure>>>> {
         Projected(join_all(ids.iter().map(|id| node(RequestContext::of(ctx), id))).await)
     }
 

@@ -1,8 +1,11 @@
 //! Users, and how they stand to the viewer.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use async_graphql::{Context, Enum, ID, Interface, Object};
+use async_graphql::{
+    Context, ContextSelectionSet, Enum, ID, Interface, Object, OutputType, Positioned,
+    ServerResult, Value, parser::types::Field, registry::Registry,
+};
 
 use super::{
     avatar,
@@ -21,6 +24,29 @@ use crate::{domain, graph};
 #[graphql(field(name = "id", ty = "ID", desc = "The opaque global ID of the object."))]
 pub(super) enum Node {
     User(User),
+}
+
+/// An object where the schema says [`Node`], resolved as what it is: no fragment is left in a
+/// selection that would tell which fields are those of its type.
+pub(super) struct AnyNode(pub Node);
+
+impl OutputType for AnyNode {
+    fn type_name() -> Cow<'static, str> {
+        Node::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Node::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let Node::User(user) = &self.0;
+        user.resolve(ctx, field).await
+    }
 }
 
 /// Why the viewer cannot follow a user.

@@ -35,7 +35,7 @@ use super::{
     context::RequestContext,
     cursor::List,
     error::Failure,
-    user::{Node, User},
+    user::{AnyNode, Node, User},
 };
 
 /// An object of the graph, or a list of them, to be projected.
@@ -93,18 +93,18 @@ impl Project for User {
     }
 }
 
-impl Project for Node {
+impl Project for AnyNode {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let Self::User(user) = self;
+        let Self(Node::User(user)) = self;
         user.project(request, selection).await
     }
 }
 
-impl Project for Vec<Option<Result<Node, Failure>>> {
+impl Project for Vec<Option<Result<AnyNode, Failure>>> {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let user = |node: &Option<Result<Node, Failure>>| match node {
+        let user = |node: &Option<Result<AnyNode, Failure>>| match node {
             None => Some(None),
-            Some(Ok(Node::User(user))) => Some(Some(user.0.clone())),
+            Some(Ok(AnyNode(Node::User(user)))) => Some(Some(user.0.clone())),
             Some(Err(_)) => None,
         };
         let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;

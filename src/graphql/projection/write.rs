@@ -210,13 +210,12 @@ impl<'a> Writer<'a> {
 
     /// An object. Response keys are names of GraphQL, so nothing in them has to be escaped.
     fn object<F>(&mut self, fields: &Fields<'_, F>, mut write: impl FnMut(&mut Self, &F)) {
-        let mut before = b'{';
-        for (key, field) in fields {
-            self.json.extend([before, b'"']);
-            self.json.extend(key.as_bytes());
-            self.json.extend(b"\":");
+        self.json.push(b'{');
+        for (n, (key, field)) in fields.iter().enumerate() {
+            self.json.extend_from_slice(if n == 0 { b"\"" } else { b",\"" });
+            self.json.extend_from_slice(key.as_bytes());
+            self.json.extend_from_slice(b"\":");
             write(self, field);
-            before = b',';
         }
         self.json.push(b'}');
     }

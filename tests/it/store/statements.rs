@@ -81,11 +81,12 @@ async fn a_celebrity(store: &dyn Store, n: i64) {
     store.load(Graph { users, follows }, &|_| {}).await.unwrap();
 }
 
-/// The page statements of an engine, those that are followed by users.
+/// The page statements of an engine: of each list with users and with ids alone, and on
+/// PostgreSQL in a smaller form for what is asked most.
 fn page_statements(engine: Engine) -> Vec<&'static str> {
-    let is_page = |sql: &&str| sql.contains("ORDER BY") && sql.contains("JOIN users");
+    let is_page = |sql: &&str| sql.contains("SELECT k.n");
     let pages: Vec<_> = of(engine).into_iter().filter(is_page).collect();
-    assert_eq!(pages.len(), 2);
+    assert_eq!(pages.len(), if engine == Engine::Postgres { 8 } else { 4 });
     pages
 }
 
@@ -124,23 +125,30 @@ async fn check_sqlite_plan(database: &Database, sql: &str) {
 
 async fn check_postgres_plan(database: &Database, sql: &str) {
     let mut connection = database.postgres_connection().await;
-    sqlx::query("VACUUM ANALYZE").execute(&mut connection).await.unwrap();
+    // As the program's own connections are set.
+    for set in [
+        "VACUUM ANALYZE",
+        "SET plan_cache_mode = force_generic_plan",
+        "SET enable_bitmapscan = off",
+    ] {
+        sqlx::query(set).execute(&mut connection).await.unwrap();
+    }
     let explain = AssertSqlSafe(format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"));
-    let rows = sqlx::query_scalar(explain)
+    let explain = sqlx::query_scalar(explain)
         .bind(vec![1_i64, 1, 2, 2, 999])
         .bind(vec![0_i64, 1, 2, 3, 4])
-        .bind(vec![true, false, true, false, false])
+        .bind(21_i64)
         .bind(vec![at(0); 5])
         .bind(vec![0_i64; 5])
-        .bind(vec![true; 5])
         .bind(vec![at(5_000); 5])
-        .bind(vec![0_i64; 5])
-        .bind(vec![true; 5])
-        .bind(21_i64)
-        .fetch_all(&mut connection)
-        .await
-        .unwrap();
-    let plan: Vec<String> = rows;
+        .bind(vec![0_i64; 5]);
+    let explain = if sql.contains("$8") {
+        let ascending = vec![true, false, true, false, false];
+        explain.bind(ascending).bind(vec![true; 5]).bind(vec![true; 5])
+    } else {
+        explain
+    };
+    let plan: Vec<String> = explain.fetch_all(&mut connection).await.unwrap();
     let text = plan.join("\n");
 
     assert!(!text.contains("Seq Scan on follows"), "{text}");
