@@ -25,14 +25,6 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
-impl User {
-    /// The name as look-ups know it.
-    #[must_use]
-    pub fn key(&self) -> UsernameKey {
-        UsernameKey(self.username.to_ascii_lowercase())
-    }
-}
-
 /// A user with their role: what a signed-in caller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

@@ -80,10 +80,11 @@ impl UserCache {
         if !self.is_on() {
             return;
         }
-        let users: Vec<_> = users.collect();
+        let is_new = |user: &&Arc<User>| self.rows.peek(&user.id).is_none();
+        let users: Vec<_> = users.filter(is_new).collect();
         for user in &users {
             self.rows.insert(user.id, Arc::clone(user));
-            self.names.insert(user.key(), user.id);
+            self.names.insert(UsernameKey::of(user), user.id);
         }
         if self.now().0 != since.0 {
             for user in users {

@@ -1,8 +1,10 @@
 //! Accounts: who is signed in, and by what password.
 
-use sqlx::{PgPool, Row, postgres::PgRow};
+use std::collections::HashMap;
 
-use super::users;
+use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
+
+use super::{raw, users};
 use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
 
 macro_rules! account {
@@ -17,7 +19,7 @@ macro_rules! account {
 }
 
 statements! {
-    ACCOUNT = account!("u.id = $1");
+    ACCOUNTS = account!("u.id = ANY($1)");
     ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
     CREDENTIALS = "SELECT id, password_hash, token_epoch FROM users WHERE username_key = $1";
     CREDENTIALS_BY_ID = "SELECT id, password_hash, token_epoch FROM users WHERE id = $1";
@@ -39,8 +41,13 @@ fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) 
     Credentials { id: UserId(id), password_hash, token_epoch }
 }
 
-pub(super) async fn find(pool: &PgPool, id: UserId) -> sqlx::Result<Option<Account>> {
-    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(pool).await?.map(account).transpose()
+pub(super) async fn by_ids(
+    connection: impl PgExecutor<'_>,
+    ids: &[UserId],
+) -> sqlx::Result<HashMap<UserId, Account>> {
+    let rows = sqlx::query(ACCOUNTS).bind(raw(ids)).fetch_all(connection).await?;
+    let accounts = rows.into_iter().map(account);
+    accounts.map(|account| account.map(|account| (account.user.id, account))).collect()
 }
 
 pub(super) async fn find_by_subject(pool: &PgPool, subject: &str) -> sqlx::Result<Option<Account>> {

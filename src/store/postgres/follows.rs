@@ -4,7 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgPool, Row, postgres::PgRow};
+use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
 
 use super::raw;
 use crate::{
@@ -179,19 +179,19 @@ statements! {
 }
 
 pub(super) async fn counts(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query_as(COUNTS).bind(raw(ids)).fetch_all(pool).await?;
+    let rows = sqlx::query_as(COUNTS).bind(raw(ids)).fetch_all(connection).await?;
     let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
     Ok(rows.into_iter().map(counts).collect())
 }
 
 pub(super) async fn pages(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
@@ -202,7 +202,7 @@ pub(super) async fn pages(
         (Direction::Following, false) => FOLLOWING,
     };
     let mut users = HashMap::new();
-    fetch(pool, sql, keys, |row, key| {
+    fetch(connection, sql, keys, |row, key| {
         let items = items(row, &mut users)?;
         page(row, key, items)
     })
@@ -210,7 +210,7 @@ pub(super) async fn pages(
 }
 
 pub(super) async fn pages_of_ids(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
@@ -220,7 +220,7 @@ pub(super) async fn pages_of_ids(
         (Direction::Following, true) => NEWEST_FOLLOWING_IDS,
         (Direction::Following, false) => FOLLOWING_IDS,
     };
-    fetch(pool, sql, keys, |row, key| {
+    fetch(connection, sql, keys, |row, key| {
         let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
         let item = |(followed_at, id)| FollowItem { user: UserId(id), followed_at };
         let items = times.into_iter().zip(ids).map(item).collect();
@@ -231,7 +231,7 @@ pub(super) async fn pages_of_ids(
 
 /// Asks for pages, and reads each row as the page of its key.
 async fn fetch<P>(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     sql: &'static str,
     keys: &[FollowPageKey],
     mut read: impl FnMut(&PgRow, &FollowPageKey) -> sqlx::Result<P>,
@@ -258,7 +258,7 @@ async fn fetch<P>(
             .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())
     };
 
-    let rows = query.fetch_all(pool).await?;
+    let rows = query.fetch_all(connection).await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let n: i64 = row.try_get(0)?;
@@ -336,7 +336,7 @@ pub(super) async fn usage(
 }
 
 pub(super) async fn relations(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     viewer: UserId,
     followed: &[UserId],
     following_back: &[UserId],
@@ -346,7 +346,7 @@ pub(super) async fn relations(
     }
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(raw(followed)).bind(raw(following_back));
-    let rows: Vec<(i64, MaybeTime, MaybeTime)> = query.fetch_all(pool).await?;
+    let rows: Vec<(i64, MaybeTime, MaybeTime)> = query.fetch_all(connection).await?;
 
     let mut relations: HashMap<_, Relation> = HashMap::new();
     for (id, followed_at, followed_back_at) in rows {

@@ -11,7 +11,9 @@ mod changes;
 mod deletion;
 mod drift;
 mod follows;
+mod kept;
 mod load;
+mod lookups;
 mod schema;
 mod users;
 mod watch;
@@ -26,6 +28,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use self::{kept::Kept, lookups::Lookups};
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
     SchemaState, SetRoleOutcome, Store, UserChanges, groups, retry,
@@ -46,10 +49,42 @@ const WRITE_LANES: usize = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Postgres {
     pool: PgPool,
+    reads: Arc<Reads>,
     /// For work without time limits, on a connection of its own.
     unlimited: Arc<PgConnectOptions>,
     acquire_timeout: Duration,
     server: Server,
+}
+
+/// The reads of every request, which keep connections and gather.
+#[derive(Debug)]
+struct Reads {
+    kept: Kept,
+    users: Lookups<UserId, Arc<User>>,
+    usernames: Lookups<UsernameKey, Arc<User>>,
+    accounts: Lookups<UserId, Account>,
+    counts: Lookups<UserId, FollowCounts>,
+    follower_ids: Lookups<FollowPageKey, FollowPage<UserId>>,
+    following_ids: Lookups<FollowPageKey, FollowPage<UserId>>,
+}
+
+impl Reads {
+    fn new(pool: PgPool) -> Self {
+        let kept = Kept::of(pool);
+        Self {
+            users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
+            usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
+            accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
+            counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            follower_ids: Lookups::new(kept.clone(), |c, keys| {
+                Box::pin(follows::pages_of_ids(c, Direction::Followers, keys))
+            }),
+            following_ids: Lookups::new(kept.clone(), |c, keys| {
+                Box::pin(follows::pages_of_ids(c, Direction::Following, keys))
+            }),
+            kept,
+        }
+    }
 }
 
 impl Postgres {
@@ -95,7 +130,8 @@ impl Postgres {
             })
             .connect_lazy_with(limited);
         let acquire_timeout = options.acquire_timeout;
-        Ok(Self { pool, unlimited: Arc::new(unlimited), acquire_timeout, server })
+        let reads = Arc::new(Reads::new(pool.clone()));
+        Ok(Self { pool, reads, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
 }
 
@@ -156,14 +192,14 @@ fn raw(ids: &[UserId]) -> Vec<i64> {
 #[async_trait]
 impl Store for Postgres {
     async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        Ok(users::by_ids(&self.pool, ids).await?)
+        self.reads.users.get(ids).await
     }
 
     async fn users_by_usernames(
         &self,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        Ok(users::by_usernames(&self.pool, keys).await?)
+        self.reads.usernames.get(keys).await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
@@ -177,7 +213,10 @@ impl Store for Postgres {
     }
 
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        users::page(&self.pool, request).await
+        let mut connection = self.reads.kept.take().await?;
+        let page = users::page(&mut connection, request).await?;
+        connection.keep();
+        Ok(page)
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
@@ -185,7 +224,7 @@ impl Store for Postgres {
     }
 
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        Ok(follows::counts(&self.pool, ids).await?)
+        self.reads.counts.get(ids).await
     }
 
     async fn pages_of_follows(
@@ -193,7 +232,10 @@ impl Store for Postgres {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        Ok(follows::pages(&self.pool, direction, keys).await?)
+        let mut connection = self.reads.kept.take().await?;
+        let pages = follows::pages(&mut *connection, direction, keys).await?;
+        connection.keep();
+        Ok(pages)
     }
 
     async fn pages_of_follow_ids(
@@ -201,7 +243,10 @@ impl Store for Postgres {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        Ok(follows::pages_of_ids(&self.pool, direction, keys).await?)
+        match direction {
+            Direction::Followers => self.reads.follower_ids.get(keys).await,
+            Direction::Following => self.reads.following_ids.get(keys).await,
+        }
     }
 
     async fn relations(
@@ -210,7 +255,11 @@ impl Store for Postgres {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
-        Ok(follows::relations(&self.pool, viewer, followed, following_back).await?)
+        let mut connection = self.reads.kept.take().await?;
+        let relations =
+            follows::relations(&mut *connection, viewer, followed, following_back).await?;
+        connection.keep();
+        Ok(relations)
     }
 
     async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
@@ -227,7 +276,7 @@ impl Store for Postgres {
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        Ok(accounts::find(&self.pool, id).await?)
+        Ok(self.reads.accounts.get(&[id]).await?.remove(&id))
     }
 
     async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
@@ -314,6 +363,7 @@ impl Store for Postgres {
     }
 
     async fn close(&self) {
+        self.reads.kept.close();
         self.pool.close().await;
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{
-    PgPool, Postgres, Row,
+    PgConnection, PgExecutor, PgPool, Postgres, Row,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -108,25 +108,25 @@ pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
 }
 
 pub(super) async fn by_ids(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, Arc<User>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query(BY_IDS).bind(raw(ids)).fetch_all(pool).await?;
+    let rows = sqlx::query(BY_IDS).bind(raw(ids)).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
 }
 
 pub(super) async fn by_usernames(
-    pool: &PgPool,
+    connection: impl PgExecutor<'_>,
     keys: &[UsernameKey],
 ) -> sqlx::Result<HashMap<UsernameKey, Arc<User>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let keys: Vec<_> = keys.iter().map(UsernameKey::as_str).collect();
-    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(pool).await?;
+    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
@@ -135,7 +135,10 @@ pub(super) async fn count(pool: &PgPool, prefix: &UsernamePrefix) -> sqlx::Resul
     query.fetch_one(pool).await
 }
 
-pub(super) async fn page(pool: &PgPool, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    request: &UserListRequest<'_>,
+) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, prefix, .. } = request;
     let with_prefix = |query: Query<'static, Postgres, PgArguments>| {
         query.bind(prefix.lower_bound().to_owned()).bind(prefix.upper_bound())
@@ -154,7 +157,7 @@ pub(super) async fn page(pool: &PgPool, request: &UserListRequest<'_>) -> Result
             let query = query.bind(bounds.low.0).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0).bind(bounds.high.1.0);
             let query = if prefix.is_empty() { query } else { with_prefix(query) };
-            let (users, outside) = listed(&query.fetch_all(pool).await?)?;
+            let (users, outside) = listed(&query.fetch_all(connection).await?)?;
             Ok(pages::age_page(page, users, outside))
         }
         UserOrderField::Username => {
@@ -166,7 +169,7 @@ pub(super) async fn page(pool: &PgPool, request: &UserListRequest<'_>) -> Result
             let query = sqlx::query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
-            let rows = with_prefix(query).fetch_all(pool).await?;
+            let rows = with_prefix(query).fetch_all(connection).await?;
             let (users, outside) = listed(&rows)?;
             Ok(pages::key_page(page, users, outside))
         }

@@ -1,0 +1,91 @@
+//! Look-ups of many callers in one statement.
+//!
+//! While a statement is under way, the keys of those who come gather for the next. So the more
+//! is asked, the less each question costs; whoever comes alone waits for nobody.
+
+use std::{collections::HashMap, hash::Hash};
+
+use futures_util::future::BoxFuture;
+use sqlx::PgConnection;
+
+use super::kept::Kept;
+use crate::store::{Result, gather::Gather};
+
+/// Statements of one kind that are under way at once.
+const LANES: usize = 2;
+/// The most callers of one statement.
+const CALLERS_MAX: usize = 64;
+/// Whoever asks for more keys than this gains nothing from company, and would make it wait.
+const KEYS_MAX: usize = 16;
+
+/// Asks for the values of keys, in one statement.
+type Ask<K, V> =
+    for<'a> fn(&'a mut PgConnection, &'a [K]) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>;
+
+/// One kind of look-up.
+#[derive(Debug)]
+pub(super) struct Lookups<K, V> {
+    kept: Kept,
+    ask: Ask<K, V>,
+    gathered: Gather<Vec<K>, Result<HashMap<K, V>>>,
+}
+
+impl<K, V> Lookups<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(super) fn new(kept: Kept, ask: Ask<K, V>) -> Self {
+        let connections = kept.clone();
+        let gathered = Gather::new(LANES, CALLERS_MAX, move |calls: Vec<Vec<K>>| {
+            let kept = connections.clone();
+            async move { together(&kept, ask, calls).await }
+        });
+        Self { kept, ask, gathered }
+    }
+
+    /// The values of these keys. Those of missing rows are missing.
+    pub(super) async fn get(&self, keys: &[K]) -> Result<HashMap<K, V>> {
+        match keys.len() {
+            0 => Ok(HashMap::new()),
+            1..=KEYS_MAX => self.gathered.call(keys.to_vec()).await?,
+            _ => Ok(alone(&self.kept, self.ask, keys).await?),
+        }
+    }
+}
+
+async fn alone<K, V>(kept: &Kept, ask: Ask<K, V>, keys: &[K]) -> sqlx::Result<HashMap<K, V>> {
+    let mut connection = kept.take().await?;
+    let found = ask(&mut connection, keys).await?;
+    connection.keep();
+    Ok(found)
+}
+
+/// Asks for the keys of all callers, and gives each what is theirs.
+async fn together<K, V>(
+    kept: &Kept,
+    ask: Ask<K, V>,
+    mut calls: Vec<Vec<K>>,
+) -> Vec<Result<HashMap<K, V>>>
+where
+    K: Clone + Eq + Hash,
+    V: Clone,
+{
+    if let [keys] = &mut *calls {
+        return vec![alone(kept, ask, keys).await.map_err(Into::into)];
+    }
+    let keys = calls.concat();
+    match alone(kept, ask, &keys).await {
+        Ok(found) => {
+            let of = |keys: Vec<K>| {
+                let pair = |key: K| found.get(&key).cloned().map(|value| (key, value));
+                Ok(keys.into_iter().filter_map(pair).collect())
+            };
+            calls.into_iter().map(of).collect()
+        }
+        Err(error) => {
+            let error = crate::store::Error::from(error);
+            calls.iter().map(|_| Err(error.clone())).collect()
+        }
+    }
+}
