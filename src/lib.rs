@@ -38,10 +38,16 @@
 //! 1. [`http`] negotiates the media type, bounds the body and authenticates the bearer token.
 //! 2. The operation is looked at as a whole: size, depth, width, cost, page bounds, cursors,
 //!    permissions. One that is refused has executed nothing.
-//! 3. Resolvers ask loaders, which live as long as the request. A loader gathers what all
-//!    resolvers of one level want and makes it one call of [`graph`] and one statement.
-//! 4. A page of a list is a loader's key too, so that a hundred users with ten followers each are
-//!    one statement. It brings the counts and the users on its edges along.
+//! 3. The executor resolves the fields at the root. Where one gives an object of the graph,
+//!    everything below is projected (`graphql/projection`): planned from the selection, loaded a
+//!    level at a time, and written as JSON at once. Resolvers answer when that fails.
+//! 4. Both ask loaders, which live as long as the request. A loader gathers what is wanted on one
+//!    level and makes it one call of [`graph`] and one statement. A page of a list is a loader's
+//!    key too, so that a hundred users with ten followers each are one statement.
+//! 5. [`graph`] takes the rows of users from those that it remembers (`graph/user_cache.rs`), so
+//!    that a page needs no more than ids; without them, a page brings its users along.
+//! 6. On PostgreSQL small look-ups of many requests share a statement, as long as others are under
+//!    way (`store/postgres/lookups.rs`).
 //!
 //! **Invariant:** the number of SQL statements of an operation depends on its shape, never on how
 //! many objects are in the answer. `tests/it` asserts the exact numbers.
@@ -63,8 +69,9 @@
 //!
 //! **Invariant:** no resolver asks the store, and no statement is run for what is not selected.
 //!
-//! **Invariant:** nothing of the graph is kept between requests, so any number of servers can work
-//! on one PostgreSQL database. (Limits over time are counted by each server for itself.)
+//! **Invariant:** of the graph only the rows of users are kept between requests, never edges, counts
+//! or what permissions depend on, and none that was not true a second ago; so any number of servers
+//! can work on one PostgreSQL database. (Limits over time are counted by each server for itself.)
 //!
 //! **Invariant:** the engine is chosen once, in [`store::connect`]. Nothing above asks which one
 //! it is; what lies beside a file is told by [`store::sqlite_file`].

@@ -2,7 +2,10 @@
 //!
 //! An edge always runs `follower -> followee`: who follows, and who is followed.
 
-use std::sync::Arc;
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Days, Utc};
 
@@ -58,12 +61,19 @@ pub struct FollowPosition {
 }
 
 /// A page of one of a user's two lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FollowPageKey {
     /// Whose list.
     pub user: UserId,
     /// Which page of it.
     pub request: PageRequest<FollowPosition>,
+}
+
+/// Pages of one batch are mostly of different users, so these tell enough of them.
+impl Hash for FollowPageKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.user.hash(state);
+    }
 }
 
 /// One entry of a list of follows. Of the user at the other end it holds the row, or the id alone.

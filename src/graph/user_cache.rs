@@ -93,12 +93,6 @@ impl UserCache {
         }
     }
 
-    /// Counts look-ups, for the hit rate: how many were answered, and how many had to be read.
-    pub(super) fn count(&self, hits: usize, misses: usize) {
-        metrics::counter!("entourage_user_cache_hits_total").increment(hits as u64);
-        metrics::counter!("entourage_user_cache_misses_total").increment(misses as u64);
-    }
-
     /// Forgets the row of a user that has changed.
     pub(super) fn forget(&self, id: UserId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
@@ -140,6 +134,12 @@ impl Graph {
             tokio::time::sleep(BELIEVED).await;
         }
     }
+}
+
+/// Counts look-ups, for the hit rate: how many were answered, and how many had to be read.
+pub(super) fn count(hits: usize, misses: usize) {
+    metrics::counter!("entourage_user_cache_hits_total").increment(hits as u64);
+    metrics::counter!("entourage_user_cache_misses_total").increment(misses as u64);
 }
 
 /// Forgets whoever changes, until that can no longer be told.

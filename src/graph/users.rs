@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Graph, Result, user_cache::UserCache};
+use super::{
+    Graph, Result,
+    user_cache::{self, UserCache},
+};
 use crate::domain::{
     Direction, FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest,
     UsernameKey,
@@ -28,7 +31,7 @@ impl Graph {
 
         let since = cache.now();
         let read = self.store.users_by_ids(&missing).await?;
-        cache.count(users.len(), missing.len());
+        user_cache::count(users.len(), missing.len());
         cache.remember(since, read.values());
         users.extend(read);
         Ok(users)
@@ -55,7 +58,7 @@ impl Graph {
 
         let since = cache.now();
         let read = self.store.users_by_usernames(&missing).await?;
-        cache.count(users.len(), missing.len());
+        user_cache::count(users.len(), missing.len());
         cache.remember(since, read.values());
         users.extend(read);
         Ok(users)
@@ -95,7 +98,7 @@ impl Graph {
         let missing = items().zip(&known).filter(|(_, known)| known.is_none());
         let missing: HashSet<_> = missing.map(|(item, _)| item.user).collect();
         let read = self.store.users_by_ids(&missing.iter().copied().collect::<Vec<_>>()).await?;
-        cache.count(known.len(), missing.len());
+        user_cache::count(known.iter().flatten().count(), missing.len());
         cache.remember(since, read.values());
 
         let mut known = known.into_iter();

@@ -8,7 +8,9 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    fmt::{self, Debug},
+    hash::Hash,
+    sync::Arc,
 };
 
 use dataloader::{BatchFn, cached::Loader};
@@ -27,14 +29,27 @@ const YIELDS: usize = 1;
 
 type Loaded<V> = Result<V, Failure>;
 
+/// A key that says nothing of itself: the library describes each key of a batch for an error that
+/// never happens, and that took longer than all the rest it does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Quiet<K>(K);
+
+impl<K> Debug for Quiet<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+}
+
+type Keyed<K, V, F> = Loader<Quiet<K>, Loaded<V>, F>;
+
 /// The loaders of one request.
 pub(super) struct Loaders {
-    users: Loader<UserId, Loaded<Option<Arc<User>>>, Users>,
-    usernames: Loader<UsernameKey, Loaded<Option<Arc<User>>>, Usernames>,
-    counts: Loader<UserId, Loaded<FollowCounts>, Counts>,
-    followers: Loader<FollowPageKey, Loaded<Arc<FollowPage>>, Pages>,
-    following: Loader<FollowPageKey, Loaded<Arc<FollowPage>>, Pages>,
-    relations: Loader<RelationKey, Loaded<Relation>, Relations>,
+    users: Keyed<UserId, Option<Arc<User>>, Users>,
+    usernames: Keyed<UsernameKey, Option<Arc<User>>, Usernames>,
+    counts: Keyed<UserId, FollowCounts, Counts>,
+    followers: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
+    following: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
+    relations: Keyed<RelationKey, Relation, Relations>,
 }
 
 /// Which half of the relation to a user.
@@ -48,33 +63,30 @@ enum RelationKey {
 
 impl Loaders {
     pub(super) fn new(graph: &Arc<Graph>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
-        Arc::new_cyclic(|loaders: &Weak<Self>| {
-            let graph = || graph.clone();
-            let pages = |direction| Pages { graph: graph(), direction, loaders: loaders.clone() };
-            Self {
-                users: loader(Users(graph())),
-                usernames: loader(Usernames(graph())),
-                counts: loader(Counts(graph())),
-                followers: loader(pages(Direction::Followers)),
-                following: loader(pages(Direction::Following)),
-                relations: loader(Relations { graph: graph(), viewer: viewer.cloned() }),
-            }
+        let pages = |direction| Pages { graph: graph.clone(), direction };
+        Arc::new(Self {
+            users: loader(Users(graph.clone())),
+            usernames: loader(Usernames(graph.clone())),
+            counts: loader(Counts(graph.clone())),
+            followers: loader(pages(Direction::Followers)),
+            following: loader(pages(Direction::Following)),
+            relations: loader(Relations { graph: graph.clone(), viewer: viewer.cloned() }),
         })
     }
 
     /// The user with this id.
     pub(super) async fn user(&self, id: UserId) -> Loaded<Option<Arc<User>>> {
-        self.users.load(id).await
+        self.users.load(Quiet(id)).await
     }
 
     /// The user with this username.
     pub(super) async fn user_by_username(&self, key: UsernameKey) -> Loaded<Option<Arc<User>>> {
-        self.usernames.load(key).await
+        self.usernames.load(Quiet(key)).await
     }
 
     /// The lengths of both lists of a user.
     pub(super) async fn counts(&self, id: UserId) -> Loaded<FollowCounts> {
-        self.counts.load(id).await
+        self.counts.load(Quiet(id)).await
     }
 
     /// A page of one of the two lists of a user.
@@ -84,8 +96,8 @@ impl Loaders {
         key: FollowPageKey,
     ) -> Loaded<Arc<FollowPage>> {
         match direction {
-            Direction::Followers => self.followers.load(key).await,
-            Direction::Following => self.following.load(key).await,
+            Direction::Followers => self.followers.load(Quiet(key)).await,
+            Direction::Following => self.following.load(Quiet(key)).await,
         }
     }
 
@@ -130,12 +142,12 @@ impl Loaders {
 
     /// Whether, and since when, the viewer follows a user.
     pub(super) async fn followed(&self, id: UserId) -> Loaded<Relation> {
-        self.relations.load(RelationKey::Followed(id)).await
+        self.relations.load(Quiet(RelationKey::Followed(id))).await
     }
 
     /// Whether, and since when, a user follows the viewer.
     pub(super) async fn following_back(&self, id: UserId) -> Loaded<Relation> {
-        self.relations.load(RelationKey::FollowingBack(id)).await
+        self.relations.load(Quiet(RelationKey::FollowingBack(id))).await
     }
 
     /// Forgets everything, after a change.
@@ -149,41 +161,42 @@ impl Loaders {
     }
 }
 
-fn loader<K, V, F>(batch: F) -> Loader<K, V, F>
+fn loader<K, V, F>(batch: F) -> Keyed<K, V, F>
 where
-    K: Eq + std::hash::Hash + Clone + std::fmt::Debug,
+    K: Eq + Hash + Clone,
     V: Clone,
-    F: BatchFn<K, V>,
+    F: BatchFn<Quiet<K>, Loaded<V>>,
 {
     Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(YIELDS)
 }
 
 /// The values of many keys; none costs nothing.
-async fn many<K, V, F>(loader: &Loader<K, Loaded<V>, F>, keys: Vec<K>) -> Loaded<HashMap<K, V>>
+async fn many<K, V, F>(loader: &Keyed<K, V, F>, keys: Vec<K>) -> Loaded<HashMap<K, V>>
 where
-    K: Eq + std::hash::Hash + Clone + std::fmt::Debug,
+    K: Eq + Hash + Clone,
     V: Clone,
-    F: BatchFn<K, Loaded<V>>,
+    F: BatchFn<Quiet<K>, Loaded<V>>,
 {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let values = loader.load_many(keys).await;
-    values.into_iter().map(|(key, value)| Ok((key, value?))).collect()
+    let values = loader.load_many(keys.into_iter().map(Quiet).collect()).await;
+    values.into_iter().map(|(Quiet(key), value)| Ok((key, value?))).collect()
 }
 
 /// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
 fn answers<K, F, V>(
-    keys: &[K],
+    keys: &[Quiet<K>],
     found: graph::Result<HashMap<K, F>>,
     answer: impl Fn(Option<F>) -> V,
-) -> HashMap<K, Loaded<V>>
+) -> HashMap<Quiet<K>, Loaded<V>>
 where
-    K: Eq + std::hash::Hash + Clone,
+    K: Eq + Hash + Clone,
 {
     match found {
         Ok(mut found) => {
-            keys.iter().map(|key| (key.clone(), Ok(answer(found.remove(key))))).collect()
+            let pair = |key: &Quiet<K>| (key.clone(), Ok(answer(found.remove(&key.0))));
+            keys.iter().map(pair).collect()
         }
         Err(error) => {
             let failure = Failure::from(error);
@@ -192,54 +205,55 @@ where
     }
 }
 
+fn of<K: Clone>(keys: &[Quiet<K>]) -> Vec<K> {
+    keys.iter().map(|key| key.0.clone()).collect()
+}
+
 struct Users(Arc<Graph>);
 
-impl BatchFn<UserId, Loaded<Option<Arc<User>>>> for Users {
-    async fn load(&mut self, ids: &[UserId]) -> HashMap<UserId, Loaded<Option<Arc<User>>>> {
-        answers(ids, self.0.users_by_ids(ids).await, |user| user)
+impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
+    async fn load(
+        &mut self,
+        ids: &[Quiet<UserId>],
+    ) -> HashMap<Quiet<UserId>, Loaded<Option<Arc<User>>>> {
+        answers(ids, self.0.users_by_ids(&of(ids)).await, |user| user)
     }
 }
 
 struct Usernames(Arc<Graph>);
 
-impl BatchFn<UsernameKey, Loaded<Option<Arc<User>>>> for Usernames {
+impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
     async fn load(
         &mut self,
-        keys: &[UsernameKey],
-    ) -> HashMap<UsernameKey, Loaded<Option<Arc<User>>>> {
-        answers(keys, self.0.users_by_usernames(keys).await, |user| user)
+        keys: &[Quiet<UsernameKey>],
+    ) -> HashMap<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> {
+        answers(keys, self.0.users_by_usernames(&of(keys)).await, |user| user)
     }
 }
 
 struct Counts(Arc<Graph>);
 
-impl BatchFn<UserId, Loaded<FollowCounts>> for Counts {
-    async fn load(&mut self, ids: &[UserId]) -> HashMap<UserId, Loaded<FollowCounts>> {
-        answers(ids, self.0.counts_by_ids(ids).await, Option::unwrap_or_default)
+impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
+    async fn load(
+        &mut self,
+        ids: &[Quiet<UserId>],
+    ) -> HashMap<Quiet<UserId>, Loaded<FollowCounts>> {
+        answers(ids, self.0.counts_by_ids(&of(ids)).await, Option::unwrap_or_default)
     }
 }
 
 struct Pages {
     graph: Arc<Graph>,
     direction: Direction,
-    loaders: Weak<Loaders>,
 }
 
-impl BatchFn<FollowPageKey, Loaded<Arc<FollowPage>>> for Pages {
-    /// The pages bring the counts of their owners along, so these need no statement of their own.
+impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> for Pages {
     async fn load(
         &mut self,
-        keys: &[FollowPageKey],
-    ) -> HashMap<FollowPageKey, Loaded<Arc<FollowPage>>> {
-        let pages = self.graph.pages_of_follows(self.direction, keys).await;
-        let pages = answers(keys, pages, |page| Arc::new(page.unwrap_or_else(FollowPage::empty)));
-
-        if let Some(loaders) = self.loaders.upgrade() {
-            let found = || pages.iter().filter_map(|(key, page)| Some((key, page.as_ref().ok()?)));
-            let counts = found().map(|(key, page)| (key.user, Ok(page.counts)));
-            loaders.counts.prime_many(counts).await;
-        }
-        pages
+        keys: &[Quiet<FollowPageKey>],
+    ) -> HashMap<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> {
+        let pages = self.graph.pages_of_follows(self.direction, &of(keys)).await;
+        answers(keys, pages, |page| Arc::new(page.unwrap_or_else(FollowPage::empty)))
     }
 }
 
@@ -248,14 +262,17 @@ struct Relations {
     viewer: Option<Arc<Viewer>>,
 }
 
-impl BatchFn<RelationKey, Loaded<Relation>> for Relations {
+impl BatchFn<Quiet<RelationKey>, Loaded<Relation>> for Relations {
     /// Both halves in one statement. Nobody has a relation to a viewer who is not there.
-    async fn load(&mut self, keys: &[RelationKey]) -> HashMap<RelationKey, Loaded<Relation>> {
+    async fn load(
+        &mut self,
+        keys: &[Quiet<RelationKey>],
+    ) -> HashMap<Quiet<RelationKey>, Loaded<Relation>> {
         let Some(viewer) = &self.viewer else {
             return keys.iter().map(|key| (*key, Ok(Relation::default()))).collect();
         };
         let (mut followed, mut following_back) = (Vec::new(), Vec::new());
-        for key in keys {
+        for Quiet(key) in keys {
             match key {
                 RelationKey::Followed(id) => followed.push(*id),
                 RelationKey::FollowingBack(id) => following_back.push(*id),

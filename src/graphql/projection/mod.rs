@@ -150,14 +150,8 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
 impl Project for UserConnection {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let plan = ConnectionPlan::new(self.list(), selection, request.limits.page_size_max)?;
-        let page = match plan.asks_for_page() {
-            true => Some(self.page(request).await.ok()?),
-            false => None,
-        };
-        let total_count = match plan.asks_for_count() {
-            true => self.count(request).await.ok()?,
-            false => 0,
-        };
+        let page = if plan.asks_for_page() { Some(self.page(request).await.ok()?) } else { None };
+        let total_count = if plan.asks_for_count() { self.count(request).await.ok()? } else { 0 };
         let users = || page.iter().flat_map(|page| &page.items);
         let roots = plan.users.iter().map(|plan| (plan, users().cloned().collect()));
         let batches = load(request, roots.collect()).await.ok()?;

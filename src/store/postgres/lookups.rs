@@ -3,7 +3,7 @@
 //! While a statement is under way, the keys of those who come gather for the next. So the more
 //! is asked, the less each question costs; whoever comes alone waits for nobody.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use sqlx::PgConnection;
@@ -19,14 +19,14 @@ const CALLERS_MAX: usize = 64;
 const KEYS_MAX: usize = 16;
 
 /// Asks for the values of keys, in one statement.
-type Ask<K, V> =
-    for<'a> fn(&'a mut PgConnection, &'a [K]) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>;
+type Ask<K, V> = dyn for<'a> Fn(&'a mut PgConnection, &'a [K]) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
+    + Send
+    + Sync;
 
 /// One kind of look-up.
-#[derive(Debug)]
 pub(super) struct Lookups<K, V> {
     kept: Kept,
-    ask: Ask<K, V>,
+    ask: Arc<Ask<K, V>>,
     gathered: Gather<Vec<K>, Result<HashMap<K, V>>>,
 }
 
@@ -35,11 +35,21 @@ where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + 'static,
 {
-    pub(super) fn new(kept: Kept, ask: Ask<K, V>) -> Self {
-        let connections = kept.clone();
+    pub(super) fn new(
+        kept: Kept,
+        ask: impl for<'a> Fn(
+            &'a mut PgConnection,
+            &'a [K],
+        ) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        let ask: Arc<Ask<K, V>> = Arc::new(ask);
+        let asked = (kept.clone(), Arc::clone(&ask));
         let gathered = Gather::new(LANES, CALLERS_MAX, move |calls: Vec<Vec<K>>| {
-            let kept = connections.clone();
-            async move { together(&kept, ask, calls).await }
+            let (kept, ask) = asked.clone();
+            async move { together(&kept, &*ask, calls).await }
         });
         Self { kept, ask, gathered }
     }
@@ -49,12 +59,18 @@ where
         match keys.len() {
             0 => Ok(HashMap::new()),
             1..=KEYS_MAX => self.gathered.call(keys.to_vec()).await?,
-            _ => Ok(alone(&self.kept, self.ask, keys).await?),
+            _ => Ok(alone(&self.kept, &*self.ask, keys).await?),
         }
     }
 }
 
-async fn alone<K, V>(kept: &Kept, ask: Ask<K, V>, keys: &[K]) -> sqlx::Result<HashMap<K, V>> {
+impl<K, V> fmt::Debug for Lookups<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookups").finish_non_exhaustive()
+    }
+}
+
+async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> sqlx::Result<HashMap<K, V>> {
     let mut connection = kept.take().await?;
     let found = ask(&mut connection, keys).await?;
     connection.keep();
@@ -64,7 +80,7 @@ async fn alone<K, V>(kept: &Kept, ask: Ask<K, V>, keys: &[K]) -> sqlx::Result<Ha
 /// Asks for the keys of all callers, and gives each what is theirs.
 async fn together<K, V>(
     kept: &Kept,
-    ask: Ask<K, V>,
+    ask: &Ask<K, V>,
     mut calls: Vec<Vec<K>>,
 ) -> Vec<Result<HashMap<K, V>>>
 where

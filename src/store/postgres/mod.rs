@@ -69,18 +69,19 @@ struct Reads {
 }
 
 impl Reads {
-    fn new(pool: PgPool) -> Self {
+    fn new(pool: PgPool, server: Server) -> Self {
         let kept = Kept::of(pool);
+        let has_shards = server.has_shards;
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            follower_ids: Lookups::new(kept.clone(), |c, keys| {
-                Box::pin(follows::pages_of_ids(c, Direction::Followers, keys))
+            follower_ids: Lookups::new(kept.clone(), move |c, keys| {
+                Box::pin(follows::pages_of_ids(c, has_shards, Direction::Followers, keys))
             }),
-            following_ids: Lookups::new(kept.clone(), |c, keys| {
-                Box::pin(follows::pages_of_ids(c, Direction::Following, keys))
+            following_ids: Lookups::new(kept.clone(), move |c, keys| {
+                Box::pin(follows::pages_of_ids(c, has_shards, Direction::Following, keys))
             }),
             kept,
         }
@@ -130,7 +131,7 @@ impl Postgres {
             })
             .connect_lazy_with(limited);
         let acquire_timeout = options.acquire_timeout;
-        let reads = Arc::new(Reads::new(pool.clone()));
+        let reads = Arc::new(Reads::new(pool.clone(), server));
         Ok(Self { pool, reads, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
 }
@@ -138,6 +139,8 @@ impl Postgres {
 /// What the server can do beyond SQL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 struct Server {
+    /// Spread its rows over shards, each with the owner of a list.
+    has_shards: bool,
     /// Plan a statement once for a connection, without looking at what it is given.
     plans_once: bool,
     /// Tell who changes, by `NOTIFY`.
@@ -146,7 +149,8 @@ struct Server {
 
 statements! {
     SERVER =
-        "SELECT NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
+        "SELECT is_citus AS has_shards, \
+                NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
                                          WHERE name = 'plan_cache_mode') AS plans_once, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \
@@ -233,7 +237,8 @@ impl Store for Postgres {
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         let mut connection = self.reads.kept.take().await?;
-        let pages = follows::pages(&mut *connection, direction, keys).await?;
+        let pages =
+            follows::pages(&mut *connection, self.server.has_shards, direction, keys).await?;
         connection.keep();
         Ok(pages)
     }

@@ -190,7 +190,7 @@ impl Document {
         for _ in 0..if depth == 0 { 0 } else { self.rng.random_range(0..3) } {
             fields.push(self.follows(depth - 1));
         }
-        self.wrapped("User", fields)
+        self.wrapped("User", &fields)
     }
 
     fn follows(&mut self, depth: u32) -> String {
@@ -231,7 +231,7 @@ impl Document {
     }
 
     /// Fields as a selection, as it is, in an inline fragment, or in a fragment.
-    fn wrapped(&mut self, ty: &str, fields: Vec<String>) -> String {
+    fn wrapped(&mut self, ty: &str, fields: &[String]) -> String {
         let fields = fields.join(" ");
         match self.rng.random_range(0..6) {
             0 => format!("{{ ... {{ {fields} }} __typename }}"),

@@ -94,7 +94,8 @@ impl Servers {
 
     async fn user(&self, name: &str) -> Option<Arc<User>> {
         let key = UsernameKey::parse(name).expect("a username");
-        let mut users = self.graph.users_by_usernames(&[key.clone()]).await.expect("it works");
+        let mut users =
+            self.graph.users_by_usernames(std::slice::from_ref(&key)).await.expect("it works");
         users.remove(&key)
     }
 
