@@ -1,0 +1,210 @@
+// Measures Entourage next to its peers and to the database itself: benches/peers/run.sh peers
+//
+// All servers run at once, over one PostgreSQL with one graph, and are measured in turn, round
+// after round, so that whatever else the machine does meets all of them. Before that, their answers
+// are compared.
+
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  binary, entourage, environment, makeGraph, sql, sqlFile, urlOf,
+} from './lib/database.mjs';
+import { Asked, ask, leaves, QUERIES } from './lib/graph.mjs';
+import { measure, pgbench, wrk } from './lib/load.mjs';
+import { Server } from './lib/process.mjs';
+import { digits, machine, medians, progress, publish, table } from './lib/report.mjs';
+
+const USAGE = `usage: run.sh peers [OPTION...]
+  --rounds N       how often everything is measured (5)
+  --seconds N      for how long each time (4), after one second to warm up
+  --queries A,B    which of ${Object.keys(QUERIES).join(', ')} (all)
+  --readers N      connections of a query (16)
+  --writers N      connections of a mutation (64)
+  --users N, --follows N   the size of the graph (100000, 2000000)
+  --smoke          one round of a second on a small graph, to see that it works`;
+/** How many connections to the database each server may have. */
+const CONNECTIONS = 16;
+/** How many requests of each query are compared. */
+const COMPARED = 50;
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+function options() {
+  const whole = (value) => ({ type: 'string', default: String(value) });
+  const { values } = parseArgs({
+    options: {
+      rounds: whole(5), seconds: whole(4), readers: whole(16), writers: whole(64),
+      users: whole(100_000), follows: whole(2_000_000),
+      queries: { type: 'string', default: Object.keys(QUERIES).join() },
+      smoke: { type: 'boolean', default: false },
+    },
+  });
+  const { smoke, queries, ...numbers } = values;
+  const chosen = Object.fromEntries(Object.entries(numbers).map(([k, v]) => [k, Number(v)]));
+  const small = smoke ? { rounds: 1, seconds: 1, users: 10_000, follows: 200_000 } : {};
+  const names = queries.split(',');
+  const isWrong = (number) => !(Number.isInteger(number) && number > 0);
+  if (Object.values(chosen).some(isWrong) || names.some((name) => !(name in QUERIES))) {
+    throw new Error(USAGE);
+  }
+  return { ...chosen, ...small, queries: names };
+}
+
+/** The Node that runs the peers: PostGraphile needs one that is newer than what we ask for. */
+function node() {
+  const brought = here(`node_modules/node-linux-${process.arch}/bin/node`);
+  return existsSync(brought) ? brought : process.execPath;
+}
+
+/** Starts everything that is compared; the first one is the yardstick of answers. */
+async function start() {
+  const peer = (name, role, port) => {
+    const workers = availableParallelism();
+    const env = {
+      ...process.env,
+      NODE_ENV: 'production',
+      GRAPHILE_ENV: 'production',
+      DATABASE_URL: urlOf(role),
+      PORT: String(port),
+      CONNECTIONS: String(Math.max(1, Math.round(CONNECTIONS / workers))),
+    };
+    const command = [node(), here('servers/cluster.mjs'), `./${role}.mjs`];
+    return Server.start(name, port, command, env).then((server) => ({ name, folder: role, server }));
+  };
+  const ours = (name, port, more) => {
+    const env = environment({
+      ENTOURAGE_LISTEN: `127.0.0.1:${port}`,
+      ENTOURAGE_DATABASE_CONNECTIONS_MAX: String(CONNECTIONS),
+      ...more,
+    });
+    return Server.start(name, port, [binary, 'serve'], env)
+      .then((server) => ({ name, folder: 'entourage', server, isOurs: true }));
+  };
+  return [
+    await ours('Entourage', 4120, {}),
+    { ...(await ours('Entourage, without its user cache', 4121, { ENTOURAGE_USERS_CACHED_MAX: '0' })),
+      onlyReads: true },
+    await peer('PostGraphile 5', 'postgraphile', 4122),
+    await peer('Mercurius 16', 'mercurius', 4123),
+    { name: 'SQL by pgbench' },
+  ];
+}
+
+/** Makes the requests of a query, and holds all servers to the answers of the first. */
+async function compare(query, subjects, asked) {
+  const expected = new Map();
+  for (const subject of subjects.filter(({ server }) => server)) {
+    const { url } = subject.server;
+    subject.requests = await asked.requests(query, subject.folder, url);
+    const step = Math.max(1, Math.floor(subject.requests.length / COMPARED));
+    const lengths = [];
+    for (let at = 0; at < subject.requests.length; at += step) {
+      const { data, bytes } = await ask(url, subject.requests[at]);
+      const found = JSON.stringify(leaves(data));
+      if (!expected.has(at)) expected.set(at, found);
+      if (found !== expected.get(at)) {
+        throw new Error(`${subject.name} answers ${query} ${at} with\n${found}\nand not\n${expected.get(at)}`);
+      }
+      lengths.push(bytes);
+    }
+    subject.bytes = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  }
+}
+
+/** One measurement of one server. */
+async function once(query, subject, asked, { seconds, readers, writers }) {
+  const { name, server, requests, bytes } = subject;
+  const connections = QUERIES[query].writes ? writers : readers;
+  const script = here(`queries/floor/${query}.sql`);
+  const load = server
+    ? (duration) => wrk(server.url, requests, connections, duration)
+    : (duration) => pgbench(script, asked.lengths, connections, duration);
+  await load(1);
+  const result = await measure(() => load(seconds), server?.pid);
+
+  // What is an error to GraphQL is a success to HTTP, but it is shorter than an answer.
+  const length = server && result.bytes / result.requests;
+  if (result.errors > 0 || length < 0.8 * bytes) {
+    throw new Error(`${name} failed under load: ${result.errors} errors, ${length} bytes an answer`);
+  }
+  progress(`  ${name.padEnd(34)} ${digits(result.perSecond).padStart(8)}/s, CPU for each: server `
+    + `${digits(result.serverUs)} us, database ${digits(result.databaseUs)} us`);
+  return result;
+}
+
+function report(query, subjects, results) {
+  const figures = new Map(subjects.map(({ name }) => [name, results[query][name]])
+    .filter(([, all]) => all).map(([name, all]) => [name, medians(all)]));
+  const rate = (wanted) => Math.max(...subjects.filter(wanted)
+    .map(({ name }) => figures.get(name)?.perSecond ?? Number.NaN));
+  const bestPeer = rate(({ server, isOurs }) => server && !isOurs);
+  const floor = rate(({ server }) => !server);
+
+  const head = ['', 'requests/s', 'to best peer', 'to SQL', 'p50 ms', 'p99 ms', 'statements',
+    'server µs', 'database µs', 'load µs', 'memory MB'];
+  const rows = Array.from(figures, ([name, of]) => [
+    name, digits(of.perSecond), `${digits(of.perSecond / bestPeer)} x`,
+    digits(of.perSecond / floor), digits(of.p50), digits(of.p99), digits(of.statements),
+    of.serverUs ? digits(of.serverUs) : '', digits(of.databaseUs), digits(of.loadUs),
+    of.memory ? digits(of.memory) : '',
+  ]);
+  return `**${query}**: ${QUERIES[query].asks}\n\n${table(head, rows)}`;
+}
+
+/** Counters have to be what they were: each follow was taken back, and none was lost. */
+function check() {
+  entourage('check');
+  const [[wrong]] = sql(`
+    SELECT count(*) FROM peers.users u
+    LEFT JOIN (SELECT followee_id AS id, count(*) AS n FROM peers.follows GROUP BY 1) a USING (id)
+    LEFT JOIN (SELECT follower_id AS id, count(*) AS n FROM peers.follows GROUP BY 1) b USING (id)
+    WHERE u.follower_count <> coalesce(a.n, 0) OR u.following_count <> coalesce(b.n, 0)`);
+  if (wrong !== '0') throw new Error(`${wrong} users of the peers have wrong counts`);
+}
+
+async function main() {
+  const chosen = options();
+  makeGraph(chosen.users, chosen.follows);
+  sqlFile(here('tables.sql'));
+  const asked = new Asked();
+  const subjects = await start();
+
+  const results = {};
+  for (let round = 0; round < chosen.rounds; round += 1) {
+    for (const query of chosen.queries) {
+      progress(`round ${round + 1} of ${chosen.rounds}: ${query}`);
+      const { writes } = QUERIES[query];
+      const measured = subjects.filter(({ onlyReads }) => !(writes && onlyReads));
+      // A load that ends amid a request can leave a follow which was not taken back.
+      await compare(query, measured, asked);
+      // Each round begins with another one.
+      const from = round % measured.length;
+      for (const subject of [...measured.slice(from), ...measured.slice(0, from)]) {
+        const result = await once(query, subject, asked, chosen);
+        ((results[query] ??= {})[subject.name] ??= []).push(result);
+      }
+      if (writes) sqlFile(here('settle.sql'));
+    }
+  }
+  for (const { server } of subjects) await server?.stop();
+  check();
+
+  const all = Object.values(results).flatMap((of) => Object.values(of).flat());
+  const { others } = medians(all);
+  const text = [
+    `${machine()}; ${chosen.users} users, ${chosen.follows} follows; medians of ${chosen.rounds} `
+      + `rounds of ${chosen.seconds} s; ${chosen.readers} connections to read, ${chosen.writers} to `
+      + `write; meanwhile other work took ${digits(others)} cores`,
+    ...chosen.queries.map((query) => report(query, subjects, results)),
+  ].join('\n\n');
+  publish('peers', text, { chosen, results });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error.message);
+  process.exit(1);
+}
