@@ -6,6 +6,7 @@
 
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
@@ -24,8 +25,10 @@ const USAGE = `usage: run.sh peers [OPTION...]
   --writers N      connections of a mutation (64)
   --users N, --follows N   the size of the graph (100000, 2000000)
   --smoke          one round of a second on a small graph, to see that it works`;
-/** How many connections to the database each server may have. */
+/** How many connections to the database each server may have, and pgbench has. */
 const CONNECTIONS = 16;
+/** How long a request may still be under way after its client has left. */
+const SETTLE_MS = 500;
 /** How many requests of each query are compared. */
 const COMPARED = 50;
 
@@ -120,7 +123,7 @@ async function once(query, subject, asked, { seconds, readers, writers }) {
   const script = here(`queries/floor/${query}.sql`);
   const load = server
     ? (duration) => wrk(server.url, requests, connections, duration)
-    : (duration) => pgbench(script, asked.lengths, connections, duration);
+    : (duration) => pgbench(script, asked.lengths, CONNECTIONS, duration);
   await load(1);
   const result = await measure(() => load(seconds), server?.pid);
 
@@ -177,7 +180,6 @@ async function main() {
       progress(`round ${round + 1} of ${chosen.rounds}: ${query}`);
       const { writes } = QUERIES[query];
       const measured = subjects.filter(({ onlyReads }) => !(writes && onlyReads));
-      // A load that ends amid a request can leave a follow which was not taken back.
       await compare(query, measured, asked);
       // Each round begins with another one.
       const from = round % measured.length;
@@ -185,7 +187,10 @@ async function main() {
         const result = await once(query, subject, asked, chosen);
         ((results[query] ??= {})[subject.name] ??= []).push(result);
       }
-      if (writes) sqlFile(here('settle.sql'));
+      if (writes) {
+        await sleep(SETTLE_MS);
+        sqlFile(here('settle.sql'));
+      }
     }
   }
   for (const { server } of subjects) await server?.stop();

@@ -12,7 +12,8 @@ export const QUERIES = {
   celebrity: { asks: 'the same, but everybody follows one user', writes: true },
 };
 
-const document = (folder, query) => {
+/** The document of a query, as one of the servers understands it. */
+export const document = (folder, query) => {
   const name = query === 'celebrity' ? 'follow' : query;
   const url = new URL(`../queries/${folder}/${name}.graphql`, import.meta.url);
   return readFileSync(url, 'utf8').replace(/\s+/g, ' ').trim();
