@@ -4,8 +4,8 @@
 # The server lives in a temporary folder, on a free port of 127.0.0.1, and is gone when the command
 # ends, however it ends. The command finds its URL in TEST_POSTGRES_URL, and in
 # TEST_POSTGRES_BINARIES the folder of initdb and postgres, for tests that start a server of their
-# own. When the first is set already, the command is just run. TEST_POSTGRES_OPTIONS are more options
-# of the server, which win over those below. Exits as the command does, or with 1 when there is no
+# own. When the first is set already, the command is just run. Options of the server in
+# TEST_POSTGRES_OPTIONS win over those below. Exits as the command does, or with 1 when there is no
 # server.
 set -euo pipefail
 

@@ -16,8 +16,8 @@ import { digits, machine, median, medians, progress, publish, table } from './li
 const USAGE = `usage: run.sh growth [OPTION...]
   --rounds N    how often everything is measured (3)
   --seconds N   for how long each time (3)
+  --docs        put the figures into docs/performance.md
   --smoke       one round of a second on a small graph, to see that it works`;
-const PORT = 4124;
 const PAGE = 20;
 /** A page far down: the 10,000th of twenty. */
 const DEEP = 10_000 * PAGE;
@@ -42,6 +42,7 @@ function options() {
     options: {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '3' },
+      docs: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
     },
   });
@@ -49,13 +50,14 @@ function options() {
   if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(seconds) && seconds > 0)) {
     throw new Error(USAGE);
   }
-  return values.smoke
-    ? { rounds: 1, seconds: 1, users: 10_000, follows: 200_000 }
-    : { rounds, seconds, users: 100_000, follows: 2_000_000 };
+  const { docs, smoke } = values;
+  return smoke
+    ? { rounds: 1, seconds: 1, users: 10_000, follows: 200_000, docs }
+    : { rounds, seconds, users: 100_000, follows: 2_000_000, docs };
 }
 
-const start = () => Server.start('growth', PORT, [binary, 'serve'], environment({
-  ENTOURAGE_LISTEN: `127.0.0.1:${PORT}`,
+const start = () => Server.start('growth', [binary, 'serve'], (port) => environment({
+  ENTOURAGE_LISTEN: `127.0.0.1:${port}`,
 }));
 const request = (query, variables, header) =>
   ({ header, body: JSON.stringify({ query: query.replace(/\s+/g, ' '), variables }) });
@@ -137,9 +139,11 @@ async function connections(chosen, server) {
 }
 
 async function targets(chosen, server) {
-  const viewers = sql("SELECT username FROM users WHERE username LIKE 'user%' ORDER BY md5(username) LIMIT 5000")
-    .map(([name]) => name);
-  const bearer = new Map(tokens(viewers).map((token, at) => [viewers[at], `Bearer ${token}`]));
+  const viewers = sql(`SELECT username FROM users WHERE username LIKE 'user%'
+    ORDER BY md5(username) LIMIT 5000`).map(([name]) => name);
+  const all = await tokens(viewers);
+  const headers = new Map(all.map((token, at) =>
+    [viewers[at], ['Authorization', `Bearer ${token}`]]));
   const list = `'${viewers.join("','")}'`;
   const cases = TARGETS.map((count) => {
     const pairs = sql(`
@@ -152,7 +156,7 @@ async function targets(chosen, server) {
       WHERE v.id <> t.id AND NOT EXISTS (
         SELECT FROM follows WHERE follower_id = v.id AND followee_id = t.id)`);
     const requests = pairs.map(([viewer, username]) =>
-      request(document('entourage', 'follow'), { username }, ['Authorization', bearer.get(viewer)]));
+      request(document('entourage', 'follow'), { username }, headers.get(viewer)));
     return { count, requests, connections: WRITERS };
   });
   const measured = await inTurn('targets', cases, chosen, server);
@@ -177,17 +181,17 @@ async function starts() {
     sizes.push(memory(server.pid));
     await server.stop();
   }
-  const text = `**Start** on this database: ${digits(median(times))} ms until it accepts connections `
-    + `(median of ${STARTS}; at most ${digits(Math.max(...times))} ms). **Memory** of an idle server: `
-    + `${digits(median(sizes))} MB.`;
+  const text = `**Start** on this database: ${digits(median(times))} ms until it accepts `
+    + `connections (median of ${STARTS}; at most ${digits(Math.max(...times))} ms). **Memory** of `
+    + `an idle server: ${digits(median(sizes))} MB.`;
   return [{ times, sizes }, text];
 }
 
 async function main() {
   const chosen = options();
-  makeGraph(chosen.users, chosen.follows);
+  await makeGraph(chosen.users, chosen.follows);
   progress('a million users more');
-  sqlFile(fileURLToPath(new URL('stars.sql', import.meta.url)));
+  await sqlFile(fileURLToPath(new URL('stars.sql', import.meta.url)));
 
   const parts = [await starts()];
   for (const part of [listLength, connections, targets]) {
@@ -196,16 +200,16 @@ async function main() {
     parts.push(await part(chosen, server));
     await server.stop();
   }
-  entourage('check');
+  await entourage('check');
 
   const [[users, follows]] = sql('SELECT (SELECT count(*) FROM users), count(*) FROM follows');
   const text = [
-    `${machine()}; ${users} users, ${follows} follows; medians of ${chosen.rounds} rounds of `
-      + `${chosen.seconds} s`,
+    `${machine()}. ${users} users, ${follows} follows; medians of ${chosen.rounds} rounds of `
+      + `${chosen.seconds} s.`,
     ...parts.map(([, part]) => part),
   ].join('\n\n');
   const figures = parts.map(([measured]) => measured);
-  publish('growth', text, { chosen, figures });
+  publish('growth', text, { chosen, figures }, chosen);
 }
 
 try {

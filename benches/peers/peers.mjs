@@ -24,6 +24,7 @@ const USAGE = `usage: run.sh peers [OPTION...]
   --readers N      connections of a query (16)
   --writers N      connections of a mutation (64)
   --users N, --follows N   the size of the graph (100000, 2000000)
+  --docs           put the figures into docs/performance.md
   --smoke          one round of a second on a small graph, to see that it works`;
 /** How many connections to the database each server may have, and pgbench has. */
 const CONNECTIONS = 16;
@@ -41,10 +42,11 @@ function options() {
       rounds: whole(5), seconds: whole(4), readers: whole(16), writers: whole(64),
       users: whole(100_000), follows: whole(2_000_000),
       queries: { type: 'string', default: Object.keys(QUERIES).join() },
+      docs: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
     },
   });
-  const { smoke, queries, ...numbers } = values;
+  const { docs, smoke, queries, ...numbers } = values;
   const chosen = Object.fromEntries(Object.entries(numbers).map(([k, v]) => [k, Number(v)]));
   const small = smoke ? { rounds: 1, seconds: 1, users: 10_000, follows: 200_000 } : {};
   const names = queries.split(',');
@@ -52,7 +54,7 @@ function options() {
   if (Object.values(chosen).some(isWrong) || names.some((name) => !(name in QUERIES))) {
     throw new Error(USAGE);
   }
-  return { ...chosen, ...small, queries: names };
+  return { ...chosen, ...small, queries: names, docs };
 }
 
 /** The Node that runs the peers: PostGraphile needs one that is newer than what we ask for. */
@@ -63,34 +65,34 @@ function node() {
 
 /** Starts everything that is compared; the first one is the yardstick of answers. */
 async function start() {
-  const peer = (name, role, port) => {
+  const peer = async (name, role) => {
     const workers = availableParallelism();
-    const env = {
+    const env = (port) => ({
       ...process.env,
       NODE_ENV: 'production',
       GRAPHILE_ENV: 'production',
       DATABASE_URL: urlOf(role),
       PORT: String(port),
       CONNECTIONS: String(Math.max(1, Math.round(CONNECTIONS / workers))),
-    };
+    });
     const command = [node(), here('servers/cluster.mjs'), `./${role}.mjs`];
-    return Server.start(name, port, command, env).then((server) => ({ name, folder: role, server }));
+    return { name, folder: role, server: await Server.start(name, command, env) };
   };
-  const ours = (name, port, more) => {
-    const env = environment({
+  const ours = async (name, more) => {
+    const env = (port) => environment({
       ENTOURAGE_LISTEN: `127.0.0.1:${port}`,
       ENTOURAGE_DATABASE_CONNECTIONS_MAX: String(CONNECTIONS),
       ...more,
     });
-    return Server.start(name, port, [binary, 'serve'], env)
-      .then((server) => ({ name, folder: 'entourage', server, isOurs: true }));
+    const server = await Server.start(name, [binary, 'serve'], env);
+    return { name, folder: 'entourage', server, isOurs: true };
   };
+  const uncached = { ENTOURAGE_USERS_CACHED_MAX: '0' };
   return [
-    await ours('Entourage', 4120, {}),
-    { ...(await ours('Entourage, without its user cache', 4121, { ENTOURAGE_USERS_CACHED_MAX: '0' })),
-      onlyReads: true },
-    await peer('PostGraphile 5', 'postgraphile', 4122),
-    await peer('Mercurius 16', 'mercurius', 4123),
+    await ours('Entourage', {}),
+    { ...(await ours('Entourage, without its user cache', uncached)), onlyReads: true },
+    await peer('PostGraphile 5', 'postgraphile'),
+    await peer('Mercurius 16', 'mercurius'),
     { name: 'SQL by pgbench' },
   ];
 }
@@ -108,7 +110,8 @@ async function compare(query, subjects, asked) {
       const found = JSON.stringify(leaves(data));
       if (!expected.has(at)) expected.set(at, found);
       if (found !== expected.get(at)) {
-        throw new Error(`${subject.name} answers ${query} ${at} with\n${found}\nand not\n${expected.get(at)}`);
+        throw new Error(`${subject.name} answers ${query} ${at} with\n${found}\n`
+          + `and not\n${expected.get(at)}`);
       }
       lengths.push(bytes);
     }
@@ -130,7 +133,7 @@ async function once(query, subject, asked, { seconds, readers, writers }) {
   // What is an error to GraphQL is a success to HTTP, but it is shorter than an answer.
   const length = server && result.bytes / result.requests;
   if (result.errors > 0 || length < 0.8 * bytes) {
-    throw new Error(`${name} failed under load: ${result.errors} errors, ${length} bytes an answer`);
+    throw new Error(`${name} fails under load: ${result.errors} errors, ${length} bytes each`);
   }
   progress(`  ${name.padEnd(34)} ${digits(result.perSecond).padStart(8)}/s, CPU for each: server `
     + `${digits(result.serverUs)} us, database ${digits(result.databaseUs)} us`);
@@ -148,8 +151,8 @@ function report(query, subjects, results) {
   const head = ['', 'requests/s', 'to best peer', 'to SQL', 'p50 ms', 'p99 ms', 'statements',
     'server µs', 'database µs', 'load µs', 'memory MB'];
   const rows = Array.from(figures, ([name, of]) => [
-    name, digits(of.perSecond), `${digits(of.perSecond / bestPeer)} x`,
-    digits(of.perSecond / floor), digits(of.p50), digits(of.p99), digits(of.statements),
+    name, digits(of.perSecond), of.serverUs ? `${digits(of.perSecond / bestPeer)} x` : '',
+    `${digits(of.perSecond / floor)} x`, digits(of.p50), digits(of.p99), digits(of.statements),
     of.serverUs ? digits(of.serverUs) : '', digits(of.databaseUs), digits(of.loadUs),
     of.memory ? digits(of.memory) : '',
   ]);
@@ -157,8 +160,8 @@ function report(query, subjects, results) {
 }
 
 /** Counters have to be what they were: each follow was taken back, and none was lost. */
-function check() {
-  entourage('check');
+async function check() {
+  await entourage('check');
   const [[wrong]] = sql(`
     SELECT count(*) FROM peers.users u
     LEFT JOIN (SELECT followee_id AS id, count(*) AS n FROM peers.follows GROUP BY 1) a USING (id)
@@ -169,9 +172,9 @@ function check() {
 
 async function main() {
   const chosen = options();
-  makeGraph(chosen.users, chosen.follows);
-  sqlFile(here('tables.sql'));
-  const asked = new Asked();
+  await makeGraph(chosen.users, chosen.follows);
+  await sqlFile(here('tables.sql'));
+  const asked = await Asked.load();
   const subjects = await start();
 
   const results = {};
@@ -189,22 +192,22 @@ async function main() {
       }
       if (writes) {
         await sleep(SETTLE_MS);
-        sqlFile(here('settle.sql'));
+        await sqlFile(here('settle.sql'));
       }
     }
   }
   for (const { server } of subjects) await server?.stop();
-  check();
+  await check();
 
   const all = Object.values(results).flatMap((of) => Object.values(of).flat());
   const { others } = medians(all);
   const text = [
-    `${machine()}; ${chosen.users} users, ${chosen.follows} follows; medians of ${chosen.rounds} `
-      + `rounds of ${chosen.seconds} s; ${chosen.readers} connections to read, ${chosen.writers} to `
-      + `write; meanwhile other work took ${digits(others)} cores`,
+    `${machine()}. ${chosen.users} users, ${chosen.follows} follows; medians of ${chosen.rounds} `
+      + `rounds of ${chosen.seconds} s; ${chosen.readers} connections to read, ${chosen.writers} `
+      + `to write. Meanwhile other work took ${digits(others)} cores.`,
     ...chosen.queries.map((query) => report(query, subjects, results)),
   ].join('\n\n');
-  publish('peers', text, { chosen, results });
+  publish('peers', text, { chosen, results }, chosen);
 }
 
 try {

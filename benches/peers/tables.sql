@@ -105,7 +105,8 @@ SELECT row_number() OVER () - 1 AS k, id, username FROM (
     SELECT id, username FROM users ORDER BY follower_count DESC, id OFFSET 10 LIMIT 2000) people;
 -- Follows that are not there: each is made and taken back.
 CREATE TABLE asked.pairs AS
-SELECT row_number() OVER () - 1 AS k, a.id AS viewer_id, a.username AS viewer, b.username AS followee
+SELECT row_number() OVER () - 1 AS k, a.id AS viewer_id, a.username AS viewer,
+    b.username AS followee
 FROM (SELECT row_number() OVER (ORDER BY md5(username)) AS n, * FROM users) a
 JOIN (SELECT row_number() OVER (ORDER BY md5(username || '*')) AS n, * FROM users) b USING (n)
 WHERE a.id <> b.id

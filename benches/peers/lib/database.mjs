@@ -1,24 +1,27 @@
 // The PostgreSQL of the run, which `tests/postgres.sh` has started, and the graph in it.
 
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
-const server = new URL(process.env.TEST_POSTGRES_URL ?? fail('start this with benches/peers/run.sh'));
-const binaries = process.env.TEST_POSTGRES_BINARIES ?? '';
+const run = promisify(execFile);
 /** The database that everything is in. Each server signs in as a role of its own. */
 const DATABASE = 'bench';
-const ENTOURAGE = process.env.ENTOURAGE ?? 'target/release/entourage';
 /** The key that our tokens are signed with. */
-export const SECRET = 'the key of the benchmark, that is no secret';
+const SECRET = 'the key of the benchmark, that is no secret';
+const OUTPUT_MAX = 1 << 28;
 
-function fail(message) {
-  throw new Error(message);
-}
+const { TEST_POSTGRES_URL: server, TEST_POSTGRES_BINARIES: binaries } = process.env;
+if (!server || !binaries) throw new Error('start this with benches/peers/run.sh');
+/** The path of our binary. */
+export const binary = process.env.ENTOURAGE ?? 'target/release/entourage';
 
+/** The path of one of PostgreSQL's programs. */
 export function program(name) {
   return join(binaries, name);
 }
 
+/** Where the database is, for somebody with this role. */
 export function urlOf(role) {
   const url = new URL(server);
   url.username = role;
@@ -26,27 +29,22 @@ export function urlOf(role) {
   return url.href;
 }
 
-function psql(database, options) {
+function psql(database, ...options) {
   const url = new URL(server);
   url.pathname = database;
-  const always = ['-XqAt', '-F', '\t', '-v', 'ON_ERROR_STOP=1', url.href];
-  // A failure has said on stderr what it is.
-  const stdio = ['ignore', 'pipe', 'inherit'];
-  return execFileSync(program('psql'), [...always, ...options], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-    stdio,
-  });
+  return ['-XqAt', '-F', '\t', '-v', 'ON_ERROR_STOP=1', url.href, ...options];
 }
 
-/** The rows that a statement gives, each a list of text. */
+/** The rows that a short statement gives, each a list of text. */
 export function sql(statement, database = DATABASE) {
-  const lines = psql(database, ['-c', statement]).split('\n');
-  return lines.filter((line) => line !== '').map((line) => line.split('\t'));
+  const options = { encoding: 'utf8', maxBuffer: OUTPUT_MAX, stdio: ['ignore', 'pipe', 'pipe'] };
+  const told = execFileSync(program('psql'), psql(database, '-c', statement), options);
+  return told.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
 }
 
-export function sqlFile(path) {
-  psql(DATABASE, ['-f', path]);
+/** Runs the statements of a file. */
+export async function sqlFile(path) {
+  await run(program('psql'), psql(DATABASE, '-f', path));
 }
 
 /** What `entourage` needs to know of the run. */
@@ -61,37 +59,26 @@ export function environment(more = {}) {
   };
 }
 
-/** The path of our binary. */
-export const binary = ENTOURAGE;
-
 /** Runs a command of our binary, and gives what it prints. */
-export function entourage(...options) {
-  return execFileSync(ENTOURAGE, options, {
-    encoding: 'utf8',
-    env: environment(),
-    maxBuffer: 1 << 28,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  }).trim();
-}
-
-/** Makes the database, with our tables, empty. */
-export function makeDatabase() {
-  sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements', 'postgres');
-  sql('CREATE ROLE entourage LOGIN', 'postgres');
-  sql(`CREATE DATABASE ${DATABASE} OWNER entourage`, 'postgres');
-  entourage('migrate');
+export async function entourage(...options) {
+  const { stdout } = await run(binary, options, { env: environment(), maxBuffer: OUTPUT_MAX });
+  return stdout.trim();
 }
 
 /** Makes the database, with a graph like those that people make: always the same one. */
-export function makeGraph(users, follows) {
-  makeDatabase();
-  const told = entourage('seed', '--users', String(users), '--follows', String(follows));
+export async function makeGraph(users, follows) {
+  sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements', 'postgres');
+  sql('CREATE ROLE entourage LOGIN', 'postgres');
+  sql(`CREATE DATABASE ${DATABASE} OWNER entourage`, 'postgres');
+  await entourage('migrate');
+  const told = await entourage('seed', '--users', String(users), '--follows', String(follows));
   process.stderr.write(`${told}\n`);
 }
 
 /** A bearer token for each user, in order. */
-export function tokens(usernames) {
-  return entourage('token', '--ttl', '1d', ...usernames).split('\n');
+export async function tokens(usernames) {
+  const told = await entourage('token', '--ttl', '1d', ...usernames);
+  return told.split('\n');
 }
 
 /** How many statements servers have run since `forgetStatements`, and how many pages they read. */

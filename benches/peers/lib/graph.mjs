@@ -21,6 +21,15 @@ export const document = (folder, query) => {
 
 /** The lists of what is asked for, and a token of ours for everybody who asks. */
 export class Asked {
+  /** Reads the lists. */
+  static async load() {
+    const asked = new Asked();
+    const viewers = asked.pairs.map(({ viewer }) => viewer);
+    const all = await tokens(viewers);
+    asked.tokens = new Map(all.map((token, at) => [viewers[at], token]));
+    return asked;
+  }
+
   constructor() {
     this.profiles = sql('SELECT username FROM asked.profiles ORDER BY k').map(([name]) => name);
     this.pages = sql('SELECT id FROM asked.pages ORDER BY k').map(([id]) => id);
@@ -29,8 +38,7 @@ export class Asked {
         .map(([id, viewer, followee]) => ({ id, viewer, followee }));
     this.pairs = pairs('pairs');
     this.fans = pairs('fans');
-    const viewers = this.pairs.map(({ viewer }) => viewer);
-    this.tokens = new Map(tokens(viewers).map((token, at) => [viewers[at], token]));
+    this.tokens = new Map();
   }
 
   /** The requests of a query, for a server whose documents are in this folder. */

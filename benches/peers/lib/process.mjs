@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -64,8 +64,9 @@ export function cpuOfCommands() {
 
 /** Seconds of CPU that the machine has been at work for, in all. */
 export function cpuOfMachine() {
-  const [user, nice, system, , , interrupt, softInterrupt, stolen] = readFileSync('/proc/stat', 'utf8')
-    .split('\n')[0].split(/\s+/).slice(1).map(Number);
+  const [line] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user, nice, system, , , interrupt, softInterrupt, stolen] =
+    line.split(/\s+/).slice(1).map(Number);
   return (user + nice + system + interrupt + softInterrupt + stolen) / TICKS;
 }
 
@@ -81,16 +82,29 @@ export function memory(root) {
 function accepts(port) {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
+    socket.on('error', () => resolve(false)).on('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** A port that nobody listens on. */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
   });
 }
 
 /** A server that listens on a port of loopback. */
 export class Server {
-  /** Starts it, and waits until it accepts connections. */
-  static async start(name, port, [command, ...options], env) {
-    if (await accepts(port)) throw new Error(`port ${port} is taken`);
+  /** Starts it with the environment that it has for a port, and waits until it accepts. */
+  static async start(name, [command, ...options], environmentFor) {
+    const port = await freePort();
+    const env = environmentFor(port);
     mkdirSync(LOGS, { recursive: true });
     const log = `${LOGS}/${name.replace(/\W+/g, '-')}.log`;
     const file = openSync(log, 'w');

@@ -1,11 +1,12 @@
 // Figures for people to read: medians, and tables in Markdown.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { binary, sql } from './database.mjs';
 
 const FOLDER = 'target/bench';
+const PAGE = 'docs/performance.md';
 
 export function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -50,11 +51,22 @@ export function progress(text) {
   process.stderr.write(`${text}\n`);
 }
 
-/** Prints the result, and keeps it in a file. */
-export function publish(name, text, figures) {
+/** Puts the result between its marks in the documentation. */
+function document(name, text) {
+  const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
+  const page = readFileSync(PAGE, 'utf8');
+  const [before, after] = [page.indexOf(begin), page.indexOf(end)];
+  if (before < 0 || after < before) throw new Error(`${PAGE} has no place for ${name}`);
+  const written = `${page.slice(0, before)}${begin}${text}\n${page.slice(after)}`;
+  writeFileSync(PAGE, written);
+}
+
+/** Prints the result, keeps it in a file, and puts it into the documentation if it is to. */
+export function publish(name, text, figures, { docs }) {
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(`${FOLDER}/${name}.md`, `${text}\n`);
   writeFileSync(`${FOLDER}/${name}.json`, `${JSON.stringify(figures, null, 1)}\n`);
+  if (docs) document(name, text);
   process.stdout.write(`\n${text}\n`);
   progress(`\nwritten: ${FOLDER}/${name}.md and .json`);
 }

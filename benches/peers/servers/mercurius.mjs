@@ -101,7 +101,8 @@ const resolvers = {
           FROM made WHERE u.id IN (follower_id, followee_id) RETURNING u.*)
       SELECT ${user} FROM counted u WHERE id = (SELECT id FROM target)
       UNION ALL
-      SELECT ${user} FROM users u WHERE username = ${username} AND NOT EXISTS (SELECT FROM made)`)[0],
+      SELECT ${user} FROM users u
+      WHERE username = ${username} AND NOT EXISTS (SELECT FROM made)`)[0],
     unfollow: async (_, { username }, { viewer }) => (await sql`
       WITH target AS (SELECT id FROM users WHERE username = ${username}),
         gone AS (
@@ -114,7 +115,8 @@ const resolvers = {
           FROM gone WHERE u.id IN (follower_id, followee_id) RETURNING u.*)
       SELECT ${user} FROM counted u WHERE id = (SELECT id FROM target)
       UNION ALL
-      SELECT ${user} FROM users u WHERE username = ${username} AND NOT EXISTS (SELECT FROM gone)`)[0],
+      SELECT ${user} FROM users u
+      WHERE username = ${username} AND NOT EXISTS (SELECT FROM gone)`)[0],
   },
   User: {
     followerCount: (of) => of.follower_count,
