@@ -68,6 +68,7 @@ async function inTurn(what, cases, { rounds, seconds }, server) {
   for (let round = 0; round < rounds; round += 1) {
     progress(`${what}: round ${round + 1} of ${rounds}`);
     for (const [at, { requests, connections }] of cases.entries()) {
+      await ask(server.url, requests[0]); // which fails when the answer is an error
       await wrk(server.url, requests, connections, 1);
       const load = () => wrk(server.url, requests, connections, seconds);
       const result = await measure(load, server.pid);
