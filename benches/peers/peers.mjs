@@ -15,7 +15,7 @@ import {
 import { Asked, ask, leaves, QUERIES } from './lib/graph.mjs';
 import { measure, pgbench, wrk } from './lib/load.mjs';
 import { Server } from './lib/process.mjs';
-import { digits, machine, medians, progress, publish, table } from './lib/report.mjs';
+import { digits, machine, median, medians, progress, publish, table } from './lib/report.mjs';
 
 const USAGE = `usage: run.sh peers [OPTION...]
   --rounds N       how often everything is measured (5)
@@ -140,22 +140,29 @@ async function once(query, subject, asked, { seconds, readers, writers }) {
   return result;
 }
 
+/** The table of a query. Ratios are medians of those within a round, which noise meets alike. */
 function report(query, subjects, results) {
-  const figures = new Map(subjects.map(({ name }) => [name, results[query][name]])
-    .filter(([, all]) => all).map(([name, all]) => [name, medians(all)]));
-  const rate = (wanted) => Math.max(...subjects.filter(wanted)
-    .map(({ name }) => figures.get(name)?.perSecond ?? Number.NaN));
-  const bestPeer = rate(({ server, isOurs }) => server && !isOurs);
-  const floor = rate(({ server }) => !server);
+  const found = subjects.filter(({ name }) => results[query][name]);
+  const rounds = ({ name }) => results[query][name].map(({ perSecond }) => perSecond);
+  const best = (of) => rounds(of[0]).map((_, at) => Math.max(...of.map((one) => rounds(one)[at])));
+  const ratio = (subject, to) => {
+    const ratios = rounds(subject).map((rate, at) => rate / to[at]);
+    return `${digits(median(ratios))} x`;
+  };
+  const peers = best(found.filter(({ server, isOurs }) => server && !isOurs));
+  const floor = best(found.filter(({ server }) => !server));
 
   const head = ['', 'requests/s', 'to best peer', 'to SQL', 'p50 ms', 'p99 ms', 'statements',
     'server µs', 'database µs', 'load µs', 'memory MB'];
-  const rows = Array.from(figures, ([name, of]) => [
-    name, digits(of.perSecond), of.serverUs ? `${digits(of.perSecond / bestPeer)} x` : '',
-    `${digits(of.perSecond / floor)} x`, digits(of.p50), digits(of.p99), digits(of.statements),
-    of.serverUs ? digits(of.serverUs) : '', digits(of.databaseUs), digits(of.loadUs),
-    of.memory ? digits(of.memory) : '',
-  ]);
+  const rows = found.map((subject) => {
+    const { name, server } = subject;
+    const of = medians(results[query][name]);
+    return [
+      name, digits(of.perSecond), server ? ratio(subject, peers) : '', ratio(subject, floor),
+      digits(of.p50), digits(of.p99), digits(of.statements), server ? digits(of.serverUs) : '',
+      digits(of.databaseUs), digits(of.loadUs), server ? digits(of.memory) : '',
+    ];
+  });
   return `**${query}**: ${QUERIES[query].asks}\n\n${table(head, rows)}`;
 }
 
