@@ -6,6 +6,7 @@ SHELL := /usr/bin/env bash
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help run test test-faults playground clients fmt lint schema bench screenshots
+.PHONY: bench-peers bench-growth
 .PHONY: check-fmt check-doc check-playground check-browser deny node audit release all-tests browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -55,6 +56,13 @@ test-faults: ## Kill, starve, cut off and soak servers for twenty minutes, and p
 
 bench: ## Measure requests per second and statements per request, on both engines
 	@tests/postgres.sh cargo bench --locked --bench load
+
+# OPTIONS="--smoke" is a quick look; docs/performance.md has the others.
+bench-peers: release benches/peers/node_modules/.package-lock.json ## Measure PostGraphile, Mercurius and plain SQL next to ours
+	@benches/peers/run.sh peers $(OPTIONS)
+
+bench-growth: release node ## Measure how cost grows with lists, connections and writes
+	@benches/peers/run.sh growth $(OPTIONS)
 
 check-fmt:
 	@echo "== formatting"

@@ -4,8 +4,9 @@
 # The server lives in a temporary folder, on a free port of 127.0.0.1, and is gone when the command
 # ends, however it ends. The command finds its URL in TEST_POSTGRES_URL, and in
 # TEST_POSTGRES_BINARIES the folder of initdb and postgres, for tests that start a server of their
-# own. When the first is set already, the command is just run. Exits as the command does, or with 1
-# when there is no server.
+# own. When the first is set already, the command is just run. Options of the server in
+# TEST_POSTGRES_OPTIONS win over those below. Exits as the command does, or with 1 when there is no
+# server.
 set -euo pipefail
 
 if [[ $# -eq 0 ]]; then
@@ -81,7 +82,8 @@ for _ in 1 2 3 4 5; do
     if (cd "$folder" && "${as_server[@]}" "$binaries/pg_ctl" --pgdata="$folder/data" --silent \
         --wait --timeout=30 --log="$folder/server.log" --options="-p $port -k '$folder' \
             -c listen_addresses=127.0.0.1 -c max_connections=300 -c shared_buffers=256MB \
-            -c fsync=off -c synchronous_commit=off -c full_page_writes=off" start \
+            -c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+            ${TEST_POSTGRES_OPTIONS:-}" start \
         >/dev/null 2>&1); then
         export TEST_POSTGRES_URL="postgres://postgres@127.0.0.1:$port/postgres"
         break
