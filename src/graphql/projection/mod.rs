@@ -3,8 +3,8 @@
 //! The executor runs a future, with a context, for every field of every object. Most of an answer
 //! needs none of that: users, edges, pages and counts are known once a level of the graph is
 //! loaded. So where a resolver gives an object of the graph, everything below it is *projected*: a
-//! [plan](plan) is made of the selection, what it asks for is [loaded](load) a level at a time,
-//! and the answer is [written](write) at once, as JSON that the executor passes on unread.
+//! plan is made of the selection (`plan`), what it asks for is loaded a level at a time (`load`),
+//! and the answer is written at once (`write`), as JSON that the executor passes on unread.
 //!
 //! The types of the schema keep their resolvers. They say what the answer is, and answer
 //! themselves whenever a projection cannot: when something fails, since errors with their paths,
