@@ -77,14 +77,18 @@ impl UserCache {
     /// Remembers rows that were read after `since`. When anything has changed since then they are
     /// forgotten again: they may be older than the change.
     pub(super) fn remember<'u>(&self, since: Moment, users: impl Iterator<Item = &'u Arc<User>>) {
-        if !self.is_on() {
+        if !self.is_on() || self.now().0 != since.0 {
             return;
         }
-        let is_new = |user: &&Arc<User>| self.rows.peek(&user.id).is_none();
-        let users: Vec<_> = users.filter(is_new).collect();
+        let users: Vec<_> = users.collect();
         for user in &users {
-            self.rows.insert(user.id, Arc::clone(user));
-            self.names.insert(UsernameKey::of(user), user.id);
+            if self.rows.peek(&user.id).is_none() {
+                self.rows.insert(user.id, Arc::clone(user));
+            }
+            let name = UsernameKey::of(user);
+            if self.names.peek(&name) != Some(user.id) {
+                self.names.insert(name, user.id);
+            }
         }
         if self.now().0 != since.0 {
             for user in users {

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use futures_util::try_join;
+use futures_util::join;
 
 use super::{
     super::{context::RequestContext, error::Failure},
@@ -121,13 +121,15 @@ impl Questions {
     async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
         let loaders = &request.loaders;
         let ByDirection { followers, following } = self.pages;
-        let (followers, following, counts, relations) = try_join!(
+        // To its end, also when one fails: another field may wait for what a loader has under way.
+        let (followers, following, counts, relations) = join!(
             loaders.pages_of_follows(Direction::Followers, followers),
             loaders.pages_of_follows(Direction::Following, following),
             loaders.counts_of(self.counts),
             loaders.relations_to(self.followed, self.following_back),
-        )?;
-        Ok(Answers { pages: ByDirection { followers, following }, counts, relations })
+        );
+        let pages = ByDirection { followers: followers?, following: following? };
+        Ok(Answers { pages, counts: counts?, relations: relations? })
     }
 }
 
@@ -144,9 +146,12 @@ impl<'p> Batch<'p> {
         let mut below = Vec::new();
         for list in &self.plan.lists {
             let found = answers.pages.of(list.direction);
-            // Nothing is found where nothing was asked, when no page is wanted.
-            let pages = ids().filter_map(|user| found.get(&list.key(user)).cloned());
-            let pages: Vec<_> = pages.collect();
+            // Another batch of the level may have asked for the same pages of some of the users.
+            let pages: Vec<_> = if list.connection.asks_for_page() {
+                ids().map(|user| Arc::clone(&found[&list.key(user)])).collect()
+            } else {
+                Vec::new()
+            };
             let users = list.connection.users.iter().map(|plan| {
                 if plan.asks_for_rows_only() {
                     return Below::Rows;
@@ -161,7 +166,10 @@ impl<'p> Batch<'p> {
         let counted = self.lists.iter().find(|list| !list.pages.is_empty());
         self.counts = match counted {
             Some(list) => list.pages.iter().map(|page| page.counts).collect(),
-            None => ids().filter_map(|user| answers.counts.get(&user).copied()).collect(),
+            None if self.plan.asks_for_counts_alone() => {
+                ids().map(|user| answers.counts[&user]).collect()
+            }
+            None => Vec::new(),
         };
         if self.plan.asks_for_relations() {
             let relation = |user| answers.relations.get(&user).copied().unwrap_or_default();

@@ -14,6 +14,9 @@ use std::{
 };
 
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use tokio::time::timeout;
+
+use crate::store::{Error, Result};
 
 /// How long a connection may lie idle and still be taken to be alive.
 const IDLE_MAX: Duration = Duration::from_secs(1);
@@ -22,6 +25,7 @@ const IDLE_MAX: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pool: PgPool,
+    patience: Duration,
     shelf: Arc<Mutex<Shelf>>,
 }
 
@@ -38,10 +42,18 @@ pub(super) struct Lease {
 }
 
 impl Kept {
-    /// Keeps a quarter of the connections of a pool.
-    pub(super) fn of(pool: PgPool) -> Self {
+    /// Keeps a quarter of the connections of a pool. A read takes no longer than `patience`, also
+    /// when the network has swallowed its answer.
+    pub(super) fn of(pool: PgPool, patience: Duration) -> Self {
         let idle_max = pool.options().get_max_connections() as usize / 4;
-        Self { pool, shelf: Arc::new(Mutex::new(Shelf { idle: Vec::new(), idle_max })) }
+        let shelf = Arc::new(Mutex::new(Shelf { idle: Vec::new(), idle_max }));
+        Self { pool, patience, shelf }
+    }
+
+    /// Waits for a read, as long as there is hope.
+    pub(super) async fn patiently<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
+        let lost = |_| Error::Unavailable("a statement was not answered".to_owned());
+        timeout(self.patience, read).await.map_err(lost)?
     }
 
     /// The connection that was kept last, or else one of the pool.

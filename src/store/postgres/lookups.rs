@@ -27,6 +27,7 @@ type Ask<K, V> = dyn for<'a> Fn(&'a mut PgConnection, &'a [K]) -> BoxFuture<'a, 
 pub(super) struct Lookups<K, V> {
     kept: Kept,
     ask: Arc<Ask<K, V>>,
+    may_gather: fn(&[K]) -> bool,
     gathered: Gather<Vec<K>, Result<HashMap<K, V>>>,
 }
 
@@ -51,15 +52,20 @@ where
             let (kept, ask) = asked.clone();
             async move { together(&kept, &*ask, calls).await }
         });
-        Self { kept, ask, gathered }
+        Self { kept, ask, may_gather: |_| true, gathered }
+    }
+
+    /// The same, where not all keys may share a statement with those of others.
+    pub(super) fn of(self, may_gather: fn(&[K]) -> bool) -> Self {
+        Self { may_gather, ..self }
     }
 
     /// The values of these keys. Those of missing rows are missing.
     pub(super) async fn get(&self, keys: &[K]) -> Result<HashMap<K, V>> {
         match keys.len() {
             0 => Ok(HashMap::new()),
-            1..=KEYS_MAX => self.gathered.call(keys.to_vec()).await?,
-            _ => Ok(alone(&self.kept, &*self.ask, keys).await?),
+            1..=KEYS_MAX if (self.may_gather)(keys) => self.gathered.call(keys.to_vec()).await?,
+            _ => alone(&self.kept, &*self.ask, keys).await,
         }
     }
 }
@@ -70,11 +76,14 @@ impl<K, V> fmt::Debug for Lookups<K, V> {
     }
 }
 
-async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> sqlx::Result<HashMap<K, V>> {
-    let mut connection = kept.take().await?;
-    let found = ask(&mut connection, keys).await?;
-    connection.keep();
-    Ok(found)
+async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> Result<HashMap<K, V>> {
+    let read = async {
+        let mut connection = kept.take().await?;
+        let found = ask(&mut connection, keys).await?;
+        connection.keep();
+        Ok(found)
+    };
+    kept.patiently(read).await
 }
 
 /// Asks for the keys of all callers, and gives each what is theirs.
@@ -88,7 +97,7 @@ where
     V: Clone,
 {
     if let [keys] = &mut *calls {
-        return vec![alone(kept, ask, keys).await.map_err(Into::into)];
+        return vec![alone(kept, ask, keys).await];
     }
     let keys = calls.concat();
     match alone(kept, ask, &keys).await {
@@ -99,9 +108,6 @@ where
             };
             calls.into_iter().map(of).collect()
         }
-        Err(error) => {
-            let error = crate::store::Error::from(error);
-            calls.iter().map(|_| Err(error.clone())).collect()
-        }
+        Err(error) => calls.iter().map(|_| Err(error.clone())).collect(),
     }
 }

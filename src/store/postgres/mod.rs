@@ -39,6 +39,9 @@ use crate::domain::{
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
+/// How much longer than the server may work a statement is waited for.
+const SLACK: Duration = Duration::from_secs(2);
+
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
@@ -69,8 +72,10 @@ struct Reads {
 }
 
 impl Reads {
-    fn new(pool: PgPool, server: Server) -> Self {
-        let kept = Kept::of(pool);
+    fn new(pool: PgPool, server: Server, options: Options) -> Self {
+        // Beyond what the pool and the server allow, nobody answers any more.
+        let patience = options.acquire_timeout + options.statement_timeout + SLACK;
+        let kept = Kept::of(pool, patience);
         let has_shards = server.has_shards;
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
@@ -79,10 +84,12 @@ impl Reads {
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
             follower_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Followers, keys))
-            }),
+            })
+            .of(follows::are_small),
             following_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Following, keys))
-            }),
+            })
+            .of(follows::are_small),
             kept,
         }
     }
@@ -131,7 +138,7 @@ impl Postgres {
             })
             .connect_lazy_with(limited);
         let acquire_timeout = options.acquire_timeout;
-        let reads = Arc::new(Reads::new(pool.clone(), server));
+        let reads = Arc::new(Reads::new(pool.clone(), server, options));
         Ok(Self { pool, reads, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
 }
@@ -213,14 +220,17 @@ impl Store for Postgres {
         let one = PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout);
         let named = self.unlimited.as_ref().clone().application_name("entourage listener");
         let pool = one.connect_lazy_with(named);
-        watch::users(&pool).await.map(Some)
+        watch::users(&pool, &self.pool).await
     }
 
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        let mut connection = self.reads.kept.take().await?;
-        let page = users::page(&mut connection, request).await?;
-        connection.keep();
-        Ok(page)
+        let read = async {
+            let mut connection = self.reads.kept.take().await?;
+            let page = users::page(&mut connection, request).await?;
+            connection.keep();
+            Ok(page)
+        };
+        self.reads.kept.patiently(read).await
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
@@ -236,11 +246,14 @@ impl Store for Postgres {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let mut connection = self.reads.kept.take().await?;
-        let pages =
-            follows::pages(&mut *connection, self.server.has_shards, direction, keys).await?;
-        connection.keep();
-        Ok(pages)
+        let (kept, has_shards) = (&self.reads.kept, self.server.has_shards);
+        let read = async {
+            let mut connection = kept.take().await?;
+            let pages = follows::pages(&mut *connection, has_shards, direction, keys).await?;
+            connection.keep();
+            Ok(pages)
+        };
+        kept.patiently(read).await
     }
 
     async fn pages_of_follow_ids(
@@ -260,11 +273,15 @@ impl Store for Postgres {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
-        let mut connection = self.reads.kept.take().await?;
-        let relations =
-            follows::relations(&mut *connection, viewer, followed, following_back).await?;
-        connection.keep();
-        Ok(relations)
+        let kept = &self.reads.kept;
+        let read = async {
+            let mut connection = kept.take().await?;
+            let relations =
+                follows::relations(&mut *connection, viewer, followed, following_back).await?;
+            connection.keep();
+            Ok(relations)
+        };
+        kept.patiently(read).await
     }
 
     async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {

@@ -25,16 +25,28 @@ const SILENCE_MAX: Duration = Duration::from_millis(300);
 
 statements! {
     PING = "SELECT 1";
+    TELL_NOBODY = "SELECT pg_notify('entourage_users', '0')";
 }
+
+/// How long it may take to hear what was told.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 /// A connection that listens.
 struct Changes(PgListener);
 
-/// Listens on the only connection of `pool`.
-pub(super) async fn users(pool: &PgPool) -> Result<Box<dyn UserChanges>> {
+/// Listens on the only connection of `pool`; `None` when nothing is heard of what is told through
+/// `tellers`: something in between lends connections for a transaction only.
+pub(super) async fn users(pool: &PgPool, tellers: &PgPool) -> Result<Option<Box<dyn UserChanges>>> {
     let mut listener = PgListener::connect_with(pool).await?;
+    // It must not connect anew by itself: what was told in between would be missed.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    Ok(Box::new(Changes(listener)))
+    sqlx::query(TELL_NOBODY).execute(tellers).await?;
+    match timeout(HEARD_WITHIN, listener.try_recv()).await {
+        Ok(Ok(Some(_))) => Ok(Some(Box::new(Changes(listener)))),
+        Ok(Ok(None)) | Err(_) => Ok(None),
+        Ok(Err(error)) => Err(error.into()),
+    }
 }
 
 #[async_trait]
@@ -43,7 +55,6 @@ impl UserChanges for Changes {
         let lost = || Error::Unavailable("the connection that listens is lost".to_owned());
         match timeout(SILENCE_MAX, self.0.try_recv()).await {
             Ok(Ok(Some(notification))) => user(&notification).map(Some),
-            // It would connect anew, and what was told in between would be missed.
             Ok(Ok(None)) => Err(lost()),
             Ok(Err(error)) => Err(error.into()),
             Err(_silence) => {
