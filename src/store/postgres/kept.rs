@@ -2,7 +2,7 @@
 //!
 //! The pool asks each connection that comes back to it whether it still lives: a round trip behind
 //! every statement, which costs as much as a small statement does. So a read whose statement
-//! ended well leaves its connection here for the next one. Few are kept, and not for long: the
+//! ended well leaves its connection here for the next one. A quarter of them are kept at most: the
 //! pool is there for everybody.
 //!
 //! **Invariant:** a connection is kept only when nothing is left to be read from it.

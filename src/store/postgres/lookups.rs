@@ -56,7 +56,7 @@ where
     }
 
     /// The same, where not all keys may share a statement with those of others.
-    pub(super) fn of(self, may_gather: fn(&[K]) -> bool) -> Self {
+    pub(super) fn gathering_only(self, may_gather: fn(&[K]) -> bool) -> Self {
         Self { may_gather, ..self }
     }
 
@@ -90,13 +90,13 @@ async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> Result<HashMap
 async fn together<K, V>(
     kept: &Kept,
     ask: &Ask<K, V>,
-    mut calls: Vec<Vec<K>>,
+    calls: Vec<Vec<K>>,
 ) -> Vec<Result<HashMap<K, V>>>
 where
     K: Clone + Eq + Hash,
     V: Clone,
 {
-    if let [keys] = &mut *calls {
+    if let [keys] = &*calls {
         return vec![alone(kept, ask, keys).await];
     }
     let keys = calls.concat();

@@ -85,11 +85,11 @@ impl Reads {
             follower_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Followers, keys))
             })
-            .of(follows::are_small),
+            .gathering_only(follows::are_small),
             following_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Following, keys))
             })
-            .of(follows::are_small),
+            .gathering_only(follows::are_small),
             kept,
         }
     }
