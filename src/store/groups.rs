@@ -4,9 +4,9 @@
 //! a time. A group shares both. Each caller is told what became of their own change, after the
 //! commit, and one that fails does not fail the others: see [`Store::change_follows`].
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use chrono::{DateTime, Utc};
@@ -16,7 +16,7 @@ use super::{
     Error, Result, Store,
     error::{is_foreign_key_violation, is_of_some_rows, is_transient},
     gather::Gather,
-    plan::{Found, Pair, Plan},
+    plan::{Found, Plan},
     retry::{self, Tries},
 };
 use crate::domain::{
@@ -43,7 +43,7 @@ impl FollowGroups {
         let lanes = store.write_lanes();
         let changes = Gather::new(lanes, CHANGES_MAX, move |group: Vec<FollowChange>| {
             let store = Arc::clone(&store);
-            async move { store.change_follows(&group).await }
+            async move { store.change_follows(&group).await.outcomes }
         });
         Self { changes }
     }
@@ -94,33 +94,13 @@ pub(super) fn unfollowed(changed: FollowChanged) -> Result<UnfollowOutcome> {
     }
 }
 
-/// How many statements a group took that was made at once, by what became of its changes.
-pub(super) fn statements(group: &[FollowChange], outcomes: &[Result<FollowChanged>]) -> u64 {
-    /// Whether the first and the last that was done to a pair made it an edge.
-    struct Ends {
-        first: bool,
-        last: bool,
-    }
-    let mut pairs: HashMap<Pair, Ends> = HashMap::new();
-    let mut any_unfollowed = false;
-    for (change, outcome) in group.iter().zip(outcomes) {
-        let is_edge = match outcome {
-            Ok(FollowChanged::Follow(FollowOutcome::Followed)) => true,
-            Ok(FollowChanged::Unfollow(UnfollowOutcome::Unfollowed)) => false,
-            _ => continue,
-        };
-        any_unfollowed |= !is_edge;
-        let pair = (change.follower, change.followee);
-        pairs.entry(pair).or_insert(Ends { first: is_edge, last: is_edge }).last = is_edge;
-    }
-
-    let (question, counts) = (u64::from(!group.is_empty()), u64::from(!pairs.is_empty()));
-    let two_if = |is_so: bool| 2 * u64::from(is_so);
-    question
-        + two_if(pairs.values().any(|ends| !ends.first)) // taken away, from both ends
-        + two_if(pairs.values().any(|ends| ends.last)) // added, at both ends
-        + two_if(any_unfollowed) // what was changed before today, and what was today
-        + counts
+/// What became of a group of changes.
+#[derive(Debug, Default)]
+pub struct GroupChanged {
+    /// What became of each change, in their order.
+    pub outcomes: Vec<Result<FollowChanged>>,
+    /// How many statements it took.
+    pub statements: u64,
 }
 
 /// One try to make a group, or a part of one.
@@ -128,11 +108,24 @@ pub(super) fn statements(group: &[FollowChange], outcomes: &[Result<FollowChange
 pub(super) struct Attempt {
     pub(super) group: Arc<[FollowChange]>,
     tries: Tries,
+    is_first: bool,
+    /// How many statements the whole group has taken.
+    statements: Arc<AtomicU64>,
     /// The plan whose commit was asked for last.
     committing: Arc<Mutex<Option<Plan>>>,
 }
 
 impl Attempt {
+    /// Whether nothing is known of this part of the group, since it has not been tried yet.
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first
+    }
+
+    /// Counts a statement that is sent.
+    pub(super) fn sends_a_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The outcomes, when an earlier try has happened although its commit was not answered.
     pub(super) fn done_before(&self, found: &Found) -> Option<Vec<FollowChanged>> {
         if !self.tries.may_have_committed() {
@@ -164,22 +157,27 @@ impl Attempt {
 /// Makes the changes of a group in one transaction, and when something about some of them stands
 /// against that, in halves, until those are alone. `attempt` makes one transaction; it gives
 /// nothing when others have changed the same edges meanwhile, so that it has to be made anew.
-pub(super) async fn change<F, A>(group: &[FollowChange], attempt: F) -> Vec<Result<FollowChanged>>
+pub(super) async fn change<F, A>(group: &[FollowChange], attempt: F) -> GroupChanged
 where
     F: Fn(Attempt) -> A + Send + Sync + 'static,
     A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>> + Send,
 {
     if group.is_empty() {
-        return Vec::new();
+        return GroupChanged::default();
     }
     let whole: Arc<[FollowChange]> = group.into();
-    match retry::detached(async move { Ok(in_parts(whole, attempt).await) }).await {
-        Ok(outcomes) => outcomes,
-        Err(error) => vec![Err(error); group.len()],
-    }
+    let statements = Arc::default();
+    let counted = Arc::clone(&statements);
+    let made = retry::detached(async move { Ok(in_parts(whole, counted, attempt).await) }).await;
+    let outcomes = made.unwrap_or_else(|error| vec![Err(error); group.len()]);
+    GroupChanged { outcomes, statements: statements.load(Ordering::Relaxed) }
 }
 
-async fn in_parts<F, A>(whole: Arc<[FollowChange]>, attempt: F) -> Vec<Result<FollowChanged>>
+async fn in_parts<F, A>(
+    whole: Arc<[FollowChange]>,
+    statements: Arc<AtomicU64>,
+    attempt: F,
+) -> Vec<Result<FollowChanged>>
 where
     F: Fn(Attempt) -> A,
     A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>>,
@@ -189,7 +187,7 @@ where
     // What is still to be made, the first of it last.
     let mut parts = vec![whole];
     while let Some(part) = parts.pop() {
-        let failure = match at_once(&part, &attempt).await {
+        let failure = match at_once(&part, &statements, &attempt).await {
             Ok(Some(done)) => {
                 outcomes.extend(done.into_iter().map(Ok));
                 continue;
@@ -221,6 +219,7 @@ fn overtaken() -> Error {
 
 async fn at_once<F, A>(
     part: &Arc<[FollowChange]>,
+    statements: &Arc<AtomicU64>,
     attempt: &F,
 ) -> sqlx::Result<Option<Vec<FollowChanged>>>
 where
@@ -228,17 +227,24 @@ where
     A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>>,
 {
     let committing = Arc::default();
+    let is_first = AtomicBool::new(true);
     // A user may be deleted after they were found; the next try does not find them.
     let passes = |error: &_| is_transient(error) || is_foreign_key_violation(error);
     retry::retried_when(passes, |tries| {
-        let (group, committing) = (Arc::clone(part), Arc::clone(&committing));
-        let again = Attempt { group, tries, committing };
+        let mut next = Attempt {
+            group: Arc::clone(part),
+            tries,
+            is_first: is_first.swap(false, Ordering::Relaxed),
+            statements: Arc::clone(statements),
+            committing: Arc::clone(&committing),
+        };
         async move {
             for _ in 0..OVERTAKEN_MAX {
-                let made = attempt(again.clone()).await?;
+                let made = attempt(next.clone()).await?;
                 if made.is_some() {
                     return Ok(made);
                 }
+                next.is_first = false;
             }
             Ok(None)
         }

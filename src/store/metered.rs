@@ -17,12 +17,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-    Store, UserChanges, groups,
+    CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
+    SetRoleOutcome, Store, UserChanges,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
@@ -175,12 +175,12 @@ impl Store for Metered {
         self.read("relations", followed.len() + following_back.len(), work).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
         let start = Instant::now();
-        let outcomes = self.inner.change_follows(group).await;
-        let failures = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
-        self.record("change_follows", start, groups::statements(group, &outcomes), failures);
-        outcomes
+        let changed = self.inner.change_follows(group).await;
+        let failures = changed.outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+        self.record("change_follows", start, changed.statements, failures);
+        changed
     }
 
     fn write_lanes(&self) -> usize {

@@ -43,7 +43,7 @@ use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
     error::{ConnectError, Error, Result},
-    groups::FollowGroups,
+    groups::{FollowGroups, GroupChanged},
     metered::{Metered, Statements},
 };
 use crate::domain::{
@@ -217,7 +217,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// to count the changes of pairs after an unfollow, and one for all counts. None of them
     /// depends on how many changes there are. One more when the same user follows at two servers
     /// at the same moment.
-    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>>;
+    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged;
 
     /// How many groups of changes can be worked on at once with profit.
     fn write_lanes(&self) -> usize;
@@ -367,8 +367,10 @@ pub trait UserChanges: Send {
 
 /// Makes one change, as a group of its own.
 async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {
-    let mut outcomes = store.change_follows(&[change]).await;
-    outcomes.pop().unwrap_or_else(|| Err(Error::Corrupt("a change was not answered".to_owned())))
+    let mut made = store.change_follows(&[change]).await;
+    made.outcomes
+        .pop()
+        .unwrap_or_else(|| Err(Error::Corrupt("a change was not answered".to_owned())))
 }
 
 /// How to talk to a database.

@@ -40,6 +40,28 @@ pub(super) struct Found {
 pub(super) type FoundRow = (i64, i64, i64, i64, i64, i64, i64);
 
 impl Found {
+    /// What would let each change of a group be one, and the day on which they are made. Nothing
+    /// when that is not for one change alone to tell: when a pair is changed twice, or a new day
+    /// begins in between.
+    pub(super) fn hoped(group: &[FollowChange]) -> Option<(Self, Day)> {
+        let today = Day::of(group.first()?.at);
+        let mut found = Self::default();
+        let mut pairs = HashSet::with_capacity(group.len());
+        for FollowChange { follower, followee, at, action } in group.iter().copied() {
+            let pair = (follower, followee);
+            if !pairs.insert(pair) || Day::of(at) != today {
+                return None;
+            }
+            if action == FollowAction::Unfollow {
+                // Since when does not matter: who takes the edge is told.
+                found.edges.insert(pair, at);
+            }
+            found.users.extend([follower, followee]);
+            found.counts.insert(follower, Counts::default());
+        }
+        Some((found, today))
+    }
+
     pub(super) fn of(rows: Vec<FoundRow>) -> sqlx::Result<Self> {
         let mut found = Self::default();
         for (kind, one, other, a, b, c, d) in rows {
@@ -139,6 +161,17 @@ impl Plan {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.counts.is_empty()
+    }
+
+    /// Whether every change of a group is one of an edge.
+    pub(super) fn changes_all(&self, group: &[FollowChange]) -> bool {
+        self.removed.len() + self.added.len() == group.len()
+    }
+
+    /// Whether somebody follows who has limits.
+    pub(super) fn is_limited(&self, group: &[FollowChange]) -> bool {
+        let has_limits = |change: &FollowChange| matches!(change.action, FollowAction::Follow(limits) if limits != FollowLimits::NONE);
+        !self.added.is_empty() && group.iter().any(has_limits)
     }
 
     /// Whether another plan takes and gives edges of the same pairs.

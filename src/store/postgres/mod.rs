@@ -30,12 +30,12 @@ use sqlx::{
 
 use self::{kept::Kept, lookups::Lookups};
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, groups, retry,
+    ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
+    Result, SchemaState, SetRoleOutcome, Store, UserChanges, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
@@ -148,6 +148,8 @@ impl Postgres {
 struct Server {
     /// Spread its rows over shards, each with the owner of a list.
     has_shards: bool,
+    /// Write several tables, and one of them twice, in one statement.
+    writes_at_once: bool,
     /// Plan a statement once for a connection, without looking at what it is given.
     plans_once: bool,
     /// Tell who changes, by `NOTIFY`.
@@ -157,6 +159,7 @@ struct Server {
 statements! {
     SERVER =
         "SELECT is_citus AS has_shards, \
+                NOT is_citus AS writes_at_once, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
                                          WHERE name = 'plan_cache_mode') AS plans_once, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
@@ -182,7 +185,7 @@ pub(super) fn statements() -> Vec<&'static str> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
-        changes::STATEMENTS,
+        &changes::statements(),
         deletion::STATEMENTS,
         drift::STATEMENTS,
         follows::STATEMENTS,
@@ -284,9 +287,9 @@ impl Store for Postgres {
         kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
-        let pool = self.pool.clone();
-        groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
+    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
+        let (pool, at_once) = (self.pool.clone(), self.server.writes_at_once);
+        groups::change(group, move |attempt| changes::make(pool.clone(), at_once, attempt)).await
     }
 
     fn write_lanes(&self) -> usize {

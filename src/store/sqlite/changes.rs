@@ -109,6 +109,7 @@ pub(super) async fn make(
         (CHANGE_COUNTS, json_unless_empty(&counts)),
     ] {
         if let Some(rows) = rows {
+            attempt.sends_a_statement();
             sqlx::query(sql).bind(rows).execute(&mut *tx).await?;
         }
     }
@@ -119,6 +120,7 @@ async fn find(tx: &mut Transaction<'_, Sqlite>, attempt: &Attempt) -> sqlx::Resu
     let pairs: BTreeSet<_> =
         attempt.group.iter().map(|change| (change.follower.0, change.followee.0)).collect();
     let users: BTreeSet<_> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
+    attempt.sends_a_statement();
     let question = sqlx::query_as(FIND).bind(json(&pairs)).bind(json(&users));
     Found::of(question.fetch_all(&mut **tx).await?)
 }

@@ -29,12 +29,12 @@ use sqlx::{
 };
 
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
+    ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
+    Result, SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
@@ -233,7 +233,7 @@ impl Store for Sqlite {
         Ok(follows::relations(&self.readers, viewer, followed, following_back).await?)
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
         let pool = self.writer.clone();
         groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
     }

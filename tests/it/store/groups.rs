@@ -59,7 +59,7 @@ const fn at_limit(limit: FollowLimit) -> FollowChanged {
 }
 
 async fn make(store: &dyn Store, group: &[FollowChange]) -> Vec<FollowChanged> {
-    let outcomes: Result<Vec<_>> = store.change_follows(group).await.into_iter().collect();
+    let outcomes: Result<Vec<_>> = store.change_follows(group).await.outcomes.into_iter().collect();
     outcomes.unwrap()
 }
 
@@ -245,7 +245,7 @@ async fn a_change_that_is_refused_fails_alone(store: &dyn Store) {
         group.insert(place, follows(BOB, BOB, 1));
     }
 
-    let outcomes = store.change_follows(&group).await;
+    let outcomes = store.change_follows(&group).await.outcomes;
 
     assert_eq!(outcomes.len(), group.len());
     for (place, outcome) in outcomes.into_iter().enumerate() {

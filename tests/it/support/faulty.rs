@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        Account, Credentials, Day, Direction, Drift, FollowChange, FollowChanged, FollowCounts,
-        FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User,
-        UserId, UserListRequest, UsernameKey, UsernamePrefix,
+        Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
+        FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+        UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::{
-        CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-        Store, UserChanges,
+        CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
+        SetRoleOutcome, Store, UserChanges,
     },
 };
 
@@ -48,9 +48,12 @@ macro_rules! pass_on {
                 self.call(self.inner.$method($($name),*)).await
             })+
 
-            async fn change_follows(&self, group: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+            async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
                 let made = self.call(async { Ok(self.inner.change_follows(group).await) }).await;
-                made.unwrap_or_else(|_| group.iter().map(|_| Err(gone())).collect())
+                made.unwrap_or_else(|_| GroupChanged {
+                    outcomes: group.iter().map(|_| Err(gone())).collect(),
+                    statements: 0,
+                })
             }
 
             fn write_lanes(&self) -> usize {

@@ -1,29 +1,22 @@
-//! The write path of follows: a group of changes is one transaction.
+//! A group in steps: what is already so, whoever is missing and who has reached a limit is found
+//! before anything is written, by one statement that locks nothing.
 //!
-//! What is already so, whoever is missing and who has reached a limit is found before anything is
-//! written, by one statement that locks nothing. Then the rows taken decide: each step of the
-//! transaction holds what it has changed, so what was found is put right by what the step tells,
-//! and the group is decided again. Where that comes to something else than is written, nothing is.
-//!
-//! Rows are locked in one order by all groups, so that no two wait for each other: edges by pair,
-//! one by one in the order of the arrays, and then counts by id, in the order of their index. For
-//! the edges, no id is outside of what `k` is asked to be between; but a planner takes it that
-//! hardly a row passes a range, and so looks each up by its key. (Else it may walk all that a
-//! follower follows, in whatever order.) What is left are two servers that follow and unfollow the
-//! same two pairs at the same moment: that may end in a deadlock, and one of the groups is made
-//! again.
+//! Each step of the transaction holds what it has changed, so what was found is put right by what
+//! the step tells, and the group is decided again. Where that comes to something else than is
+//! written, nothing is.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-use super::raw;
+use super::{change_counts, columns, find_changes};
 use crate::{
     domain::{FollowChanged, UserId},
     store::{
         groups::Attempt,
-        plan::{Counts, CountsChange, Found, Pair, PairChanges, Plan},
+        plan::{Found, Pair, Plan},
+        postgres::raw,
     },
 };
 
@@ -76,35 +69,15 @@ statements! {
          ON CONFLICT (follower_id, followee_id) DO UPDATE \
          SET day = greatest(follow_changes.day, excluded.day), \
              changes = follow_changes.changes + excluded.changes";
-    // A counter that is too low already stays at zero: only `check` may complain of it, not the
-    // user who unfollows. A day never goes back: where clocks disagree about midnight, the later
-    // day counts.
-    CHANGE_COUNTS =
-        "UPDATE follow_counts c \
-         SET followers = greatest(0, c.followers + k.followers), \
-             following = greatest(0, c.following + k.following), \
-             follows_day = greatest(c.follows_day, k.day), \
-             follows_today = CASE WHEN c.follows_day >= k.day \
-                                  THEN c.follows_today + k.follows ELSE k.since END \
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[]) AS k (user_id, followers, following, follows, day, since) \
-         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
-         RETURNING c.user_id, c.followers, c.following, c.follows_day, c.follows_today";
-    FIND_CHANGES =
-        "SELECT p.follower_id, p.followee_id, p.day, p.changes \
-         FROM follow_changes p JOIN unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
-           ON p.follower_id = k.follower_id AND p.followee_id = k.followee_id \
-         WHERE p.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807";
 }
 
-/// Makes a group; nothing is given when others changed the same meanwhile.
+/// Makes a group on what is found first; nothing is given when others changed the same meanwhile.
 pub(super) async fn make(
-    pool: PgPool,
-    attempt: Attempt,
+    connection: &mut PgConnection,
+    attempt: &Attempt,
 ) -> sqlx::Result<Option<Vec<FollowChanged>>> {
     let group = &*attempt.group;
-    let mut connection = pool.acquire().await?;
-    let mut found = find(&mut connection, &attempt).await?;
+    let mut found = find(connection, attempt).await?;
     if let Some(outcomes) = attempt.done_before(&found) {
         return Ok(Some(outcomes));
     }
@@ -114,20 +87,20 @@ pub(super) async fn make(
     }
 
     let mut tx = connection.begin().await?;
-    change_edges(&mut tx, &hoped, &mut found).await?;
+    change_edges(&mut tx, attempt, &hoped, &mut found).await?;
     // An edge may have become another, with a time of its own.
     let plan = Plan::new(group, &found);
     if !plan.has_edges_of(&hoped) {
         return Ok(attempt.without_change(plan));
     }
 
-    change_mirrors(&mut tx, &plan).await?;
-    count_changes(&mut tx, &plan).await?;
-    if change_counts(&mut tx, &plan, &mut found).await? {
+    change_mirrors(&mut tx, attempt, &plan).await?;
+    count_changes(&mut tx, attempt, &plan).await?;
+    if change_counts(&mut tx, attempt, &plan, &mut found).await? {
         if !plan.changes.is_empty() {
             return Ok(None);
         }
-        found.changes = find_changes(&mut tx, &plan).await?;
+        found.changes = find_changes(&mut tx, attempt, &plan).await?;
     }
     let exact = Plan::new(group, &found);
     if exact != plan {
@@ -137,6 +110,7 @@ pub(super) async fn make(
 }
 
 async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<Found> {
+    attempt.sends_a_statement();
     let pairs: BTreeSet<Pair> =
         attempt.group.iter().map(|change| (change.follower, change.followee)).collect();
     let users: BTreeSet<UserId> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
@@ -150,10 +124,12 @@ async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<
 /// and one that could not be added is there.
 async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
+    attempt: &Attempt,
     plan: &Plan,
     found: &mut Found,
 ) -> sqlx::Result<()> {
     if !plan.removed.is_empty() {
+        attempt.sends_a_statement();
         let (followers, followees) = columns(plan.removed.keys());
         let edges = sqlx::query_as(REMOVE_EDGES).bind(followers).bind(followees);
         let removed: Vec<(i64, i64, DateTime<Utc>)> = edges.fetch_all(&mut **tx).await?;
@@ -165,6 +141,7 @@ async fn change_edges(
         }
     }
     if !plan.added.is_empty() {
+        attempt.sends_a_statement();
         let (followers, followees) = columns(plan.added.keys());
         let edges = sqlx::query_as(ADD_EDGES).bind(followers).bind(followees);
         let edges = edges.bind(plan.added.values().copied().collect::<Vec<_>>());
@@ -180,11 +157,16 @@ async fn change_edges(
 }
 
 /// Does to the mirrors what was done to the edges.
-async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<()> {
+async fn change_mirrors(
+    tx: &mut Transaction<'_, Postgres>,
+    attempt: &Attempt,
+    plan: &Plan,
+) -> sqlx::Result<()> {
     for (sql, edges) in [(REMOVE_MIRRORS, &plan.removed), (ADD_MIRRORS, &plan.added)] {
         if edges.is_empty() {
             continue;
         }
+        attempt.sends_a_statement();
         let (followers, followees) = columns(edges.keys());
         let mirrors = sqlx::query(sql).bind(followers).bind(followees);
         let times: Vec<_> = edges.values().copied().collect();
@@ -194,14 +176,20 @@ async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx
 }
 
 /// Counts the changes of pairs.
-async fn count_changes(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<()> {
+async fn count_changes(
+    tx: &mut Transaction<'_, Postgres>,
+    attempt: &Attempt,
+    plan: &Plan,
+) -> sqlx::Result<()> {
     if plan.changes.is_empty() {
         return Ok(());
     }
+    attempt.sends_a_statement();
     let followers: Vec<_> = plan.forgotten.keys().map(|user| user.0).collect();
     let days: Vec<_> = plan.forgotten.values().copied().collect();
     sqlx::query(FORGET_CHANGES).bind(followers).bind(days).execute(&mut **tx).await?;
 
+    attempt.sends_a_statement();
     let (followers, followees) = columns(plan.changes.keys());
     sqlx::query(COUNT_CHANGES)
         .bind(followers)
@@ -211,57 +199,4 @@ async fn count_changes(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx:
         .execute(&mut **tx)
         .await?;
     Ok(())
-}
-
-/// Changes the counts, last, so that the row of somebody whom many follow is not locked for longer
-/// than it must be, and puts right what was found of the followers' limits. Tells whether one of
-/// those who follow has followed somebody meanwhile: then their pairs may have been changed, too.
-async fn change_counts(
-    tx: &mut Transaction<'_, Postgres>,
-    plan: &Plan,
-    found: &mut Found,
-) -> sqlx::Result<bool> {
-    let values =
-        |value: fn(&CountsChange) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(CHANGE_COUNTS)
-        .bind(plan.counts.keys().map(|user| user.0).collect::<Vec<_>>())
-        .bind(values(|change| change.followers))
-        .bind(values(|change| change.following))
-        .bind(values(|change| change.follows))
-        .bind(values(|change| change.follows_day))
-        .bind(values(|change| change.follows_since))
-        .fetch_all(&mut **tx)
-        .await?;
-
-    let mut may_have_changed = false;
-    for (user, followers, following, follows_day, follows_today) in rows {
-        let user = UserId(user);
-        let Some(before) = found.counts.get_mut(&user) else { continue };
-        let now = Counts { followers, following, follows_day, follows_today };
-        let change = &plan.counts[&user];
-        let expected = before.after(change);
-        if now != expected {
-            may_have_changed |= change.follows > 0 && !now.has_follows_of(expected);
-            *before = now.before(change);
-        }
-    }
-    Ok(may_have_changed)
-}
-
-/// The changes of pairs whose edges are held, so that nobody else changes them now.
-async fn find_changes(
-    tx: &mut Transaction<'_, Postgres>,
-    plan: &Plan,
-) -> sqlx::Result<BTreeMap<Pair, PairChanges>> {
-    let (followers, followees) = columns(plan.added.keys());
-    let rows: Vec<(i64, i64, i64, i64)> =
-        sqlx::query_as(FIND_CHANGES).bind(followers).bind(followees).fetch_all(&mut **tx).await?;
-    let row =
-        |(one, other, day, changes)| ((UserId(one), UserId(other)), PairChanges { day, changes });
-    Ok(rows.into_iter().map(row).collect())
-}
-
-/// Pairs as two columns, in their order.
-fn columns<'a>(pairs: impl IntoIterator<Item = &'a Pair>) -> (Vec<i64>, Vec<i64>) {
-    pairs.into_iter().map(|(follower, followee)| (follower.0, followee.0)).unzip()
 }
