@@ -136,7 +136,10 @@ async fn drive(
                 let asked = Instant::now();
                 let follow = async {
                     if grouped {
-                        groups.follow(follower, followee, at, LIMITS).await
+                        groups
+                            .follow(follower, followee, at, LIMITS)
+                            .await
+                            .map(|changed| changed.outcome)
                     } else {
                         store.follow(follower, followee, at, LIMITS).await
                     }

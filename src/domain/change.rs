@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{FollowLimits, FollowOutcome, UnfollowOutcome, UserId};
+use super::{FollowCounts, FollowLimits, FollowOutcome, UnfollowOutcome, UserId};
 
 /// A change of the edge `follower -> followee` that somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,4 +33,15 @@ pub enum FollowChanged {
     Follow(FollowOutcome),
     /// Of a [`FollowAction::Unfollow`].
     Unfollow(UnfollowOutcome),
+}
+
+/// What became of a change, and what there is after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed<O> {
+    /// What became of it.
+    pub outcome: O,
+    /// The lengths of both lists of the follower, if the change has told them.
+    pub follower: Option<FollowCounts>,
+    /// The lengths of both lists of the followee, if the change has told them.
+    pub followee: Option<FollowCounts>,
 }

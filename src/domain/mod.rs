@@ -14,7 +14,7 @@ mod profile;
 mod role;
 mod user;
 
-pub use change::{FollowAction, FollowChange, FollowChanged};
+pub use change::{Changed, FollowAction, FollowChange, FollowChanged};
 pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{

@@ -41,8 +41,9 @@ pub use self::{
 use self::{attempts::Attempts, budget::Budgets, passwords::Passwords, user_cache::UserCache};
 use crate::{
     domain::{
-        Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage, Limits,
-        Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds, UsernamePrefix,
+        Changed, Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage,
+        Limits, Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds,
+        UsernamePrefix,
     },
     store::{FollowGroups, Store},
 };
@@ -173,17 +174,17 @@ impl Graph {
         &self,
         viewer: &Viewer,
         target: Option<UserId>,
-    ) -> Result<Result<FollowOutcome, Refusal>> {
+    ) -> Result<Result<Changed<FollowOutcome>, Refusal>> {
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
 
         let (now, limits) = (self.clock.now(), self.follow_limits);
-        let outcome = self.groups.follow(viewer.id(), target, now, limits).await?;
+        let changed = self.groups.follow(viewer.id(), target, now, limits).await?;
 
-        match outcome {
-            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(outcome)),
+        match changed.outcome {
+            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(changed)),
             FollowOutcome::LimitReached(limit) => Ok(Err(Refusal::LimitReached(limit))),
             // Either of the two may have gone since they were looked up.
             FollowOutcome::NoSuchUser => match self.store.find_account(viewer.id()).await? {
@@ -201,7 +202,7 @@ impl Graph {
         &self,
         viewer: &Viewer,
         target: Option<UserId>,
-    ) -> Result<Result<UnfollowOutcome, Refusal>> {
+    ) -> Result<Result<Changed<UnfollowOutcome>, Refusal>> {
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),

@@ -29,11 +29,13 @@ impl Graph {
             }
         }
 
-        let since = cache.now();
-        let read = self.store.users_by_ids(&missing).await?;
         user_cache::count(users.len(), missing.len());
-        cache.remember(since, read.values());
-        users.extend(read);
+        if !missing.is_empty() {
+            let since = cache.now();
+            let read = self.store.users_by_ids(&missing).await?;
+            cache.remember(since, read.values());
+            users.extend(read);
+        }
         Ok(users)
     }
 
@@ -56,11 +58,13 @@ impl Graph {
             }
         }
 
-        let since = cache.now();
-        let read = self.store.users_by_usernames(&missing).await?;
         user_cache::count(users.len(), missing.len());
-        cache.remember(since, read.values());
-        users.extend(read);
+        if !missing.is_empty() {
+            let since = cache.now();
+            let read = self.store.users_by_usernames(&missing).await?;
+            cache.remember(since, read.values());
+            users.extend(read);
+        }
         Ok(users)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! What a payload shows is read after the commit, and only as far as it is selected.
 
+use std::{slice::from_ref, sync::Arc};
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
 
 use super::{
@@ -13,8 +15,8 @@ use super::{
     user::User,
 };
 use crate::{
-    domain::{self, Direction, FollowItem, FollowLimit, UserId, UsernameKey},
-    graph::Refusal,
+    domain::{self, Changed, Direction, FollowItem, FollowLimit, UserId, UsernameKey},
+    graph::{Graph, Refusal},
 };
 
 /// Which user is meant: give exactly one field.
@@ -27,19 +29,19 @@ pub(super) enum UserRef {
 }
 
 impl UserRef {
-    /// The id of the user who is meant, if there is one.
-    async fn find(&self, request: &RequestContext) -> Result<Option<UserId>, Failure> {
-        let user = match self {
+    /// The user who is meant, if there is one. Changes are made one after the other, so there is
+    /// nobody to share a batch with.
+    async fn find(&self, graph: &Graph) -> Result<Option<Arc<domain::User>>, Failure> {
+        Ok(match self {
             Self::Id(id) => match global_id::to_user(id) {
-                Some(id) => request.loaders.user(id).await?,
+                Some(id) => graph.users_by_ids(&[id]).await?.remove(&id),
                 None => None,
             },
             Self::Username(name) => match UsernameKey::parse(name) {
-                Some(key) => request.loaders.user_by_username(key).await?,
+                Some(key) => graph.users_by_usernames(from_ref(&key)).await?.remove(&key),
                 None => None,
             },
-        };
-        Ok(user.map(|user| user.id))
+        })
     }
 
     /// The path of the field that was given.
@@ -147,7 +149,7 @@ struct Change<O> {
     client_mutation_id: Option<String>,
     viewer: UserId,
     /// What became of whom, or why nothing did.
-    done: Result<(UserId, O), FollowError>,
+    done: Result<(Arc<domain::User>, O), FollowError>,
 }
 
 impl<O: Copy> Change<O> {
@@ -159,19 +161,30 @@ impl<O: Copy> Change<O> {
         self.done.as_ref().err().cloned().into_iter().collect()
     }
 
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        let (id, _) = self.done.as_ref().ok()?;
-        user(ctx, *id).await
+    fn user(&self) -> Option<Projected<User>> {
+        let (user, _) = self.done.as_ref().ok()?;
+        Some(Projected(User(Arc::clone(user))))
     }
 
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        user(ctx, self.viewer).await
+        let viewer = RequestContext::of(ctx).loaders.user(self.viewer).await;
+        viewer.map(|viewer| viewer.map(User).map(Projected)).transpose()
     }
 }
 
-async fn user(ctx: &Context<'_>, id: UserId) -> Option<Result<Projected<User>, Failure>> {
-    let user = RequestContext::of(ctx).loaders.user(id).await;
-    user.map(|user| user.map(User).map(Projected)).transpose()
+/// Makes the loaders forget what was before a change, and know what it has told.
+async fn know<O>(
+    request: &RequestContext,
+    viewer: UserId,
+    target: Option<&Arc<domain::User>>,
+    done: &Result<Changed<O>, Refusal>,
+) {
+    request.loaders.clear().await;
+    if let (Ok(changed), Some(target)) = (done, target) {
+        let counts = [(viewer, changed.follower), (target.id, changed.followee)];
+        let told = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
+        request.loaders.know_counts(told).await;
+    }
 }
 
 /// The result of `follow`.
@@ -182,10 +195,10 @@ impl FollowPayload {
     pub(super) async fn follow(ctx: &Context<'_>, input: FollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
         let viewer = request.signed_in()?;
-        let target = input.user.find(request).await?;
+        let target = input.user.find(&request.graph).await?;
 
-        let done = request.graph.follow(viewer, target).await?;
-        request.loaders.clear().await;
+        let done = request.graph.follow(viewer, target.as_ref().map(|user| user.id)).await?;
+        know(request, viewer.id(), target.as_ref(), &done).await;
 
         let outcome = |outcome| match outcome {
             domain::FollowOutcome::Followed => Ok(FollowOutcome::Followed),
@@ -193,7 +206,8 @@ impl FollowPayload {
             domain::FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
             domain::FollowOutcome::LimitReached(limit) => Err(Refusal::LimitReached(limit)),
         };
-        let done = done.and_then(outcome).and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o)));
+        let done = done.and_then(|changed| outcome(changed.outcome));
+        let done = done.and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o)));
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),
@@ -203,14 +217,13 @@ impl FollowPayload {
 
     /// The follow as an edge of `direction`'s list, if there still is one.
     async fn edge(&self, ctx: &Context<'_>, direction: Direction) -> Result<Option<Edge>, Failure> {
-        let Ok((target, _)) = self.0.done else { return Ok(None) };
+        let Ok((target, _)) = &self.0.done else { return Ok(None) };
         let loaders = &RequestContext::of(ctx).loaders;
-        let other_end = match direction {
-            Direction::Followers => self.0.viewer,
-            Direction::Following => target,
+        let relation = loaders.followed(target.id).await?;
+        let user = match direction {
+            Direction::Followers => loaders.user(self.0.viewer).await?,
+            Direction::Following => Some(Arc::clone(target)),
         };
-        let relation = loaders.followed(target).await?;
-        let user = loaders.user(other_end).await?;
         let item = relation.followed_at.zip(user);
         Ok(item.map(|(followed_at, user)| Edge::new(direction, FollowItem { user, followed_at })))
     }
@@ -248,8 +261,8 @@ impl FollowPayload {
     }
 
     /// The user whom the viewer follows, as they are after the change.
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        self.0.user(ctx).await
+    async fn user(&self) -> Option<Projected<User>> {
+        self.0.user()
     }
 
     /// What went wrong; empty when nothing did.
@@ -271,12 +284,13 @@ impl UnfollowPayload {
     pub(super) async fn unfollow(ctx: &Context<'_>, input: UnfollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
         let viewer = request.signed_in()?;
-        let target = input.user.find(request).await?;
+        let target = input.user.find(&request.graph).await?;
 
-        let done = request.graph.unfollow(viewer, target).await?;
-        request.loaders.clear().await;
+        let done = request.graph.unfollow(viewer, target.as_ref().map(|user| user.id)).await?;
+        know(request, viewer.id(), target.as_ref(), &done).await;
 
-        let done = done.and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o.into())));
+        let done =
+            done.and_then(|changed| Ok((target.ok_or(Refusal::NotFound)?, changed.outcome.into())));
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),
@@ -299,8 +313,8 @@ impl UnfollowPayload {
     }
 
     /// The user whom the viewer no longer follows, as they are after the change.
-    async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        self.0.user(ctx).await
+    async fn user(&self) -> Option<Projected<User>> {
+        self.0.user()
     }
 
     /// What went wrong; empty when nothing did.

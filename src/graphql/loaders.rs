@@ -150,6 +150,11 @@ impl Loaders {
         self.relations.load(Quiet(RelationKey::FollowingBack(id))).await
     }
 
+    /// Takes over the lengths of the lists of users that a change has told.
+    pub(super) async fn know_counts(&self, counts: impl Iterator<Item = (UserId, FollowCounts)>) {
+        self.counts.prime_many(counts.map(|(id, counts)| (Quiet(id), Ok(counts)))).await;
+    }
+
     /// Forgets everything, after a change.
     pub(super) async fn clear(&self) {
         self.users.clear_all().await;

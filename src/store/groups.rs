@@ -4,6 +4,7 @@
 //! a time. A group shares both. Each caller is told what became of their own change, after the
 //! commit, and one that fails does not fail the others: see [`Store::change_follows`].
 
+use std::collections::HashMap;
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU64, Ordering},
@@ -20,7 +21,8 @@ use super::{
     retry::{self, Tries},
 };
 use crate::domain::{
-    FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
+    Changed, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits, FollowOutcome,
+    UnfollowOutcome, UserId,
 };
 
 /// The most changes of a group. Beyond, little is shared that is not yet, rows stay locked for
@@ -33,7 +35,7 @@ const OVERTAKEN_MAX: u32 = 4;
 /// next gathers. Nothing waits for a group to fill, so one call alone is as fast as ever.
 #[derive(Clone, Debug)]
 pub struct FollowGroups {
-    changes: Gather<FollowChange, Result<FollowChanged>>,
+    changes: Gather<FollowChange, Result<Changed<FollowChanged>>>,
 }
 
 impl FollowGroups {
@@ -43,7 +45,7 @@ impl FollowGroups {
         let lanes = store.write_lanes();
         let changes = Gather::new(lanes, CHANGES_MAX, move |group: Vec<FollowChange>| {
             let store = Arc::clone(&store);
-            async move { store.change_follows(&group).await.outcomes }
+            async move { for_each(&group, store.change_follows(&group).await) }
         });
         Self { changes }
     }
@@ -58,9 +60,10 @@ impl FollowGroups {
         followee: UserId,
         at: DateTime<Utc>,
         limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
+    ) -> Result<Changed<FollowOutcome>> {
         let action = FollowAction::Follow(limits);
-        followed(self.changes.call(FollowChange { follower, followee, at, action }).await??)
+        let change = FollowChange { follower, followee, at, action };
+        of_action(self.changes.call(change).await??, followed)
     }
 
     /// As [`Store::unfollow`], together with others.
@@ -72,10 +75,31 @@ impl FollowGroups {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
+    ) -> Result<Changed<UnfollowOutcome>> {
         let action = FollowAction::Unfollow;
-        unfollowed(self.changes.call(FollowChange { follower, followee, at, action }).await??)
+        let change = FollowChange { follower, followee, at, action };
+        of_action(self.changes.call(change).await??, unfollowed)
     }
+}
+
+/// The same, of one of the two actions.
+fn of_action<O>(
+    changed: Changed<FollowChanged>,
+    outcome: impl FnOnce(FollowChanged) -> Result<O>,
+) -> Result<Changed<O>> {
+    let Changed { follower, followee, .. } = changed;
+    Ok(Changed { outcome: outcome(changed.outcome)?, follower, followee })
+}
+
+/// For each caller what became of their change.
+fn for_each(group: &[FollowChange], made: GroupChanged) -> Vec<Result<Changed<FollowChanged>>> {
+    let GroupChanged { outcomes, counts, .. } = made;
+    let changed = |(change, outcome): (&FollowChange, Result<_>)| {
+        let of = |user| counts.get(user).copied();
+        let (follower, followee) = (of(&change.follower), of(&change.followee));
+        Ok(Changed { outcome: outcome?, follower, followee })
+    };
+    group.iter().zip(outcomes).map(changed).collect()
 }
 
 /// What became of a follow.
@@ -99,6 +123,9 @@ pub(super) fn unfollowed(changed: FollowChanged) -> Result<UnfollowOutcome> {
 pub struct GroupChanged {
     /// What became of each change, in their order.
     pub outcomes: Vec<Result<FollowChanged>>,
+    /// The lengths of the lists of users whom the group changed, as its commit left them: of as
+    /// many as the writing has told.
+    pub counts: HashMap<UserId, FollowCounts>,
     /// How many statements it took.
     pub statements: u64,
 }
@@ -127,18 +154,19 @@ impl Attempt {
     }
 
     /// The outcomes, when an earlier try has happened although its commit was not answered.
-    pub(super) fn done_before(&self, found: &Found) -> Option<Vec<FollowChanged>> {
+    pub(super) fn done_before(&self, found: &Found) -> Option<Made> {
         if !self.tries.may_have_committed() {
             return None;
         }
         let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
-        committing.as_ref().filter(|plan| plan.is_done(found)).map(|plan| plan.outcomes.clone())
+        let done = committing.as_ref().filter(|plan| plan.is_done(found));
+        done.map(|plan| plan.outcomes.clone().into())
     }
 
     /// The outcomes, when it has turned out that nothing has to be written. Not when that may be the
     /// work of an earlier try: then it has to be looked at again.
-    pub(super) fn without_change(&self, plan: Plan) -> Option<Vec<FollowChanged>> {
-        (plan.is_empty() && !self.tries.may_have_committed()).then_some(plan.outcomes)
+    pub(super) fn without_change(&self, plan: Plan) -> Option<Made> {
+        (plan.is_empty() && !self.tries.may_have_committed()).then(|| plan.outcomes.into())
     }
 
     /// Commits what a plan has written, and gives its outcomes.
@@ -146,11 +174,26 @@ impl Attempt {
         &self,
         tx: Transaction<'_, D>,
         plan: Plan,
-    ) -> sqlx::Result<Vec<FollowChanged>> {
+        counts: HashMap<UserId, FollowCounts>,
+    ) -> sqlx::Result<Made> {
         let outcomes = plan.outcomes.clone();
         *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         self.tries.commit(tx).await?;
-        Ok(outcomes)
+        Ok(Made { outcomes, counts })
+    }
+}
+
+/// What a transaction has made of a group, or a part of one.
+#[derive(Debug)]
+pub(super) struct Made {
+    outcomes: Vec<FollowChanged>,
+    /// As of the commit, of those users of whom it is known.
+    counts: HashMap<UserId, FollowCounts>,
+}
+
+impl From<Vec<FollowChanged>> for Made {
+    fn from(outcomes: Vec<FollowChanged>) -> Self {
+        Self { outcomes, counts: HashMap::new() }
     }
 }
 
@@ -160,7 +203,7 @@ impl Attempt {
 pub(super) async fn change<F, A>(group: &[FollowChange], attempt: F) -> GroupChanged
 where
     F: Fn(Attempt) -> A + Send + Sync + 'static,
-    A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>> + Send,
+    A: Future<Output = sqlx::Result<Option<Made>>> + Send,
 {
     if group.is_empty() {
         return GroupChanged::default();
@@ -169,27 +212,29 @@ where
     let statements = Arc::default();
     let counted = Arc::clone(&statements);
     let made = retry::detached(async move { Ok(in_parts(whole, counted, attempt).await) }).await;
-    let outcomes = made.unwrap_or_else(|error| vec![Err(error); group.len()]);
-    GroupChanged { outcomes, statements: statements.load(Ordering::Relaxed) }
+    let (outcomes, counts) =
+        made.unwrap_or_else(|error| (vec![Err(error); group.len()], HashMap::new()));
+    GroupChanged { outcomes, counts, statements: statements.load(Ordering::Relaxed) }
 }
 
 async fn in_parts<F, A>(
     whole: Arc<[FollowChange]>,
     statements: Arc<AtomicU64>,
     attempt: F,
-) -> Vec<Result<FollowChanged>>
+) -> (Vec<Result<FollowChanged>>, HashMap<UserId, FollowCounts>)
 where
     F: Fn(Attempt) -> A,
-    A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>>,
+    A: Future<Output = sqlx::Result<Option<Made>>>,
 {
     let size = whole.len();
-    let mut outcomes = Vec::with_capacity(size);
+    let (mut outcomes, mut counts) = (Vec::with_capacity(size), HashMap::new());
     // What is still to be made, the first of it last.
     let mut parts = vec![whole];
     while let Some(part) = parts.pop() {
         let failure = match at_once(&part, &statements, &attempt).await {
             Ok(Some(done)) => {
-                outcomes.extend(done.into_iter().map(Ok));
+                outcomes.extend(done.outcomes.into_iter().map(Ok));
+                counts.extend(done.counts);
                 continue;
             }
             Ok(None) => None,
@@ -210,7 +255,7 @@ where
             parts.extend([second.into(), first.into()]);
         }
     }
-    outcomes
+    (outcomes, counts)
 }
 
 fn overtaken() -> Error {
@@ -221,10 +266,10 @@ async fn at_once<F, A>(
     part: &Arc<[FollowChange]>,
     statements: &Arc<AtomicU64>,
     attempt: &F,
-) -> sqlx::Result<Option<Vec<FollowChanged>>>
+) -> sqlx::Result<Option<Made>>
 where
     F: Fn(Attempt) -> A,
-    A: Future<Output = sqlx::Result<Option<Vec<FollowChanged>>>>,
+    A: Future<Output = sqlx::Result<Option<Made>>>,
 {
     let committing = Arc::default();
     let is_first = AtomicBool::new(true);

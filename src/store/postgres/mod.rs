@@ -122,7 +122,7 @@ impl Postgres {
         };
         // To plan a page anew costs as much as to read it, and each statement has one good plan,
         // whatever it is given. Citus, however, finds the shards by what it is given.
-        let limited = if server.plans_once {
+        let limited = if server.in_one_place {
             limited.options([("plan_cache_mode", "force_generic_plan")])
         } else {
             limited
@@ -148,10 +148,9 @@ impl Postgres {
 struct Server {
     /// Spread its rows over shards, each with the owner of a list.
     has_shards: bool,
-    /// Write several tables, and one of them twice, in one statement.
-    writes_at_once: bool,
-    /// Plan a statement once for a connection, without looking at what it is given.
-    plans_once: bool,
+    /// Do all that PostgreSQL does in one place: plan a statement once for a connection, without
+    /// looking at what it is given, and write several tables in one statement.
+    in_one_place: bool,
     /// Tell who changes, by `NOTIFY`.
     notifies: bool,
 }
@@ -159,9 +158,8 @@ struct Server {
 statements! {
     SERVER =
         "SELECT is_citus AS has_shards, \
-                NOT is_citus AS writes_at_once, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
-                                         WHERE name = 'plan_cache_mode') AS plans_once, \
+                                         WHERE name = 'plan_cache_mode') AS in_one_place, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \
          FROM (SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS is_citus) c";
@@ -288,7 +286,7 @@ impl Store for Postgres {
     }
 
     async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
-        let (pool, at_once) = (self.pool.clone(), self.server.writes_at_once);
+        let (pool, at_once) = (self.pool.clone(), self.server.in_one_place);
         groups::change(group, move |attempt| changes::make(pool.clone(), at_once, attempt)).await
     }
 

@@ -3,18 +3,15 @@
 //! The transaction has the lock from its beginning, so what is found in it stays true, and what is
 //! decided by that is written as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use super::{BEGIN, json};
-use crate::{
-    domain::FollowChanged,
-    store::{
-        groups::Attempt,
-        plan::{Found, Pair, Plan},
-    },
+use crate::store::{
+    groups::{Attempt, Made},
+    plan::{Found, Pair, Plan},
 };
 
 statements! {
@@ -71,18 +68,15 @@ statements! {
 }
 
 /// Makes a group.
-pub(super) async fn make(
-    pool: SqlitePool,
-    attempt: Attempt,
-) -> sqlx::Result<Option<Vec<FollowChanged>>> {
+pub(super) async fn make(pool: SqlitePool, attempt: Attempt) -> sqlx::Result<Option<Made>> {
     let mut tx = pool.begin_with(BEGIN).await?;
     let found = find(&mut tx, &attempt).await?;
-    if let Some(outcomes) = attempt.done_before(&found) {
-        return Ok(Some(outcomes));
+    if let Some(done) = attempt.done_before(&found) {
+        return Ok(Some(done));
     }
     let plan = Plan::new(&attempt.group, &found);
     if plan.is_empty() {
-        return Ok(Some(plan.outcomes));
+        return Ok(Some(plan.outcomes.into()));
     }
 
     let (removed, added) = (edges(&plan.removed), edges(&plan.added));
@@ -113,7 +107,7 @@ pub(super) async fn make(
             sqlx::query(sql).bind(rows).execute(&mut *tx).await?;
         }
     }
-    attempt.commit(tx, plan).await.map(Some)
+    attempt.commit(tx, plan, HashMap::new()).await.map(Some)
 }
 
 async fn find(tx: &mut Transaction<'_, Sqlite>, attempt: &Attempt) -> sqlx::Result<Found> {

@@ -56,7 +56,7 @@ async fn calls_that_come_together_are_committed_together(database: &Database) {
 
     let calls = (2..=101).map(|id| groups.follow(UserId(id), ALICE, at(id), NONE));
     for outcome in join_all(calls).await {
-        assert_eq!(outcome.unwrap(), FollowOutcome::Followed);
+        assert_eq!(outcome.unwrap().outcome, FollowOutcome::Followed);
     }
 
     let alone = if database.engine() == Engine::Sqlite { 4 } else { 2 };
@@ -78,8 +78,8 @@ async fn a_call_that_fails_among_many_fails_alone(database: &Database) {
     for ((one, other), outcome) in pairs.into_iter().zip(outcomes) {
         match (one, other) {
             (BOB, BOB) => assert!(outcome.is_err()),
-            (_, NOBODY) => assert_eq!(outcome.unwrap(), FollowOutcome::NoSuchUser),
-            _ => assert_eq!(outcome.unwrap(), FollowOutcome::Followed),
+            (_, NOBODY) => assert_eq!(outcome.unwrap().outcome, FollowOutcome::NoSuchUser),
+            _ => assert_eq!(outcome.unwrap().outcome, FollowOutcome::Followed),
         }
     }
     assert_sound(database.store()).await;
@@ -120,10 +120,12 @@ async fn two_servers_that_change_the_same_edges_leave_exact_counts(database: &Da
                 let (follower, followee) = (UserId(follower), UserId(followee));
                 let moment = at(i64::from(task) * 100 + i64::try_from(step).unwrap());
                 if (task as usize + step / 2).is_multiple_of(2) {
-                    let outcome = groups.follow(follower, followee, moment, NONE).await.unwrap();
+                    let outcome =
+                        groups.follow(follower, followee, moment, NONE).await.unwrap().outcome;
                     balance += i64::from(outcome == FollowOutcome::Followed);
                 } else {
-                    let outcome = groups.unfollow(follower, followee, moment).await.unwrap();
+                    let outcome =
+                        groups.unfollow(follower, followee, moment).await.unwrap().outcome;
                     balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
                 }
             }
@@ -200,14 +202,13 @@ async fn limits_of_a_user_hold_exactly_over_groups_of_two_servers(database: &Dat
     let limits = FollowLimits { per_day: 5, ..NONE };
     let servers = two_servers(database).await;
 
-    let outcomes =
-        together(22, |task| {
-            let groups = servers[task as usize % 2].1.clone();
-            async move {
-                groups.follow(ALICE, UserId(i64::from(task) + 2), at(1), limits).await.unwrap()
-            }
-        })
-        .await;
+    let outcomes = together(22, |task| {
+        let groups = servers[task as usize % 2].1.clone();
+        async move {
+            groups.follow(ALICE, UserId(i64::from(task) + 2), at(1), limits).await.unwrap().outcome
+        }
+    })
+    .await;
 
     let followed = outcomes.iter().filter(|outcome| **outcome == FollowOutcome::Followed).count();
     assert_eq!(followed, 5);
@@ -228,7 +229,7 @@ async fn limits_of_a_pair_hold_exactly_over_groups_of_two_servers(database: &Dat
             let mut followed = 0;
             for step in 0..12 {
                 let moment = at(i64::from(task) * 100 + step);
-                let outcome = groups.follow(ALICE, BOB, moment, limits).await.unwrap();
+                let outcome = groups.follow(ALICE, BOB, moment, limits).await.unwrap().outcome;
                 followed += i64::from(outcome == FollowOutcome::Followed);
                 groups.unfollow(ALICE, BOB, moment).await.unwrap();
             }

@@ -52,7 +52,7 @@ macro_rules! pass_on {
                 let made = self.call(async { Ok(self.inner.change_follows(group).await) }).await;
                 made.unwrap_or_else(|_| GroupChanged {
                     outcomes: group.iter().map(|_| Err(gone())).collect(),
-                    statements: 0,
+                    ..GroupChanged::default()
                 })
             }
 

@@ -6,9 +6,9 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::{change_counts, columns, find_changes};
 use crate::{
-    domain::{Day, FollowChanged, UserId},
+    domain::{Day, UserId},
     store::{
-        groups::Attempt,
+        groups::{Attempt, Made},
         plan::{Found, Plan},
     },
 };
@@ -59,7 +59,7 @@ statements! {
 pub(super) async fn make(
     connection: &mut PgConnection,
     attempt: &Attempt,
-) -> sqlx::Result<Option<Vec<FollowChanged>>> {
+) -> sqlx::Result<Option<Made>> {
     let group = &*attempt.group;
     let Some((mut found, today)) = Found::hoped(group) else { return Ok(None) };
     let hoped = Plan::new(group, &found);
@@ -71,16 +71,16 @@ pub(super) async fn make(
     change_edges(&mut tx, attempt, &hoped, today, &mut found).await?;
     let plan = Plan::new(group, &found);
     if plan.is_empty() {
-        return Ok(Some(plan.outcomes));
+        return Ok(Some(plan.outcomes.into()));
     }
-    change_counts(&mut tx, attempt, &plan, &mut found).await?;
+    let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
     if plan.is_limited(group) {
         found.changes = find_changes(&mut tx, attempt, &plan).await?;
         if Plan::new(group, &found) != plan {
             return Ok(None);
         }
     }
-    attempt.commit(tx, plan).await.map(Some)
+    attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
 /// Takes and adds edges with their mirrors, and counts the changes of pairs. Puts right what was

@@ -12,9 +12,9 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::{change_counts, columns, find_changes};
 use crate::{
-    domain::{FollowChanged, UserId},
+    domain::UserId,
     store::{
-        groups::Attempt,
+        groups::{Attempt, Made},
         plan::{Found, Pair, Plan},
         postgres::raw,
     },
@@ -75,15 +75,15 @@ statements! {
 pub(super) async fn make(
     connection: &mut PgConnection,
     attempt: &Attempt,
-) -> sqlx::Result<Option<Vec<FollowChanged>>> {
+) -> sqlx::Result<Option<Made>> {
     let group = &*attempt.group;
     let mut found = find(connection, attempt).await?;
-    if let Some(outcomes) = attempt.done_before(&found) {
-        return Ok(Some(outcomes));
+    if let Some(done) = attempt.done_before(&found) {
+        return Ok(Some(done));
     }
     let hoped = Plan::new(group, &found);
     if hoped.is_empty() {
-        return Ok(Some(hoped.outcomes));
+        return Ok(Some(hoped.outcomes.into()));
     }
 
     let mut tx = connection.begin().await?;
@@ -96,7 +96,8 @@ pub(super) async fn make(
 
     change_mirrors(&mut tx, attempt, &plan).await?;
     count_changes(&mut tx, attempt, &plan).await?;
-    if change_counts(&mut tx, attempt, &plan, &mut found).await? {
+    let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
+    if counted.follows_meanwhile {
         if !plan.changes.is_empty() {
             return Ok(None);
         }
@@ -106,7 +107,7 @@ pub(super) async fn make(
     if exact != plan {
         return Ok(attempt.without_change(exact));
     }
-    attempt.commit(tx, plan).await.map(Some)
+    attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
 async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<Found> {

@@ -16,14 +16,14 @@
 mod at_once;
 mod in_steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::{
-    domain::{FollowChanged, UserId},
+    domain::{FollowCounts, UserId},
     store::{
-        groups::Attempt,
+        groups::{Attempt, Made},
         plan::{Counts, CountsChange, Found, Pair, PairChanges, Plan},
     },
 };
@@ -61,7 +61,7 @@ pub(super) async fn make(
     pool: PgPool,
     at_once: bool,
     attempt: Attempt,
-) -> sqlx::Result<Option<Vec<FollowChanged>>> {
+) -> sqlx::Result<Option<Made>> {
     let mut connection = pool.acquire().await?;
     if at_once && attempt.is_first() {
         let made = at_once::make(&mut connection, &attempt).await?;
@@ -72,15 +72,23 @@ pub(super) async fn make(
     in_steps::make(&mut connection, &attempt).await
 }
 
+/// What the counts of a group have told.
+struct Counted {
+    /// As they are now.
+    counts: HashMap<UserId, FollowCounts>,
+    /// Whether one of those who follow has followed somebody meanwhile: then their pairs may have
+    /// been changed, too.
+    follows_meanwhile: bool,
+}
+
 /// Changes the counts, last, so that the row of somebody whom many follow is not locked for longer
-/// than it must be, and puts right what was found of the followers' limits. Tells whether one of
-/// those who follow has followed somebody meanwhile: then their pairs may have been changed, too.
+/// than it must be, and puts right what was found of the followers' limits.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
     attempt: &Attempt,
     plan: &Plan,
     found: &mut Found,
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<Counted> {
     attempt.sends_a_statement();
     let values =
         |value: fn(&CountsChange) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
@@ -94,19 +102,21 @@ async fn change_counts(
         .fetch_all(&mut **tx)
         .await?;
 
-    let mut may_have_changed = false;
+    let mut counts = HashMap::with_capacity(rows.len());
+    let mut follows_meanwhile = false;
     for (user, followers, following, follows_day, follows_today) in rows {
         let user = UserId(user);
+        counts.insert(user, FollowCounts { followers, following });
         let Some(before) = found.counts.get_mut(&user) else { continue };
         let now = Counts { followers, following, follows_day, follows_today };
         let change = &plan.counts[&user];
         let expected = before.after(change);
         if now != expected {
-            may_have_changed |= change.follows > 0 && !now.has_follows_of(expected);
+            follows_meanwhile |= change.follows > 0 && !now.has_follows_of(expected);
             *before = now.before(change);
         }
     }
-    Ok(may_have_changed)
+    Ok(Counted { counts, follows_meanwhile })
 }
 
 /// The changes of pairs whose edges are held, so that nobody else changes them now.
