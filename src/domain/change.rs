@@ -23,7 +23,10 @@ pub enum FollowAction {
     /// The edge shall be there. The limits are those of the follower.
     Follow(FollowLimits),
     /// The edge shall not be there.
-    Unfollow,
+    Unfollow {
+        /// Whether the change counts towards limits on changes of the pair.
+        is_counted: bool,
+    },
 }
 
 /// What became of a [`FollowChange`].

@@ -195,6 +195,12 @@ impl FollowLimits {
     pub const NONE: Self =
         Self { per_day: i64::MAX, total: i64::MAX, pair_changes_per_day: i64::MAX };
 
+    /// Whether it has to be known how often a pair was changed.
+    #[must_use]
+    pub const fn count_pair_changes(&self) -> bool {
+        self.pair_changes_per_day < i64::MAX
+    }
+
     /// The most users whom somebody with so many followers may follow.
     #[must_use]
     pub fn total_with(&self, followers: i64) -> i64 {

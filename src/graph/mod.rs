@@ -208,7 +208,8 @@ impl Graph {
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        Ok(Ok(self.groups.unfollow(viewer.id(), target, self.clock.now()).await?))
+        let (now, limits) = (self.clock.now(), self.follow_limits);
+        Ok(Ok(self.groups.unfollow(viewer.id(), target, now, limits).await?))
     }
 
     /// What the viewer may still change today; `None` when nothing limits it.

@@ -66,7 +66,8 @@ impl FollowGroups {
         of_action(self.changes.call(change).await??, followed)
     }
 
-    /// As [`Store::unfollow`], together with others.
+    /// As [`Store::unfollow`], together with others. It counts towards the limits when there are
+    /// any on the changes of a pair.
     ///
     /// # Errors
     /// Those of the store, and [`Error::Unavailable`] when too many changes wait.
@@ -75,8 +76,9 @@ impl FollowGroups {
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
+        limits: FollowLimits,
     ) -> Result<Changed<UnfollowOutcome>> {
-        let action = FollowAction::Unfollow;
+        let action = FollowAction::Unfollow { is_counted: limits.count_pair_changes() };
         let change = FollowChange { follower, followee, at, action };
         of_action(self.changes.call(change).await??, unfollowed)
     }

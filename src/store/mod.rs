@@ -213,10 +213,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// that no failure is anybody's but the one's whose change it is; only when the database is
     /// away, all fail.
     ///
-    /// Statements: one, and when something changes, two to take edges away, two to add some, two
-    /// to count the changes of pairs after an unfollow, and one for all counts. None of them
-    /// depends on how many changes there are. One more when the same user follows at two servers
-    /// at the same moment.
+    /// The number of statements does not depend on how many changes there are. One finds what
+    /// there is; when something changes, two take edges away, two add some, two count the changes
+    /// of pairs after an unfollow, and one all counts. PostgreSQL writes most groups at once,
+    /// without looking before: one statement for edges, one for counts, and one for limits if
+    /// there are some.
     async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged;
 
     /// How many groups of changes can be worked on at once with profit.
@@ -230,7 +231,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The limits are those of the follower on the day of `at`, and hold exactly, however many
     /// servers share the database. They come last: an edge that is there is told as such.
     ///
-    /// Statements: four when it changes something, else one.
+    /// Statements: four when it changes something, else one; on PostgreSQL two or three, else one.
     async fn follow(
         &self,
         follower: UserId,
@@ -246,14 +247,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
     /// changes counts towards the limits of the day of `at`.
     ///
-    /// Statements: one when nothing changes, else six.
+    /// Statements: one when nothing changes, else six; on PostgreSQL two.
     async fn unfollow(
         &self,
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
     ) -> Result<UnfollowOutcome> {
-        let action = FollowAction::Unfollow;
+        let action = FollowAction::Unfollow { is_counted: true };
         groups::unfollowed(change(self, FollowChange { follower, followee, at, action }).await?)
     }
 

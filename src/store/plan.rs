@@ -52,7 +52,7 @@ impl Found {
             if !pairs.insert(pair) || Day::of(at) != today {
                 return None;
             }
-            if action == FollowAction::Unfollow {
+            if matches!(action, FollowAction::Unfollow { .. }) {
                 // Since when does not matter: who takes the edge is told.
                 found.edges.insert(pair, at);
             }
@@ -201,7 +201,9 @@ impl Folding {
     fn change(&mut self, change: &FollowChange) -> FollowChanged {
         match change.action {
             FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(change, limits)),
-            FollowAction::Unfollow => FollowChanged::Unfollow(self.unfollow(change)),
+            FollowAction::Unfollow { is_counted } => {
+                FollowChanged::Unfollow(self.unfollow(change, is_counted))
+            }
         }
     }
 
@@ -230,7 +232,7 @@ impl Folding {
         FollowOutcome::Followed
     }
 
-    fn unfollow(&mut self, change: &FollowChange) -> UnfollowOutcome {
+    fn unfollow(&mut self, change: &FollowChange, is_counted: bool) -> UnfollowOutcome {
         let FollowChange { follower, followee, at, .. } = *change;
         let (pair, today) = ((follower, followee), Day::of(at).0);
         let Some(since) = self.now.edges.remove(&pair) else {
@@ -241,15 +243,22 @@ impl Folding {
             counts.following -= 1;
         }
         self.count(pair, -1);
-        self.forget(follower, today);
-        // The follow is counted here as well, if it was of today: most are never taken back.
+        if is_counted {
+            self.count_changes(pair, since, today);
+        }
+        UnfollowOutcome::Unfollowed
+    }
+
+    /// Counts an unfollow towards the limits. The follow is counted here as well, if it was of
+    /// today: most are never taken back.
+    fn count_changes(&mut self, pair: Pair, since: DateTime<Utc>, today: i64) {
+        self.forget(pair.0, today);
         let changes = if Day::of(since).0 == today { 2 } else { 1 };
         let row = self.now.changes.entry(pair).or_default();
         for row in [row, self.plan.changes.entry(pair).or_default()] {
             row.day = row.day.max(today);
             row.changes += changes;
         }
-        UnfollowOutcome::Unfollowed
     }
 
     /// Forgets what was changed before today.

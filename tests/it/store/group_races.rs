@@ -125,7 +125,7 @@ async fn two_servers_that_change_the_same_edges_leave_exact_counts(database: &Da
                     balance += i64::from(outcome == FollowOutcome::Followed);
                 } else {
                     let outcome =
-                        groups.unfollow(follower, followee, moment).await.unwrap().outcome;
+                        groups.unfollow(follower, followee, moment, NONE).await.unwrap().outcome;
                     balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
                 }
             }
@@ -167,7 +167,8 @@ async fn groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_
                         .collect();
                     if unfollow {
                         for change in &mut group {
-                            change.action = entourage::domain::FollowAction::Unfollow;
+                            change.action =
+                                entourage::domain::FollowAction::Unfollow { is_counted: true };
                         }
                     }
                     for outcome in store.change_follows(&group).await.outcomes {
@@ -231,7 +232,7 @@ async fn limits_of_a_pair_hold_exactly_over_groups_of_two_servers(database: &Dat
                 let moment = at(i64::from(task) * 100 + step);
                 let outcome = groups.follow(ALICE, BOB, moment, limits).await.unwrap().outcome;
                 followed += i64::from(outcome == FollowOutcome::Followed);
-                groups.unfollow(ALICE, BOB, moment).await.unwrap();
+                groups.unfollow(ALICE, BOB, moment, limits).await.unwrap();
             }
             followed
         }
@@ -305,15 +306,13 @@ async fn check_plans(connection: &mut PgConnection) {
     let mut loops = 0;
     for sql in of_arrays {
         connection.execute(AssertSqlSafe(format!("PREPARE looked AS {sql}"))).await.unwrap();
-        let arguments = (1..=6).filter(|n| sql.contains(&format!("${n}"))).map(|n| {
+        let arguments = (1..=7).filter(|n| sql.contains(&format!("${n}"))).map(|n| {
             let is_time = sql.contains(&format!("${n}::timestamptz[]"));
-            let is_one = sql.contains(&format!("${n}::bigint "));
-            if is_time {
-                "'{2026-01-01}'"
-            } else if is_one {
-                "1"
-            } else {
-                "'{1}'"
+            let is_day = sql.contains(&format!("${n}::bigint "));
+            match (is_time, is_day) {
+                (true, _) => "'{2026-01-01}'",
+                (_, true) => "1",
+                _ => "'{1}'",
             }
         });
         let arguments = arguments.collect::<Vec<_>>().join(", ");

@@ -23,6 +23,7 @@ cases! {
     an_edge_that_comes_and_goes_within_a_group_counts_as_two_changes,
     of_a_group_no_more_follows_succeed_than_may_and_the_first_come_first,
     changes_of_one_pair_are_limited_within_a_group,
+    an_unfollow_that_is_not_counted_limits_nobody,
     an_unfollow_in_a_group_makes_room_for_the_follows_after_it,
     followers_of_the_same_group_raise_the_limit_in_all,
     a_group_may_reach_over_midnight,
@@ -39,7 +40,12 @@ pub(super) fn follows(follower: UserId, followee: UserId, micros: i64) -> Follow
 }
 
 pub(super) fn unfollows(follower: UserId, followee: UserId, micros: i64) -> FollowChange {
-    FollowChange { follower, followee, at: at(micros), action: FollowAction::Unfollow }
+    FollowChange {
+        follower,
+        followee,
+        at: at(micros),
+        action: FollowAction::Unfollow { is_counted: true },
+    }
 }
 
 pub(super) fn limited(change: FollowChange, limits: FollowLimits) -> FollowChange {
@@ -59,7 +65,10 @@ const fn at_limit(limit: FollowLimit) -> FollowChanged {
 }
 
 async fn make(store: &dyn Store, group: &[FollowChange]) -> Vec<FollowChanged> {
-    let outcomes: Result<Vec<_>> = store.change_follows(group).await.outcomes.into_iter().collect();
+    let made = store.change_follows(group).await;
+    let told: Vec<_> = made.counts.keys().copied().collect();
+    assert_eq!(made.counts, store.counts_by_ids(&told).await.unwrap(), "what it tells is so");
+    let outcomes: Result<Vec<_>> = made.outcomes.into_iter().collect();
     outcomes.unwrap()
 }
 
@@ -195,6 +204,21 @@ async fn an_unfollow_in_a_group_makes_room_for_the_follows_after_it(store: &dyn 
     let outcomes = make(store, &group).await;
     assert_eq!(outcomes, [FOLLOWED, at_limit(FollowLimit::Total), UNFOLLOWED, FOLLOWED]);
     assert_eq!(list(store, Direction::Following, ALICE).await, [DAVE]);
+    assert_sound(store).await;
+}
+
+async fn an_unfollow_that_is_not_counted_limits_nobody(store: &dyn Store) {
+    four_users(store).await;
+    let limits = FollowLimits { pair_changes_per_day: 2, ..FollowLimits::NONE };
+    let uncounted = FollowAction::Unfollow { is_counted: false };
+    let again = |followee| limited(follows(ALICE, followee, 3), limits);
+
+    make(store, &[follows(ALICE, BOB, 1), follows(ALICE, CAROL, 1)]).await;
+    let bob = FollowChange { action: uncounted, ..unfollows(ALICE, BOB, 2) };
+    let both = make(store, &[bob, unfollows(ALICE, CAROL, 2)]).await;
+
+    assert_eq!(both, [UNFOLLOWED, UNFOLLOWED]);
+    assert_eq!(make(store, &[again(BOB), again(CAROL)]).await, [FOLLOWED, PAIR_LIMIT]);
     assert_sound(store).await;
 }
 

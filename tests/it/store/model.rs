@@ -76,7 +76,9 @@ impl Model {
             FollowAction::Follow(_) => {
                 FollowChanged::Follow(self.follow(follower, followee, micros))
             }
-            FollowAction::Unfollow => FollowChanged::Unfollow(self.unfollow(follower, followee)),
+            FollowAction::Unfollow { .. } => {
+                FollowChanged::Unfollow(self.unfollow(follower, followee))
+            }
         }
     }
 

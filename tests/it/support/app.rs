@@ -48,7 +48,7 @@ pub(crate) struct TestApp {
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl TestApp {
@@ -129,7 +129,12 @@ impl TestApp {
         let served = tokio::spawn(app::serve(app, listener, shutdown));
         let client = reqwest::Client::new();
         let stop = Some(stop);
-        Self { address, store, graph, statements, client, stop, served, _database: database }
+        Self { address, store, graph, statements, client, stop, served, database }
+    }
+
+    /// What its database is.
+    pub(crate) fn engine(&self) -> Engine {
+        self.database.as_ref().map_or(Engine::Sqlite, Database::engine)
     }
 
     /// The URL of a path.

@@ -14,16 +14,19 @@ use crate::{
 };
 
 statements! {
-    // $1 and $2 are pairs to take apart, $3 to $5 edges to add, $6 is the day. The parts of the
+    // $1 and $2 are pairs to take apart, and $7 those of them whose changes are counted; $3 to $5
+    // are edges to add, and $6 is the day. The parts of the
     // statement see the tables as they were before it, and each begins with rows that an earlier
     // one has taken, so they do not depend on their order.
     CHANGE_EDGES =
         "WITH removed AS ( \
              DELETE FROM follows e \
-             USING unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
+             USING unnest($1::bigint[], $2::bigint[], $7::boolean[]) \
+                   AS k (follower_id, followee_id, is_counted) \
              WHERE e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
              AND k.follower_id BETWEEN 0 AND 9223372036854775807 \
-             RETURNING e.follower_id, e.followee_id, e.followed_at), \
+             RETURNING e.follower_id, e.followee_id, e.followed_at, k.is_counted), \
+         counted AS (SELECT follower_id, followee_id, followed_at FROM removed WHERE is_counted), \
          added AS ( \
              INSERT INTO follows (follower_id, followee_id, followed_at) \
              SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::timestamptz[]) \
@@ -36,16 +39,16 @@ statements! {
              INSERT INTO followers (follower_id, followee_id, followed_at) \
              SELECT follower_id, followee_id, followed_at FROM added ON CONFLICT DO NOTHING), \
          changes_forgotten AS ( \
-             DELETE FROM follow_changes p USING (SELECT DISTINCT follower_id FROM removed) r \
+             DELETE FROM follow_changes p USING (SELECT DISTINCT follower_id FROM counted) r \
              WHERE p.follower_id = r.follower_id AND p.day < $6::bigint \
-             AND NOT EXISTS (SELECT 1 FROM removed again WHERE again.follower_id = p.follower_id \
+             AND NOT EXISTS (SELECT 1 FROM counted again WHERE again.follower_id = p.follower_id \
                              AND again.followee_id = p.followee_id)), \
          changes_counted AS ( \
              INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
              SELECT follower_id, followee_id, $6, \
                     CASE WHEN floor(extract(epoch FROM followed_at) / 86400) = $6 \
                          THEN 2 ELSE 1 END \
-             FROM removed \
+             FROM counted \
              ON CONFLICT (follower_id, followee_id) DO UPDATE \
              SET changes = CASE WHEN follow_changes.day < excluded.day THEN excluded.changes \
                                 ELSE follow_changes.changes + excluded.changes END, \
@@ -102,6 +105,7 @@ async fn change_edges(
         .bind(added_followees)
         .bind(hoped.added.values().copied().collect::<Vec<_>>())
         .bind(today.0)
+        .bind(hoped.removed.keys().map(|pair| hoped.changes.contains_key(pair)).collect::<Vec<_>>())
         .fetch_all(&mut **tx)
         .await?;
 
