@@ -7,6 +7,7 @@
 //! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
 
 mod accounts;
+mod arrays;
 mod changes;
 mod deletion;
 mod drift;
