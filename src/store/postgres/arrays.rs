@@ -23,11 +23,8 @@ pub(super) fn of_numbers(
     column: usize,
 ) -> sqlx::Result<impl ExactSizeIterator<Item = sqlx::Result<i64>>> {
     let value = row.try_get_raw(column)?;
-    let bytes = if value.is_null() {
-        &[][..]
-    } else {
-        value.as_bytes().map_err(sqlx::Error::Decode)?
-    };
+    let bytes =
+        if value.is_null() { &[][..] } else { value.as_bytes().map_err(sqlx::Error::Decode)? };
     // An array without elements has no dimensions either: its header is shorter.
     let (elements, rest) = bytes.get(HEADER_LENGTH..).unwrap_or_default().as_chunks();
     if rest.is_empty() { Ok(elements.iter().map(element)) } else { Err(unreadable()) }

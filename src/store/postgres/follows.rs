@@ -249,9 +249,8 @@ pub(super) async fn pages_of_ids(
         (Direction::Following, false) => FOLLOWING_IDS,
     };
     fetch(connection, sql, is_newest, keys, |row, key| {
-        let items = edges(row)?.map(|edge| {
-            edge.map(|(followed_at, id)| FollowItem { user: UserId(id), followed_at })
-        });
+        let items = edges(row)?
+            .map(|edge| edge.map(|(followed_at, id)| FollowItem { user: UserId(id), followed_at }));
         page(row, key, items.collect::<sqlx::Result<_>>()?)
     })
     .await
