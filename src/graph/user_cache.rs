@@ -64,6 +64,11 @@ impl UserCache {
         self.is_on().then(|| self.rows.get(&id)).flatten()
     }
 
+    /// Whether the row of a user is remembered, which is cheaper to tell than to remember it.
+    pub(super) fn knows(&self, id: UserId) -> bool {
+        self.rows.contains_key(&id)
+    }
+
     /// The row of the user with this name, if it is remembered.
     pub(super) fn get_by_name(&self, key: &UsernameKey) -> Option<Arc<User>> {
         self.get(self.names.get(key)?)

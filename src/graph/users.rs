@@ -76,7 +76,7 @@ impl Graph {
         let cache = self.user_cache().map(|cache| (cache, cache.now()));
         let page = self.store.page_of_users(request).await?;
         if let Some((cache, since)) = cache {
-            cache.remember(since, page.items.iter());
+            cache.remember(since, page.items.iter().filter(|user| !cache.knows(user.id)));
         }
         Ok(page)
     }

@@ -95,12 +95,12 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
-/// Whether all pages of a batch are scanned from the newest follow on, and nobody asks what lies
-/// beyond their bounds. Most are, and their statement is a smaller one.
+/// Whether all pages of a batch begin with the newest follow. Most do, and their statement is a
+/// smaller one.
 pub(super) fn are_newest(keys: &[FollowPageKey]) -> bool {
-    keys.iter().all(|key| {
-        let bounds = follow_bounds(&key.request);
-        key.request.scan() == OrderDirection::Desc && !bounds.probe_low && !bounds.probe_high
+    keys.iter().all(|FollowPageKey { request, .. }| {
+        let is_bounded = request.after.is_some() || request.before.is_some();
+        request.scan() == OrderDirection::Desc && !is_bounded
     })
 }
 

@@ -4,9 +4,13 @@ use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
+use sqlx::{
+    PgExecutor, PgPool, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+};
 
-use super::raw;
+use super::{arrays, raw};
 use crate::{
     domain::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
@@ -34,9 +38,9 @@ macro_rules! pages_of_follows {
                   AS k (owner, n, low_at, low_id, high_at, high_id, \
                         ascending, probe_low, probe_high) ON k.owner = c.user_id \
              LEFT JOIN LATERAL ",
-            scan!($edges, $owner, $other, $users, on_shards, "k.ascending AND", "ASC"),
+            scan!($edges, $owner, $other, $users, "k.ascending AND", "ASC"),
             " up ON true LEFT JOIN LATERAL ",
-            scan!($edges, $owner, $other, $users, on_shards, "NOT k.ascending AND", "DESC"),
+            scan!($edges, $owner, $other, $users, "NOT k.ascending AND", "DESC"),
             " down ON true LEFT JOIN LATERAL ",
             probe!($edges, $owner, $other, "k.probe_low", "<= (k.low_at, k.low_id)"),
             " low ON true LEFT JOIN LATERAL ",
@@ -46,31 +50,40 @@ macro_rules! pages_of_follows {
     };
 }
 
-/// The same for pages that are all scanned from the newest follow on, without a probe, where there
-/// are no shards.
+/// The same for pages that all begin with the newest follow, where there are no shards: without
+/// bounds, and without what only shards need, they cost two thirds.
 macro_rules! newest_follows {
     ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
         concat!(
             "SELECT k.n, c.followers, c.following, NULL::boolean, NULL::boolean, \
                     p.times, p.ids",
             $users!(of_scan),
-            " FROM follow_counts c \
-             JOIN unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::bigint[], \
-                         $6::timestamptz[], $7::bigint[]) \
-                  AS k (owner, n, low_at, low_id, high_at, high_id) ON k.owner = c.user_id \
-             LEFT JOIN LATERAL ",
-            scan!($edges, $owner, $other, $users, in_one_place, "", "DESC"),
-            " p ON true WHERE c.user_id = ANY($1)"
+            " FROM unnest($1::bigint[], $2::bigint[]) AS k (owner, n) \
+             JOIN follow_counts c ON c.user_id = k.owner \
+             CROSS JOIN LATERAL (SELECT array_agg(p.followed_at) AS times, \
+                                        array_agg(p.other) AS ids",
+            $users!(aggregates),
+            " FROM (SELECT e.followed_at, e.",
+            $other,
+            " AS other FROM ",
+            $edges,
+            " e WHERE e.",
+            $owner,
+            " = c.user_id ORDER BY e.followed_at DESC, e.",
+            $other,
+            " DESC LIMIT $3) p",
+            $users!(join),
+            ") p"
         )
     };
 }
 
 /// The edges of one page, as arrays. They are grouped by the owner since Citus needs that to
-/// aggregate where the rows are.
+/// aggregate where the rows are, and name the owners once more so that only their shards are
+/// asked.
 macro_rules! scan {
     (
-        $edges:literal, $owner:literal, $other:literal, $users:ident, $where:ident, $gate:literal,
-        $order:literal
+        $edges:literal, $owner:literal, $other:literal, $users:ident, $gate:literal, $order:literal
     ) => {
         concat!(
             "(SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids",
@@ -86,9 +99,9 @@ macro_rules! scan {
             $gate,
             " e.",
             $owner,
-            " = c.user_id",
-            $where!($owner),
-            " AND (e.followed_at, e.",
+            " = c.user_id AND e.",
+            $owner,
+            " = ANY($1) AND (e.followed_at, e.",
             $other,
             ") > (k.low_at, k.low_id) \
                     AND (e.followed_at, e.",
@@ -104,21 +117,6 @@ macro_rules! scan {
             $users!(join),
             " GROUP BY p.owner)"
         )
-    };
-}
-
-/// Names the owners of the edges once more, so that only their shards are asked. It costs a third
-/// of a page.
-macro_rules! on_shards {
-    ($owner:literal) => {
-        concat!(" AND e.", $owner, " = ANY($1)")
-    };
-}
-
-/// There is one place to ask.
-macro_rules! in_one_place {
-    ($owner:literal) => {
-        ""
     };
 }
 
@@ -251,10 +249,9 @@ pub(super) async fn pages_of_ids(
         (Direction::Following, false) => FOLLOWING_IDS,
     };
     fetch(connection, sql, is_newest, keys, |row, key| {
-        let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
-        let item = |(followed_at, id)| FollowItem { user: UserId(id), followed_at };
-        let items = times.into_iter().zip(ids).map(item).collect();
-        page(row, key, items)
+        let items = edges(row)?
+            .map(|edge| edge.map(|(followed_at, id)| FollowItem { user: UserId(id), followed_at }));
+        page(row, key, items.collect::<sqlx::Result<_>>()?)
     })
     .await
 }
@@ -270,24 +267,11 @@ async fn fetch<P>(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let bounds: Vec<_> = keys.iter().map(|key| pages::follow_bounds(&key.request)).collect();
     let query = sqlx::query(sql)
         .bind(keys.iter().map(|key| key.user.0).collect::<Vec<_>>())
         .bind((0..).take(keys.len()).collect::<Vec<i64>>())
-        .bind(pages::fetch(keys))
-        .bind(bounds.iter().map(|b| b.low.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.low.1.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.high.0).collect::<Vec<_>>())
-        .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>());
-    let query = if is_newest {
-        query
-    } else {
-        let ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
-        query
-            .bind(keys.iter().map(ascending).collect::<Vec<_>>())
-            .bind(bounds.iter().map(|b| b.probe_low).collect::<Vec<_>>())
-            .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())
-    };
+        .bind(pages::fetch(keys));
+    let query = if is_newest { query } else { bounded(query, keys) };
 
     let rows = query.fetch_all(connection).await?;
     let mut found = HashMap::with_capacity(rows.len());
@@ -300,6 +284,22 @@ async fn fetch<P>(
     Ok(found)
 }
 
+type PgQuery = Query<'static, Postgres, PgArguments>;
+
+/// Tells the bounds of pages, how to scan them, and what to find out beside them.
+fn bounded(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
+    let bounds: Vec<_> = keys.iter().map(|key| pages::follow_bounds(&key.request)).collect();
+    let is_ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
+    query
+        .bind(bounds.iter().map(|b| b.low.0).collect::<Vec<_>>())
+        .bind(bounds.iter().map(|b| b.low.1.0).collect::<Vec<_>>())
+        .bind(bounds.iter().map(|b| b.high.0).collect::<Vec<_>>())
+        .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>())
+        .bind(keys.iter().map(is_ascending).collect::<Vec<_>>())
+        .bind(bounds.iter().map(|b| b.probe_low).collect::<Vec<_>>())
+        .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())
+}
+
 /// A column of a page: one value an edge.
 fn column<'r, T>(row: &'r PgRow, index: usize) -> sqlx::Result<Vec<T>>
 where
@@ -308,9 +308,16 @@ where
     Ok(row.try_get::<Option<Vec<T>>, _>(index)?.unwrap_or_default())
 }
 
+/// When each edge of a row began, and the id of its user.
+fn edges(
+    row: &PgRow,
+) -> sqlx::Result<impl ExactSizeIterator<Item = sqlx::Result<(DateTime<Utc>, i64)>>> {
+    let (times, ids) = (arrays::of_times(row, 5)?, arrays::of_numbers(row, 6)?);
+    Ok(times.zip(ids).map(|(time, id)| Ok((time?, id?))))
+}
+
 /// The edges of a row with their users. A user who is on several pages of the batch is kept once.
 fn items(row: &PgRow, users: &mut HashMap<UserId, Arc<User>>) -> sqlx::Result<Vec<FollowItem>> {
-    let (times, ids) = (column::<DateTime<Utc>>(row, 5)?, column::<i64>(row, 6)?);
     let mut usernames = column::<String>(row, 7)?.into_iter();
     let mut names = column::<Option<String>>(row, 8)?.into_iter();
     let mut bios = column::<Option<String>>(row, 9)?.into_iter();
@@ -327,8 +334,10 @@ fn items(row: &PgRow, users: &mut HashMap<UserId, Arc<User>>) -> sqlx::Result<Ve
             created_at: ages.next()?,
         })
     };
-    let mut items = Vec::with_capacity(ids.len());
-    for (followed_at, id) in times.into_iter().zip(ids) {
+    let edges = edges(row)?;
+    let mut items = Vec::with_capacity(edges.len());
+    for edge in edges {
+        let (followed_at, id) = edge?;
         let user = next_user(UserId(id))
             .ok_or_else(|| sqlx::Error::Decode("the columns of a page differ in length".into()))?;
         let user = match users.entry(user.id) {

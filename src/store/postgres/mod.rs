@@ -5,8 +5,10 @@
 //! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
 //! which rows are spread, and the statement goes where they are. Only what asks for the owners
 //! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
+//! Where nothing is spread, `follows` has a shorter form for what is asked most.
 
 mod accounts;
+mod arrays;
 mod changes;
 mod deletion;
 mod drift;

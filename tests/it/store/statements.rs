@@ -137,14 +137,16 @@ async fn check_postgres_plan(database: &Database, sql: &str) {
     let explain = sqlx::query_scalar(explain)
         .bind(vec![1_i64, 1, 2, 2, 999])
         .bind(vec![0_i64, 1, 2, 3, 4])
-        .bind(21_i64)
-        .bind(vec![at(0); 5])
-        .bind(vec![0_i64; 5])
-        .bind(vec![at(5_000); 5])
-        .bind(vec![0_i64; 5]);
-    let explain = if sql.contains("$8") {
-        let ascending = vec![true, false, true, false, false];
-        explain.bind(ascending).bind(vec![true; 5]).bind(vec![true; 5])
+        .bind(21_i64);
+    let explain = if sql.contains("$4") {
+        explain
+            .bind(vec![at(0); 5])
+            .bind(vec![0_i64; 5])
+            .bind(vec![at(5_000); 5])
+            .bind(vec![0_i64; 5])
+            .bind(vec![true, false, true, false, false])
+            .bind(vec![true; 5])
+            .bind(vec![true; 5])
     } else {
         explain
     };
