@@ -95,13 +95,30 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
-/// Whether all pages of a batch begin with the newest follow. Most do, and their statement is a
-/// smaller one.
-pub(super) fn are_newest(keys: &[FollowPageKey]) -> bool {
-    keys.iter().all(|FollowPageKey { request, .. }| {
-        let is_bounded = request.after.is_some() || request.before.is_some();
-        request.scan() == OrderDirection::Desc && !is_bounded
-    })
+/// What the pages of a batch ask at most. The less it is, the smaller is their statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// They begin with the newest follow. Most do.
+    Newest,
+    /// They go from newer to older follows, between bounds, and nobody asks what lies beyond.
+    Older,
+    /// They go in any direction, and somebody asks what lies beyond their bounds.
+    Any,
+}
+
+/// What these pages ask at most.
+pub(super) fn shape(keys: &[FollowPageKey]) -> Shape {
+    let each = |FollowPageKey { request, .. }: &FollowPageKey| {
+        let bounds = follow_bounds(request);
+        if request.scan() == OrderDirection::Asc || bounds.probe_low || bounds.probe_high {
+            Shape::Any
+        } else if request.after.is_some() || request.before.is_some() {
+            Shape::Older
+        } else {
+            Shape::Newest
+        }
+    };
+    keys.iter().map(each).max().unwrap_or(Shape::Newest)
 }
 
 /// The page of follows that answers a key, from at least the items it wants, in any order.

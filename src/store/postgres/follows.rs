@@ -16,7 +16,7 @@ use crate::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
         Identified, OrderDirection, Outside, Relation, User, UserId,
     },
-    store::pages,
+    store::pages::{self, Shape},
 };
 
 /// Pages of one edge table: a row for each key, with the edges as arrays, which decode many times
@@ -50,16 +50,19 @@ macro_rules! pages_of_follows {
     };
 }
 
-/// The same for pages that all begin with the newest follow, where there are no shards: without
-/// bounds, and without what only shards need, they cost two thirds.
-macro_rules! newest_follows {
-    ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
+/// The same where there are no shards, for pages that all go from newer to older follows, without a
+/// probe. Those that begin with the newest one have no bounds, and cost two thirds of the rest.
+macro_rules! older_follows {
+    ($edges:literal, $owner:literal, $other:literal, $users:ident, $between:ident) => {
         concat!(
             "SELECT k.n, c.followers, c.following, NULL::boolean, NULL::boolean, \
                     p.times, p.ids",
             $users!(of_scan),
-            " FROM unnest($1::bigint[], $2::bigint[]) AS k (owner, n) \
-             JOIN follow_counts c ON c.user_id = k.owner \
+            " FROM unnest($1::bigint[], $2::bigint[]",
+            $between!(arrays),
+            ") AS k (owner, n",
+            $between!(columns),
+            ") JOIN follow_counts c ON c.user_id = k.owner \
              CROSS JOIN LATERAL (SELECT array_agg(p.followed_at) AS times, \
                                         array_agg(p.other) AS ids",
             $users!(aggregates),
@@ -69,12 +72,40 @@ macro_rules! newest_follows {
             $edges,
             " e WHERE e.",
             $owner,
-            " = c.user_id ORDER BY e.followed_at DESC, e.",
+            " = c.user_id",
+            $between!($other),
+            " ORDER BY e.followed_at DESC, e.",
             $other,
             " DESC LIMIT $3) p",
             $users!(join),
             ") p"
         )
+    };
+}
+
+/// From one follow to another, wherever a statement names them.
+macro_rules! between_bounds {
+    (arrays) => {
+        ", $4::timestamptz[], $5::bigint[], $6::timestamptz[], $7::bigint[]"
+    };
+    (columns) => {
+        ", low_at, low_id, high_at, high_id"
+    };
+    ($other:literal) => {
+        concat!(
+            " AND (e.followed_at, e.",
+            $other,
+            ") > (k.low_at, k.low_id) AND (e.followed_at, e.",
+            $other,
+            ") < (k.high_at, k.high_id)"
+        )
+    };
+}
+
+/// From the newest follow on.
+macro_rules! from_the_newest {
+    ($place:tt) => {
+        ""
     };
 }
 
@@ -179,12 +210,16 @@ statements! {
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
     FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id", with_users);
     FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id", with_users);
-    NEWEST_FOLLOWERS = newest_follows!("followers", "followee_id", "follower_id", with_users);
-    NEWEST_FOLLOWING = newest_follows!("follows", "follower_id", "followee_id", with_users);
+    NEWEST_FOLLOWERS = older_follows!("followers", "followee_id", "follower_id", with_users, from_the_newest);
+    OLDER_FOLLOWERS = older_follows!("followers", "followee_id", "follower_id", with_users, between_bounds);
+    NEWEST_FOLLOWING = older_follows!("follows", "follower_id", "followee_id", with_users, from_the_newest);
+    OLDER_FOLLOWING = older_follows!("follows", "follower_id", "followee_id", with_users, between_bounds);
     FOLLOWER_IDS = pages_of_follows!("followers", "followee_id", "follower_id", with_ids);
     FOLLOWING_IDS = pages_of_follows!("follows", "follower_id", "followee_id", with_ids);
-    NEWEST_FOLLOWER_IDS = newest_follows!("followers", "followee_id", "follower_id", with_ids);
-    NEWEST_FOLLOWING_IDS = newest_follows!("follows", "follower_id", "followee_id", with_ids);
+    NEWEST_FOLLOWER_IDS = older_follows!("followers", "followee_id", "follower_id", with_ids, from_the_newest);
+    OLDER_FOLLOWER_IDS = older_follows!("followers", "followee_id", "follower_id", with_ids, between_bounds);
+    NEWEST_FOLLOWING_IDS = older_follows!("follows", "follower_id", "followee_id", with_ids, from_the_newest);
+    OLDER_FOLLOWING_IDS = older_follows!("follows", "follower_id", "followee_id", with_ids, between_bounds);
     RELATIONS =
         "SELECT followee_id, followed_at, NULL FROM follows \
          WHERE follower_id = $1 AND followee_id = ANY($2) \
@@ -208,7 +243,7 @@ pub(super) async fn counts(
 /// Whether pages may share a statement with those of others, which reads as much of each list as
 /// the largest page among them.
 pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
-    pages::are_newest(keys) && pages::fetch(keys) <= SMALL_PAGE_MAX
+    pages::shape(keys) != Shape::Any && pages::fetch(keys) <= SMALL_PAGE_MAX
 }
 
 /// A page of the size that comes without `first`, and one row.
@@ -220,15 +255,17 @@ pub(super) async fn pages(
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
-    let is_newest = !has_shards && pages::are_newest(keys);
-    let sql = match (direction, is_newest) {
-        (Direction::Followers, true) => NEWEST_FOLLOWERS,
-        (Direction::Followers, false) => FOLLOWERS,
-        (Direction::Following, true) => NEWEST_FOLLOWING,
-        (Direction::Following, false) => FOLLOWING,
+    let shape = if has_shards { Shape::Any } else { pages::shape(keys) };
+    let sql = match (direction, shape) {
+        (Direction::Followers, Shape::Newest) => NEWEST_FOLLOWERS,
+        (Direction::Followers, Shape::Older) => OLDER_FOLLOWERS,
+        (Direction::Followers, Shape::Any) => FOLLOWERS,
+        (Direction::Following, Shape::Newest) => NEWEST_FOLLOWING,
+        (Direction::Following, Shape::Older) => OLDER_FOLLOWING,
+        (Direction::Following, Shape::Any) => FOLLOWING,
     };
     let mut users = HashMap::new();
-    fetch(connection, sql, is_newest, keys, |row, key| {
+    fetch(connection, sql, shape, keys, |row, key| {
         let items = items(row, &mut users)?;
         page(row, key, items)
     })
@@ -241,14 +278,16 @@ pub(super) async fn pages_of_ids(
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-    let is_newest = !has_shards && pages::are_newest(keys);
-    let sql = match (direction, is_newest) {
-        (Direction::Followers, true) => NEWEST_FOLLOWER_IDS,
-        (Direction::Followers, false) => FOLLOWER_IDS,
-        (Direction::Following, true) => NEWEST_FOLLOWING_IDS,
-        (Direction::Following, false) => FOLLOWING_IDS,
+    let shape = if has_shards { Shape::Any } else { pages::shape(keys) };
+    let sql = match (direction, shape) {
+        (Direction::Followers, Shape::Newest) => NEWEST_FOLLOWER_IDS,
+        (Direction::Followers, Shape::Older) => OLDER_FOLLOWER_IDS,
+        (Direction::Followers, Shape::Any) => FOLLOWER_IDS,
+        (Direction::Following, Shape::Newest) => NEWEST_FOLLOWING_IDS,
+        (Direction::Following, Shape::Older) => OLDER_FOLLOWING_IDS,
+        (Direction::Following, Shape::Any) => FOLLOWING_IDS,
     };
-    fetch(connection, sql, is_newest, keys, |row, key| {
+    fetch(connection, sql, shape, keys, |row, key| {
         let items = edges(row)?
             .map(|edge| edge.map(|(followed_at, id)| FollowItem { user: UserId(id), followed_at }));
         page(row, key, items.collect::<sqlx::Result<_>>()?)
@@ -260,7 +299,7 @@ pub(super) async fn pages_of_ids(
 async fn fetch<P>(
     connection: impl PgExecutor<'_>,
     sql: &'static str,
-    is_newest: bool,
+    shape: Shape,
     keys: &[FollowPageKey],
     mut read: impl FnMut(&PgRow, &FollowPageKey) -> sqlx::Result<P>,
 ) -> sqlx::Result<HashMap<FollowPageKey, P>> {
@@ -271,7 +310,11 @@ async fn fetch<P>(
         .bind(keys.iter().map(|key| key.user.0).collect::<Vec<_>>())
         .bind((0..).take(keys.len()).collect::<Vec<i64>>())
         .bind(pages::fetch(keys));
-    let query = if is_newest { query } else { bounded(query, keys) };
+    let query = match shape {
+        Shape::Newest => query,
+        Shape::Older => between(query, keys),
+        Shape::Any => in_any_order(between(query, keys), keys),
+    };
 
     let rows = query.fetch_all(connection).await?;
     let mut found = HashMap::with_capacity(rows.len());
@@ -286,15 +329,21 @@ async fn fetch<P>(
 
 type PgQuery = Query<'static, Postgres, PgArguments>;
 
-/// Tells the bounds of pages, how to scan them, and what to find out beside them.
-fn bounded(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
+/// Tells the bounds of pages.
+fn between(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
     let bounds: Vec<_> = keys.iter().map(|key| pages::follow_bounds(&key.request)).collect();
-    let is_ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
     query
         .bind(bounds.iter().map(|b| b.low.0).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.low.1.0).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.high.0).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>())
+}
+
+/// Tells how to scan pages, and what to find out beside them.
+fn in_any_order(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
+    let bounds: Vec<_> = keys.iter().map(|key| pages::follow_bounds(&key.request)).collect();
+    let is_ascending = |key: &FollowPageKey| key.request.scan() == OrderDirection::Asc;
+    query
         .bind(keys.iter().map(is_ascending).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.probe_low).collect::<Vec<_>>())
         .bind(bounds.iter().map(|b| b.probe_high).collect::<Vec<_>>())

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{data, on_both_engines};
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{app::TestApp, database::Engine, graph::draw};
 
 on_both_engines! {
     following_somebody_raises_both_counts_and_shows_both_edges,

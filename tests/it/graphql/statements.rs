@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{data, on_both_engines};
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{app::TestApp, database::Engine, graph::draw};
 
 on_both_engines! {
     users_with_both_lists_cost_three_statements,
