@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Takes the tour of the pages in Chromium: tests/browser.sh [ARGUMENT OF playwright test...]
 #
-# Needs the release binary, built after the playground, and `npm ci` in tests/browser. The browser
+# Needs the playground, the binary that `cargo build` makes, and `npm ci` in tests/browser. The browser
 # is that of CHROMIUM or the machine's own; root gets Debian's installed.
 set -euo pipefail
 cd "$(dirname "$0")/browser"
