@@ -4,10 +4,10 @@
 //! loopback, so the numbers hold what a client on the same machine would see. Both share the
 //! machine's cores. Every run is of the same graph and takes the same time.
 
+mod support;
+
 use std::{
     error::Error,
-    io::{self, BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,9 +18,8 @@ use std::{
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use support::{Result, Server, run, say, username};
 use tempfile::TempDir;
-
-type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const USERS: usize = 10_000;
 const FOLLOWS: usize = 200_000;
@@ -28,7 +27,6 @@ const FOLLOWS: usize = 200_000;
 const CLIENTS: usize = 16;
 const WARM_UP: Duration = Duration::from_secs(1);
 const MEASURED: Duration = Duration::from_secs(5);
-const KEY: &str = "the key of the benchmark, that is no secret";
 
 const FIFTY_USERS: &str = "{ users(first: 50) { nodes { username \
     followers(first: 10) { totalCount edges { followedAt node { username } } } \
@@ -85,7 +83,7 @@ async fn measure(engine: &str, database: &str) -> Result<()> {
     let tokens = run(database, &arguments)?;
     let tokens: Vec<&str> = tokens.lines().collect();
 
-    let server = Server::start(database)?;
+    let server = Server::start(database, &[])?;
     for (name, document, needs_viewer) in OPERATIONS {
         let tokens = if needs_viewer { tokens.clone() } else { Vec::new() };
         let load = Load::new(&server.address, document, &tokens);
@@ -111,68 +109,9 @@ async fn measure(engine: &str, database: &str) -> Result<()> {
     Ok(())
 }
 
-fn username(n: usize) -> String {
-    format!("user{n:06}")
-}
-
 fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
     let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
     sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
-}
-
-fn say(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-fn binary(database: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
-    command.env("DATABASE_URL", database).env("ENTOURAGE_JWT_SECRET", KEY);
-    // One address asks for everything here.
-    command.env("ENTOURAGE_RATE_LIMITS", "off").stdin(Stdio::null());
-    command
-}
-
-/// Runs a command of the binary, and gives what it prints.
-fn run(database: &str, arguments: &[&str]) -> Result<String> {
-    let output = binary(database).args(arguments).stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err(format!("`entourage {}` failed", arguments[0]).into());
-    }
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-/// A server that is killed when it is dropped.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(database: &str) -> Result<Self> {
-        let mut process = binary(database)
-            .args(["serve", "--listen", "127.0.0.1:0", "--rate-limits", "off", "--log", "error"])
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().ok_or("stdout is piped")?;
-        for line in BufReader::new(stdout).lines() {
-            let line = line?;
-            let address = line.trim().strip_prefix("GraphQL  http://");
-            if let Some(address) = address.and_then(|rest| rest.strip_suffix("/graphql")) {
-                return Ok(Self { address: address.to_owned(), process });
-            }
-        }
-        Err("the server did not say where it listens".into())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// One operation, asked again and again for one user after another.

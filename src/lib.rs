@@ -46,8 +46,8 @@
 //!    key too, so that a hundred users with ten followers each are one statement.
 //! 5. [`graph`] takes the rows of users from those that it remembers (`graph/user_cache.rs`), so
 //!    that a page needs no more than ids; without them, a page brings its users along.
-//! 6. On PostgreSQL small look-ups of many requests share a statement, as long as others are under
-//!    way (`store/postgres/lookups.rs`).
+//! 6. Small look-ups of many requests share a statement, as long as others are under way
+//!    (`store/lookups.rs`).
 //!
 //! **Invariant:** the number of SQL statements of an operation depends on its shape, never on how
 //! many objects are in the answer. `tests/it` asserts the exact numbers.

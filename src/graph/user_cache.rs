@@ -21,7 +21,7 @@ use quick_cache::sync::Cache;
 use super::Graph;
 use crate::{
     domain::{User, UserId, UsernameKey},
-    store::UserChanges,
+    store::{UserChanges, UserNews},
 };
 
 /// How long a row is believed when the database does not tell of changes, and how long the cache
@@ -155,8 +155,9 @@ pub(super) fn count(hits: usize, misses: usize) {
 async fn follow(cache: &UserCache, mut changes: Box<dyn UserChanges>) -> crate::store::Error {
     loop {
         match changes.next().await {
-            Ok(Some(user)) => cache.forget(user),
-            Ok(None) => {}
+            Ok(UserNews::Changed(user)) => cache.forget(user),
+            Ok(UserNews::AnyChanged) => cache.forget_all(),
+            Ok(UserNews::NobodyChanged) => {}
             Err(error) => return error,
         }
     }

@@ -24,7 +24,9 @@ mod drift;
 mod error;
 mod gather;
 mod groups;
+mod kept;
 mod load;
+mod lookups;
 mod metered;
 mod pages;
 mod plan;
@@ -358,12 +360,22 @@ pub trait Store: Debug + Send + Sync + 'static {
 /// News of users whose rows change.
 #[async_trait]
 pub trait UserChanges: Send {
-    /// The next user who has changed or is gone. `None` is a sign of life, which comes several
-    /// times a second when there is no news.
+    /// What is heard next. Several times a second there is something, if only a sign of life.
     ///
     /// # Errors
     /// When news may have been missed. There will be no more.
-    async fn next(&mut self) -> Result<Option<UserId>>;
+    async fn next(&mut self) -> Result<UserNews>;
+}
+
+/// Who has changed, or is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserNews {
+    /// This user.
+    Changed(UserId),
+    /// Maybe anybody: the database does not tell who.
+    AnyChanged,
+    /// Nobody. A sign of life.
+    NobodyChanged,
 }
 
 /// Makes one change, as a group of its own.

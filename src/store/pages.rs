@@ -95,6 +95,15 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
+/// Whether no page of a batch is larger than one that comes without `first`. The largest page of a
+/// statement decides how much it reads for each of them.
+pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
+    fetch(keys) <= SMALL_PAGE_ROWS
+}
+
+/// A page of the size that comes without `first`, and one row.
+const SMALL_PAGE_ROWS: i64 = 21;
+
 /// What the pages of a batch ask at most. The less it is, the smaller is their statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Shape {

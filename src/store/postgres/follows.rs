@@ -242,12 +242,9 @@ pub(super) async fn counts(
 
 /// Whether pages may share a statement with those of others, which reads as much of each list as
 /// the largest page among them.
-pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
-    pages::shape(keys) != Shape::Any && pages::fetch(keys) <= SMALL_PAGE_MAX
+pub(super) fn may_gather(keys: &[FollowPageKey]) -> bool {
+    pages::shape(keys) != Shape::Any && pages::are_small(keys)
 }
-
-/// A page of the size that comes without `first`, and one row.
-const SMALL_PAGE_MAX: i64 = 21;
 
 pub(super) async fn pages(
     connection: impl PgExecutor<'_>,

@@ -13,9 +13,7 @@ mod changes;
 mod deletion;
 mod drift;
 mod follows;
-mod kept;
 mod load;
-mod lookups;
 mod schema;
 mod users;
 mod watch;
@@ -30,19 +28,16 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use self::{kept::Kept, lookups::Lookups};
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, UserChanges, groups, retry,
+    Result, SchemaState, SetRoleOutcome, Store, UserChanges, groups, kept::Kept, lookups::Lookups,
+    retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
     FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
-
-/// How much longer than the server may work a statement is waited for.
-const SLACK: Duration = Duration::from_secs(2);
 
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -61,23 +56,23 @@ pub(super) struct Postgres {
     server: Server,
 }
 
+type Gathered<K, V> = Lookups<sqlx::Postgres, K, V>;
+
 /// The reads of every request, which keep connections and gather.
 #[derive(Debug)]
 struct Reads {
-    kept: Kept,
-    users: Lookups<UserId, Arc<User>>,
-    usernames: Lookups<UsernameKey, Arc<User>>,
-    accounts: Lookups<UserId, Account>,
-    counts: Lookups<UserId, FollowCounts>,
-    follower_ids: Lookups<FollowPageKey, FollowPage<UserId>>,
-    following_ids: Lookups<FollowPageKey, FollowPage<UserId>>,
+    kept: Kept<sqlx::Postgres>,
+    users: Gathered<UserId, Arc<User>>,
+    usernames: Gathered<UsernameKey, Arc<User>>,
+    accounts: Gathered<UserId, Account>,
+    counts: Gathered<UserId, FollowCounts>,
+    follower_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
+    following_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
 
 impl Reads {
     fn new(pool: PgPool, server: Server, options: Options) -> Self {
-        // Beyond what the pool and the server allow, nobody answers any more.
-        let patience = options.acquire_timeout + options.statement_timeout + SLACK;
-        let kept = Kept::of(pool, patience);
+        let kept = Kept::of(pool, options);
         let has_shards = server.has_shards;
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
@@ -87,11 +82,11 @@ impl Reads {
             follower_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Followers, keys))
             })
-            .gathering_only(follows::are_small),
+            .gathering_only(follows::may_gather),
             following_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(follows::pages_of_ids(c, has_shards, Direction::Following, keys))
             })
-            .gathering_only(follows::are_small),
+            .gathering_only(follows::may_gather),
             kept,
         }
     }

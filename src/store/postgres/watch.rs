@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     domain::UserId,
-    store::{Error, Result, UserChanges},
+    store::{Error, Result, UserChanges, UserNews},
 };
 
 /// Where it is told. The payload is the id.
@@ -51,16 +51,16 @@ pub(super) async fn users(pool: &PgPool, tellers: &PgPool) -> Result<Option<Box<
 
 #[async_trait]
 impl UserChanges for Changes {
-    async fn next(&mut self) -> Result<Option<UserId>> {
+    async fn next(&mut self) -> Result<UserNews> {
         let lost = || Error::Unavailable("the connection that listens is lost".to_owned());
         match timeout(SILENCE_MAX, self.0.try_recv()).await {
-            Ok(Ok(Some(notification))) => user(&notification).map(Some),
+            Ok(Ok(Some(notification))) => user(&notification).map(UserNews::Changed),
             Ok(Ok(None)) => Err(lost()),
             Ok(Err(error)) => Err(error.into()),
             Err(_silence) => {
                 let ping = sqlx::query(PING).execute(&mut self.0);
                 timeout(SILENCE_MAX, ping).await.map_err(|_| lost())??;
-                Ok(None)
+                Ok(UserNews::NobodyChanged)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Accounts: who is signed in, and by what password.
 
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{time, users};
 use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
@@ -40,8 +40,11 @@ fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) 
     Credentials { id: UserId(id), password_hash, token_epoch }
 }
 
-pub(super) async fn find(pool: &SqlitePool, id: UserId) -> sqlx::Result<Option<Account>> {
-    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(pool).await?.map(account).transpose()
+pub(super) async fn find(
+    connection: &mut SqliteConnection,
+    id: UserId,
+) -> sqlx::Result<Option<Account>> {
+    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(connection).await?.map(account).transpose()
 }
 
 pub(super) async fn find_by_subject(

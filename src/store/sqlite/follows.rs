@@ -4,7 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use sqlx::{Row, SqlitePool};
+use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::{json, json_ids, time};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 /// the ids of these alone.
 ///
 /// The table is read only inside `LIMIT`, between two bounds that its page index knows, so a
-/// page costs what it holds, however long the list is.
+/// page costs what it holds, however long the list is. For the sum in `LIMIT` see [`super`].
 macro_rules! pages_of_follows {
     ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
         concat!(
@@ -69,7 +69,7 @@ macro_rules! page_of_follows {
             $other,
             " ",
             $order,
-            " LIMIT ?2) e",
+            " LIMIT ?2 + 0) e",
             $users!(join),
             ")"
         )
@@ -115,19 +115,19 @@ statements! {
 }
 
 pub(super) async fn counts(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query_as(COUNTS).bind(json_ids(ids)).fetch_all(pool).await?;
+    let rows = sqlx::query_as(COUNTS).bind(json_ids(ids)).fetch_all(connection).await?;
     let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
     Ok(rows.into_iter().map(counts).collect())
 }
 
 pub(super) async fn pages(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
@@ -137,11 +137,11 @@ pub(super) async fn pages(
     };
     let mut users = HashMap::new();
     let item = |edge| item(edge, &mut users);
-    fetch(pool, sql, keys, item).await
+    fetch(connection, sql, keys, item).await
 }
 
 pub(super) async fn pages_of_ids(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
@@ -151,12 +151,12 @@ pub(super) async fn pages_of_ids(
     };
     let item =
         |(followed_at, id)| Ok(FollowItem { user: UserId(id), followed_at: time(followed_at)? });
-    fetch(pool, sql, keys, item).await
+    fetch(connection, sql, keys, item).await
 }
 
 /// Asks for pages, whose edges are read by `item`.
 async fn fetch<E: DeserializeOwned, U: Identified>(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     sql: &'static str,
     keys: &[FollowPageKey],
     mut item: impl FnMut(E) -> sqlx::Result<FollowItem<U>>,
@@ -165,7 +165,8 @@ async fn fetch<E: DeserializeOwned, U: Identified>(
         return Ok(HashMap::new());
     }
     let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
-    let rows = sqlx::query(sql).bind(questions).bind(pages::fetch(keys)).fetch_all(pool).await?;
+    let rows =
+        sqlx::query(sql).bind(questions).bind(pages::fetch(keys)).fetch_all(connection).await?;
 
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
@@ -230,7 +231,7 @@ pub(super) async fn usage(
 }
 
 pub(super) async fn relations(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     viewer: UserId,
     followed: &[UserId],
     following_back: &[UserId],
@@ -240,7 +241,7 @@ pub(super) async fn relations(
     }
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(json_ids(followed)).bind(json_ids(following_back));
-    let rows: Vec<(i64, Option<i64>, Option<i64>)> = query.fetch_all(pool).await?;
+    let rows: Vec<(i64, Option<i64>, Option<i64>)> = query.fetch_all(connection).await?;
 
     let mut relations: HashMap<_, Relation> = HashMap::new();
     for (id, followed_at, followed_back_at) in rows {

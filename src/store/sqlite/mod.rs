@@ -3,6 +3,9 @@
 //! The file is in WAL mode, so readers never wait for the writer. Writers wait for each other at
 //! the pool of one connection; other processes are waited for by SQLite's busy handler. Every
 //! write takes the lock when it begins (`BEGIN IMMEDIATE`), so none fails half-way for want of it.
+//!
+//! SQLite plans a statement anew whenever a parameter changes that is a `LIMIT` by itself, which
+//! costs more than to read a page. So where pages are read the limit is a sum, `LIMIT ?2 + 0`.
 
 mod accounts;
 mod changes;
@@ -10,13 +13,19 @@ mod deletion;
 mod drift;
 mod follows;
 mod load;
+mod reads;
 mod schema;
 mod users;
+mod watch;
 mod writes;
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +37,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
+use self::reads::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
     Result, SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
@@ -53,7 +63,10 @@ const CHECKPOINT_PAGES: &str = "16384";
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
     writer: SqlitePool,
+    /// How many connections `writer` has opened, one after the other.
+    connections: Arc<AtomicU64>,
     readers: SqlitePool,
+    reads: Arc<Reads>,
 }
 
 impl Sqlite {
@@ -76,7 +89,15 @@ impl Sqlite {
                 .after_release(|connection, _| Box::pin(is_usable(connection)))
         };
 
-        let writer = writer(&common, pool, options.acquire_timeout).await.map_err(|error| {
+        let connections = Arc::new(AtomicU64::new(0));
+        let one = || {
+            let connections = Arc::clone(&connections);
+            pool().max_connections(1).after_connect(move |_, _| {
+                connections.fetch_add(1, Ordering::AcqRel);
+                Box::pin(future::ready(Ok(())))
+            })
+        };
+        let writer = writer(&common, one, options.acquire_timeout).await.map_err(|error| {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
             } else {
@@ -87,7 +108,8 @@ impl Sqlite {
         let reading = common.pragma("query_only", "ON");
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
-        Ok(Self { writer, readers })
+        let reads = Arc::new(Reads::new(readers.clone(), options));
+        Ok(Self { writer, connections, readers, reads })
     }
 }
 
@@ -136,7 +158,7 @@ async fn writer(
     // Turning the WAL on does not wait for the lock, unlike everything that comes after it.
     let begin = Instant::now();
     let passes = |failure: &_| error::is_busy(failure) && begin.elapsed() < patience;
-    retry::retried_when(passes, |_| pool().max_connections(1).connect_with(writing.clone())).await
+    retry::retried_when(passes, |_| pool().connect_with(writing.clone())).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
@@ -158,6 +180,7 @@ pub(super) fn statements() -> Vec<&'static str> {
         load::STATEMENTS,
         schema::STATEMENTS,
         users::STATEMENTS,
+        watch::STATEMENTS,
         writes::STATEMENTS,
     ]
     .concat()
@@ -182,22 +205,29 @@ fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
 #[async_trait]
 impl Store for Sqlite {
     async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        Ok(users::by_ids(&self.readers, ids).await?)
+        self.reads.users.get(ids).await
     }
 
     async fn users_by_usernames(
         &self,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        Ok(users::by_usernames(&self.readers, keys).await?)
+        self.reads.usernames.get(keys).await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
-        Ok(None)
+        let (writer, connections) = (self.writer.clone(), Arc::clone(&self.connections));
+        Ok(Some(watch::users(writer, connections).await?))
     }
 
     async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        users::page(&self.readers, request).await
+        let read = async {
+            let mut connection = self.reads.kept.take().await?;
+            let page = users::page(&mut connection, request).await?;
+            connection.keep();
+            Ok(page)
+        };
+        self.reads.kept.patiently(read).await
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
@@ -205,7 +235,7 @@ impl Store for Sqlite {
     }
 
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        Ok(follows::counts(&self.readers, ids).await?)
+        self.reads.counts.get(ids).await
     }
 
     async fn pages_of_follows(
@@ -213,7 +243,13 @@ impl Store for Sqlite {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        Ok(follows::pages(&self.readers, direction, keys).await?)
+        let read = async {
+            let mut connection = self.reads.kept.take().await?;
+            let pages = follows::pages(&mut connection, direction, keys).await?;
+            connection.keep();
+            Ok(pages)
+        };
+        self.reads.kept.patiently(read).await
     }
 
     async fn pages_of_follow_ids(
@@ -221,7 +257,10 @@ impl Store for Sqlite {
         direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        Ok(follows::pages_of_ids(&self.readers, direction, keys).await?)
+        match direction {
+            Direction::Followers => self.reads.follower_ids.get(keys).await,
+            Direction::Following => self.reads.following_ids.get(keys).await,
+        }
     }
 
     async fn relations(
@@ -230,7 +269,14 @@ impl Store for Sqlite {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
-        Ok(follows::relations(&self.readers, viewer, followed, following_back).await?)
+        let read = async {
+            let mut connection = self.reads.kept.take().await?;
+            let relations =
+                follows::relations(&mut connection, viewer, followed, following_back).await?;
+            connection.keep();
+            Ok(relations)
+        };
+        self.reads.kept.patiently(read).await
     }
 
     async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
@@ -247,7 +293,13 @@ impl Store for Sqlite {
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        Ok(accounts::find(&self.readers, id).await?)
+        let read = async {
+            let mut connection = self.reads.kept.take().await?;
+            let account = accounts::find(&mut connection, id).await?;
+            connection.keep();
+            Ok(account)
+        };
+        self.reads.kept.patiently(read).await
     }
 
     async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
@@ -333,6 +385,7 @@ impl Store for Sqlite {
     }
 
     async fn close(&self) {
+        self.reads.kept.close();
         self.readers.close().await;
         self.writer.close().await;
     }

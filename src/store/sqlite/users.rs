@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{json, json_ids, time};
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
 };
 
 /// A page of users between two bounds (`?6` and up), in one scan of the index of its order.
-/// The outer row is always there, so that what lies outside is known of an empty page too.
+/// The outer row is always there, so that what lies outside is known of an empty page too. For the
+/// sum in `LIMIT` see [`super`].
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat!(
@@ -46,7 +47,7 @@ macro_rules! page_of_users {
             " \
                         ORDER BY ",
             $order,
-            " LIMIT ?3) u ON true"
+            " LIMIT ?3 + 0) u ON true"
         )
     };
 }
@@ -79,25 +80,25 @@ pub(super) fn user(row: &SqliteRow, first: usize) -> sqlx::Result<Arc<User>> {
 }
 
 pub(super) async fn by_ids(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, Arc<User>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query(BY_IDS).bind(json_ids(ids)).fetch_all(pool).await?;
+    let rows = sqlx::query(BY_IDS).bind(json_ids(ids)).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
 }
 
 pub(super) async fn by_usernames(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     keys: &[UsernameKey],
 ) -> sqlx::Result<HashMap<UsernameKey, Arc<User>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = json(&keys.iter().map(UsernameKey::as_str).collect::<Vec<_>>());
-    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(pool).await?;
+    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
@@ -107,7 +108,7 @@ pub(super) async fn count(pool: &SqlitePool, prefix: &UsernamePrefix) -> sqlx::R
 }
 
 pub(super) async fn page(
-    pool: &SqlitePool,
+    connection: &mut SqliteConnection,
     request: &UserListRequest<'_>,
 ) -> Result<Page<Arc<User>>> {
     let page = &request.page;
@@ -128,13 +129,13 @@ pub(super) async fn page(
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.0.timestamp_micros()).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0.timestamp_micros()).bind(bounds.high.1.0);
-            let (users, outside) = listed(&query.fetch_all(pool).await?)?;
+            let (users, outside) = listed(&query.fetch_all(connection).await?)?;
             Ok(pages::age_page(page, users, outside))
         }
         UserOrderField::Username => {
             let bounds = pages::key_bounds(page)?;
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
-            let rows = query.bind(bounds.low).bind(bounds.high).fetch_all(pool).await?;
+            let rows = query.bind(bounds.low).bind(bounds.high).fetch_all(connection).await?;
             let (users, outside) = listed(&rows)?;
             Ok(pages::key_page(page, users, outside))
         }

@@ -146,7 +146,7 @@ fn named(name: &str) -> ProfileChange {
 
 async fn who_was_read_costs_no_statement_again(servers: Servers) {
     let bob = servers.user("bob").await.expect("bob is there");
-    // On SQLite everything is forgotten once a second, maybe just now.
+    // On SQLite everything is forgotten after somebody else has written, maybe just now.
     servers
         .within_seconds(5, async || {
             servers.user("bob").await;

@@ -90,6 +90,20 @@ fn page_statements(engine: Engine) -> Vec<&'static str> {
     pages
 }
 
+/// SQLite plans a statement anew when a parameter changes that is a limit by itself.
+#[test]
+fn on_sqlite_no_page_is_planned_anew_for_another_size() {
+    let pages = of(Engine::Sqlite).into_iter();
+    let pages = pages.filter(|sql| sql.contains("SELECT k.n") || sql.contains("SELECT o.below"));
+    let pages: Vec<_> = pages.collect();
+    assert_eq!(pages.len(), 8, "two lists, with users and without, and four orders of users");
+    for sql in pages {
+        let limits: Vec<_> = sql.match_indices("LIMIT ?").map(|(at, _)| &sql[at..]).collect();
+        assert!(!limits.is_empty(), "{sql}");
+        assert!(limits.iter().all(|limit| limit["LIMIT ?n".len()..].starts_with(" + 0)")), "{sql}");
+    }
+}
+
 async fn no_page_reads_or_sorts_a_whole_list(database: &Database) {
     a_celebrity(database.store(), 3_000).await;
     for sql in page_statements(database.engine()) {

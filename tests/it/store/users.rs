@@ -5,10 +5,13 @@ use entourage::{
         AvatarUrl, Bio, Credentials, DisplayName, FollowCounts, NewUser, Permission, ProfileChange,
         UserId, UsernameKey,
     },
-    store::{CreateOutcome, SetRoleOutcome, Store},
+    store::{CreateOutcome, SetRoleOutcome, Store, UserNews},
 };
 
-use super::{ALICE, BOB, CAROL, NOBODY, at, cases, counts, create, four_users, new_user, user};
+use super::{
+    ALICE, BOB, CAROL, NOBODY, at, cases, counts, create, follow, four_users, new_user, user,
+};
+use crate::support::database::{Database, Engine};
 
 cases! {
     a_new_user_is_found_by_id_and_by_username_in_any_case,
@@ -23,7 +26,9 @@ cases! {
     roles_give_their_permissions,
     a_role_is_set_only_when_both_are_there,
     accounts_are_found_by_id_and_by_subject,
-    credentials_are_found_by_name_and_by_id,
+    credentials_are_found_by_name_and_by_id;
+    database:
+    who_changes_elsewhere_is_news_and_a_follow_is_none,
 }
 
 fn key(name: &str) -> UsernameKey {
@@ -216,4 +221,24 @@ async fn credentials_are_found_by_name_and_by_id(store: &dyn Store) {
     assert_eq!(store.find_credentials(&key("dave")).await.unwrap(), None);
     assert_eq!(store.find_credentials_by_id(NOBODY).await.unwrap(), None);
     assert_eq!(user(store, CAROL).await.created_at, at(CAROL.0));
+}
+
+async fn who_changes_elsewhere_is_news_and_a_follow_is_none(database: &Database) {
+    let store = database.store();
+    four_users(store).await;
+    let mut news = store.watch_users().await.unwrap().expect("both engines tell");
+    follow(store, ALICE, BOB, 0).await;
+    assert_eq!(news.next().await.unwrap(), UserNews::NobodyChanged);
+
+    let elsewhere = database.another_store().await;
+    let name = Some(Some(DisplayName::parse("Robert").expect("a name")));
+    let change = ProfileChange { name, bio: None, avatar_url: None };
+    elsewhere.update_profile(BOB, &change).await.unwrap();
+    let told = match database.engine() {
+        Engine::Sqlite => UserNews::AnyChanged,
+        Engine::Postgres => UserNews::Changed(BOB),
+    };
+    assert_eq!(news.next().await.unwrap(), told);
+    assert_eq!(news.next().await.unwrap(), UserNews::NobodyChanged, "it was told already");
+    elsewhere.close().await;
 }

@@ -6,10 +6,9 @@
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use sqlx::PgConnection;
+use sqlx::Database;
 
-use super::kept::Kept;
-use crate::store::{Result, gather::Gather};
+use super::{Result, gather::Gather, kept::Kept};
 
 /// Statements of one kind that are under way at once.
 const LANES: usize = 2;
@@ -19,34 +18,38 @@ const CALLERS_MAX: usize = 64;
 const KEYS_MAX: usize = 16;
 
 /// Asks for the values of keys, in one statement.
-type Ask<K, V> = dyn for<'a> Fn(&'a mut PgConnection, &'a [K]) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
+type Ask<DB, K, V> = dyn for<'a> Fn(
+        &'a mut <DB as Database>::Connection,
+        &'a [K],
+    ) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
     + Send
     + Sync;
 
 /// One kind of look-up.
-pub(super) struct Lookups<K, V> {
-    kept: Kept,
-    ask: Arc<Ask<K, V>>,
+pub(super) struct Lookups<DB: Database, K, V> {
+    kept: Kept<DB>,
+    ask: Arc<Ask<DB, K, V>>,
     may_gather: fn(&[K]) -> bool,
     gathered: Gather<Vec<K>, Result<HashMap<K, V>>>,
 }
 
-impl<K, V> Lookups<K, V>
+impl<DB, K, V> Lookups<DB, K, V>
 where
+    DB: Database,
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + 'static,
 {
     pub(super) fn new(
-        kept: Kept,
+        kept: Kept<DB>,
         ask: impl for<'a> Fn(
-            &'a mut PgConnection,
+            &'a mut DB::Connection,
             &'a [K],
         ) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
         + Send
         + Sync
         + 'static,
     ) -> Self {
-        let ask: Arc<Ask<K, V>> = Arc::new(ask);
+        let ask: Arc<Ask<DB, K, V>> = Arc::new(ask);
         let asked = (kept.clone(), Arc::clone(&ask));
         let gathered = Gather::new(LANES, CALLERS_MAX, move |calls: Vec<Vec<K>>| {
             let (kept, ask) = asked.clone();
@@ -70,13 +73,17 @@ where
     }
 }
 
-impl<K, V> fmt::Debug for Lookups<K, V> {
+impl<DB: Database, K, V> fmt::Debug for Lookups<DB, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lookups").finish_non_exhaustive()
     }
 }
 
-async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> Result<HashMap<K, V>> {
+async fn alone<DB: Database, K, V>(
+    kept: &Kept<DB>,
+    ask: &Ask<DB, K, V>,
+    keys: &[K],
+) -> Result<HashMap<K, V>> {
     let read = async {
         let mut connection = kept.take().await?;
         let found = ask(&mut connection, keys).await?;
@@ -87,12 +94,13 @@ async fn alone<K, V>(kept: &Kept, ask: &Ask<K, V>, keys: &[K]) -> Result<HashMap
 }
 
 /// Asks for the keys of all callers, and gives each what is theirs.
-async fn together<K, V>(
-    kept: &Kept,
-    ask: &Ask<K, V>,
+async fn together<DB, K, V>(
+    kept: &Kept<DB>,
+    ask: &Ask<DB, K, V>,
     calls: Vec<Vec<K>>,
 ) -> Vec<Result<HashMap<K, V>>>
 where
+    DB: Database,
     K: Clone + Eq + Hash,
     V: Clone,
 {

@@ -13,38 +13,42 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{Database, Pool, pool::PoolConnection};
 use tokio::time::timeout;
 
-use crate::store::{Error, Result};
+use super::{Error, Options, Result};
 
 /// How long a connection may lie idle and still be taken to be alive.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
+/// How much longer than the database may work a statement is waited for.
+const SLACK: Duration = Duration::from_secs(2);
+
 /// The kept connections. Clones are handles on the same ones.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pool: PgPool,
+#[derive(Debug)]
+pub(super) struct Kept<DB: Database> {
+    pool: Pool<DB>,
     patience: Duration,
-    shelf: Arc<Mutex<Shelf>>,
+    shelf: Arc<Mutex<Shelf<DB>>>,
 }
 
 #[derive(Debug)]
-struct Shelf {
-    idle: Vec<(PoolConnection<Postgres>, Instant)>,
+struct Shelf<DB: Database> {
+    idle: Vec<(PoolConnection<DB>, Instant)>,
     idle_max: usize,
 }
 
 /// A connection in use. Unless it is [kept](Lease::keep), it goes back to the pool.
-pub(super) struct Lease {
-    connection: PoolConnection<Postgres>,
-    shelf: Arc<Mutex<Shelf>>,
+pub(super) struct Lease<DB: Database> {
+    connection: PoolConnection<DB>,
+    shelf: Arc<Mutex<Shelf<DB>>>,
 }
 
-impl Kept {
-    /// Keeps a quarter of the connections of a pool. A read takes no longer than `patience`, also
-    /// when the network has swallowed its answer.
-    pub(super) fn of(pool: PgPool, patience: Duration) -> Self {
+impl<DB: Database> Kept<DB> {
+    /// Keeps a quarter of the connections of a pool. A read takes no longer than the pool and the
+    /// database may, also when the network has swallowed its answer.
+    pub(super) fn of(pool: Pool<DB>, options: Options) -> Self {
+        let patience = options.acquire_timeout + options.statement_timeout + SLACK;
         let idle_max = pool.options().get_max_connections() as usize / 4;
         let shelf = Arc::new(Mutex::new(Shelf { idle: Vec::new(), idle_max }));
         Self { pool, patience, shelf }
@@ -57,7 +61,7 @@ impl Kept {
     }
 
     /// The connection that was kept last, or else one of the pool.
-    pub(super) async fn take(&self) -> sqlx::Result<Lease> {
+    pub(super) async fn take(&self) -> sqlx::Result<Lease<DB>> {
         let kept = lock(&self.shelf).take();
         let connection = match kept {
             Some(connection) => connection,
@@ -74,8 +78,8 @@ impl Kept {
     }
 }
 
-impl Shelf {
-    fn take(&mut self) -> Option<PoolConnection<Postgres>> {
+impl<DB: Database> Shelf<DB> {
+    fn take(&mut self) -> Option<PoolConnection<DB>> {
         // Those below were kept earlier still.
         if self.idle.last().is_some_and(|(_, since)| since.elapsed() > IDLE_MAX) {
             self.idle.clear();
@@ -84,7 +88,7 @@ impl Shelf {
     }
 }
 
-impl Lease {
+impl<DB: Database> Lease<DB> {
     /// Keeps the connection for the next read. For those whose statements have ended well.
     pub(super) fn keep(self) {
         let mut shelf = lock(&self.shelf);
@@ -94,21 +98,27 @@ impl Lease {
     }
 }
 
-impl Deref for Lease {
-    type Target = PgConnection;
+impl<DB: Database> Deref for Lease<DB> {
+    type Target = DB::Connection;
 
-    fn deref(&self) -> &PgConnection {
+    fn deref(&self) -> &DB::Connection {
         &self.connection
     }
 }
 
-impl DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut PgConnection {
+impl<DB: Database> DerefMut for Lease<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.connection
     }
 }
 
-fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+impl<DB: Database> Clone for Kept<DB> {
+    fn clone(&self) -> Self {
+        Self { pool: self.pool.clone(), patience: self.patience, shelf: Arc::clone(&self.shelf) }
+    }
+}
+
+fn lock<DB: Database>(shelf: &Mutex<Shelf<DB>>) -> MutexGuard<'_, Shelf<DB>> {
     // Nothing that happens under the lock can leave the shelf in between.
     shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,287 @@
+//! What a server on SQLite makes of its statements: `cargo bench --locked --bench sqlite`.
+//!
+//! The release binary answers two questions over loopback, from a process of its own. Next to it
+//! a plain loop runs the statements that answer them, prepared, on one connection for each core:
+//! no HTTP, no GraphQL, no JSON. They are those of the store itself, in two forms: with the rows of
+//! users, which is what an answer takes, and with their ids alone, as a server asks that remembers
+//! users; that loop is spared the look-up of names as well. All are measured in turn, round by
+//! round, and a ratio is the median of those of the rounds.
+
+mod support;
+
+use std::{
+    collections::HashMap,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use entourage::store;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use support::{Result, Server, run, say, username};
+use tempfile::TempDir;
+
+const USERS: usize = 10_000;
+const FOLLOWS: usize = 200_000;
+/// How many requests are under way at once, each on a connection of its own.
+const CLIENTS: usize = 16;
+/// The pages of users that are asked for, and the users on each.
+const PAGES: usize = 64;
+const PAGE: usize = 50;
+const ROUNDS: usize = 5;
+const WARM_UP: Duration = Duration::from_millis(500);
+const MEASURED: Duration = Duration::from_secs(2);
+
+const PROFILE: &str = include_str!("peers/queries/entourage/profile.graphql");
+const LISTS: &str = include_str!("peers/queries/entourage/lists.graphql");
+
+/// What is asked.
+#[derive(Clone, Copy)]
+enum Question {
+    Profile,
+    Lists,
+}
+
+fn main() -> Result<()> {
+    let folder = TempDir::new()?;
+    let file = folder.path().join("bench.db");
+    let database = format!("sqlite://{}", file.display());
+    run(&database, &["migrate"])?;
+    let (users, follows) = (USERS.to_string(), FOLLOWS.to_string());
+    say(&run(&database, &["seed", "--users", &users, "--follows", &follows])?)?;
+
+    let server = Server::start(&database, &[])?;
+    let forgetful = Server::start(&database, &[("ENTOURAGE_USERS_CACHED_MAX", "0")])?;
+    say("\n                               answers/s   to users   to ids\n")?;
+    for (name, question) in [("profile", Question::Profile), ("lists", Question::Lists)] {
+        let requests = Arc::new(requests(question, &server)?);
+        let threads = thread::available_parallelism()?.get();
+        let plain = |users| per_second(threads, || Loop::new(question, users, &file));
+        let asked = |server| per_second(CLIENTS, || Client::new(server, &requests));
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            rounds.push([plain(true)?, plain(false)?, asked(&server)?, asked(&forgetful)?]);
+        }
+        let names = ["loop, with users", "loop, ids alone", "server", "without its user cache"];
+        for (n, who) in names.iter().enumerate() {
+            let rate = median(rounds.iter().map(|round| round[n]));
+            let [to_users, to_ids] =
+                [0, 1].map(|plain| median(rounds.iter().map(|round| round[n] / round[plain])));
+            say(&format!("{name:<7} {who:<22} {rate:>9.0} {to_users:>8.2} x {to_ids:>6.2} x\n"))?;
+        }
+    }
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Answers one after the other.
+trait Answer: Send + 'static {
+    /// Answers about the nth.
+    fn answer(&mut self, n: usize) -> Result<()>;
+}
+
+/// Keeps so many threads busy for a while, and tells how many answers they gave a second.
+fn per_second<A: Answer>(threads: usize, each: impl Fn() -> Result<A>) -> Result<f64> {
+    let (next, answers) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let begin = Instant::now() + WARM_UP;
+    let mut running: Vec<thread::JoinHandle<Result<()>>> = Vec::new();
+    for _ in 0..threads {
+        let (mut source, next, answers) = (each()?, Arc::clone(&next), Arc::clone(&answers));
+        running.push(thread::spawn(move || {
+            while begin.elapsed() < MEASURED {
+                source.answer(next.fetch_add(1, Ordering::Relaxed))?;
+                answers.fetch_add(usize::from(Instant::now() > begin), Ordering::Relaxed);
+            }
+            Ok(())
+        }));
+    }
+    for thread in running {
+        thread.join().map_err(|_| "a thread panicked")??;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "numbers for people to read")]
+    let answers = answers.load(Ordering::Relaxed) as f64;
+    Ok(answers / begin.elapsed().as_secs_f64())
+}
+
+/// The requests of a question, one for each user or page.
+fn requests(question: Question, server: &Server) -> Result<Vec<Vec<u8>>> {
+    match question {
+        Question::Profile => {
+            let variables = (1..=USERS).map(|n| json!({ "username": username(n) }));
+            Ok(variables.map(|variables| request(PROFILE, &variables)).collect())
+        }
+        Question::Lists => {
+            let (mut client, mut after) = (Client::new(server, &Arc::default())?, Value::Null);
+            let mut requests = Vec::new();
+            for _ in 0..PAGES {
+                let request = request(LISTS, &json!({ "after": after }));
+                let answer: Value = serde_json::from_slice(client.ask(&request)?)?;
+                after = answer["data"]["users"]["pageInfo"]["endCursor"].clone();
+                requests.push(request);
+            }
+            Ok(requests)
+        }
+    }
+}
+
+fn request(document: &str, variables: &Value) -> Vec<u8> {
+    let body = json!({ "query": document, "variables": variables }).to_string();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// A connection that is kept open. It does as little as a client can, since it shares the cores.
+struct Client {
+    connection: BufReader<TcpStream>,
+    requests: Arc<Vec<Vec<u8>>>,
+    line: String,
+    body: Vec<u8>,
+}
+
+impl Client {
+    fn new(server: &Server, requests: &Arc<Vec<Vec<u8>>>) -> Result<Self> {
+        let connection = TcpStream::connect(&server.address)?;
+        connection.set_nodelay(true)?;
+        Ok(Self {
+            connection: BufReader::with_capacity(64 * 1024, connection),
+            requests: Arc::clone(requests),
+            line: String::new(),
+            body: Vec::new(),
+        })
+    }
+
+    fn ask(&mut self, request: &[u8]) -> Result<&[u8]> {
+        self.connection.get_mut().write_all(request)?;
+        let mut length = 0;
+        loop {
+            self.line.clear();
+            self.connection.read_line(&mut self.line)?;
+            match self.line.trim_end().split_once(": ") {
+                Some(("content-length", value)) => length = value.parse()?,
+                None if self.line == "\r\n" => break,
+                _ => {}
+            }
+        }
+        self.body.resize(length, 0);
+        self.connection.read_exact(&mut self.body)?;
+        if self.body.starts_with(b"{\"data\"") {
+            Ok(&self.body)
+        } else {
+            Err(String::from_utf8_lossy(&self.body).into_owned().into())
+        }
+    }
+}
+
+impl Answer for Client {
+    fn answer(&mut self, n: usize) -> Result<()> {
+        let requests = Arc::clone(&self.requests);
+        self.ask(&requests[n % requests.len()])?;
+        Ok(())
+    }
+}
+
+/// The statements of a question on a connection.
+struct Loop {
+    question: Question,
+    runtime: tokio::runtime::Runtime,
+    connection: SqliteConnection,
+    statements: HashMap<&'static str, &'static str>,
+    /// The users by name, where they are remembered.
+    remembered: Option<Vec<i64>>,
+}
+
+impl Loop {
+    fn new(question: Question, with_users: bool, file: &Path) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = runtime.block_on(options.connect())?;
+        let edge = if with_users { "json_array(e.followed_at, u.id" } else { "e.other))" };
+        let statements = [
+            ("user", "WHERE username_key IN", "SELECT id, username, name"),
+            ("users", "ORDER BY username_key LIMIT", "u.avatar_url"),
+            ("followers", "FROM followers WHERE followee_id = k.owner", edge),
+            ("following", "FROM follows WHERE follower_id = k.owner", edge),
+        ];
+        let statements = statements.map(|(name, part, other)| (name, statement(part, other)));
+        let ids = sqlx::query_scalar("SELECT id FROM users ORDER BY username_key");
+        let ids = runtime.block_on(ids.fetch_all(&mut connection))?;
+        let remembered = (!with_users).then_some(ids);
+        Ok(Self { question, runtime, connection, statements: statements.into(), remembered })
+    }
+}
+
+impl Answer for Loop {
+    fn answer(&mut self, n: usize) -> Result<()> {
+        let Self { question, runtime, connection, statements, remembered } = self;
+        runtime.block_on(async {
+            match question {
+                Question::Profile => {
+                    let id = if let Some(ids) = remembered {
+                        ids[n % USERS]
+                    } else {
+                        let names = json!([username(n % USERS + 1)]).to_string();
+                        let user = sqlx::query(statements["user"]).bind(names);
+                        user.fetch_one(&mut *connection).await?.try_get(0)?
+                    };
+                    pages(connection, statements["followers"], &[id], 20).await
+                }
+                Question::Lists => {
+                    let after = username(n % PAGES * PAGE);
+                    let users = sqlx::query(statements["users"])
+                        .bind("")
+                        .bind("~")
+                        .bind(i64::try_from(PAGE + 1)?)
+                        .bind(false)
+                        .bind(false)
+                        .bind(after)
+                        .bind("~");
+                    let users = users.fetch_all(&mut *connection).await?;
+                    let users = users.iter().take(PAGE).map(|user| user.try_get(2));
+                    let ids = users.collect::<sqlx::Result<Vec<i64>>>()?;
+                    pages(connection, statements["followers"], &ids, 10).await?;
+                    pages(connection, statements["following"], &ids, 10).await
+                }
+            }
+        })
+    }
+}
+
+/// The one statement for SQLite that has both parts.
+fn statement(part: &str, other: &str) -> &'static str {
+    let [(_, all), _] = store::statements();
+    let mut found = all.into_iter().filter(|sql| sql.contains(part) && sql.contains(other));
+    let (Some(statement), None) = (found.next(), found.next()) else {
+        panic!("not one statement has {part} and {other}");
+    };
+    statement
+}
+
+/// Reads the newest of a list of each of these users, and one more, as the store does.
+async fn pages(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    owners: &[i64],
+    first: i64,
+) -> Result<()> {
+    let keys: Vec<_> =
+        owners.iter().map(|owner| [*owner, 0, i64::MIN, 0, 0, i64::MAX, 0, 0]).collect();
+    let rows = sqlx::query(sql).bind(serde_json::to_string(&keys)?).bind(first + 1);
+    let rows = rows.fetch_all(connection).await?;
+    if rows.len() == owners.len() { Ok(()) } else { Err("a list is missing".into()) }
+}

@@ -1,0 +1,43 @@
+//! The reads of every request, which keep connections and gather.
+
+use std::sync::Arc;
+
+use sqlx::{Sqlite, SqlitePool};
+
+use super::{follows, users};
+use crate::{
+    domain::{Direction, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey},
+    store::{Options, kept::Kept, lookups::Lookups, pages},
+};
+
+type Gathered<K, V> = Lookups<Sqlite, K, V>;
+
+#[derive(Debug)]
+pub(super) struct Reads {
+    pub(super) kept: Kept<Sqlite>,
+    pub(super) users: Gathered<UserId, Arc<User>>,
+    pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
+    pub(super) counts: Gathered<UserId, FollowCounts>,
+    pub(super) follower_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
+    pub(super) following_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
+}
+
+impl Reads {
+    pub(super) fn new(readers: SqlitePool, options: Options) -> Self {
+        let kept = Kept::of(readers, options);
+        Self {
+            users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
+            usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
+            counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            follower_ids: Lookups::new(kept.clone(), |c, keys| {
+                Box::pin(follows::pages_of_ids(c, Direction::Followers, keys))
+            })
+            .gathering_only(pages::are_small),
+            following_ids: Lookups::new(kept.clone(), |c, keys| {
+                Box::pin(follows::pages_of_ids(c, Direction::Following, keys))
+            })
+            .gathering_only(pages::are_small),
+            kept,
+        }
+    }
+}
