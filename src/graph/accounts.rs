@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use super::{Error, Graph, Result, SignedIn, Viewer, passwords::Passwords};
 use crate::{
     domain::{DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey},
-    store::{CreateOutcome, SetRoleOutcome},
+    store::{CreateOutcome, SetRoleOutcome, Store},
 };
 
 /// How often a name or an id is drawn anew before giving up.
@@ -61,9 +61,9 @@ impl Graph {
         viewer: &Viewer,
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
-        let user = self.store.update_profile(viewer.id(), change).await;
-        self.forget_user(viewer.id());
-        Ok(user?)
+        let (id, change) = (viewer.id(), change.clone());
+        let update = |store: Arc<dyn Store>| async move { store.update_profile(id, &change).await };
+        self.change_user(id, update).await
     }
 
     /// Deletes the viewer's account, if the password is right. Accounts without a password, those
@@ -85,9 +85,7 @@ impl Graph {
             }
         }
 
-        let deleted = self.store.delete_user(viewer.id()).await;
-        self.forget_user(viewer.id());
-        deleted?;
+        self.remove_user(viewer.id()).await?;
         Ok(true)
     }
 
@@ -146,13 +144,14 @@ impl Graph {
     /// When the store fails.
     pub async fn delete_user(&self, username: &UsernameKey) -> Result<bool> {
         match self.find_user(username).await? {
-            Some(user) => {
-                let deleted = self.store.delete_user(user.id).await;
-                self.forget_user(user.id);
-                Ok(deleted?)
-            }
+            Some(user) => self.remove_user(user.id).await,
             None => Ok(false),
         }
+    }
+
+    async fn remove_user(&self, id: UserId) -> Result<bool> {
+        let delete = |store: Arc<dyn Store>| async move { store.delete_user(id).await };
+        self.change_user(id, delete).await
     }
 
     pub(super) async fn find_user(&self, username: &UsernameKey) -> Result<Option<Arc<User>>> {

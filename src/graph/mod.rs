@@ -72,7 +72,7 @@ pub struct Parts {
 pub struct Graph {
     store: Arc<dyn Store>,
     /// `None` when none are remembered.
-    users: Option<UserCache>,
+    users: Option<Arc<UserCache>>,
     groups: FollowGroups,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
@@ -118,7 +118,8 @@ impl Graph {
         Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
-            users: (limits.users_cached_max > 0).then(|| UserCache::new(limits.users_cached_max)),
+            users: (limits.users_cached_max > 0)
+                .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
             groups: FollowGroups::new(Arc::clone(&store)),
             store,
             tokens,

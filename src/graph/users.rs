@@ -2,16 +2,23 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::resume_unwind,
     sync::Arc,
 };
 
+use tokio::task::JoinError;
+use tracing::Instrument;
+
 use super::{
-    Graph, Result,
+    Error, Graph, Result,
     user_cache::{self, UserCache},
 };
-use crate::domain::{
-    Direction, FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest,
-    UsernameKey,
+use crate::{
+    domain::{
+        Direction, FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest,
+        UsernameKey,
+    },
+    store::{self, Store},
 };
 
 impl Graph {
@@ -115,13 +122,35 @@ impl Graph {
 
     /// The remembered rows, while they are kept true.
     fn user_cache(&self) -> Option<&UserCache> {
-        self.users.as_ref().filter(|cache| cache.is_on())
+        self.users.as_deref().filter(|cache| cache.is_on())
     }
 
-    /// To be called after the row of a user was changed.
-    pub(super) fn forget_user(&self, id: UserId) {
-        if let Some(cache) = &self.users {
-            cache.forget(id);
+    /// Changes the row of a user, and forgets what is remembered of it afterwards: in a task of its
+    /// own, since the change is made also when its caller leaves meanwhile.
+    pub(super) async fn change_user<T, F>(
+        &self,
+        id: UserId,
+        change: impl FnOnce(Arc<dyn Store>) -> F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = store::Result<T>> + Send + 'static,
+    {
+        let (changing, cache) = (change(Arc::clone(&self.store)), self.users.clone());
+        let task = tokio::spawn(
+            async move {
+                let changed = changing.await;
+                if let Some(cache) = cache {
+                    cache.forget(id);
+                }
+                changed
+            }
+            .in_current_span(),
+        );
+        match task.await.map_err(JoinError::try_into_panic) {
+            Ok(changed) => Ok(changed?),
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(_cancelled)) => Err(Error::Unavailable("shutting down".to_owned())),
         }
     }
 }

@@ -12,6 +12,7 @@ use entourage::{
     graph::{Graph, Parts, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
 };
+use futures_util::FutureExt;
 use tokio::{task::JoinHandle, time::Instant};
 
 use crate::support::{
@@ -42,6 +43,7 @@ on_both_engines! {
     who_was_read_costs_no_statement_again,
     a_page_of_known_users_costs_one_statement,
     a_change_here_is_seen_by_the_next_read,
+    a_change_whose_caller_leaves_is_seen,
     a_change_elsewhere_is_seen_within_a_second,
     who_is_deleted_elsewhere_is_gone_within_a_second,
 }
@@ -177,6 +179,22 @@ async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
         servers.graph.update_profile(&bob, &named(&name)).await.expect("it works");
         assert_eq!(servers.user("bob").await.and_then(|bob| bob.name.clone()), Some(name.clone()));
         assert!(servers.followers("ann").await.contains(&name));
+    }
+}
+
+async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
+    let bob = servers.viewer("bob").await;
+    for n in 0..20 {
+        let name = format!("Bob {n}");
+        servers.user("bob").await;
+        let change = named(&name);
+        let left = servers.graph.update_profile(&bob, &change).now_or_never();
+        assert!(left.is_none(), "the caller has left before it was made");
+        servers
+            .within_seconds(5, async || {
+                servers.user("bob").await.is_some_and(|bob| bob.name.as_ref() == Some(&name))
+            })
+            .await;
     }
 }
 
