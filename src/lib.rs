@@ -57,9 +57,9 @@
 //! One method of the store is one unit of work. Follows and unfollows that are asked for at the
 //! same time are one as well: while a group of them is committed, the next gathers
 //! ([`store::FollowGroups`]). It writes its edges, their mirrors and all counts in one transaction,
-//! one statement each, and lets the rows taken decide what happened, so that it can be repeated
-//! and raced without harm. Each caller is told what became of their own change, and a change is
-//! made although its client has left.
+//! with a handful of statements however large it is, and lets the rows taken decide what happened,
+//! so that it can be repeated and raced without harm. Each caller is told what became of their own
+//! change, and a change is made although its client has left.
 //!
 //! **Invariant:** after every commit there is at most one edge for a pair and none to oneself,
 //! `followers` holds exactly the edges of `follows`, and each count is the number of its edges.

@@ -197,7 +197,7 @@ impl FollowLimits {
 
     /// Whether it has to be known how often a pair was changed.
     #[must_use]
-    pub const fn count_pair_changes(&self) -> bool {
+    pub const fn limit_pair_changes(&self) -> bool {
         self.pair_changes_per_day < i64::MAX
     }
 

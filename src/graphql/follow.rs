@@ -1,6 +1,7 @@
 //! Following and unfollowing: their inputs and payloads.
 //!
-//! What a payload shows is read after the commit, and only as far as it is selected.
+//! What a payload shows is as of the commit or later, and read only as far as it is selected. The
+//! user is who was looked up for the change: a follow does not change their row.
 
 use std::{slice::from_ref, sync::Arc};
 

@@ -78,7 +78,7 @@ impl FollowGroups {
         at: DateTime<Utc>,
         limits: FollowLimits,
     ) -> Result<Changed<UnfollowOutcome>> {
-        let action = FollowAction::Unfollow { is_counted: limits.count_pair_changes() };
+        let action = FollowAction::Unfollow { is_counted: limits.limit_pair_changes() };
         let change = FollowChange { follower, followee, at, action };
         of_action(self.changes.call(change).await??, unfollowed)
     }

@@ -218,8 +218,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The number of statements does not depend on how many changes there are. One finds what
     /// there is; when something changes, two take edges away, two add some, two count the changes
     /// of pairs after an unfollow, and one all counts. PostgreSQL writes most groups at once,
-    /// without looking before: one statement for edges, one for counts, and one for limits if
-    /// there are some.
+    /// without looking before: one statement for edges, one for counts, and one where pairs have
+    /// limits. A group that turns out to need a look is then made anew, with all of the above.
     async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged;
 
     /// How many groups of changes can be worked on at once with profit.
@@ -233,7 +233,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The limits are those of the follower on the day of `at`, and hold exactly, however many
     /// servers share the database. They come last: an edge that is there is told as such.
     ///
-    /// Statements: four when it changes something, else one; on PostgreSQL two or three, else one.
+    /// Statements: four when it changes something, else one. On PostgreSQL two or three;
+    /// one when the edge is there, and up to four when the follow is refused.
     async fn follow(
         &self,
         follower: UserId,
@@ -249,7 +250,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
     /// changes counts towards the limits of the day of `at`.
     ///
-    /// Statements: one when nothing changes, else six; on PostgreSQL two.
+    /// Statements: one when nothing changes, else six, and on PostgreSQL two.
     async fn unfollow(
         &self,
         follower: UserId,

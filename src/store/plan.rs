@@ -168,10 +168,15 @@ impl Plan {
         self.removed.len() + self.added.len() == group.len()
     }
 
-    /// Whether somebody follows who has limits.
-    pub(super) fn is_limited(&self, group: &[FollowChange]) -> bool {
-        let has_limits = |change: &FollowChange| matches!(change.action, FollowAction::Follow(limits) if limits != FollowLimits::NONE);
-        !self.added.is_empty() && group.iter().any(has_limits)
+    /// Whether an edge is added by somebody whose limits are of this kind.
+    pub(super) fn follows_within_limits(
+        &self,
+        group: &[FollowChange],
+        are_such: impl Fn(&FollowLimits) -> bool,
+    ) -> bool {
+        let mut actions = group.iter().map(|change| change.action);
+        let is_such = |action| matches!(action, FollowAction::Follow(limits) if are_such(&limits));
+        !self.added.is_empty() && actions.any(is_such)
     }
 
     /// Whether another plan takes and gives edges of the same pairs.

@@ -26,6 +26,7 @@ cases! {
     an_unfollow_that_is_not_counted_limits_nobody,
     an_unfollow_in_a_group_makes_room_for_the_follows_after_it,
     followers_of_the_same_group_raise_the_limit_in_all,
+    an_unfollow_that_was_none_makes_no_room,
     a_group_may_reach_over_midnight,
     a_change_that_is_refused_fails_alone,
     a_group_of_none_changes_nothing,
@@ -238,6 +239,28 @@ async fn followers_of_the_same_group_raise_the_limit_in_all(store: &dyn Store) {
     let total = at_limit(FollowLimit::Total);
     assert_eq!((outcomes[0], outcomes[11], outcomes[12]), (total, FOLLOWED, total));
     assert_sound(store).await;
+}
+
+async fn an_unfollow_that_was_none_makes_no_room(store: &dyn Store) {
+    four_users(store).await;
+    for (total, followed) in
+        [(1, [FOLLOWED, at_limit(FollowLimit::Total)]), (0, [at_limit(FollowLimit::Total); 2])]
+    {
+        let limits = FollowLimits { total, ..FollowLimits::NONE };
+        follow(store, DAVE, BOB, 1).await;
+        let group = [
+            unfollows(ALICE, BOB, 2),
+            limited(follows(ALICE, CAROL, 2), limits),
+            limited(follows(ALICE, DAVE, 2), limits),
+            unfollows(DAVE, BOB, 2),
+        ];
+
+        let made = make(store, &group).await;
+
+        assert_eq!(made, [NOT, followed[0], followed[1], UNFOLLOWED]);
+        assert_sound(store).await;
+        make(store, &[unfollows(ALICE, CAROL, 3)]).await;
+    }
 }
 
 async fn a_group_may_reach_over_midnight(store: &dyn Store) {

@@ -291,7 +291,7 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
         Engine::Sqlite => sqlite,
         Engine::Postgres => postgres,
     };
-    let limits = FollowLimits { per_day: 9, ..FollowLimits::NONE };
+    let limits = FollowLimits { pair_changes_per_day: 99, ..FollowLimits::NONE };
     assert_statements!(store, by_engine(4, 2), store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(store, 1, store.follow(ALICE, BOB, at(1), FollowLimits::NONE));
     assert_statements!(

@@ -1,12 +1,12 @@
-//! A group at once: its edges are written by one statement and its counts by a second, and what
-//! those tell decides what became of each change.
+//! A group at once: its edges are written by one statement and its counts by a second; where pairs
+//! have limits, a third looks those up. What they tell decides what became of each change.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::{change_counts, columns, find_changes};
 use crate::{
-    domain::{Day, UserId},
+    domain::{Day, FollowLimits, UserId},
     store::{
         groups::{Attempt, Made},
         plan::{Found, Plan},
@@ -15,9 +15,10 @@ use crate::{
 
 statements! {
     // $1 and $2 are pairs to take apart, and $7 those of them whose changes are counted; $3 to $5
-    // are edges to add, and $6 is the day. The parts of the
-    // statement see the tables as they were before it, and each begins with rows that an earlier
-    // one has taken, so they do not depend on their order.
+    // are edges to add, and $6 is the day. The parts of the statement see the tables as they were
+    // before it. What follows from an edge begins with the rows that were taken. Old changes of
+    // other pairs are forgotten last, and only where nobody holds them: so who forgets waits for
+    // nobody, and two who unfollow for one user do not lock each other out.
     CHANGE_EDGES =
         "WITH removed AS ( \
              DELETE FROM follows e \
@@ -38,21 +39,26 @@ statements! {
          mirrors_added AS ( \
              INSERT INTO followers (follower_id, followee_id, followed_at) \
              SELECT follower_id, followee_id, followed_at FROM added ON CONFLICT DO NOTHING), \
-         changes_forgotten AS ( \
-             DELETE FROM follow_changes p USING (SELECT DISTINCT follower_id FROM counted) r \
-             WHERE p.follower_id = r.follower_id AND p.day < $6::bigint \
-             AND NOT EXISTS (SELECT 1 FROM counted again WHERE again.follower_id = p.follower_id \
-                             AND again.followee_id = p.followee_id)), \
          changes_counted AS ( \
              INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
-             SELECT follower_id, followee_id, $6, \
-                    CASE WHEN floor(extract(epoch FROM followed_at) / 86400) = $6 \
+             SELECT follower_id, followee_id, $6::bigint, \
+                    CASE WHEN floor(extract(epoch FROM followed_at) / 86400) = $6::bigint \
                          THEN 2 ELSE 1 END \
              FROM counted \
              ON CONFLICT (follower_id, followee_id) DO UPDATE \
              SET changes = CASE WHEN follow_changes.day < excluded.day THEN excluded.changes \
                                 ELSE follow_changes.changes + excluded.changes END, \
-                 day = greatest(follow_changes.day, excluded.day)) \
+                 day = greatest(follow_changes.day, excluded.day) \
+             RETURNING follower_id, followee_id), \
+         changes_forgotten AS ( \
+             DELETE FROM follow_changes WHERE ctid = ANY(ARRAY( \
+                 SELECT p.ctid FROM follow_changes p \
+                 WHERE p.follower_id = ANY(ARRAY(SELECT follower_id FROM changes_counted)) \
+                 AND p.day < $6::bigint \
+                 AND NOT EXISTS (SELECT 1 FROM changes_counted again \
+                                 WHERE again.follower_id = p.follower_id \
+                                 AND again.followee_id = p.followee_id) \
+                 FOR UPDATE SKIP LOCKED))) \
          SELECT follower_id, followee_id, followed_at FROM removed \
          UNION ALL SELECT follower_id, followee_id, NULL FROM added";
 }
@@ -71,30 +77,36 @@ pub(super) async fn make(
     }
 
     let mut tx = connection.begin().await?;
-    change_edges(&mut tx, attempt, &hoped, today, &mut found).await?;
+    let edges = change_edges(&mut tx, attempt, &hoped, today, &mut found).await?;
     let plan = Plan::new(group, &found);
+    if plan.removed.len() + plan.added.len() != edges {
+        // A follow is refused that was made, since another change was none that had to come first.
+        return Ok(None);
+    }
     if plan.is_empty() {
         return Ok(Some(plan.outcomes.into()));
     }
     let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
-    if plan.is_limited(group) {
+    if plan.follows_within_limits(group, FollowLimits::limit_pair_changes) {
         found.changes = find_changes(&mut tx, attempt, &plan).await?;
-        if Plan::new(group, &found) != plan {
-            return Ok(None);
-        }
+    }
+    if plan.follows_within_limits(group, |limits| *limits != FollowLimits::NONE)
+        && Plan::new(group, &found) != plan
+    {
+        return Ok(None);
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
 /// Takes and adds edges with their mirrors, and counts the changes of pairs. Puts right what was
-/// hoped of the edges: each is there or not as the rows tell that were taken.
+/// hoped of the edges: each is there or not as the rows tell that were taken. Gives their number.
 async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
     attempt: &Attempt,
     hoped: &Plan,
     today: Day,
     found: &mut Found,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<usize> {
     attempt.sends_a_statement();
     let (removed_followers, removed_followees) = columns(hoped.removed.keys());
     let (added_followers, added_followees) = columns(hoped.added.keys());
@@ -109,6 +121,7 @@ async fn change_edges(
         .fetch_all(&mut **tx)
         .await?;
 
+    let edges = rows.len();
     // Those of whom nothing is told: an edge to add is there already, one to take is not.
     found.edges = hoped.added.clone().into_iter().collect();
     for (follower, followee, since) in rows {
@@ -118,5 +131,5 @@ async fn change_edges(
             None => found.edges.remove(&pair),
         };
     }
-    Ok(())
+    Ok(edges)
 }

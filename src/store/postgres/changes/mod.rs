@@ -3,7 +3,7 @@
 //! Most groups are made at once (`at_once`): the rows that are taken decide everything, and nothing
 //! is read before. What that cannot tell is made in steps (`in_steps`): changes of one pair among
 //! each other, somebody who is missing or has reached a limit, a commit that was not answered. So is
-//! everything where there are shards, since a statement cannot write two tables there.
+//! everything where the server is not known to write several tables in one statement.
 //!
 //! Rows are locked in one order by all groups, so that no two wait for each other: edges by pair,
 //! one by one in the order of the arrays, and then counts by id, in the order of their index. For
