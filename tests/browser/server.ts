@@ -9,8 +9,7 @@ import { promisify } from "node:util";
 
 /** The program under test: the one that the other tests have built. */
 const BINARY =
-  process.env.ENTOURAGE ??
-  fileURLToPath(new URL("../../target/debug/entourage", import.meta.url));
+  process.env.ENTOURAGE ?? fileURLToPath(new URL("../../target/debug/entourage", import.meta.url));
 
 /** How long a server may take to say where it listens, on a machine that does a lot besides. */
 const START_TIMEOUT_MS = 60_000;
