@@ -65,8 +65,13 @@ pub struct FollowPosition {
 pub struct FollowPageKey {
     /// Whose list.
     pub user: UserId,
+    /// Which of the two.
+    pub direction: Direction,
     /// Which page of it.
     pub request: PageRequest<FollowPosition>,
+    /// Whether it has to be told when the follows began. Without it the page may say nothing of it,
+    /// and the database does less.
+    pub times: bool,
 }
 
 /// Pages of one batch are mostly of different users, so these tell enough of them.
@@ -81,15 +86,16 @@ impl Hash for FollowPageKey {
 pub struct FollowItem<U = Arc<User>> {
     /// The user at the other end.
     pub user: U,
-    /// When the follow began.
-    pub followed_at: DateTime<Utc>,
+    /// When the follow began, unless [nobody asked](FollowPageKey::times).
+    pub followed_at: Option<DateTime<Utc>>,
 }
 
 impl<U: Identified> FollowItem<U> {
-    /// Where the entry stands in its list.
+    /// Where the entry stands in its list, as far as it is known.
     #[must_use]
-    pub fn position(&self) -> FollowPosition {
-        FollowPosition { followed_at: self.followed_at, user: self.user.id() }
+    pub fn position(&self) -> Option<FollowPosition> {
+        let user = self.user.id();
+        self.followed_at.map(|followed_at| FollowPosition { followed_at, user })
     }
 }
 

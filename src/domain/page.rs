@@ -55,8 +55,8 @@ pub struct PageRequest<P> {
     pub after: Option<P>,
     /// Only items before this position, in the order of the list.
     pub before: Option<P>,
-    /// Whether [`Outside`] has to be found out. Without it the page may say that nothing lies
-    /// beyond its bounds, and the database does less.
+    /// Whether it has to be found out what lies before and after the page. Without it the page may
+    /// say that nothing does, and the database does less.
     pub outside: bool,
 }
 
@@ -70,10 +70,10 @@ impl<P: Copy> PageRequest<P> {
         }
     }
 
-    /// How many items to fetch: one more than wanted, which tells whether there are more.
+    /// How many items to fetch: one more than wanted tells whether there are more.
     #[must_use]
     pub const fn fetch(&self) -> u32 {
-        self.window.size() + 1
+        self.window.size() + self.outside as u32
     }
 
     /// The bounds by value: (only above this, only below this).

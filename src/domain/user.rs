@@ -5,18 +5,20 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use smol_str::SmolStr;
 
 use super::{PageRequest, Role, UserId};
 
-/// A user as everybody may see them.
+/// A user as everybody may see them. What most answers show of one is part of the value itself, and
+/// so takes no memory of its own to be fetched: names are short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The identifier.
     pub id: UserId,
     /// The unique name, in the letters that its owner chose.
-    pub username: String,
+    pub username: SmolStr,
     /// The name that the user goes by.
-    pub name: Option<String>,
+    pub name: Option<SmolStr>,
     /// What the user says about themselves.
     pub bio: Option<String>,
     /// A picture of the user.

@@ -189,7 +189,7 @@ mod tests {
         let account = |token_epoch, end: Option<i64>| Account {
             user: Arc::new(User {
                 id: UserId(7),
-                username: "alice".to_owned(),
+                username: "alice".into(),
                 name: None,
                 bio: None,
                 avatar_url: None,

@@ -9,6 +9,7 @@ mod accounts;
 mod attempts;
 mod budget;
 mod claims;
+mod clock_map;
 mod error;
 mod foreign;
 mod key_set;

@@ -70,7 +70,7 @@ mod tests {
     fn viewer(permissions: Permissions) -> Viewer {
         let user = User {
             id: UserId(1),
-            username: "alice".to_owned(),
+            username: "alice".into(),
             name: None,
             bio: None,
             avatar_url: None,

@@ -16,9 +16,7 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::sync::Cache;
-
-use super::Graph;
+use super::{Graph, clock_map::ClockMap};
 use crate::{
     domain::{User, UserId, UsernameKey},
     store::{UserChanges, UserNews},
@@ -31,9 +29,9 @@ const BELIEVED: Duration = Duration::from_secs(1);
 /// The remembered rows.
 #[derive(Debug)]
 pub(super) struct UserCache {
-    rows: Cache<UserId, Arc<User>>,
+    rows: ClockMap<UserId, Arc<User>>,
     /// Names are never changed, so they lead to the same user as long as there is one.
-    names: Cache<UsernameKey, UserId>,
+    names: ClockMap<UsernameKey, UserId>,
     is_on: AtomicBool,
     /// How often something was forgotten.
     changes: AtomicU64,
@@ -47,8 +45,8 @@ impl UserCache {
     /// A cache of so many users, which is off.
     pub(super) fn new(users_max: usize) -> Self {
         Self {
-            rows: Cache::new(users_max),
-            names: Cache::new(users_max),
+            rows: ClockMap::new(users_max),
+            names: ClockMap::new(users_max),
             is_on: AtomicBool::new(false),
             changes: AtomicU64::new(0),
         }
@@ -59,19 +57,20 @@ impl UserCache {
         self.is_on.load(Ordering::Acquire)
     }
 
-    /// The row of a user, if it is remembered.
-    pub(super) fn get(&self, id: UserId) -> Option<Arc<User>> {
-        self.is_on().then(|| self.rows.get(&id)).flatten()
+    /// The rows of these users in their order, as far as they are remembered.
+    pub(super) fn get<'k>(&self, ids: impl Iterator<Item = &'k UserId>) -> Vec<Option<Arc<User>>> {
+        if self.is_on() {
+            self.rows.get(ids, |user| user.username.len())
+        } else {
+            ids.map(|_| None).collect()
+        }
     }
 
-    /// Whether the row of a user is remembered, which is cheaper to tell than to remember it.
-    pub(super) fn knows(&self, id: UserId) -> bool {
-        self.rows.contains_key(&id)
-    }
-
-    /// The row of the user with this name, if it is remembered.
-    pub(super) fn get_by_name(&self, key: &UsernameKey) -> Option<Arc<User>> {
-        self.get(self.names.get(key)?)
+    /// The same of users by their names.
+    pub(super) fn get_by_names(&self, keys: &[UsernameKey]) -> Vec<Option<Arc<User>>> {
+        let ids = self.names.get(keys.iter(), |id| *id);
+        let mut rows = self.get(ids.iter().flatten()).into_iter();
+        ids.iter().map(|id| id.and_then(|_| rows.next()?)).collect()
     }
 
     /// To be asked before rows are read that are to be remembered.
@@ -86,26 +85,17 @@ impl UserCache {
             return;
         }
         let users: Vec<_> = users.collect();
-        for user in &users {
-            if self.rows.peek(&user.id).is_none() {
-                self.rows.insert(user.id, Arc::clone(user));
-            }
-            let name = UsernameKey::of(user);
-            if self.names.peek(&name) != Some(user.id) {
-                self.names.insert(name, user.id);
-            }
-        }
+        self.rows.insert_many(users.iter().map(|user| (user.id, Arc::clone(user))));
+        self.names.insert_many(users.iter().map(|user| (UsernameKey::of(user), user.id)));
         if self.now().0 != since.0 {
-            for user in users {
-                self.rows.remove(&user.id);
-            }
+            self.rows.remove(users.iter().map(|user| &user.id));
         }
     }
 
     /// Forgets the row of a user that has changed.
     pub(super) fn forget(&self, id: UserId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        self.rows.remove(&id);
+        self.rows.remove([&id].into_iter());
     }
 
     fn forget_all(&self) {
@@ -172,7 +162,7 @@ mod tests {
     fn user(id: i64, username: &str) -> Arc<User> {
         Arc::new(User {
             id: UserId(id),
-            username: username.to_owned(),
+            username: username.into(),
             name: None,
             bio: None,
             avatar_url: None,
@@ -180,8 +170,13 @@ mod tests {
         })
     }
 
-    fn key(name: &str) -> UsernameKey {
-        UsernameKey::parse(name).expect("a username")
+    fn of(cache: &UserCache, id: i64) -> Option<Arc<User>> {
+        cache.get([UserId(id)].iter()).pop().flatten()
+    }
+
+    fn named(cache: &UserCache, name: &str) -> Option<Arc<User>> {
+        let key = UsernameKey::parse(name).expect("a username");
+        cache.get_by_names(&[key]).pop().flatten()
     }
 
     fn cache() -> UserCache {
@@ -194,9 +189,28 @@ mod tests {
     fn what_was_read_is_found_by_id_and_by_name() {
         let (cache, alice) = (cache(), user(1, "Alice"));
         cache.remember(cache.now(), [&alice].into_iter());
-        assert_eq!(cache.get(UserId(1)), Some(alice.clone()));
-        assert_eq!(cache.get_by_name(&key("ALICE")), Some(alice));
-        assert_eq!(cache.get(UserId(2)), None);
+        assert_eq!(of(&cache, 1), Some(alice.clone()));
+        assert_eq!(named(&cache, "ALICE"), Some(alice));
+        assert_eq!(of(&cache, 2), None);
+    }
+
+    #[test]
+    fn many_are_found_in_the_order_in_which_they_are_asked_for() {
+        let (cache, alice, bob) = (cache(), user(1, "alice"), user(2, "bob"));
+        cache.remember(cache.now(), [&alice, &bob].into_iter());
+        let keys = ["bob", "nobody", "alice"].map(|name| UsernameKey::parse(name).expect("a name"));
+        let found = [Some(bob), None, Some(alice)];
+        assert_eq!(cache.get([UserId(2), UserId(9), UserId(1)].iter()), found);
+        assert_eq!(cache.get_by_names(&keys), found);
+    }
+
+    #[test]
+    fn who_takes_the_name_of_somebody_who_is_gone_is_found_by_it() {
+        let (cache, first, second) = (cache(), user(1, "alice"), user(2, "alice"));
+        cache.remember(cache.now(), [&first].into_iter());
+        cache.forget(UserId(1));
+        cache.remember(cache.now(), [&second].into_iter());
+        assert_eq!(named(&cache, "alice"), Some(second));
     }
 
     #[test]
@@ -204,7 +218,7 @@ mod tests {
         let (cache, alice) = (cache(), user(1, "alice"));
         cache.remember(cache.now(), [&alice].into_iter());
         cache.forget(UserId(1));
-        assert_eq!((cache.get(UserId(1)), cache.get_by_name(&key("alice"))), (None, None));
+        assert_eq!((of(&cache, 1), named(&cache, "alice")), (None, None));
     }
 
     #[test]
@@ -213,7 +227,7 @@ mod tests {
         let before = cache.now();
         cache.forget(UserId(1));
         cache.remember(before, [&alice].into_iter());
-        assert_eq!(cache.get(UserId(1)), None);
+        assert_eq!(of(&cache, 1), None);
     }
 
     #[test]
@@ -221,9 +235,9 @@ mod tests {
         let (cache, alice) = (cache(), user(1, "alice"));
         cache.remember(cache.now(), [&alice].into_iter());
         cache.turn(false);
-        assert_eq!(cache.get(UserId(1)), None);
+        assert_eq!(of(&cache, 1), None);
         cache.remember(cache.now(), [&alice].into_iter());
         cache.turn(true);
-        assert_eq!(cache.get(UserId(1)), None);
+        assert_eq!(of(&cache, 1), None);
     }
 }

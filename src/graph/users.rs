@@ -15,8 +15,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Direction, FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest,
-        UsernameKey,
+        FollowItem, FollowPage, FollowPageKey, Page, User, UserId, UserListRequest, UsernameKey,
     },
     store::{self, Store},
 };
@@ -29,8 +28,8 @@ impl Graph {
     pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
         let Some(cache) = self.user_cache() else { return Ok(self.store.users_by_ids(ids).await?) };
         let (mut users, mut missing) = (HashMap::with_capacity(ids.len()), Vec::new());
-        for id in ids {
-            match cache.get(*id) {
+        for (id, known) in ids.iter().zip(cache.get(ids.iter())) {
+            match known {
                 Some(user) => drop(users.insert(*id, user)),
                 None => missing.push(*id),
             }
@@ -58,8 +57,8 @@ impl Graph {
             return Ok(self.store.users_by_usernames(keys).await?);
         };
         let (mut users, mut missing) = (HashMap::with_capacity(keys.len()), Vec::new());
-        for key in keys {
-            match cache.get_by_name(key) {
+        for (key, known) in keys.iter().zip(cache.get_by_names(keys)) {
+            match known {
                 Some(user) => drop(users.insert(key.clone(), user)),
                 None => missing.push(key.clone()),
             }
@@ -83,29 +82,30 @@ impl Graph {
         let cache = self.user_cache().map(|cache| (cache, cache.now()));
         let page = self.store.page_of_users(request).await?;
         if let Some((cache, since)) = cache {
-            cache.remember(since, page.items.iter().filter(|user| !cache.knows(user.id)));
+            let known = cache.get(page.items.iter().map(|user| &user.id));
+            let new = page.items.iter().zip(known).filter(|(_, known)| known.is_none());
+            cache.remember(since, new.map(|(user, _)| user));
         }
         Ok(page)
     }
 
-    /// Pages of one of the two lists of many users. While rows are remembered, the users on a page
+    /// Pages of the lists of many users. While rows are remembered, the users on a page
     /// may be of another moment than the page: whoever was deleted in between is not on it.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         let Some(cache) = self.user_cache() else {
-            return Ok(self.store.pages_of_follows(direction, keys).await?);
+            return Ok(self.store.pages_of_follows(keys).await?);
         };
         let since = cache.now();
-        let pages = self.store.pages_of_follow_ids(direction, keys).await?;
+        let pages = self.store.pages_of_follow_ids(keys).await?;
         let pages: Vec<_> = pages.into_iter().collect();
         let items = || pages.iter().flat_map(|(_, page)| &page.page.items);
-        let known: Vec<_> = items().map(|item| cache.get(item.user)).collect();
+        let known = cache.get(items().map(|item| &item.user));
         let missing = items().zip(&known).filter(|(_, known)| known.is_none());
         let missing: HashSet<_> = missing.map(|(item, _)| item.user).collect();
         let read = self.store.users_by_ids(&missing.iter().copied().collect::<Vec<_>>()).await?;

@@ -24,7 +24,6 @@ use crate::domain::{
 
 /// One of the two lists of a user, and a page of it.
 struct Follows {
-    direction: Direction,
     key: FollowPageKey,
     /// Whether anything but `totalCount` is selected.
     wants_page: bool,
@@ -51,11 +50,12 @@ impl Follows {
             || selected.field("edges").exists()
             || selected.field("nodes").exists();
 
-        Ok(Self { direction, key: FollowPageKey { user, request }, wants_page })
+        let key = FollowPageKey { user, direction, request, times: true };
+        Ok(Self { key, wants_page })
     }
 
     async fn page(&self, ctx: &Context<'_>) -> Result<Arc<FollowPage>, Failure> {
-        RequestContext::of(ctx).loaders.follows(self.direction, self.key).await
+        RequestContext::of(ctx).loaders.page_of_follows(self.key).await
     }
 
     async fn edges<E>(
@@ -64,7 +64,7 @@ impl Follows {
         seen_from: fn(Edge) -> E,
     ) -> Result<Vec<Option<E>>, Failure> {
         let page = self.page(ctx).await?;
-        let (direction, order) = (self.direction, self.key.request.direction);
+        let (direction, order) = (self.key.direction, self.key.request.direction);
         let edge = |item: &FollowItem| Edge { direction, order, item: item.clone() };
         Ok(page.page.items.iter().map(|item| Some(seen_from(edge(item)))).collect())
     }
@@ -76,8 +76,8 @@ impl Follows {
 
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
         let page = &self.page(ctx).await?.page;
-        let order = self.key.request.direction;
-        let cursor = |item: &FollowItem| cursor::of_follow(self.direction, order, item.position());
+        let (direction, order) = (self.key.direction, self.key.request.direction);
+        let cursor = |item: &FollowItem| cursor::of_follow(direction, order, item);
         Ok(PageInfo {
             end_cursor: page.items.last().map(cursor),
             has_next_page: page.has_next,
@@ -92,7 +92,7 @@ impl Follows {
         } else {
             RequestContext::of(ctx).loaders.counts(self.key.user).await?
         };
-        Ok(clamped(counts.of(self.direction)))
+        Ok(clamped(counts.of(self.key.direction)))
     }
 }
 
@@ -110,7 +110,7 @@ impl Edge {
     }
 
     fn cursor(&self) -> String {
-        cursor::of_follow(self.direction, self.order, self.item.position())
+        cursor::of_follow(self.direction, self.order, &self.item)
     }
 }
 
@@ -165,7 +165,7 @@ impl FollowerEdge {
 
     /// When the follow began.
     async fn followed_at(&self) -> DateTime {
-        DateTime(self.0.item.followed_at)
+        DateTime(cursor::position_of(&self.0.item).followed_at)
     }
 
     /// The follower.
@@ -228,7 +228,7 @@ impl FollowingEdge {
 
     /// When the follow began.
     async fn followed_at(&self) -> DateTime {
-        DateTime(self.0.item.followed_at)
+        DateTime(cursor::position_of(&self.0.item).followed_at)
     }
 
     /// The followed user.

@@ -8,7 +8,9 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::DateTime;
 
-use crate::domain::{Direction, FollowPosition, OrderDirection, UserId, UserOrderField, Username};
+use crate::domain::{
+    Direction, FollowItem, FollowPosition, OrderDirection, UserId, UserOrderField, Username,
+};
 
 const VERSION: u8 = 1;
 
@@ -62,12 +64,13 @@ pub(super) fn encode(list: List, position: &Position) -> String {
 }
 
 /// The cursor of a follow.
-pub(super) fn of_follow(
-    direction: Direction,
-    order: OrderDirection,
-    position: FollowPosition,
-) -> String {
-    encode(List::Follows(direction, order), &Position::Time(position))
+pub(super) fn of_follow(direction: Direction, order: OrderDirection, item: &FollowItem) -> String {
+    encode(List::Follows(direction, order), &Position::Time(position_of(item)))
+}
+
+/// The position of a follow, wherever it was asked for.
+pub(super) fn position_of(item: &FollowItem) -> FollowPosition {
+    item.position().expect("a selection with times or cursors asks for times")
 }
 
 /// The position that a cursor of this list names; `None` for whatever else.

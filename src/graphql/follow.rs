@@ -226,7 +226,8 @@ impl FollowPayload {
             Direction::Following => Some(Arc::clone(target)),
         };
         let item = relation.followed_at.zip(user);
-        Ok(item.map(|(followed_at, user)| Edge::new(direction, FollowItem { user, followed_at })))
+        let item = item.map(|(at, user)| FollowItem { user, followed_at: Some(at) });
+        Ok(item.map(|item| Edge::new(direction, item)))
     }
 }
 

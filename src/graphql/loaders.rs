@@ -17,9 +17,7 @@ use dataloader::{BatchFn, cached::Loader};
 
 use super::error::Failure;
 use crate::{
-    domain::{
-        Direction, FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId, UsernameKey,
-    },
+    domain::{FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId, UsernameKey},
     graph::{self, Graph, Viewer},
 };
 
@@ -47,8 +45,7 @@ pub(super) struct Loaders {
     users: Keyed<UserId, Option<Arc<User>>, Users>,
     usernames: Keyed<UsernameKey, Option<Arc<User>>, Usernames>,
     counts: Keyed<UserId, FollowCounts, Counts>,
-    followers: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
-    following: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
+    pages: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
     relations: Keyed<RelationKey, Relation, Relations>,
 }
 
@@ -63,13 +60,11 @@ enum RelationKey {
 
 impl Loaders {
     pub(super) fn new(graph: &Arc<Graph>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
-        let pages = |direction| Pages { graph: graph.clone(), direction };
         Arc::new(Self {
             users: loader(Users(graph.clone())),
             usernames: loader(Usernames(graph.clone())),
             counts: loader(Counts(graph.clone())),
-            followers: loader(pages(Direction::Followers)),
-            following: loader(pages(Direction::Following)),
+            pages: loader(Pages(graph.clone())),
             relations: loader(Relations { graph: graph.clone(), viewer: viewer.cloned() }),
         })
     }
@@ -89,28 +84,17 @@ impl Loaders {
         self.counts.load(Quiet(id)).await
     }
 
-    /// A page of one of the two lists of a user.
-    pub(super) async fn follows(
-        &self,
-        direction: Direction,
-        key: FollowPageKey,
-    ) -> Loaded<Arc<FollowPage>> {
-        match direction {
-            Direction::Followers => self.followers.load(Quiet(key)).await,
-            Direction::Following => self.following.load(Quiet(key)).await,
-        }
+    /// A page of a list of a user.
+    pub(super) async fn page_of_follows(&self, key: FollowPageKey) -> Loaded<Arc<FollowPage>> {
+        self.pages.load(Quiet(key)).await
     }
 
-    /// Pages of one of the two lists of users.
+    /// Pages of the lists of users.
     pub(super) async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: Vec<FollowPageKey>,
     ) -> Loaded<HashMap<FollowPageKey, Arc<FollowPage>>> {
-        match direction {
-            Direction::Followers => many(&self.followers, keys).await,
-            Direction::Following => many(&self.following, keys).await,
-        }
+        many(&self.pages, keys).await
     }
 
     /// The lengths of both lists of users.
@@ -160,8 +144,7 @@ impl Loaders {
         self.users.clear_all().await;
         self.usernames.clear_all().await;
         self.counts.clear_all().await;
-        self.followers.clear_all().await;
-        self.following.clear_all().await;
+        self.pages.clear_all().await;
         self.relations.clear_all().await;
     }
 }
@@ -247,17 +230,14 @@ impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
     }
 }
 
-struct Pages {
-    graph: Arc<Graph>,
-    direction: Direction,
-}
+struct Pages(Arc<Graph>);
 
 impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> for Pages {
     async fn load(
         &mut self,
         keys: &[Quiet<FollowPageKey>],
     ) -> HashMap<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> {
-        let pages = self.graph.pages_of_follows(self.direction, &of(keys)).await;
+        let pages = self.0.pages_of_follows(&of(keys)).await;
         answers(keys, pages, |page| Arc::new(page.unwrap_or_else(FollowPage::empty)))
     }
 }

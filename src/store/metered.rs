@@ -21,9 +21,9 @@ use super::{
     SetRoleOutcome, Store, UserChanges,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
+    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
+    UsernameKey, UsernamePrefix,
 };
 
 /// How many statements went to a store. Clones are handles on the same number.
@@ -149,19 +149,17 @@ impl Store for Metered {
 
     async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let work = self.inner.pages_of_follows(direction, keys);
+        let work = self.inner.pages_of_follows(keys);
         self.read("pages_of_follows", keys.len(), work).await
     }
 
     async fn pages_of_follow_ids(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        let work = self.inner.pages_of_follow_ids(direction, keys);
+        let work = self.inner.pages_of_follow_ids(keys);
         self.read("pages_of_follow_ids", keys.len(), work).await
     }
 

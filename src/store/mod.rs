@@ -49,7 +49,7 @@ pub use self::{
     metered::{Metered, Statements},
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, Follow, FollowAction, FollowChange, FollowChanged,
+    Account, Credentials, Day, Drift, Follow, FollowAction, FollowChange, FollowChanged,
     FollowCounts, FollowLimits, FollowOutcome, FollowPage, FollowPageKey, FollowUsage, NewUser,
     Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest, UsernameKey,
     UsernamePrefix,
@@ -177,22 +177,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The lengths of both lists of these users.
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>>;
 
-    /// Pages of one of the two lists of many users, in the order of their requests: by time,
-    /// then by the id of the user at the other end, both in the same direction.
+    /// Pages of the lists of many users, in the order of their requests: by time, then by the id
+    /// of the user at the other end, both in the same direction.
     ///
     /// One statement for all keys, whatever pages they ask for, also several of one user. It
     /// reads no more of a list than the largest page among the keys, and one row. The counts and
     /// the users on the edges come with it and are of the same moment.
     async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>>;
 
     /// The same pages, with the ids of the users on the edges and not their rows.
     async fn pages_of_follow_ids(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>>;
 

@@ -11,7 +11,7 @@ use super::{
     super::{context::RequestContext, error::Failure},
     plan::UserPlan,
 };
-use crate::domain::{Direction, FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId};
+use crate::domain::{FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId};
 
 /// Some users, and what is known of them beyond their own rows.
 pub(super) struct Batch<'p> {
@@ -57,12 +57,12 @@ pub(super) async fn load<'p>(
     while !level.is_empty() {
         let mut questions = Questions::default();
         batches[level.clone()].iter().for_each(|batch| questions.add(batch));
-        let mut answers = questions.ask(request).await?;
+        let answers = questions.ask(request).await?;
 
         let next = batches.len();
         for index in level {
             let first = batches.len();
-            let below = batches[index].fill(&mut answers, first);
+            let below = batches[index].fill(&answers, first);
             batches.extend(below);
         }
         level = next..batches.len();
@@ -73,7 +73,7 @@ pub(super) async fn load<'p>(
 /// What a level asks of the graph.
 #[derive(Default)]
 struct Questions {
-    pages: ByDirection<Vec<FollowPageKey>>,
+    pages: Vec<FollowPageKey>,
     counts: Vec<UserId>,
     followed: Vec<UserId>,
     following_back: Vec<UserId>,
@@ -81,31 +81,16 @@ struct Questions {
 
 /// What the graph answers.
 struct Answers {
-    pages: ByDirection<HashMap<FollowPageKey, Arc<FollowPage>>>,
+    pages: HashMap<FollowPageKey, Arc<FollowPage>>,
     counts: HashMap<UserId, FollowCounts>,
     relations: HashMap<UserId, Relation>,
-}
-
-#[derive(Default)]
-struct ByDirection<T> {
-    followers: T,
-    following: T,
-}
-
-impl<T> ByDirection<T> {
-    const fn of(&mut self, direction: Direction) -> &mut T {
-        match direction {
-            Direction::Followers => &mut self.followers,
-            Direction::Following => &mut self.following,
-        }
-    }
 }
 
 impl Questions {
     fn add(&mut self, batch: &Batch<'_>) {
         let ids = || batch.users.iter().map(|user| user.id);
         for list in batch.plan.lists.iter().filter(|list| list.connection.asks_for_page()) {
-            self.pages.of(list.direction).extend(ids().map(|user| list.key(user)));
+            self.pages.extend(ids().map(|user| list.key(user)));
         }
         if batch.plan.asks_for_counts_alone() {
             self.counts.extend(ids());
@@ -120,16 +105,13 @@ impl Questions {
 
     async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
         let loaders = &request.loaders;
-        let ByDirection { followers, following } = self.pages;
         // To its end, also when one fails: another field may wait for what a loader has under way.
-        let (followers, following, counts, relations) = join!(
-            loaders.pages_of_follows(Direction::Followers, followers),
-            loaders.pages_of_follows(Direction::Following, following),
+        let (pages, counts, relations) = join!(
+            loaders.pages_of_follows(self.pages),
             loaders.counts_of(self.counts),
             loaders.relations_to(self.followed, self.following_back),
         );
-        let pages = ByDirection { followers: followers?, following: following? };
-        Ok(Answers { pages, counts: counts?, relations: relations? })
+        Ok(Answers { pages: pages?, counts: counts?, relations: relations? })
     }
 }
 
@@ -141,14 +123,13 @@ impl<'p> Batch<'p> {
 
     /// Takes the answers to what it asked, and gives the batches of the users below. The first of
     /// them will have the index `first`.
-    fn fill(&mut self, answers: &mut Answers, first: usize) -> Vec<Self> {
+    fn fill(&mut self, answers: &Answers, first: usize) -> Vec<Self> {
         let ids = || self.users.iter().map(|user| user.id);
         let mut below = Vec::new();
         for list in &self.plan.lists {
-            let found = answers.pages.of(list.direction);
             // Another batch of the level may have asked for the same pages of some of the users.
             let pages: Vec<_> = if list.connection.asks_for_page() {
-                ids().map(|user| Arc::clone(&found[&list.key(user)])).collect()
+                ids().map(|user| Arc::clone(&answers.pages[&list.key(user)])).collect()
             } else {
                 Vec::new()
             };

@@ -50,6 +50,8 @@ pub(super) enum UserField {
 pub(super) struct FollowsPlan<'a> {
     pub(super) direction: Direction,
     pub(super) request: PageRequest<FollowPosition>,
+    /// Whether it is asked when the follows began.
+    pub(super) times: bool,
     pub(super) connection: ConnectionPlan<'a>,
 }
 
@@ -169,14 +171,16 @@ impl<'a> FollowsPlan<'a> {
         };
         let mut request = arguments.follows(direction, order, page_size_max).ok()?;
         request.outside = connection.asks_what_lies_outside();
-        Some(Self { direction, request, connection })
+        let times = connection.asks_for_positions();
+        Some(Self { direction, request, times, connection })
     }
 }
 
 impl FollowsPlan<'_> {
     /// Which page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        FollowPageKey { user, request: self.request }
+        let Self { direction, request, times, .. } = *self;
+        FollowPageKey { user, direction, request, times }
     }
 }
 
@@ -214,6 +218,23 @@ impl<'a> ConnectionPlan<'a> {
     /// Whether `totalCount` is asked for.
     pub(super) fn asks_for_count(&self) -> bool {
         self.fields.iter().any(|(_, field)| matches!(field, ConnectionField::TotalCount))
+    }
+
+    /// Whether it has to be known where entries stand in the list: for their cursors, or for their
+    /// times themselves.
+    fn asks_for_positions(&self) -> bool {
+        let of_edge =
+            |field: &EdgeField| matches!(field, EdgeField::Cursor | EdgeField::FollowedAt);
+        let of_page = |field: PageInfoField| {
+            matches!(field, PageInfoField::EndCursor | PageInfoField::StartCursor)
+        };
+        self.fields.iter().any(|(_, field)| match field {
+            ConnectionField::Edges(fields) => fields.iter().any(|(_, field)| of_edge(field)),
+            ConnectionField::PageInfo(fields) => fields.iter().any(|(_, field)| of_page(*field)),
+            ConnectionField::Typename | ConnectionField::Nodes(_) | ConnectionField::TotalCount => {
+                false
+            }
+        })
     }
 
     /// Whether it has to be known what lies beyond the bounds of the page.

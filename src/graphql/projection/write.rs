@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
         let position = match (self, list) {
             (Self::User(user), List::Users(order, _)) => position_of(order, user),
             (Self::User(user), List::Follows(..)) => position_of(UserOrderField::CreatedAt, user),
-            (Self::Follow(item), _) => Position::Time(item.position()),
+            (Self::Follow(item), _) => Position::Time(cursor::position_of(item)),
         };
         cursor::encode(list, &position)
     }
@@ -107,8 +107,8 @@ impl<'a> Writer<'a> {
                 let viewer = writer.request.viewer.as_deref();
                 writer.value(viewer.is_some_and(|viewer| viewer.id() == user.id));
             }
-            UserField::Name => writer.value(&user.name),
-            UserField::Username => writer.value(&user.username),
+            UserField::Name => writer.value(user.name.as_deref()),
+            UserField::Username => writer.value(user.username.as_str()),
             UserField::ViewerCanFollow => {
                 let denials = follow_denials(writer.request.viewer.as_deref(), user.id);
                 writer.value(denials.is_empty());
@@ -187,7 +187,7 @@ impl<'a> Writer<'a> {
             EdgeField::Typename => writer.value(type_names(list)[1]),
             EdgeField::Cursor => writer.value(entry.cursor(list)),
             EdgeField::FollowedAt => match entry {
-                Entry::Follow(item) => writer.time(item.followed_at),
+                Entry::Follow(item) => writer.time(cursor::position_of(item).followed_at),
                 Entry::User(_) => writer.value(Value::Null),
             },
             EdgeField::Node(of) => {

@@ -5,7 +5,7 @@
 //! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
 //! which rows are spread, and the statement goes where they are. Only what asks for the owners
 //! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
-//! Where nothing is spread, `follows` has a shorter form for what is asked most.
+//! Where nothing is spread, `pages` has a shorter form for what is asked most.
 
 mod accounts;
 mod arrays;
@@ -14,6 +14,7 @@ mod deletion;
 mod drift;
 mod follows;
 mod load;
+mod pages;
 mod schema;
 mod users;
 mod watch;
@@ -34,9 +35,9 @@ use super::{
     retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
+    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
+    UsernameKey, UsernamePrefix,
 };
 
 /// A connection that was idle this long is asked whether it still lives.
@@ -66,27 +67,21 @@ struct Reads {
     usernames: Gathered<UsernameKey, Arc<User>>,
     accounts: Gathered<UserId, Account>,
     counts: Gathered<UserId, FollowCounts>,
-    follower_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
-    following_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
+    page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
 
 impl Reads {
     fn new(pool: PgPool, server: Server, options: Options) -> Self {
         let kept = Kept::of(pool, options);
-        let has_shards = server.has_shards;
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            follower_ids: Lookups::new(kept.clone(), move |c, keys| {
-                Box::pin(follows::pages_of_ids(c, has_shards, Direction::Followers, keys))
+            page_ids: Lookups::new(kept.clone(), move |c, keys| {
+                Box::pin(pages::find_ids(c, server.in_one_place, keys))
             })
-            .gathering_only(follows::may_gather),
-            following_ids: Lookups::new(kept.clone(), move |c, keys| {
-                Box::pin(follows::pages_of_ids(c, has_shards, Direction::Following, keys))
-            })
-            .gathering_only(follows::may_gather),
+            .gathering_only(pages::may_gather),
             kept,
         }
     }
@@ -185,6 +180,7 @@ pub(super) fn statements() -> Vec<&'static str> {
         drift::STATEMENTS,
         follows::STATEMENTS,
         load::STATEMENTS,
+        pages::STATEMENTS,
         schema::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
@@ -241,13 +237,12 @@ impl Store for Postgres {
 
     async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let (kept, has_shards) = (&self.reads.kept, self.server.has_shards);
+        let (kept, in_one_place) = (&self.reads.kept, self.server.in_one_place);
         let read = async {
             let mut connection = kept.take().await?;
-            let pages = follows::pages(&mut *connection, has_shards, direction, keys).await?;
+            let pages = pages::find(&mut *connection, in_one_place, keys).await?;
             connection.keep();
             Ok(pages)
         };
@@ -256,13 +251,9 @@ impl Store for Postgres {
 
     async fn pages_of_follow_ids(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        match direction {
-            Direction::Followers => self.reads.follower_ids.get(keys).await,
-            Direction::Following => self.reads.following_ids.get(keys).await,
-        }
+        self.reads.page_ids.get(keys).await
     }
 
     async fn relations(

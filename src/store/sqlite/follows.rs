@@ -4,6 +4,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use smol_str::SmolStr;
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
 use super::{json, json_ids, time};
@@ -15,35 +16,65 @@ use crate::{
     store::pages,
 };
 
-/// Pages of one edge table. A page is one scalar: a JSON array of its edges, with their users or
-/// the ids of these alone.
+/// Pages of both lists. A page is one scalar: a JSON array of its edges, with their users or the
+/// ids of these alone.
 ///
-/// The table is read only inside `LIMIT`, between two bounds that its page index knows, so a
+/// Each table is read only inside `LIMIT`, between two bounds that its page index knows, so a
 /// page costs what it holds, however long the list is. For the sum in `LIMIT` see [`super`].
 macro_rules! pages_of_follows {
-    ($edges:literal, $owner:literal, $other:literal, $users:ident) => {
+    ($users:ident) => {
         concat!(
             "WITH k AS MATERIALIZED ( \
                SELECT key AS n, value ->> 0 AS owner, value ->> 1 AS ascending, \
                       value ->> 2 AS low_at, value ->> 3 AS low_id, value ->> 4 AS probe_low, \
-                      value ->> 5 AS high_at, value ->> 6 AS high_id, value ->> 7 AS probe_high \
+                      value ->> 5 AS high_at, value ->> 6 AS high_id, value ->> 7 AS probe_high, \
+                      value ->> 8 AS of_followers \
                FROM json_each(?1)) \
-             SELECT k.n, c.followers, c.following, \
-               k.probe_low AND EXISTS ( \
-                 SELECT 1 FROM ", $edges, " WHERE ", $owner, " = k.owner \
-                 AND (followed_at, ", $other, ") <= (k.low_at, k.low_id)), \
-               k.probe_high AND EXISTS ( \
-                 SELECT 1 FROM ", $edges, " WHERE ", $owner, " = k.owner \
-                 AND (followed_at, ", $other, ") >= (k.high_at, k.high_id)), \
-               CASE WHEN k.ascending \
-                 THEN ", page_of_follows!($edges, $owner, $other, "ASC", $users), " \
-                 ELSE ", page_of_follows!($edges, $owner, $other, "DESC", $users), " END \
-             FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
+             SELECT k.n, c.followers, c.following, ",
+            of_list!(probe, "k.probe_low", "<= (k.low_at, k.low_id)"),
+            ", ",
+            of_list!(probe, "k.probe_high", ">= (k.high_at, k.high_id)"),
+            ", CASE WHEN k.ascending THEN ",
+            of_list!(page, "ASC", $users),
+            " ELSE ",
+            of_list!(page, "DESC", $users),
+            " END FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
         )
     };
 }
 
-macro_rules! page_of_follows {
+/// The same of whichever list a key is about.
+macro_rules! of_list {
+    ($of:ident, $($more:tt),+) => {
+        concat!(
+            "CASE WHEN k.of_followers THEN ",
+            $of!("followers", "followee_id", "follower_id", $($more),+),
+            " ELSE ",
+            $of!("follows", "follower_id", "followee_id", $($more),+),
+            " END"
+        )
+    };
+}
+
+macro_rules! probe {
+    ($edges:literal, $owner:literal, $other:literal, $is_asked:literal, $beyond:literal) => {
+        concat!(
+            "(",
+            $is_asked,
+            " AND EXISTS (SELECT 1 FROM ",
+            $edges,
+            " WHERE ",
+            $owner,
+            " = k.owner AND (followed_at, ",
+            $other,
+            ") ",
+            $beyond,
+            "))"
+        )
+    };
+}
+
+macro_rules! page {
     ($edges:literal, $owner:literal, $other:literal, $order:literal, $users:ident) => {
         concat!(
             "(SELECT json_group_array(json_array(e.followed_at, ",
@@ -102,10 +133,8 @@ statements! {
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts \
          WHERE user_id IN (SELECT value FROM json_each(?1))";
-    FOLLOWERS = pages_of_follows!("followers", "followee_id", "follower_id", with_users);
-    FOLLOWING = pages_of_follows!("follows", "follower_id", "followee_id", with_users);
-    FOLLOWER_IDS = pages_of_follows!("followers", "followee_id", "follower_id", with_ids);
-    FOLLOWING_IDS = pages_of_follows!("follows", "follower_id", "followee_id", with_ids);
+    PAGES = pages_of_follows!(with_users);
+    PAGES_OF_IDS = pages_of_follows!(with_ids);
     RELATIONS =
         "SELECT followee_id, followed_at, NULL FROM follows \
          WHERE follower_id = ?1 AND followee_id IN (SELECT value FROM json_each(?2)) \
@@ -128,30 +157,21 @@ pub(super) async fn counts(
 
 pub(super) async fn pages(
     connection: &mut SqliteConnection,
-    direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
-    let sql = match direction {
-        Direction::Followers => FOLLOWERS,
-        Direction::Following => FOLLOWING,
-    };
     let mut users = HashMap::new();
     let item = |edge| item(edge, &mut users);
-    fetch(connection, sql, keys, item).await
+    fetch(connection, PAGES, keys, item).await
 }
 
 pub(super) async fn pages_of_ids(
     connection: &mut SqliteConnection,
-    direction: Direction,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-    let sql = match direction {
-        Direction::Followers => FOLLOWER_IDS,
-        Direction::Following => FOLLOWING_IDS,
+    let item = |(followed_at, id)| {
+        Ok(FollowItem { user: UserId(id), followed_at: Some(time(followed_at)?) })
     };
-    let item =
-        |(followed_at, id)| Ok(FollowItem { user: UserId(id), followed_at: time(followed_at)? });
-    fetch(connection, sql, keys, item).await
+    fetch(connection, PAGES_OF_IDS, keys, item).await
 }
 
 /// Asks for pages, whose edges are read by `item`.
@@ -184,7 +204,7 @@ async fn fetch<E: DeserializeOwned, U: Identified>(
 }
 
 /// A key as the statement reads it: numbers only.
-fn question(key: &FollowPageKey) -> [i64; 8] {
+fn question(key: &FollowPageKey) -> [i64; 9] {
     let bounds = pages::follow_bounds(&key.request);
     [
         key.user.0,
@@ -195,11 +215,12 @@ fn question(key: &FollowPageKey) -> [i64; 8] {
         bounds.high.0.timestamp_micros(),
         bounds.high.1.0,
         i64::from(bounds.probe_high),
+        i64::from(key.direction == Direction::Followers),
     ]
 }
 
 /// An edge with the user at its other end, as the statement writes it.
-type Edge = (i64, i64, String, Option<String>, Option<String>, Option<String>, i64);
+type Edge = (i64, i64, SmolStr, Option<SmolStr>, Option<String>, Option<String>, i64);
 
 /// The entry of an edge. A user who is on several pages of the batch is kept once.
 fn item(
@@ -215,7 +236,7 @@ fn item(
             Arc::clone(place.insert(Arc::new(user)))
         }
     };
-    Ok(FollowItem { user, followed_at: time(followed_at)? })
+    Ok(FollowItem { user, followed_at: Some(time(followed_at)?) })
 }
 
 pub(super) async fn usage(

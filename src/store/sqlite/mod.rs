@@ -43,9 +43,9 @@ use super::{
     Result, SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
+    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
+    UsernameKey, UsernamePrefix,
 };
 
 /// How a transaction that writes begins.
@@ -240,12 +240,11 @@ impl Store for Sqlite {
 
     async fn pages_of_follows(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
         let read = async {
             let mut connection = self.reads.kept.take().await?;
-            let pages = follows::pages(&mut connection, direction, keys).await?;
+            let pages = follows::pages(&mut connection, keys).await?;
             connection.keep();
             Ok(pages)
         };
@@ -254,13 +253,9 @@ impl Store for Sqlite {
 
     async fn pages_of_follow_ids(
         &self,
-        direction: Direction,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        match direction {
-            Direction::Followers => self.reads.follower_ids.get(keys).await,
-            Direction::Following => self.reads.following_ids.get(keys).await,
-        }
+        self.reads.page_ids.get(keys).await
     }
 
     async fn relations(

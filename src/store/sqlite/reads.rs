@@ -6,7 +6,7 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::{follows, users};
 use crate::{
-    domain::{Direction, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey},
+    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey},
     store::{Options, kept::Kept, lookups::Lookups, pages},
 };
 
@@ -18,8 +18,7 @@ pub(super) struct Reads {
     pub(super) users: Gathered<UserId, Arc<User>>,
     pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
     pub(super) counts: Gathered<UserId, FollowCounts>,
-    pub(super) follower_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
-    pub(super) following_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
+    pub(super) page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
 
 impl Reads {
@@ -29,12 +28,8 @@ impl Reads {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            follower_ids: Lookups::new(kept.clone(), |c, keys| {
-                Box::pin(follows::pages_of_ids(c, Direction::Followers, keys))
-            })
-            .gathering_only(pages::are_small),
-            following_ids: Lookups::new(kept.clone(), |c, keys| {
-                Box::pin(follows::pages_of_ids(c, Direction::Following, keys))
+            page_ids: Lookups::new(kept.clone(), |c, keys| {
+                Box::pin(follows::pages_of_ids(c, keys))
             })
             .gathering_only(pages::are_small),
             kept,

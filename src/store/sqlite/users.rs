@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use smol_str::SmolStr;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{json, json_ids, time};
@@ -71,8 +72,8 @@ statements! {
 pub(super) fn user(row: &SqliteRow, first: usize) -> sqlx::Result<Arc<User>> {
     Ok(Arc::new(User {
         id: UserId(row.try_get(first)?),
-        username: row.try_get(first + 1)?,
-        name: row.try_get(first + 2)?,
+        username: row.try_get::<&str, _>(first + 1)?.into(),
+        name: row.try_get::<Option<&str>, _>(first + 2)?.map(SmolStr::new),
         bio: row.try_get(first + 3)?,
         avatar_url: row.try_get(first + 4)?,
         created_at: time(row.try_get(first + 5)?)?,

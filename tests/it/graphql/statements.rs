@@ -6,7 +6,7 @@ use super::{data, on_both_engines};
 use crate::support::{app::TestApp, database::Engine, graph::draw};
 
 on_both_engines! {
-    users_with_both_lists_cost_three_statements,
+    users_with_both_lists_cost_two_statements,
     three_levels_cost_three_statements,
     aliases_with_different_pages_cost_no_more_than_one,
     what_is_not_selected_costs_nothing,
@@ -32,7 +32,7 @@ async fn cost(app: &TestApp, query: &str, variables: Value, token: Option<&str>)
     (app.statements() - before, data(&response).clone())
 }
 
-async fn users_with_both_lists_cost_three_statements(app: TestApp) {
+async fn users_with_both_lists_cost_two_statements(app: TestApp) {
     draw(&*app.store, &ring(60, 12)).await;
     let query = "query ($n: Int) { users(first: $n) { nodes { username
         followers(first: 10) { totalCount edges { followedAt node { username } } }
@@ -47,7 +47,7 @@ async fn users_with_both_lists_cost_three_statements(app: TestApp) {
             assert_eq!(node["followers"]["edges"].as_array().expect("a list").len(), 10);
             assert_eq!(node["following"]["nodes"].as_array().expect("a list").len(), 10);
         }
-        assert_eq!(statements, 3, "for {n} users");
+        assert_eq!(statements, 2, "for {n} users");
     }
 }
 

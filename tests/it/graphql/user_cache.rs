@@ -6,8 +6,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Direction, DisplayName, FollowPageKey, Limits, OrderDirection, PageRequest, ProfileChange,
-        SystemClock, User, UserId, UsernameKey, Window,
+        Direction, DisplayName, FollowItem, FollowPageKey, Limits, OrderDirection, PageRequest,
+        ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
     },
     graph::{Graph, Parts, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
@@ -118,10 +118,11 @@ impl Servers {
             before: None,
             outside: false,
         };
-        let keys = [FollowPageKey { user, request }];
-        let pages = self.graph.pages_of_follows(Direction::Followers, &keys).await;
+        let keys = [FollowPageKey { user, direction: Direction::Followers, request, times: false }];
+        let pages = self.graph.pages_of_follows(&keys).await;
         let page = pages.expect("it works").remove(&keys[0]).expect("a page").page;
-        page.items.iter().map(|item| item.user.name.clone().unwrap_or_default()).collect()
+        let name = |item: &FollowItem| item.user.name.as_deref().unwrap_or_default().to_owned();
+        page.items.iter().map(name).collect()
     }
 
     /// What something gives, behind the number of statements that it took.
@@ -177,7 +178,10 @@ async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
         let name = format!("Bob {n}");
         servers.followers("ann").await;
         servers.graph.update_profile(&bob, &named(&name)).await.expect("it works");
-        assert_eq!(servers.user("bob").await.and_then(|bob| bob.name.clone()), Some(name.clone()));
+        assert_eq!(
+            servers.user("bob").await.and_then(|bob| bob.name.clone()),
+            Some(name.as_str().into())
+        );
         assert!(servers.followers("ann").await.contains(&name));
     }
 }
@@ -192,7 +196,7 @@ async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
         assert!(left.is_none(), "the caller has left before it was made");
         servers
             .within_seconds(5, async || {
-                servers.user("bob").await.is_some_and(|bob| bob.name.as_ref() == Some(&name))
+                servers.user("bob").await.is_some_and(|bob| bob.name.as_deref() == Some(&name))
             })
             .await;
     }

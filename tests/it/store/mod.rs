@@ -20,7 +20,7 @@ mod tokens;
 mod user_lists;
 mod users;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
@@ -112,14 +112,35 @@ async fn user(store: &dyn Store, id: UserId) -> Arc<User> {
     Arc::clone(&store.users_by_ids(&[id]).await.unwrap()[&id])
 }
 
-async fn page(store: &dyn Store, direction: Direction, key: FollowPageKey) -> FollowPage {
-    let mut pages = store.pages_of_follows(direction, &[key]).await.unwrap();
-    pages.remove(&key).expect("the user is there")
+async fn page(store: &dyn Store, key: FollowPageKey) -> FollowPage {
+    pages(store, &[key]).await.remove(&key).expect("the user is there")
+}
+
+/// Pages with the users on them. With the ids alone they are the same, but for times that nobody
+/// asked for.
+async fn pages(store: &dyn Store, keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage> {
+    let pages = store.pages_of_follows(keys).await.unwrap();
+    let mut pages_of_ids = store.pages_of_follow_ids(keys).await.unwrap();
+    assert_eq!(pages_of_ids.len(), pages.len());
+    for (key, page) in &pages {
+        let id = |item: FollowItem| {
+            Some(FollowItem { user: item.user.id, followed_at: item.followed_at })
+        };
+        let expected = page.clone().filter_map(id);
+        let mut found = pages_of_ids.remove(key).expect("the same pages");
+        if !key.times {
+            for (found, expected) in found.page.items.iter_mut().zip(&expected.page.items) {
+                found.followed_at = found.followed_at.or(expected.followed_at);
+            }
+        }
+        assert_eq!(found, expected, "{key:?}");
+    }
+    pages
 }
 
 /// The newest hundred of a list, newest first, as ids.
 async fn list(store: &dyn Store, direction: Direction, user: UserId) -> Vec<UserId> {
-    let page = page(store, direction, newest(user, 100)).await.page;
+    let page = page(store, newest(direction, user, 100)).await.page;
     ids(&page.items)
 }
 
@@ -133,7 +154,7 @@ async fn assert_sound(store: &dyn Store) {
 }
 
 /// The newest n follows of a user's list.
-fn newest(user: UserId, n: u32) -> FollowPageKey {
+fn newest(direction: Direction, user: UserId, n: u32) -> FollowPageKey {
     let request = PageRequest {
         direction: OrderDirection::Desc,
         window: Window::First(n),
@@ -141,5 +162,5 @@ fn newest(user: UserId, n: u32) -> FollowPageKey {
         before: None,
         outside: true,
     };
-    FollowPageKey { user, request }
+    FollowPageKey { user, direction, request, times: true }
 }

@@ -10,12 +10,13 @@ use entourage::{
 
 use super::{
     ALICE, BOB, CAROL, NOBODY, assert_sound, at, cases, create, follow, four_users, ids, list,
-    page, users,
+    page, pages, users,
 };
 
 cases! {
     every_page_of_both_lists_is_right,
     many_pages_of_many_users_are_one_batch,
+    first_pages_of_whichever_list_are_one_batch,
     ties_in_time_are_ordered_by_id_in_the_same_direction,
     times_a_microsecond_apart_are_different_positions,
     a_cursor_stays_valid_when_its_edge_is_gone,
@@ -58,8 +59,8 @@ pub(super) fn expected<P: Copy + Ord>(list: &[P], request: &PageRequest<P>) -> P
     let not_before = |p: &P| request.before.is_some_and(|before| !after_in_list(before, *p));
     Page {
         items,
-        has_next: dropped_after || request.outside && list.iter().any(not_before),
-        has_previous: dropped_before || request.outside && list.iter().any(not_after),
+        has_next: request.outside && (dropped_after || list.iter().any(not_before)),
+        has_previous: request.outside && (dropped_before || list.iter().any(not_after)),
     }
 }
 
@@ -86,7 +87,7 @@ fn position(micros: i64, user: i64) -> FollowPosition {
 }
 
 fn key(user: UserId, request: PageRequest<FollowPosition>) -> FollowPageKey {
-    FollowPageKey { user, request }
+    FollowPageKey { user, direction: Direction::Followers, request, times: true }
 }
 
 fn first(n: u32) -> PageRequest<FollowPosition> {
@@ -120,13 +121,16 @@ async fn assert_pages(
     list: &[FollowPosition],
     requests: &[PageRequest<FollowPosition>],
 ) {
-    let keys: Vec<_> = requests.iter().map(|request| key(ALICE, *request)).collect();
-    let pages = store.pages_of_follows(direction, &keys).await.unwrap();
-    for request in requests {
-        let Page { items, has_next, has_previous } = &pages[&key(ALICE, *request)].page;
-        let items = items.iter().map(FollowItem::position).collect();
-        let page = Page { items, has_next: *has_next, has_previous: *has_previous };
-        assert_eq!(page, expected(list, request), "{request:?}");
+    for times in [false, true] {
+        let key = |request| FollowPageKey { direction, times, ..key(ALICE, request) };
+        let keys: Vec<_> = requests.iter().copied().map(key).collect();
+        let pages = pages(store, &keys).await;
+        for key in keys {
+            let Page { items, has_next, has_previous } = &pages[&key].page;
+            let items = items.iter().filter_map(FollowItem::position).collect();
+            let page = Page { items, has_next: *has_next, has_previous: *has_previous };
+            assert_eq!(page, expected(list, &key.request), "{key:?}");
+        }
     }
 }
 
@@ -158,16 +162,56 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
     keys.push(key(NOBODY, first(3)));
     keys.extend_from_within(..10);
 
-    let pages = store.pages_of_follows(Direction::Followers, &keys).await.unwrap();
+    let following = |key: &FollowPageKey| FollowPageKey { direction: Direction::Following, ..*key };
+    keys.extend(keys.iter().map(following).collect::<Vec<_>>());
 
-    assert_eq!(pages.len(), every.len() + 8 * 3);
-    for request in &every {
-        let page = &pages[&key(ALICE, *request)].page;
-        let items: Vec<_> = page.items.iter().map(FollowItem::position).collect();
-        assert_eq!(items, expected(&list, request).items);
+    let pages = pages(store, &keys).await;
+
+    assert_eq!(pages.len(), 2 * (every.len() + 8 * 3));
+    for key in every.iter().map(|request| key(ALICE, *request)) {
+        for key in [key, following(&key)] {
+            let page = &pages[&key].page;
+            let items: Vec<_> = page.items.iter().filter_map(FollowItem::position).collect();
+            assert_eq!(items, expected(&list, &key.request).items);
+        }
     }
-    for user in 2..=9 {
-        assert_eq!(ids(&pages[&key(UserId(user), first(1))].page.items), [ALICE]);
+    for key in (2..=9).map(|user| key(UserId(user), first(1))) {
+        for key in [key, following(&key)] {
+            assert_eq!(ids(&pages[&key].page.items), [ALICE]);
+        }
+    }
+}
+
+async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
+    let list = a_list_with_ties(store).await;
+    let newest: Vec<_> = list.iter().rev().map(|position| position.user).collect();
+    let page_of = |direction, user, n, outside| {
+        let request = PageRequest { outside, direction: OrderDirection::Desc, ..first(n) };
+        FollowPageKey { direction, ..key(user, request) }
+    };
+    let (followers, following) = (Direction::Followers, Direction::Following);
+    // One user is asked about both lists, and twice about one; others about one of them.
+    let keys = [
+        page_of(following, BOB, 1, true),
+        page_of(followers, ALICE, 3, true),
+        page_of(following, ALICE, 8, true),
+        page_of(followers, ALICE, 5, false),
+        page_of(followers, CAROL, 2, true),
+    ];
+
+    for keys in [&keys[..], &keys[..1], &keys[1..2], &keys[2..], &[keys[3], keys[4], keys[1]]] {
+        let pages = pages(store, keys).await;
+
+        assert_eq!(pages.len(), keys.len());
+        for key in keys {
+            let page = &pages[key];
+            let others = if key.user == ALICE { &newest[..] } else { &[ALICE] };
+            let size = others.len().min(key.request.window.size() as usize);
+            assert_eq!(ids(&page.page.items), others[..size], "{key:?}");
+            let has_next = key.request.outside && size < others.len();
+            assert_eq!((page.page.has_previous, page.page.has_next), (false, has_next), "{key:?}");
+            assert_eq!(page.counts.of(key.direction), i64::try_from(others.len()).unwrap());
+        }
     }
 }
 
@@ -176,7 +220,7 @@ async fn ties_in_time_are_ordered_by_id_in_the_same_direction(store: &dyn Store)
     follow(store, CAROL, ALICE, 7).await;
     follow(store, BOB, ALICE, 7).await;
 
-    let oldest = page(store, Direction::Followers, key(ALICE, first(9))).await;
+    let oldest = page(store, key(ALICE, first(9))).await;
 
     assert_eq!(ids(&oldest.page.items), [BOB, CAROL]);
     assert_eq!(list(store, Direction::Followers, ALICE).await, [CAROL, BOB]);
@@ -189,10 +233,10 @@ async fn times_a_microsecond_apart_are_different_positions(store: &dyn Store) {
     let after = FollowPosition { followed_at: at(1_000_000), user: UserId::MAX };
 
     let request = PageRequest { after: Some(after), ..first(9) };
-    let page = page(store, Direction::Followers, key(ALICE, request)).await.page;
+    let page = page(store, key(ALICE, request)).await.page;
 
     assert_eq!(ids(&page.items), [BOB]);
-    assert_eq!(page.items[0].followed_at, at(1_000_001));
+    assert_eq!(page.items[0].followed_at, Some(at(1_000_001)));
     assert!(page.has_previous && !page.has_next);
 }
 
@@ -238,7 +282,7 @@ async fn nobody_has_no_page(store: &dyn Store) {
     four_users(store).await;
     let keys = [key(NOBODY, first(3)), key(ALICE, first(3))];
 
-    let pages = store.pages_of_follows(Direction::Followers, &keys).await.unwrap();
+    let pages = pages(store, &keys).await;
 
     assert_eq!(pages.keys().collect::<Vec<_>>(), [&keys[1]]);
 }
@@ -253,9 +297,9 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
     let mut seen = Vec::new();
     let mut newcomers = 31..;
     loop {
-        let page = page(store, Direction::Followers, key(ALICE, request)).await.page;
+        let page = page(store, key(ALICE, request)).await.page;
         seen.extend(ids(&page.items));
-        request.after = page.items.last().map(FollowItem::position).or(request.after);
+        request.after = page.items.last().and_then(FollowItem::position).or(request.after);
         // Meanwhile some come before, amid and behind the walk, and some who were seen leave.
         for micros in [1, 1_005, 9_000] {
             let newcomer = newcomers.next().expect("endless");
@@ -282,7 +326,7 @@ async fn a_page_brings_both_counts_of_its_owner(store: &dyn Store) {
     follow(store, CAROL, ALICE, 3).await;
 
     for direction in [Direction::Followers, Direction::Following] {
-        let page = page(store, direction, key(ALICE, first(0))).await;
+        let page = page(store, FollowPageKey { direction, ..key(ALICE, first(0)) }).await;
         assert_eq!((page.counts.followers, page.counts.following), (1, 2));
         assert!(page.page.items.is_empty() && page.page.has_next);
     }
@@ -294,7 +338,10 @@ async fn a_page_brings_the_users_on_its_edges(store: &dyn Store) {
     follow(store, ALICE, BOB, 1).await;
     follow(store, ALICE, UserId(50), 2).await;
 
-    let page = page(store, Direction::Following, key(ALICE, first(5))).await.page;
+    let page =
+        page(store, FollowPageKey { direction: Direction::Following, ..key(ALICE, first(5)) })
+            .await
+            .page;
 
     let known = store.users_by_ids(&[BOB, UserId(50)]).await.unwrap();
     let users: Vec<_> = page.items.into_iter().map(|item| item.user).collect();

@@ -66,7 +66,7 @@ async fn every_field_of_a_user_comes_back(store: &dyn Store) {
     let bob = user(store, BOB).await;
 
     assert_eq!((alice.id, alice.username.as_str()), (ALICE, "Alice_1"));
-    assert_eq!((&alice.name, &alice.bio), (&new.name, &new.bio));
+    assert_eq!((alice.name.as_deref(), &alice.bio), (new.name.as_deref(), &new.bio));
     assert_eq!((&alice.avatar_url, alice.created_at), (&new.avatar_url, new.created_at));
     assert_eq!((&bob.name, &bob.bio, &bob.avatar_url), (&None, &None, &None));
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        Account, Credentials, Day, Direction, Drift, FollowChange, FollowCounts, FollowPage,
-        FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-        UserListRequest, UsernameKey, UsernamePrefix,
+        Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
+        FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
+        UsernameKey, UsernamePrefix,
     },
     store::{
         CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
@@ -74,10 +74,8 @@ pass_on! {
     fn page_of_users(request: &UserListRequest<'_>) -> Page<Arc<User>>;
     fn count_users(prefix: &UsernamePrefix) -> i64;
     fn counts_by_ids(ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
-    fn pages_of_follows(
-        direction: Direction, keys: &[FollowPageKey]
-    ) -> HashMap<FollowPageKey, FollowPage>;
-    fn pages_of_follow_ids(direction: Direction, keys: &[FollowPageKey])
+    fn pages_of_follows(keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage>;
+    fn pages_of_follow_ids(keys: &[FollowPageKey])
         -> HashMap<FollowPageKey, FollowPage<UserId>>;
     fn relations(
         viewer: UserId, followed: &[UserId], following_back: &[UserId]
