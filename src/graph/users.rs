@@ -97,9 +97,9 @@ impl Graph {
     pub async fn pages_of_follows(
         &self,
         keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+    ) -> Result<Vec<(FollowPageKey, FollowPage)>> {
         let Some(cache) = self.user_cache() else {
-            return Ok(self.store.pages_of_follows(keys).await?);
+            return Ok(self.store.pages_of_follows(keys).await?.into_iter().collect());
         };
         let since = cache.now();
         let pages = self.store.pages_of_follow_ids(keys).await?;

@@ -89,39 +89,29 @@ impl Loaders {
         self.pages.load(Quiet(key)).await
     }
 
-    /// Pages of the lists of users.
+    /// Pages of the lists of users, in the order of the keys.
     pub(super) async fn pages_of_follows(
         &self,
         keys: Vec<FollowPageKey>,
-    ) -> Loaded<HashMap<FollowPageKey, Arc<FollowPage>>> {
+    ) -> Loaded<Vec<Arc<FollowPage>>> {
         many(&self.pages, keys).await
     }
 
-    /// The lengths of both lists of users.
-    pub(super) async fn counts_of(
-        &self,
-        ids: Vec<UserId>,
-    ) -> Loaded<HashMap<UserId, FollowCounts>> {
+    /// The lengths of both lists of users, in their order.
+    pub(super) async fn counts_of(&self, ids: Vec<UserId>) -> Loaded<Vec<FollowCounts>> {
         many(&self.counts, ids).await
     }
 
-    /// How the viewer stands to users: both halves of the relation, as far as they are asked for.
+    /// How the viewer stands to users: first whether they are followed by the viewer, then whether
+    /// others follow the viewer, each in their order.
     pub(super) async fn relations_to(
         &self,
         followed: Vec<UserId>,
         following_back: Vec<UserId>,
-    ) -> Loaded<HashMap<UserId, Relation>> {
+    ) -> Loaded<Vec<Relation>> {
         let followed = followed.into_iter().map(RelationKey::Followed);
         let following_back = following_back.into_iter().map(RelationKey::FollowingBack);
-        let halves = many(&self.relations, followed.chain(following_back).collect()).await?;
-        let mut relations = HashMap::with_capacity(halves.len());
-        for (key, half) in halves {
-            let (RelationKey::Followed(id) | RelationKey::FollowingBack(id)) = key;
-            let relation: &mut Relation = relations.entry(id).or_default();
-            relation.followed_at = relation.followed_at.or(half.followed_at);
-            relation.followed_back_at = relation.followed_back_at.or(half.followed_back_at);
-        }
-        Ok(relations)
+        many(&self.relations, followed.chain(following_back).collect()).await
     }
 
     /// Whether, and since when, the viewer follows a user.
@@ -158,33 +148,41 @@ where
     Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(YIELDS)
 }
 
-/// The values of many keys; none costs nothing.
-async fn many<K, V, F>(loader: &Keyed<K, V, F>, keys: Vec<K>) -> Loaded<HashMap<K, V>>
+/// The values of many keys, in their order; none costs nothing.
+async fn many<K, V, F>(loader: &Keyed<K, V, F>, keys: Vec<K>) -> Loaded<Vec<V>>
 where
     K: Eq + Hash + Clone,
     V: Clone,
     F: BatchFn<Quiet<K>, Loaded<V>>,
 {
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(Vec::new());
     }
-    let values = loader.load_many(keys.into_iter().map(Quiet).collect()).await;
-    values.into_iter().map(|(Quiet(key), value)| Ok((key, value?))).collect()
+    let keys: Vec<_> = keys.into_iter().map(Quiet).collect();
+    let values = loader.load_many(keys.clone()).await;
+    keys.iter().map(|key| values[key].clone()).collect()
 }
 
 /// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
+/// Nothing is found that is not among the keys.
 fn answers<K, F, V>(
     keys: &[Quiet<K>],
-    found: graph::Result<HashMap<K, F>>,
+    found: graph::Result<impl IntoIterator<Item = (K, F)>>,
     answer: impl Fn(Option<F>) -> V,
 ) -> HashMap<Quiet<K>, Loaded<V>>
 where
     K: Eq + Hash + Clone,
 {
     match found {
-        Ok(mut found) => {
-            let pair = |key: &Quiet<K>| (key.clone(), Ok(answer(found.remove(&key.0))));
-            keys.iter().map(pair).collect()
+        Ok(found) => {
+            let mut answers = HashMap::with_capacity(keys.len());
+            answers.extend(found.into_iter().map(|(k, found)| (Quiet(k), Ok(answer(Some(found))))));
+            if answers.len() < keys.len() {
+                for key in keys {
+                    answers.entry(key.clone()).or_insert_with(|| Ok(answer(None)));
+                }
+            }
+            answers
         }
         Err(error) => {
             let failure = Failure::from(error);
@@ -266,10 +264,11 @@ impl BatchFn<Quiet<RelationKey>, Loaded<Relation>> for Relations {
 
         let found = self.graph.relations(viewer, &followed, &following_back).await;
         let found = found.map(|found| {
-            let halves = found.into_iter().flat_map(|(id, relation)| {
-                [RelationKey::Followed(id), RelationKey::FollowingBack(id)].map(|k| (k, relation))
-            });
-            halves.collect()
+            found.into_iter().flat_map(|(id, relation)| {
+                let followed = relation.followed_at.map(|_| RelationKey::Followed(id));
+                let back = relation.followed_back_at.map(|_| RelationKey::FollowingBack(id));
+                followed.into_iter().chain(back).map(move |key| (key, relation))
+            })
         });
         answers(keys, found, Option::unwrap_or_default)
     }

@@ -3,7 +3,7 @@
 //! **Invariant:** all users of a level are asked about together, so a level costs at most one
 //! statement for each kind of question, however many users and fields are in it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{sync::Arc, vec::IntoIter};
 
 use futures_util::join;
 
@@ -57,12 +57,12 @@ pub(super) async fn load<'p>(
     while !level.is_empty() {
         let mut questions = Questions::default();
         batches[level.clone()].iter().for_each(|batch| questions.add(batch));
-        let answers = questions.ask(request).await?;
+        let mut answers = questions.ask(request).await?;
 
         let next = batches.len();
         for index in level {
             let first = batches.len();
-            let below = batches[index].fill(&answers, first);
+            let below = batches[index].fill(&mut answers, first);
             batches.extend(below);
         }
         level = next..batches.len();
@@ -70,7 +70,7 @@ pub(super) async fn load<'p>(
     Ok(batches)
 }
 
-/// What a level asks of the graph.
+/// What a level asks of the graph: batch after batch, list after list, user after user.
 #[derive(Default)]
 struct Questions {
     pages: Vec<FollowPageKey>,
@@ -79,11 +79,12 @@ struct Questions {
     following_back: Vec<UserId>,
 }
 
-/// What the graph answers.
+/// What the graph answers, in the order of the questions.
 struct Answers {
-    pages: HashMap<FollowPageKey, Arc<FollowPage>>,
-    counts: HashMap<UserId, FollowCounts>,
-    relations: HashMap<UserId, Relation>,
+    pages: IntoIter<Arc<FollowPage>>,
+    counts: IntoIter<FollowCounts>,
+    followed: IntoIter<Relation>,
+    following_back: IntoIter<Relation>,
 }
 
 impl Questions {
@@ -105,13 +106,17 @@ impl Questions {
 
     async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
         let loaders = &request.loaders;
+        let followed = self.followed.len();
         // To its end, also when one fails: another field may wait for what a loader has under way.
         let (pages, counts, relations) = join!(
             loaders.pages_of_follows(self.pages),
             loaders.counts_of(self.counts),
             loaders.relations_to(self.followed, self.following_back),
         );
-        Ok(Answers { pages: pages?, counts: counts?, relations: relations? })
+        let mut followed_first = relations?;
+        let following_back = followed_first.split_off(followed).into_iter();
+        let (pages, counts) = (pages?.into_iter(), counts?.into_iter());
+        Ok(Answers { pages, counts, followed: followed_first.into_iter(), following_back })
     }
 }
 
@@ -123,16 +128,12 @@ impl<'p> Batch<'p> {
 
     /// Takes the answers to what it asked, and gives the batches of the users below. The first of
     /// them will have the index `first`.
-    fn fill(&mut self, answers: &Answers, first: usize) -> Vec<Self> {
-        let ids = || self.users.iter().map(|user| user.id);
+    fn fill(&mut self, answers: &mut Answers, first: usize) -> Vec<Self> {
+        let users = self.users.len();
         let mut below = Vec::new();
         for list in &self.plan.lists {
-            // Another batch of the level may have asked for the same pages of some of the users.
-            let pages: Vec<_> = if list.connection.asks_for_page() {
-                ids().map(|user| Arc::clone(&answers.pages[&list.key(user)])).collect()
-            } else {
-                Vec::new()
-            };
+            let asked = if list.connection.asks_for_page() { users } else { 0 };
+            let pages: Vec<_> = answers.pages.by_ref().take(asked).collect();
             let users = list.connection.users.iter().map(|plan| {
                 if plan.asks_for_rows_only() {
                     return Below::Rows;
@@ -148,13 +149,22 @@ impl<'p> Batch<'p> {
         self.counts = match counted {
             Some(list) => list.pages.iter().map(|page| page.counts).collect(),
             None if self.plan.asks_for_counts_alone() => {
-                ids().map(|user| answers.counts[&user]).collect()
+                answers.counts.by_ref().take(users).collect()
             }
             None => Vec::new(),
         };
         if self.plan.asks_for_relations() {
-            let relation = |user| answers.relations.get(&user).copied().unwrap_or_default();
-            self.relations = ids().map(relation).collect();
+            self.relations = vec![Relation::default(); users];
+        }
+        if self.plan.asks_whether_followed() {
+            for (relation, half) in self.relations.iter_mut().zip(answers.followed.by_ref()) {
+                relation.followed_at = half.followed_at;
+            }
+        }
+        if self.plan.asks_whether_following_back() {
+            for (relation, half) in self.relations.iter_mut().zip(answers.following_back.by_ref()) {
+                relation.followed_back_at = half.followed_back_at;
+            }
         }
         below
     }

@@ -28,7 +28,7 @@ use async_graphql::{
 use self::{
     load::load,
     plan::{ConnectionPlan, EdgePlan, UserPlan},
-    write::{Entry, Known, PageOf, Writer},
+    write::{Entries, Entry, Known, PageOf, Writer},
 };
 use super::{
     connection::{Edge, FollowerEdge, FollowingEdge, UserConnection},
@@ -158,7 +158,7 @@ impl Project for UserConnection {
 
         let mut writer = Writer::new(request, &batches);
         let page = PageOf {
-            entries: users().map(|user| Entry::User(user)).collect(),
+            entries: Entries::Users(page.as_ref().map_or(&[], |page| &page.items)),
             has_next: page.as_ref().is_some_and(|page| page.has_next),
             has_previous: page.as_ref().is_some_and(|page| page.has_previous),
             total_count,

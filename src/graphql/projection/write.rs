@@ -1,5 +1,7 @@
 //! Answers as JSON, written straight from what was loaded.
 
+use std::sync::Arc;
+
 use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 use serde::Serialize;
 
@@ -63,9 +65,40 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// The entries of a page.
+#[derive(Clone, Copy)]
+pub(super) enum Entries<'a> {
+    Follows(&'a [FollowItem]),
+    Users(&'a [Arc<User>]),
+}
+
+impl<'a> Entries<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Follows(items) => items.len(),
+            Self::Users(users) => users.len(),
+        }
+    }
+
+    fn get(self, n: usize) -> Option<Entry<'a>> {
+        match self {
+            Self::Follows(items) => items.get(n).map(Entry::Follow),
+            Self::Users(users) => users.get(n).map(|user| Entry::User(user)),
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = Entry<'a>> {
+        (0..self.len()).filter_map(move |n| self.get(n))
+    }
+
+    fn last(self) -> Option<Entry<'a>> {
+        self.get(self.len().checked_sub(1)?)
+    }
+}
+
 /// A page of a list, with the length of the whole list.
 pub(super) struct PageOf<'a> {
-    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) entries: Entries<'a>,
     pub(super) has_next: bool,
     pub(super) has_previous: bool,
     pub(super) total_count: i64,
@@ -136,7 +169,7 @@ impl<'a> Writer<'a> {
         let total_count = counts.map_or(0, |counts| counts.of(*direction));
         let page = page.map(|page| &page.page);
         let page = PageOf {
-            entries: page.iter().flat_map(|page| &page.items).map(Entry::Follow).collect(),
+            entries: Entries::Follows(page.map_or(&[], |page| &page.items)),
             has_next: page.is_some_and(|page| page.has_next),
             has_previous: page.is_some_and(|page| page.has_previous),
             total_count,
@@ -157,7 +190,7 @@ impl<'a> Writer<'a> {
         at: impl Fn(usize, usize) -> Option<(&'a Batch<'a>, usize)>,
     ) {
         let [connection, _] = type_names(plan.list);
-        let entries = || page.entries.iter().copied().enumerate();
+        let entries = || page.entries.iter().enumerate();
         let known = |of: usize, n: usize, entry: Entry<'a>| {
             (&plan.users[of], Known { user: entry.user(), at: at(of, n) })
         };
@@ -198,13 +231,13 @@ impl<'a> Writer<'a> {
     }
 
     fn page_info(&mut self, list: List, fields: &Fields<'_, PageInfoField>, page: &PageOf<'a>) {
-        let cursor = |entry: Option<&Entry<'a>>| entry.map(|entry| entry.cursor(list));
+        let cursor = |entry: Option<Entry<'a>>| entry.map(|entry| entry.cursor(list));
         self.object(fields, |writer, field| match field {
             PageInfoField::Typename => writer.value("PageInfo"),
             PageInfoField::EndCursor => writer.value(cursor(page.entries.last())),
             PageInfoField::HasNextPage => writer.value(page.has_next),
             PageInfoField::HasPreviousPage => writer.value(page.has_previous),
-            PageInfoField::StartCursor => writer.value(cursor(page.entries.first())),
+            PageInfoField::StartCursor => writer.value(cursor(page.entries.get(0))),
         });
     }
 

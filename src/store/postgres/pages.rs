@@ -532,10 +532,11 @@ where
 fn items_of_ids(row: &PgRow, first: usize) -> sqlx::Result<Vec<FollowItem<UserId>>> {
     let mut times = arrays::of_times(row, first)?;
     let ids = arrays::of_numbers(row, first + 1)?;
-    let item = |id: sqlx::Result<i64>| {
-        Ok(FollowItem { user: UserId(id?), followed_at: times.next().transpose()? })
-    };
-    ids.map(item).collect()
+    let mut items = Vec::with_capacity(ids.len());
+    for id in ids {
+        items.push(FollowItem { user: UserId(id?), followed_at: times.next().transpose()? });
+    }
+    Ok(items)
 }
 
 /// The edges with their users. A user who is on several pages of the batch is kept once.
