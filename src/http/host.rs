@@ -1,11 +1,6 @@
 //! Whom a request is for. Where it is not said once and clearly, this server and a proxy in front
 //! of it could take the request for two different ones, so it is refused.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
 use hyper::{
     HeaderMap, Version,
     header::{HOST, HeaderValue},
@@ -16,14 +11,7 @@ use super::failure::Failure;
 
 /// Refuses a request of HTTP/1.1 without exactly one host (RFC 9112, 3.2). One of HTTP/1.0 may do
 /// without, and one of HTTP/2 has another place for it.
-pub(super) async fn expect_one(request: Request, next: Next) -> Response {
-    match check(request.version(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(failure) => IntoResponse::into_response(failure),
-    }
-}
-
-fn check(version: Version, headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) fn expect_one(version: Version, headers: &HeaderMap) -> Result<(), Failure> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next();
     if hosts.next().is_some() {

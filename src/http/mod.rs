@@ -135,9 +135,8 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         Some(cors) => routes.layer(cors),
         None => routes,
     };
+    // What is around all of that is one layer: each of them costs allocations for every request.
     routes
-        .layer(middleware::from_fn(host::expect_one))
-        .layer(middleware::map_response(security::headers))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), request::observe))
         .with_state(state)
 }

@@ -16,7 +16,7 @@ use hyper::{
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span};
 
-use super::{failure::Failure, metrics};
+use super::{failure::Failure, host, metrics, security};
 use crate::{graph::Random, graphql::Code};
 
 /// The header that carries the id of a request, in both directions.
@@ -61,7 +61,7 @@ pub(super) fn unguessable(random: &dyn Random) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstError(pub(super) Option<Code>);
 
-/// Runs a request under its id, and tells the log and the metrics what became of it.
+/// Runs a request for one host under its id, adds the headers of every reply, and tells the log and the metrics what became of it.
 pub(super) async fn observe(
     State(state): State<Arc<super::State>>,
     mut request: Request,
@@ -72,8 +72,15 @@ pub(super) async fn observe(
     let span = info_span!("request", id = id.as_str());
     let mut observation = Observation::begin(&request, span.clone());
 
-    let mut response = next.run(request).instrument(span).await;
+    let answer = async {
+        match host::expect_one(request.version(), request.headers()) {
+            Ok(()) => next.run(request).await,
+            Err(failure) => IntoResponse::into_response(failure),
+        }
+    };
+    let mut response = answer.instrument(span).await;
 
+    security::add_headers(response.headers_mut());
     observation.status = Some(response.status());
     observation.error = response.extensions().get::<FirstError>().and_then(|error| error.0);
     response.headers_mut().insert(REQUEST_ID, id.header());
