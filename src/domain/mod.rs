@@ -23,7 +23,7 @@ pub use follow::{
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;
-pub use page::{OrderDirection, Outside, Page, PageRequest, Window};
+pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};
 pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 pub use role::{Permission, Permissions, Role};
 pub use user::{

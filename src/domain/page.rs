@@ -44,6 +44,23 @@ impl Window {
     }
 }
 
+/// At which ends of a page it has to be found out whether the list goes on. Of the others the page
+/// may say that it does not, and the database does less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Ends {
+    /// After the page, in the order of the list.
+    pub next: bool,
+    /// Before the page.
+    pub previous: bool,
+}
+
+impl Ends {
+    /// At no end.
+    pub const NONE: Self = Self { next: false, previous: false };
+    /// At both.
+    pub const BOTH: Self = Self { next: true, previous: true };
+}
+
 /// A page that is asked for, of a list whose positions are `P`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest<P> {
@@ -55,9 +72,8 @@ pub struct PageRequest<P> {
     pub after: Option<P>,
     /// Only items before this position, in the order of the list.
     pub before: Option<P>,
-    /// Whether it has to be found out what lies before and after the page. Without it the page may
-    /// say that nothing does, and the database does less.
-    pub outside: bool,
+    /// Where to find out whether there is more.
+    pub ends: Ends,
 }
 
 impl<P: Copy> PageRequest<P> {
@@ -70,10 +86,26 @@ impl<P: Copy> PageRequest<P> {
         }
     }
 
-    /// How many items to fetch: one more than wanted tells whether there are more.
+    /// How many items to fetch: one more than wanted tells whether there are more at the end where
+    /// the scan stops.
     #[must_use]
     pub const fn fetch(&self) -> u32 {
-        self.window.size() + self.outside as u32
+        let is_asked = match self.window {
+            Window::First(_) => self.ends.next,
+            Window::Last(_) => self.ends.previous,
+        };
+        self.window.size() + is_asked as u32
+    }
+
+    /// Whether to look for items at the bounds and beyond, by value: (at the lower, at the upper).
+    #[must_use]
+    pub const fn probes(&self) -> (bool, bool) {
+        let at_after = self.ends.previous && self.after.is_some();
+        let at_before = self.ends.next && self.before.is_some();
+        match self.direction {
+            OrderDirection::Asc => (at_after, at_before),
+            OrderDirection::Desc => (at_before, at_after),
+        }
     }
 
     /// The bounds by value: (only above this, only below this).
@@ -141,7 +173,7 @@ mod tests {
 
     fn request(window: Window) -> PageRequest<i32> {
         let direction = OrderDirection::Asc;
-        PageRequest { direction, window, after: None, before: None, outside: true }
+        PageRequest { direction, window, after: None, before: None, ends: Ends::BOTH }
     }
 
     #[test]
@@ -154,6 +186,26 @@ mod tests {
     fn the_last_items_come_in_the_order_of_the_list() {
         let page = Page::from_scan(&request(Window::Last(2)), vec![9, 8, 7], Outside::default());
         assert_eq!(page, Page { items: vec![8, 9], has_next: false, has_previous: true });
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_not_looked_for() {
+        let both = PageRequest { after: Some(1), before: Some(9), ..request(Window::First(2)) };
+        let next = Ends { next: true, previous: false };
+        let previous = Ends { next: false, previous: true };
+        for (ends, fetch_first, fetch_last, probes) in [
+            (Ends::NONE, 2, 2, (false, false)),
+            (next, 3, 2, (false, true)),
+            (previous, 2, 3, (true, false)),
+            (Ends::BOTH, 3, 3, (true, true)),
+        ] {
+            let first = PageRequest { ends, ..both };
+            let last = PageRequest { window: Window::Last(2), ..first };
+            assert_eq!((first.fetch(), last.fetch()), (fetch_first, fetch_last), "{ends:?}");
+            assert_eq!(first.probes(), probes, "{ends:?}");
+            let descending = PageRequest { direction: OrderDirection::Desc, ..first };
+            assert_eq!(descending.probes(), (probes.1, probes.0), "{ends:?}");
+        }
     }
 
     #[test]

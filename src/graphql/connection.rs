@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, Lookahead, Object};
 use tokio::sync::OnceCell;
 
 use super::{
@@ -18,8 +18,8 @@ use super::{
     user::User,
 };
 use crate::domain::{
-    self, Direction, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Page,
-    PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix,
+    self, Direction, Ends, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection,
+    Page, PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix,
 };
 
 /// One of the two lists of a user, and a page of it.
@@ -43,10 +43,8 @@ impl Follows {
         let mut request = arguments.follows(direction, order, size_max)?;
 
         let selected = ctx.look_ahead();
-        let page_info = selected.field("pageInfo");
-        request.outside =
-            page_info.field("hasNextPage").exists() || page_info.field("hasPreviousPage").exists();
-        let wants_page = page_info.exists()
+        request.ends = ends(&selected);
+        let wants_page = selected.field("pageInfo").exists()
             || selected.field("edges").exists()
             || selected.field("nodes").exists();
 
@@ -242,7 +240,7 @@ pub(super) struct UserConnection {
     page: UserPage,
     /// `None` when no username can begin with what was asked for.
     prefix: Option<UsernamePrefix>,
-    outside: bool,
+    ends: Ends,
     loaded: OnceCell<Result<Arc<Page<Arc<domain::User>>>, Failure>>,
 }
 
@@ -258,12 +256,8 @@ impl UserConnection {
         let page = arguments.users(field.into(), direction.into(), size_max)?;
 
         let selected = ctx.look_ahead();
-        let page_info = selected.field("pageInfo");
-        let outside =
-            page_info.field("hasNextPage").exists() || page_info.field("hasPreviousPage").exists();
-
         let prefix = UsernamePrefix::parse(prefix);
-        Ok(Self { page, prefix, outside, loaded: OnceCell::new() })
+        Ok(Self { page, prefix, ends: ends(&selected), loaded: OnceCell::new() })
     }
 
     /// The page, which is loaded once.
@@ -292,7 +286,7 @@ impl UserConnection {
             window: *window,
             after: after.as_ref().map(user_position),
             before: before.as_ref().map(user_position),
-            outside: self.outside,
+            ends: self.ends,
         };
         let list = UserListRequest { order: *order, page, prefix };
         Ok(request.graph.page_of_users(&list).await?)
@@ -313,6 +307,15 @@ impl UserConnection {
 
     fn cursor(&self, user: &domain::User) -> String {
         cursor::encode(self.list(), &position_of(self.page.order, user))
+    }
+}
+
+/// At which ends of a page a selection wants to know whether there is more.
+fn ends(selected: &Lookahead<'_>) -> Ends {
+    let page_info = selected.field("pageInfo");
+    Ends {
+        next: page_info.field("hasNextPage").exists(),
+        previous: page_info.field("hasPreviousPage").exists(),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     error::{Code, Failure},
 };
 use crate::domain::{
-    Direction, FollowPosition, OrderDirection, PageRequest, UserOrderField, Window,
+    Direction, Ends, FollowPosition, OrderDirection, PageRequest, UserOrderField, Window,
 };
 
 /// The page that comes when neither `first` nor `last` is given.
@@ -73,7 +73,7 @@ impl PageArguments {
             window: self.window(size_max)?,
             after: at("after", self.after.as_deref())?,
             before: at("before", self.before.as_deref())?,
-            outside: false,
+            ends: Ends::NONE,
         })
     }
 

@@ -36,9 +36,10 @@ pub(super) struct Bounds<P> {
 impl<P> Bounds<P> {
     fn new<Q: Copy>(request: &PageRequest<Q>, ends: (P, P), value: impl Fn(Q) -> P) -> Self {
         let (low, high) = request.bounds();
+        let (probe_low, probe_high) = request.probes();
         Self {
-            probe_low: request.outside && low.is_some(),
-            probe_high: request.outside && high.is_some(),
+            probe_low,
+            probe_high,
             low: low.map_or(ends.0, &value),
             high: high.map_or(ends.1, &value),
         }

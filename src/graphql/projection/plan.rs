@@ -10,7 +10,7 @@ use async_graphql::{
 
 use super::super::{cursor::List, page::PageArguments};
 use crate::domain::{
-    Direction, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
+    Direction, Ends, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
 };
 
 /// The fields of an object, by response key.
@@ -170,7 +170,7 @@ impl<'a> FollowsPlan<'a> {
             before: text(field, "before"),
         };
         let mut request = arguments.follows(direction, order, page_size_max).ok()?;
-        request.outside = connection.asks_what_lies_outside();
+        request.ends = connection.asks_for_ends();
         let times = connection.asks_for_positions();
         Some(Self { direction, request, times, connection })
     }
@@ -237,15 +237,17 @@ impl<'a> ConnectionPlan<'a> {
         })
     }
 
-    /// Whether it has to be known what lies beyond the bounds of the page.
-    fn asks_what_lies_outside(&self) -> bool {
-        let asks = |field: PageInfoField| {
-            matches!(field, PageInfoField::HasNextPage | PageInfoField::HasPreviousPage)
-        };
-        self.fields.iter().any(|(_, field)| match field {
-            ConnectionField::PageInfo(fields) => fields.iter().any(|(_, field)| asks(*field)),
-            _ => false,
-        })
+    /// At which ends of the page it has to be known whether there is more.
+    fn asks_for_ends(&self) -> Ends {
+        let mut ends = Ends::NONE;
+        for (_, field) in &self.fields {
+            let ConnectionField::PageInfo(fields) = field else { continue };
+            for (_, field) in fields {
+                ends.next |= matches!(field, PageInfoField::HasNextPage);
+                ends.previous |= matches!(field, PageInfoField::HasPreviousPage);
+            }
+        }
+        ends
     }
 }
 

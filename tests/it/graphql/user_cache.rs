@@ -6,8 +6,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Direction, DisplayName, FollowItem, FollowPageKey, Limits, OrderDirection, PageRequest,
-        ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
+        Direction, DisplayName, Ends, FollowItem, FollowPageKey, Limits, OrderDirection,
+        PageRequest, ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
     },
     graph::{Graph, Parts, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
@@ -116,7 +116,7 @@ impl Servers {
             window: Window::First(10),
             after: None,
             before: None,
-            outside: false,
+            ends: Ends::NONE,
         };
         let keys = [FollowPageKey { user, direction: Direction::Followers, request, times: false }];
         let pages = self.graph.pages_of_follows(&keys).await;

@@ -25,7 +25,7 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
-        Direction, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
+        Direction, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
         FollowPageKey, NewUser, OrderDirection, PageRequest, User, UserId, Username, Window,
     },
     store::{CreateOutcome, Store},
@@ -160,7 +160,7 @@ fn newest(direction: Direction, user: UserId, n: u32) -> FollowPageKey {
         window: Window::First(n),
         after: None,
         before: None,
-        outside: true,
+        ends: Ends::BOTH,
     };
     FollowPageKey { user, direction, request, times: true }
 }

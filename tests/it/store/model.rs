@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        Direction, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
         FollowLimits, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest,
         Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Window,
     },
@@ -121,6 +121,10 @@ fn any_direction(random: &mut ChaCha8Rng) -> Direction {
     if random.random() { Direction::Followers } else { Direction::Following }
 }
 
+fn any_ends(random: &mut ChaCha8Rng) -> Ends {
+    Ends { next: random.random(), previous: random.random() }
+}
+
 /// A request with bounds on or near the items of the list.
 fn any_request(random: &mut ChaCha8Rng, list: &[FollowPosition]) -> PageRequest<FollowPosition> {
     let size = random.random_range(0..6);
@@ -134,7 +138,7 @@ fn any_request(random: &mut ChaCha8Rng, list: &[FollowPosition]) -> PageRequest<
             .then(|| if on_an_item { list[random.random_range(0..list.len())] } else { near() })
     };
     let (after, before) = (bound(), bound());
-    PageRequest { direction, window, after, before, outside: random.random() }
+    PageRequest { direction, window, after, before, ends: any_ends(random) }
 }
 
 async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) {
@@ -188,7 +192,7 @@ async fn check_users(store: &dyn Store, model: &Model) {
         window: Window::First(100),
         after: None,
         before: None,
-        outside: true,
+        ends: Ends::BOTH,
     };
     let prefix = UsernamePrefix::default();
     let request = UserListRequest { order: UserOrderField::Username, page, prefix };

@@ -2,8 +2,8 @@
 
 use entourage::{
     domain::{
-        Direction, FollowItem, FollowPageKey, FollowPosition, OrderDirection, Page, PageRequest,
-        UserId, Window,
+        Direction, Ends, FollowItem, FollowPageKey, FollowPosition, OrderDirection, Page,
+        PageRequest, UserId, Window,
     },
     store::Store,
 };
@@ -59,8 +59,8 @@ pub(super) fn expected<P: Copy + Ord>(list: &[P], request: &PageRequest<P>) -> P
     let not_before = |p: &P| request.before.is_some_and(|before| !after_in_list(before, *p));
     Page {
         items,
-        has_next: request.outside && (dropped_after || list.iter().any(not_before)),
-        has_previous: request.outside && (dropped_before || list.iter().any(not_after)),
+        has_next: request.ends.next && (dropped_after || list.iter().any(not_before)),
+        has_previous: request.ends.previous && (dropped_before || list.iter().any(not_after)),
     }
 }
 
@@ -72,8 +72,11 @@ pub(super) fn requests<P: Copy>(sizes: &[u32], bounds: &[P]) -> Vec<PageRequest<
         for window in sizes.iter().flat_map(|n| [Window::First(*n), Window::Last(*n)]) {
             for &after in &bounds {
                 for &before in &bounds {
-                    for outside in [false, true] {
-                        requests.push(PageRequest { direction, window, after, before, outside });
+                    for (next, previous) in
+                        [(false, false), (true, false), (false, true), (true, true)]
+                    {
+                        let ends = Ends { next, previous };
+                        requests.push(PageRequest { direction, window, after, before, ends });
                     }
                 }
             }
@@ -96,7 +99,7 @@ fn first(n: u32) -> PageRequest<FollowPosition> {
         window: Window::First(n),
         after: None,
         before: None,
-        outside: true,
+        ends: Ends::BOTH,
     }
 }
 
@@ -185,18 +188,18 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
 async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
     let list = a_list_with_ties(store).await;
     let newest: Vec<_> = list.iter().rev().map(|position| position.user).collect();
-    let page_of = |direction, user, n, outside| {
-        let request = PageRequest { outside, direction: OrderDirection::Desc, ..first(n) };
+    let page_of = |direction, user, n, ends| {
+        let request = PageRequest { ends, direction: OrderDirection::Desc, ..first(n) };
         FollowPageKey { direction, ..key(user, request) }
     };
     let (followers, following) = (Direction::Followers, Direction::Following);
     // One user is asked about both lists, and twice about one; others about one of them.
     let keys = [
-        page_of(following, BOB, 1, true),
-        page_of(followers, ALICE, 3, true),
-        page_of(following, ALICE, 8, true),
-        page_of(followers, ALICE, 5, false),
-        page_of(followers, CAROL, 2, true),
+        page_of(following, BOB, 1, Ends::BOTH),
+        page_of(followers, ALICE, 3, Ends::BOTH),
+        page_of(following, ALICE, 8, Ends::BOTH),
+        page_of(followers, ALICE, 5, Ends::NONE),
+        page_of(followers, CAROL, 2, Ends::BOTH),
     ];
 
     for keys in [&keys[..], &keys[..1], &keys[1..2], &keys[2..], &[keys[3], keys[4], keys[1]]] {
@@ -208,7 +211,7 @@ async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
             let others = if key.user == ALICE { &newest[..] } else { &[ALICE] };
             let size = others.len().min(key.request.window.size() as usize);
             assert_eq!(ids(&page.page.items), others[..size], "{key:?}");
-            let has_next = key.request.outside && size < others.len();
+            let has_next = key.request.ends.next && size < others.len();
             assert_eq!((page.page.has_previous, page.page.has_next), (false, has_next), "{key:?}");
             assert_eq!(page.counts.of(key.direction), i64::try_from(others.len()).unwrap());
         }

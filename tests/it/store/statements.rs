@@ -8,7 +8,7 @@ use std::sync::{
 
 use entourage::{
     domain::{
-        Direction, FollowLimits, FollowPosition, OrderDirection, PageRequest, ProfileChange,
+        Direction, Ends, FollowLimits, FollowPosition, OrderDirection, PageRequest, ProfileChange,
         UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
@@ -350,7 +350,7 @@ async fn the_meter_counts_the_reads_that_are_sent(database: &Database) {
         window: Window::Last(2),
         after: None,
         before: None,
-        outside: true,
+        ends: Ends::BOTH,
     };
     let list = UserListRequest { order: UserOrderField::Username, page, prefix: prefix.clone() };
     let bound = Some(FollowPosition { followed_at: at(2), user: ALICE });

@@ -2,7 +2,7 @@
 
 use entourage::{
     domain::{
-        NewUser, OrderDirection, Page, PageRequest, UserId, UserListRequest, UserOrderField,
+        Ends, NewUser, OrderDirection, Page, PageRequest, UserId, UserListRequest, UserOrderField,
         UserPosition, UsernamePrefix, Window,
     },
     store::{Error, Store},
@@ -47,7 +47,7 @@ fn first(n: u32) -> PageRequest<UserPosition<'static>> {
         window: Window::First(n),
         after: None,
         before: None,
-        outside: true,
+        ends: Ends::BOTH,
     }
 }
 
@@ -67,7 +67,7 @@ fn map<'a, P: Copy>(
         window: request.window,
         after: request.after.map(&position),
         before: request.before.map(&position),
-        outside: request.outside,
+        ends: request.ends,
     }
 }
 
