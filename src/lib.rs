@@ -43,7 +43,7 @@
 //!    level at a time, and written as JSON at once. Resolvers answer when that fails.
 //! 4. Both ask loaders, which live as long as the request. A loader gathers what is wanted on one
 //!    level and makes it one call of [`graph`] and one statement. A page of a list is a loader's
-//!    key too, so that a hundred users with ten followers each are one statement.
+//!    key too, so that both lists of a hundred users are one statement.
 //! 5. [`graph`] takes the rows of users from those that it remembers (`graph/user_cache.rs`), so
 //!    that a page needs no more than ids; without them, a page brings its users along.
 //! 6. Small look-ups of many requests share a statement, as long as others are under way
