@@ -71,13 +71,14 @@ pub struct FollowPageKey {
     pub request: PageRequest<FollowPosition>,
     /// Whether it has to be told when the follows began. Without it the page may say nothing of it,
     /// and the database does less.
-    pub times: bool,
+    pub wants_times: bool,
 }
 
-/// Pages of one batch are mostly of different users, so these tell enough of them.
+/// Pages of one batch are mostly of different users or lists, so these tell enough of them.
 impl Hash for FollowPageKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.user.hash(state);
+        self.direction.hash(state);
     }
 }
 
@@ -86,7 +87,7 @@ impl Hash for FollowPageKey {
 pub struct FollowItem<U = Arc<User>> {
     /// The user at the other end.
     pub user: U,
-    /// When the follow began, unless [nobody asked](FollowPageKey::times).
+    /// When the follow began, unless [nobody asked](FollowPageKey::wants_times).
     pub followed_at: Option<DateTime<Utc>>,
 }
 

@@ -1,13 +1,15 @@
 //! A bounded map that forgets what nobody has asked for lately.
 //!
 //! It is made for batches: a lock is taken once for all keys of one, and the values are looked at
-//! before any of them is taken, so that the processor waits for the memory of many at a time. Who has to go is decided by the clock algorithm (F. J. Corbató, *A Paging Experiment with
-//! the Multics System*, 1968): a hand goes round the entries, passes over whoever was asked for
-//! since it came by last, and takes the first that was not.
+//! before any of them is taken, so that the processor waits for the memory of many at a time. Who
+//! has to go is decided by the clock algorithm (F. J. Corbató, *A Paging Experiment with the Multics
+//! System*, 1968): a hand goes round the entries, passes over whoever was asked for since it came by
+//! last, and takes the first that was not.
 
 use std::{
     hash::Hash,
     hint::black_box,
+    mem,
     sync::{
         PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
@@ -91,7 +93,9 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
     }
 
     pub(super) fn clear(&self) {
-        self.write().map.clear();
+        let all = mem::take(&mut self.write().map);
+        // There may be many, and nobody has to wait for them to be dropped.
+        drop(all);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Entries<K, V>> {
@@ -109,7 +113,7 @@ impl<K: Eq + Hash, V> Entries<K, V> {
     /// was.
     fn replace_one(&mut self, key: K, entry: Entry<V>) {
         self.hand %= self.map.len();
-        while std::mem::take(self.map[self.hand].is_used.get_mut()) {
+        while mem::take(self.map[self.hand].is_used.get_mut()) {
             self.hand = (self.hand + 1) % self.map.len();
         }
         // The last entry takes the place that is free, and goes back when the new one takes it.
@@ -132,6 +136,11 @@ impl<V: Clone> Entry<V> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
 
     fn map_of(numbers: impl IntoIterator<Item = u32>) -> ClockMap<u32, u32> {
@@ -192,5 +201,32 @@ mod tests {
         assert!(held(&map).is_empty());
         map.insert_many((1..9).map(|n| (n, n)));
         assert_eq!(held(&map).len(), 4);
+    }
+
+    #[test]
+    fn whatever_happens_it_holds_the_latest_values_and_no_more_than_it_may() {
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        for entries_max in [1, 2, 5] {
+            let map = ClockMap::new(entries_max);
+            let mut latest = HashMap::new();
+            for value in 0..2_000_u32 {
+                let key = random.random_range(0..12_u32);
+                match random.random_range(0..20) {
+                    0 => map.clear(),
+                    1..4 => map.remove([key].iter()),
+                    4..10 => drop(get(&map, [key])),
+                    _ => {
+                        map.insert_many([(key, value)].into_iter());
+                        latest.insert(key, value);
+                        assert_eq!(get(&map, [key]), [Some(value)]);
+                    }
+                }
+                let held = held(&map);
+                assert!(held.len() <= entries_max, "{held:?}");
+                for key in held {
+                    assert_eq!(map.read().map[&key].value, latest[&key]);
+                }
+            }
+        }
     }
 }

@@ -78,18 +78,20 @@ impl UserCache {
         Moment(self.changes.load(Ordering::Acquire))
     }
 
-    /// Remembers rows that were read after `since`. When anything has changed since then they are
-    /// forgotten again: they may be older than the change.
+    /// Remembers rows that were read after `since`, as long as nothing has changed since then: they
+    /// may be older than the change.
     pub(super) fn remember<'u>(&self, since: Moment, users: impl Iterator<Item = &'u Arc<User>>) {
         if !self.is_on() || self.now().0 != since.0 {
             return;
         }
-        let users: Vec<_> = users.collect();
-        self.rows.insert_many(users.iter().map(|user| (user.id, Arc::clone(user))));
-        self.names.insert_many(users.iter().map(|user| (UsernameKey::of(user), user.id)));
-        if self.now().0 != since.0 {
-            self.rows.remove(users.iter().map(|user| &user.id));
+        let rows: Vec<_> = users.map(|user| (user.id, Arc::clone(user))).collect();
+        if rows.is_empty() {
+            return;
         }
+        let names: Vec<_> = rows.iter().map(|(id, user)| (UsernameKey::of(user), *id)).collect();
+        self.names.insert_many(names.into_iter());
+        // Told while the rows are locked: who forgets one has counted that before.
+        self.rows.insert_many(rows.into_iter().take_while(|_| self.now().0 == since.0));
     }
 
     /// Forgets the row of a user that has changed.

@@ -89,8 +89,9 @@ impl Graph {
         Ok(page)
     }
 
-    /// Pages of the lists of many users. While rows are remembered, the users on a page
-    /// may be of another moment than the page: whoever was deleted in between is not on it.
+    /// Pages of the lists of many users, in no order, without those who are not there. While rows
+    /// are remembered, the users on a page may be of another moment than the page: whoever was
+    /// deleted in between is not on it.
     ///
     /// # Errors
     /// When the store fails.

@@ -48,7 +48,7 @@ impl Follows {
             || selected.field("edges").exists()
             || selected.field("nodes").exists();
 
-        let key = FollowPageKey { user, direction, request, times: true };
+        let key = FollowPageKey { user, direction, request, wants_times: true };
         Ok(Self { key, wants_page })
     }
 

@@ -164,7 +164,6 @@ where
 }
 
 /// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
-/// Nothing is found that is not among the keys.
 fn answers<K, F, V>(
     keys: &[Quiet<K>],
     found: graph::Result<impl IntoIterator<Item = (K, F)>>,
@@ -177,10 +176,8 @@ where
         Ok(found) => {
             let mut answers = HashMap::with_capacity(keys.len());
             answers.extend(found.into_iter().map(|(k, found)| (Quiet(k), Ok(answer(Some(found))))));
-            if answers.len() < keys.len() {
-                for key in keys {
-                    answers.entry(key.clone()).or_insert_with(|| Ok(answer(None)));
-                }
+            for key in keys {
+                answers.entry(key.clone()).or_insert_with(|| Ok(answer(None)));
             }
             answers
         }

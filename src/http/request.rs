@@ -1,4 +1,5 @@
-//! What happens around every request: its id, its log line, its measurement, and its panic.
+//! What happens around every request: its id, its log line and measurement, what it is refused for,
+//! what each reply has, and its panic.
 
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
@@ -61,7 +62,8 @@ pub(super) fn unguessable(random: &dyn Random) -> String {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstError(pub(super) Option<Code>);
 
-/// Runs a request for one host under its id, adds the headers of every reply, and tells the log and the metrics what became of it.
+/// Runs a request under its id, if it is for one host, adds the headers that every reply has, and
+/// tells the log and the metrics what became of it.
 pub(super) async fn observe(
     State(state): State<Arc<super::State>>,
     mut request: Request,

@@ -51,7 +51,7 @@ pub(super) struct FollowsPlan<'a> {
     pub(super) direction: Direction,
     pub(super) request: PageRequest<FollowPosition>,
     /// Whether it is asked when the follows began.
-    pub(super) times: bool,
+    pub(super) wants_times: bool,
     pub(super) connection: ConnectionPlan<'a>,
 }
 
@@ -171,16 +171,16 @@ impl<'a> FollowsPlan<'a> {
         };
         let mut request = arguments.follows(direction, order, page_size_max).ok()?;
         request.ends = connection.asks_for_ends();
-        let times = connection.asks_for_positions();
-        Some(Self { direction, request, times, connection })
+        let wants_times = connection.asks_for_positions();
+        Some(Self { direction, request, wants_times, connection })
     }
 }
 
 impl FollowsPlan<'_> {
     /// Which page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        let Self { direction, request, times, .. } = *self;
-        FollowPageKey { user, direction, request, times }
+        let Self { direction, request, wants_times, .. } = *self;
+        FollowPageKey { user, direction, request, wants_times }
     }
 }
 

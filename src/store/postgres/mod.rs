@@ -5,7 +5,7 @@
 //! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
 //! which rows are spread, and the statement goes where they are. Only what asks for the owners
 //! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
-//! Where nothing is spread, `pages` has a shorter form for what is asked most.
+//! Where the server is one place, `pages` has shorter forms for what is asked most.
 
 mod accounts;
 mod arrays;
@@ -138,10 +138,8 @@ impl Postgres {
 /// What the server can do beyond SQL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 struct Server {
-    /// Spread its rows over shards, each with the owner of a list.
-    has_shards: bool,
     /// Do all that PostgreSQL does in one place: plan a statement once for a connection, without
-    /// looking at what it is given, and write several tables in one statement.
+    /// looking at what it is given, write several tables in one statement, and limit each row.
     in_one_place: bool,
     /// Tell who changes, by `NOTIFY`.
     notifies: bool,
@@ -149,8 +147,7 @@ struct Server {
 
 statements! {
     SERVER =
-        "SELECT is_citus AS has_shards, \
-                NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
+        "SELECT NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
                                          WHERE name = 'plan_cache_mode') AS in_one_place, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \

@@ -25,14 +25,16 @@ use crate::{
     store::pages::{self, Shape},
 };
 
-/// Any pages, of both edge tables.
+/// Any pages: a row for each.
 macro_rules! any_pages {
-    ($users:ident) => {
-        concat!(
-            any_follows!("followers", "followee_id", "follower_id", "k.of_followers", $users),
-            " UNION ALL ",
-            any_follows!("follows", "follower_id", "followee_id", "NOT k.of_followers", $users)
-        )
+    (of_both, $users:ident) => {
+        concat!(any_pages!(of_followers, $users), " UNION ALL ", any_pages!(of_following, $users))
+    };
+    (of_followers, $users:ident) => {
+        any_follows!("followers", "followee_id", "follower_id", "k.of_followers", $users)
+    };
+    (of_following, $users:ident) => {
+        any_follows!("follows", "follower_id", "followee_id", "NOT k.of_followers", $users)
     };
 }
 
@@ -67,9 +69,9 @@ macro_rules! any_follows {
     };
 }
 
-/// Pages that all go from newer to older follows, without a probe, where the server is one place: a
-/// row for the pages of a user. Those that begin with the newest follow have no bounds, and cost two
-/// thirds of the rest.
+/// Pages that all go from newer to older follows, without a probe, where the server is one place.
+/// Those that begin with the newest follow have no bounds, and a row for both lists of a user; they
+/// cost two thirds of the rest.
 macro_rules! older_pages {
     ($lists:ident, $users:ident, $between:ident) => {
         concat!(
@@ -284,13 +286,19 @@ macro_rules! with_ids {
 }
 
 statements! {
-    ANY = any_pages!(with_users);
+    ANY = any_pages!(of_both, with_users);
+    ANY_FOLLOWERS = any_pages!(of_followers, with_users);
+    ANY_FOLLOWING = any_pages!(of_following, with_users);
+    OLDER = older_pages!(of_both, with_users, between_bounds);
     OLDER_FOLLOWERS = older_pages!(of_followers, with_users, between_bounds);
     OLDER_FOLLOWING = older_pages!(of_following, with_users, between_bounds);
     NEWEST = older_pages!(of_both, with_users, from_the_newest);
     NEWEST_FOLLOWERS = older_pages!(of_followers, with_users, from_the_newest);
     NEWEST_FOLLOWING = older_pages!(of_following, with_users, from_the_newest);
-    ANY_IDS = any_pages!(with_ids);
+    ANY_IDS = any_pages!(of_both, with_ids);
+    ANY_FOLLOWER_IDS = any_pages!(of_followers, with_ids);
+    ANY_FOLLOWING_IDS = any_pages!(of_following, with_ids);
+    OLDER_IDS = older_pages!(of_both, with_ids, between_bounds);
     OLDER_FOLLOWER_IDS = older_pages!(of_followers, with_ids, between_bounds);
     OLDER_FOLLOWING_IDS = older_pages!(of_following, with_ids, between_bounds);
     NEWEST_IDS = older_pages!(of_both, with_ids, from_the_newest);
@@ -298,30 +306,26 @@ statements! {
     NEWEST_FOLLOWING_IDS = older_pages!(of_following, with_ids, from_the_newest);
 }
 
-/// What the statements of pages differ in.
+/// The statements of pages: for both lists, for followers and for following.
 struct Statements {
-    any: &'static str,
-    /// Of one list each.
-    older: [&'static str; 2],
-    newest: [&'static str; 2],
-    newest_of_both: &'static str,
+    any: [&'static str; 3],
+    older: [&'static str; 3],
+    newest: [&'static str; 3],
     /// How many columns the edges of a page take.
     columns: usize,
 }
 
 const WITH_USERS: Statements = Statements {
-    any: ANY,
-    older: [OLDER_FOLLOWERS, OLDER_FOLLOWING],
-    newest: [NEWEST_FOLLOWERS, NEWEST_FOLLOWING],
-    newest_of_both: NEWEST,
+    any: [ANY, ANY_FOLLOWERS, ANY_FOLLOWING],
+    older: [OLDER, OLDER_FOLLOWERS, OLDER_FOLLOWING],
+    newest: [NEWEST, NEWEST_FOLLOWERS, NEWEST_FOLLOWING],
     columns: 7,
 };
 
 const WITH_IDS: Statements = Statements {
-    any: ANY_IDS,
-    older: [OLDER_FOLLOWER_IDS, OLDER_FOLLOWING_IDS],
-    newest: [NEWEST_FOLLOWER_IDS, NEWEST_FOLLOWING_IDS],
-    newest_of_both: NEWEST_IDS,
+    any: [ANY_IDS, ANY_FOLLOWER_IDS, ANY_FOLLOWING_IDS],
+    older: [OLDER_IDS, OLDER_FOLLOWER_IDS, OLDER_FOLLOWING_IDS],
+    newest: [NEWEST_IDS, NEWEST_FOLLOWER_IDS, NEWEST_FOLLOWING_IDS],
     columns: 2,
 };
 
@@ -352,50 +356,51 @@ pub(super) fn may_gather(keys: &[FollowPageKey]) -> bool {
 }
 
 /// What a statement is asked.
-enum Question<'k> {
-    /// Pages of any kind, a row each.
-    Any(&'k [FollowPageKey]),
-    /// Pages of one list from newer to older follows, a row each.
-    Older(Direction, &'k [FollowPageKey]),
-    /// First pages of both lists, or of one, a row for each user.
-    Newest(Option<Direction>, &'k [FollowPageKey]),
+struct Question<'k> {
+    shape: Shape,
+    /// The one list that all pages are of; `None` where they are of both.
+    list: Option<Direction>,
+    keys: &'k [FollowPageKey],
 }
 
 impl<'k> Question<'k> {
     fn new(in_one_place: bool, keys: &'k [FollowPageKey]) -> Self {
-        let mut directions = keys.iter().map(|key| key.direction);
-        let first = directions.next();
-        let of_one = first.filter(|first| directions.all(|direction| direction == *first));
-        match (pages::shape(keys), of_one) {
-            (Shape::Newest, of_one) if in_one_place => Self::Newest(of_one, keys),
-            (Shape::Older, Some(direction)) if in_one_place => Self::Older(direction, keys),
-            _ => Self::Any(keys),
-        }
+        let shape = if in_one_place { pages::shape(keys) } else { Shape::Any };
+        let mut lists = keys.iter().map(|key| key.direction);
+        let list = lists.next().filter(|first| lists.all(|list| list == *first));
+        Self { shape, list, keys }
     }
 
+    /// What each row is asked for.
     fn rows(&self) -> Vec<Asked<'k>> {
-        match self {
-            Self::Any(keys) | Self::Older(_, keys) => Asked::one_by_one(keys),
-            Self::Newest(_, keys) => Asked::of_users(keys),
+        match self.shape {
+            Shape::Newest => Asked::of_users(self.keys),
+            Shape::Older | Shape::Any => Asked::one_by_one(self.keys),
         }
     }
 
-    fn ask(&self, of: &Statements, rows: &[Asked<'_>]) -> PgQuery {
-        match *self {
-            Self::Any(keys) => ask_any(of.any, keys),
-            Self::Older(direction, keys) => {
-                ask_bounds(ask_older(one_of(of.older, direction), rows), keys)
+    fn ask(&self, statements: &Statements, rows: &[Asked<'_>]) -> PgQuery {
+        let of_list = |[both, followers, following]: [&'static str; 3]| match self.list {
+            None => both,
+            Some(Direction::Followers) => followers,
+            Some(Direction::Following) => following,
+        };
+        match self.shape {
+            Shape::Newest => ask_older(of_list(statements.newest), rows),
+            Shape::Older => ask_bounds(ask_older(of_list(statements.older), rows), self.keys),
+            Shape::Any => ask_any(of_list(statements.any), self.keys),
+        }
+    }
+
+    /// The column with which the edges of a page begin.
+    fn column(&self, statements: &Statements, list: Direction) -> usize {
+        match self.shape {
+            Shape::Any => 5,
+            Shape::Newest | Shape::Older if self.list.is_none() && list == Direction::Following => {
+                3 + statements.columns
             }
-            Self::Newest(Some(direction), _) => ask_older(one_of(of.newest, direction), rows),
-            Self::Newest(None, _) => ask_older(of.newest_of_both, rows),
+            Shape::Newest | Shape::Older => 3,
         }
-    }
-}
-
-const fn one_of([followers, following]: [&'static str; 2], direction: Direction) -> &'static str {
-    match direction {
-        Direction::Followers => followers,
-        Direction::Following => following,
     }
 }
 
@@ -422,17 +427,14 @@ async fn fetch<U: Identified>(
         let asked = usize::try_from(n - 1).ok().and_then(|n| asked.get(n));
         let asked = asked.ok_or_else(|| sqlx::Error::Decode(format!("no row {n}").into()))?;
         let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
-        let (outside, first) = match question {
-            Question::Any(_) => {
-                let lies = |n| row.try_get(n).map(|lies: Option<bool>| lies.unwrap_or(false));
-                (Outside { below: lies(3)?, above: lies(4)? }, 5)
-            }
-            Question::Older(..) | Question::Newest(..) => (Outside::default(), 3),
+        let outside = if question.shape == Shape::Any {
+            let lies = |n| row.try_get(n).map(|lies: Option<bool>| lies.unwrap_or(false));
+            Outside { below: lies(3)?, above: lies(4)? }
+        } else {
+            Outside::default()
         };
         for key in asked.keys() {
-            let is_second = matches!(question, Question::Newest(None, _))
-                && key.direction == Direction::Following;
-            let items = read(row, if is_second { first + statements.columns } else { first })?;
+            let items = read(row, question.column(statements, key.direction))?;
             found.insert(*key, pages::follow_page(key, counts, items, outside));
         }
     }
@@ -451,7 +453,7 @@ impl<'k> Asked<'k> {
     fn one_by_one(keys: &'k [FollowPageKey]) -> Vec<Self> {
         let alone = |key| {
             let mut asked = Self::default();
-            *asked.of(key) = Some(key);
+            *asked.place_of(key) = Some(key);
             asked
         };
         keys.iter().map(alone).collect()
@@ -462,16 +464,16 @@ impl<'k> Asked<'k> {
         let (mut rows, mut last) = (Vec::<Self>::with_capacity(keys.len()), HashMap::new());
         for key in keys {
             let row = last.entry(key.user).or_insert(rows.len());
-            if rows.get_mut(*row).is_none_or(|row| row.of(key).is_some()) {
+            if rows.get_mut(*row).is_none_or(|row| row.place_of(key).is_some()) {
                 *row = rows.len();
                 rows.push(Self::default());
             }
-            *rows[*row].of(key) = Some(key);
+            *rows[*row].place_of(key) = Some(key);
         }
         rows
     }
 
-    const fn of(&mut self, key: &FollowPageKey) -> &mut Option<&'k FollowPageKey> {
+    const fn place_of(&mut self, key: &FollowPageKey) -> &mut Option<&'k FollowPageKey> {
         match key.direction {
             Direction::Followers => &mut self.followers,
             Direction::Following => &mut self.following,
@@ -491,7 +493,7 @@ fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
         .bind(rows.iter().map(owner).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.keys().any(|key| key.times)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.keys().any(|key| key.wants_times)).collect::<Vec<_>>())
 }
 
 /// Asks for pages in any direction, and what to find out beside them.

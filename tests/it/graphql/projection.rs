@@ -1,18 +1,19 @@
 //! Projected answers are those of the resolvers, byte for byte: random documents are answered both
 //! ways and compared.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeZone, Utc};
 use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
     graph::{Graph, Parts, SystemRandom, Viewer},
     graphql::{Api, Caller, Request},
-    store::Store,
+    store::{Metered, Store},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::support::{
     app::tokens,
@@ -51,21 +52,73 @@ async fn compare(engine: Engine) {
     let database = Database::migrated(engine).await;
     let store = Arc::clone(&database.store);
     fill(&*store).await;
-    let api = || Api::new(Arc::new(graph(&store)), Limits::default());
-    let (projecting, resolving) = (api(), api().without_projection());
+    let api = |graph| Api::new(graph, Limits::default());
+    let forgetful = || api(Arc::new(graph(&store)));
+    let (projecting, resolving) = (forgetful(), forgetful().without_projection());
+    let (remembering_graph, kept) = remembering(&store).await;
+    let remembering = api(remembering_graph);
     let viewers = [None, Some(viewer(&graph(&store), "ann").await)];
+    let cursors = Cursors::of(&resolving).await;
 
     let mut answered = 0;
-    let random = (0..DOCUMENTS).map(|seed| Document::of(seed).query());
+    let random = (0..DOCUMENTS).map(|seed| Document::of(seed, &cursors).query());
     for (seed, query) in random.chain([SAME_PAGES.to_owned()]).enumerate() {
         for viewer in &viewers {
-            let projected = answer(&projecting, &query, viewer.clone()).await;
             let resolved = answer(&resolving, &query, viewer.clone()).await;
-            assert_eq!(projected, resolved, "seed {seed}: {query}");
+            for api in [&projecting, &remembering] {
+                let projected = answer(api, &query, viewer.clone()).await;
+                assert_eq!(projected, resolved, "seed {seed}: {query}");
+            }
             answered += usize::from(!resolved.contains("\"errors\""));
         }
     }
     assert!(answered > 300, "only {answered} documents have an answer");
+    kept.abort();
+}
+
+/// A graph that remembers users, as a server's does, with the task that keeps them true.
+async fn remembering(store: &Arc<dyn Store>) -> (Arc<Graph>, JoinHandle<()>) {
+    let metered = Metered::new(Arc::clone(store));
+    let statements = metered.statements();
+    let store: Arc<dyn Store> = Arc::new(metered);
+    let graph = Arc::new(graph(&store));
+    let kept = tokio::spawn({
+        let graph = Arc::clone(&graph);
+        async move { graph.keep_users_true().await }
+    });
+    let ann = [UsernameKey::parse("ann").expect("a username")];
+    let is_remembered = async || {
+        let before = statements.total();
+        graph.users_by_usernames(&ann).await.expect("it works");
+        statements.total() == before
+    };
+    let remembers = async {
+        while !is_remembered().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), remembers).await.expect("users are remembered by now");
+    (graph, kept)
+}
+
+/// Cursors of the lists of ann, who has long ones.
+struct Cursors {
+    followers: Vec<String>,
+    following: Vec<String>,
+}
+
+impl Cursors {
+    async fn of(api: &Api) -> Self {
+        let query = r#"{ user(username: "ann") {
+            followers { edges { cursor } } following { edges { cursor } } } }"#;
+        let answer: Value = serde_json::from_str(&answer(api, query, None).await).expect("JSON");
+        let cursors = |list: &str| {
+            let edges = answer["data"]["user"][list]["edges"].as_array().expect("a list");
+            let cursor = |edge: &Value| edge["cursor"].as_str().expect("a cursor").to_owned();
+            edges.iter().map(cursor).collect()
+        };
+        Self { followers: cursors("followers"), following: cursors("following") }
+    }
 }
 
 /// Users in all their variety, who follow each other.
@@ -127,7 +180,8 @@ async fn answer(api: &Api, query: &str, viewer: Option<Viewer>) -> String {
 }
 
 /// Writes a random document.
-struct Document {
+struct Document<'c> {
+    cursors: &'c Cursors,
     rng: ChaCha8Rng,
     aliases: u32,
     fragments: Vec<String>,
@@ -149,9 +203,10 @@ const LEAVES: [&str; 13] = [
     "viewerIsFollowing",
 ];
 
-impl Document {
-    fn of(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), aliases: 0, fragments: Vec::new() }
+impl<'c> Document<'c> {
+    fn of(seed: u64, cursors: &'c Cursors) -> Self {
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        Self { cursors, rng, aliases: 0, fragments: Vec::new() }
     }
 
     /// An operation with everything that it spreads.
@@ -210,7 +265,19 @@ impl Document {
             "(last: 1, orderBy: {direction: ASC})",
             "(orderBy: {})",
             "(orderBy: null, after: null)",
+            "(first: 2, AFTER)",
+            "(last: 2, AFTER, BEFORE)",
+            "(BEFORE)",
         ]);
+        let cursors = match list {
+            "followers" => &self.cursors.followers,
+            _ => &self.cursors.following,
+        };
+        let mut bound = |name| {
+            let cursor = cursors.choose(&mut self.rng).expect("there is one");
+            format!("{name}: \"{cursor}\"")
+        };
+        let page = page.replace("AFTER", &bound("after")).replace("BEFORE", &bound("before"));
         let name = if page.is_empty() { String::new() } else { self.alias() };
         format!("{name} {list}{page}{} {}", self.condition(), self.connection(depth, true))
     }

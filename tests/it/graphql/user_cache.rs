@@ -118,7 +118,8 @@ impl Servers {
             before: None,
             ends: Ends::NONE,
         };
-        let keys = [FollowPageKey { user, direction: Direction::Followers, request, times: false }];
+        let keys =
+            [FollowPageKey { user, direction: Direction::Followers, request, wants_times: false }];
         let pages = self.graph.pages_of_follows(&keys).await;
         let page = pages.expect("it works").pop().expect("a page").1.page;
         let name = |item: &FollowItem| item.user.name.as_deref().unwrap_or_default().to_owned();

@@ -146,7 +146,7 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
     for _ in 0..random.random_range(1..6) {
         let (user, direction) = (any_user(random), any_direction(random));
         let request = any_request(random, &model.list(direction, user));
-        keys.push(FollowPageKey { user, direction, request, times: random.random() });
+        keys.push(FollowPageKey { user, direction, request, wants_times: random.random() });
     }
 
     let pages = pages(store, &keys).await;

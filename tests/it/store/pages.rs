@@ -90,7 +90,7 @@ fn position(micros: i64, user: i64) -> FollowPosition {
 }
 
 fn key(user: UserId, request: PageRequest<FollowPosition>) -> FollowPageKey {
-    FollowPageKey { user, direction: Direction::Followers, request, times: true }
+    FollowPageKey { user, direction: Direction::Followers, request, wants_times: true }
 }
 
 fn first(n: u32) -> PageRequest<FollowPosition> {
@@ -124,8 +124,8 @@ async fn assert_pages(
     list: &[FollowPosition],
     requests: &[PageRequest<FollowPosition>],
 ) {
-    for times in [false, true] {
-        let key = |request| FollowPageKey { direction, times, ..key(ALICE, request) };
+    for wants_times in [false, true] {
+        let key = |request| FollowPageKey { direction, wants_times, ..key(ALICE, request) };
         let keys: Vec<_> = requests.iter().copied().map(key).collect();
         let pages = pages(store, &keys).await;
         for key in keys {
