@@ -177,7 +177,7 @@ pub(super) fn statements() -> Vec<&'static str> {
         drift::STATEMENTS,
         follows::STATEMENTS,
         load::STATEMENTS,
-        pages::STATEMENTS,
+        pages::statements(),
         schema::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
