@@ -293,8 +293,9 @@ async fn pages(
     let rows = rows.fetch_all(connection).await?;
     let edges = rows.iter().map(|row| row.try_get::<&str, _>(5).map(str::len));
     let edges: usize = edges.sum::<sqlx::Result<usize>>()?;
-    // An empty list is two brackets.
-    if rows.len() == keys.len() && edges > 2 * keys.len() {
+    // An empty list is two brackets; the list of one user may be empty, but not those of many.
+    let are_empty = keys.len() > 1 && edges <= 2 * keys.len();
+    if rows.len() == keys.len() && !are_empty {
         Ok(())
     } else {
         Err("the lists are missing or empty".into())
