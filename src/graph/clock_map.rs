@@ -65,7 +65,8 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
         found.into_iter().map(|entry| entry.map(Entry::used)).collect()
     }
 
-    /// Takes in the values of these keys, in place of those that they have.
+    /// Takes in the values of these keys, in place of those that they have. The pairs are made
+    /// while the map is locked.
     pub(super) fn insert_many(&self, pairs: impl Iterator<Item = (K, V)>) {
         let mut entries = self.write();
         for (key, value) in pairs {
@@ -82,14 +83,8 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
         }
     }
 
-    pub(super) fn remove<'k>(&self, keys: impl Iterator<Item = &'k K>)
-    where
-        K: 'k,
-    {
-        let mut entries = self.write();
-        for key in keys {
-            entries.map.swap_remove(key);
-        }
+    pub(super) fn remove(&self, key: &K) {
+        self.write().map.swap_remove(key);
     }
 
     pub(super) fn clear(&self) {
@@ -195,7 +190,8 @@ mod tests {
     #[test]
     fn what_was_removed_or_cleared_is_not_there() {
         let map = map_of([1, 2, 3]);
-        map.remove([2, 9].iter());
+        map.remove(&2);
+        map.remove(&9);
         assert_eq!(held(&map), [1, 3]);
         map.clear();
         assert!(held(&map).is_empty());
@@ -213,7 +209,7 @@ mod tests {
                 let key = random.random_range(0..12_u32);
                 match random.random_range(0..20) {
                     0 => map.clear(),
-                    1..4 => map.remove([key].iter()),
+                    1..4 => map.remove(&key),
                     4..10 => drop(get(&map, [key])),
                     _ => {
                         map.insert_many([(key, value)].into_iter());

@@ -97,7 +97,7 @@ impl UserCache {
     /// Forgets the row of a user that has changed.
     pub(super) fn forget(&self, id: UserId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        self.rows.remove([&id].into_iter());
+        self.rows.remove(&id);
     }
 
     fn forget_all(&self) {

@@ -50,8 +50,8 @@ pub(super) async fn find_ids(
     fetch(connection, in_one_place, &WITH_IDS, keys, items_of_ids).await
 }
 
-/// Whether pages may share a statement with those of others, which reads as much of each list as
-/// the largest page among them.
+/// Whether pages may share a statement with those of others, who wait for all of them and ask by
+/// the largest form that one of them needs.
 pub(super) fn may_gather(keys: &[FollowPageKey]) -> bool {
     pages::shape(keys) != Shape::Any && pages::are_small(keys)
 }
