@@ -36,6 +36,7 @@ use std::sync::Arc;
 use axum::{Router, extract, middleware, routing::get};
 use hyper::{HeaderMap, StatusCode, header::ETAG};
 use tokio::sync::{Semaphore, watch};
+use tower::util::option_layer;
 use tower_http::compression::{
     CompressionLayer, CompressionLevel,
     predicate::{Predicate, SizeAbove},
@@ -118,7 +119,8 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
     layered(routes, state, origins)
 }
 
-/// Puts around the routes what all of them share; the first layer is the innermost.
+/// Puts around the routes what all of them share. They are layers of one service: each service costs
+/// allocations for every request.
 fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) -> Router {
     // A strong tag promises the bytes as they are, so what has one is compressed already, or not
     // worth it.
@@ -126,18 +128,16 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(is_open));
-    let routes = routes
+    let layers = (
+        middleware::from_fn_with_state(Arc::clone(&state), request::observe),
+        option_layer(cors::layer(origins)),
+        compression,
+        middleware::from_fn(request::catch_panic),
+    );
+    routes
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(request::catch_panic))
-        .layer(compression);
-    let routes = match cors::layer(origins) {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    };
-    // What is around all of that is one layer: each of them costs allocations for every request.
-    routes
-        .layer(middleware::from_fn_with_state(Arc::clone(&state), request::observe))
+        .layer(layers)
         .with_state(state)
 }
 

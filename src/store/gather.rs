@@ -1,8 +1,12 @@
 //! Gathers calls that come while earlier ones are under way, and makes them together.
 //!
-//! There is no timer. A call that finds a lane free goes at once, alone; while all lanes are busy
-//! calls gather, and a lane that ends takes all that wait as its next batch. So nobody waits for
-//! others to come, and batches grow with the load, to the size at which the lanes keep up.
+//! There is no timer. A call that finds nothing under way goes at once, alone. While a batch has
+//! its turn, calls gather; when the turn ends, all that wait are the next batch. So nobody waits for
+//! others to come, and batches grow with the load, to the size at which they keep up.
+//!
+//! A batch that takes long, since the database is far away or something is in its way, holds nobody
+//! up: whoever comes when it has had its turn for [`Pace::patience`] begins the next beside it. So
+//! does whoever makes that one full.
 //!
 //! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
 //! gives up the answer, not the call. What waits is bounded: [`BATCHES_WAITING_MAX`] full batches.
@@ -13,10 +17,11 @@ use std::{
     fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::oneshot;
+use tokio::{runtime::Handle, sync::oneshot};
 use tracing::{Instrument, Span};
 
 use super::{Error, Result};
@@ -24,22 +29,36 @@ use super::{Error, Result};
 /// How many full batches may wait. More would only be answered after its caller's patience.
 const BATCHES_WAITING_MAX: usize = 16;
 
-/// Makes calls in batches. Clones are handles on the same lanes.
+/// Makes calls in batches. Clones are handles on the same ones.
 pub(super) struct Gather<C, A>(Arc<Shared<C, A>>);
 
-type Run<C, A> = dyn Fn(Vec<C>) -> BoxFuture<'static, Vec<A>> + Send + Sync;
+/// How calls become batches.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// The most calls of a batch.
+    pub(super) calls_max: usize,
+    /// The most batches that are under way at once.
+    pub(super) batches_max: usize,
+    /// For how long nobody begins the next batch beside one that has its turn.
+    pub(super) patience: Duration,
+}
+
+type Run<C, A> = dyn Fn(Vec<C>, Turn) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
 struct Shared<C, A> {
-    lanes: usize,
-    calls_max: usize,
+    pace: Pace,
     run: Box<Run<C, A>>,
     queue: Mutex<Queue<C, A>>,
 }
 
-/// **Invariant:** when anything waits, a lane is busy that will take it.
+/// **Invariant:** when anything waits, a batch is under way: it takes what waits, or begins the next at
+/// its end.
 struct Queue<C, A> {
     waiting: VecDeque<Waiting<C, A>>,
-    lanes_busy: usize,
+    under_way: usize,
+    /// How many of those have their turn.
+    turns: usize,
+    last_began: Instant,
 }
 
 struct Waiting<C, A> {
@@ -48,22 +67,31 @@ struct Waiting<C, A> {
     span: Span,
 }
 
+/// The turn of a batch. It ends when this is dropped, with the batch at the latest: then the next
+/// may begin.
+#[derive(Default)]
+pub struct Turn(Option<Box<dyn Ended>>);
+
+trait Ended: Send + Sync {
+    fn ended(&self);
+}
+
 impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
-    /// At most `lanes` batches at once, of at most `calls_max` calls each. `run` makes a batch: it
-    /// is given the calls in the order in which they came, and answers each in its place.
+    /// `run` makes a batch: it is given the calls in the order in which they came, and answers each
+    /// in its place.
     pub(super) fn new<F>(
-        lanes: usize,
-        calls_max: usize,
-        run: impl Fn(Vec<C>) -> F + Send + Sync + 'static,
+        pace: Pace,
+        run: impl Fn(Vec<C>, Turn) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
+        let queue =
+            Queue { waiting: VecDeque::new(), under_way: 0, turns: 0, last_began: Instant::now() };
         Self(Arc::new(Shared {
-            lanes: lanes.max(1),
-            calls_max: calls_max.max(1),
-            run: Box::new(move |calls| run(calls).boxed()),
-            queue: Mutex::new(Queue { waiting: VecDeque::new(), lanes_busy: 0 }),
+            pace,
+            run: Box::new(move |calls, turn| run(calls, turn).boxed()),
+            queue: Mutex::new(queue),
         }))
     }
 
@@ -73,63 +101,102 @@ impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
     /// [`Error::Unavailable`] when too many wait already, and when the batch panicked.
     pub(super) async fn call(&self, call: C) -> Result<A> {
         let (answer, answered) = oneshot::channel();
-        let starts_lane = {
+        {
             let mut queue = self.0.queue();
-            if queue.waiting.len() >= self.0.calls_max.saturating_mul(BATCHES_WAITING_MAX) {
+            if queue.waiting.len() >= self.0.pace.calls_max.saturating_mul(BATCHES_WAITING_MAX) {
                 return Err(Error::Unavailable("too many calls wait already".to_owned()));
             }
             queue.waiting.push_back(Waiting { call, answer, span: Span::current() });
-            let is_free = queue.lanes_busy < self.0.lanes;
-            queue.lanes_busy += usize::from(is_free);
-            is_free
-        };
-        if starts_lane {
-            tokio::spawn(Arc::clone(&self.0).work());
         }
+        self.0.begin();
         answered.await.map_err(|_| Error::Unavailable("a batch broke off".to_owned()))
     }
 }
 
 impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
-    /// What a lane does, until nothing waits.
-    async fn work(self: Arc<Self>) {
-        while let Some(batch) = self.next_batch() {
-            self.run(batch).await;
+    /// Begins the next batch, if one may begin. It takes its calls when it runs, so whoever comes
+    /// at the same moment is in it.
+    fn begin(self: &Arc<Self>) {
+        // Where there is no runtime any more, all callers have left.
+        let Ok(runtime) = Handle::try_current() else { return };
+        if self.queue().takes_turn(self.pace) {
+            let turn = Turn(Some(Box::new(Arc::clone(self))));
+            runtime.spawn(Arc::clone(self).run(turn));
         }
-    }
-
-    /// All that waits, as far as it fits; when nothing does, the lane is free from then on.
-    fn next_batch(&self) -> Option<Vec<Waiting<C, A>>> {
-        let mut queue = self.queue();
-        if queue.waiting.is_empty() {
-            queue.lanes_busy -= 1;
-            return None;
-        }
-        let size = queue.waiting.len().min(self.calls_max);
-        Some(queue.waiting.drain(..size).collect())
     }
 
     /// Makes a batch and answers its callers. It is logged as part of what its first caller does.
-    async fn run(&self, batch: Vec<Waiting<C, A>>) {
+    async fn run(self: Arc<Self>, turn: Turn) {
+        let batch = self.queue().next_batch(self.pace);
         let span = batch.first().map_or_else(Span::none, |first| first.span.clone());
         let (calls, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.call, waiting.answer)).unzip();
 
-        // Called within the future, so that a panic of either is caught. It has been reported by
-        // the panic hook, and its callers learn of it by the answers that are dropped.
-        let run = AssertUnwindSafe(async { (self.run)(calls).await });
-        let Ok(results) = run.catch_unwind().instrument(span).await else { return };
-
-        debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
-        for (answer, result) in answers.into_iter().zip(results) {
-            // Whoever has left needs none.
-            drop(answer.send(result));
+        if !calls.is_empty() {
+            // Called within the future, so that a panic of either is caught. It has been reported
+            // by the panic hook, and its callers learn of it by the answers that are dropped.
+            let run = AssertUnwindSafe(async { (self.run)(calls, turn).await });
+            if let Ok(results) = run.catch_unwind().instrument(span).await {
+                debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
+                for (answer, result) in answers.into_iter().zip(results) {
+                    // Whoever has left needs none.
+                    drop(answer.send(result));
+                }
+            }
         }
+        self.queue().under_way -= 1;
+        self.begin();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<C, A>> {
         // Nothing that happens under the lock can leave the queue in between.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C, A> Queue<C, A> {
+    /// Whether a batch may begin. Then it is under way, and has its turn.
+    fn takes_turn(&mut self, pace: Pace) -> bool {
+        if self.waiting.is_empty() || self.under_way >= pace.batches_max.max(1) {
+            return false;
+        }
+        let now = Instant::now();
+        let may_begin = self.turns == 0
+            || self.waiting.len() >= pace.calls_max
+            || now.duration_since(self.last_began) >= pace.patience;
+        if may_begin {
+            self.under_way += 1;
+            self.turns += 1;
+            self.last_began = now;
+        }
+        may_begin
+    }
+
+    /// All that waits, as far as it fits.
+    fn next_batch(&mut self, pace: Pace) -> Vec<Waiting<C, A>> {
+        let size = self.waiting.len().min(pace.calls_max.max(1));
+        self.waiting.drain(..size).collect()
+    }
+}
+
+impl<C: Send + 'static, A: Send + 'static> Ended for Arc<Shared<C, A>> {
+    fn ended(&self) {
+        self.queue().turns -= 1;
+        self.begin();
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(ended) = self.0.take() {
+            ended.ended();
+        }
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").finish_non_exhaustive()
     }
 }
 
@@ -141,7 +208,7 @@ impl<C, A> Clone for Gather<C, A> {
 
 impl<C, A> fmt::Debug for Gather<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gather").field("lanes", &self.0.lanes).finish_non_exhaustive()
+        f.debug_struct("Gather").field("pace", &self.0.pace).finish_non_exhaustive()
     }
 }
 
@@ -164,16 +231,24 @@ mod tests {
 
     /// A batch with this call panics.
     const POISON: u32 = 1_000_000;
+    /// A batch with this call ends its turn at once.
+    const HASTY: u32 = 2_000_000;
+
+    /// A batch never takes long.
+    fn pace(batches_max: usize, calls_max: usize) -> Pace {
+        Pace { calls_max, batches_max, patience: Duration::MAX }
+    }
 
     impl Gate {
-        fn new(lanes: usize, calls_max: usize) -> Self {
+        fn new(pace: Pace) -> Self {
             let passes = Arc::new(Semaphore::new(0));
             let (begun, batches) = mpsc::unbounded_channel();
             let gate = Arc::clone(&passes);
-            let gather = Gather::new(lanes, calls_max, move |calls: Vec<u32>| {
+            let gather = Gather::new(pace, move |calls: Vec<u32>, turn| {
                 begun.send(calls.clone()).expect("the test listens");
                 let gate = Arc::clone(&gate);
                 async move {
+                    let _turn = (!calls.contains(&HASTY)).then_some(turn);
                     gate.acquire().await.expect("it is never closed").forget();
                     assert!(!calls.contains(&POISON), "poison");
                     calls.into_iter().map(|call| call * 2).collect()
@@ -220,7 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_to_an_idle_gatherer_goes_at_once_and_alone() {
-        let mut gate = Gate::new(1, 10);
+        let mut gate = Gate::new(pace(1, 10));
         for call in 1..=3 {
             let task = gate.call(call).await;
             assert_eq!(gate.begun(), [[call]], "before any other call");
@@ -231,7 +306,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_comes_while_a_batch_is_under_way_is_the_next_batch_in_order() {
-        let mut gate = Gate::new(1, 10);
+        let mut gate = Gate::new(pace(1, 10));
         let tasks = gate.calls(1..=5).await;
         assert_eq!(gate.begun(), [[1]]);
 
@@ -243,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_is_no_larger_than_it_may_be() {
-        let mut gate = Gate::new(1, 2);
+        let mut gate = Gate::new(pace(1, 2));
         let tasks = gate.calls(1..=6).await;
         gate.let_through(4);
         assert_eq!(answers(tasks).await, [2, 4, 6, 8, 10, 12].map(Some));
@@ -251,18 +326,42 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn as_many_batches_are_under_way_as_there_are_lanes() {
-        let mut gate = Gate::new(3, 10);
+    async fn whoever_comes_when_a_batch_takes_long_begins_the_next_beside_it() {
+        let mut gate = Gate::new(Pace { patience: Duration::ZERO, ..pace(3, 10) });
         let tasks = gate.calls(1..=5).await;
-        assert_eq!(gate.begun(), [[1], [2], [3]]);
+        assert_eq!(gate.begun(), [[1], [2], [3]], "and no more than three at once");
         gate.let_through(4);
         assert_eq!(answers(tasks).await, [2, 4, 6, 8, 10].map(Some));
         assert_eq!(gate.begun(), [[4, 5]]);
     }
 
     #[tokio::test]
+    async fn a_batch_that_ends_its_turn_lets_the_next_begin() {
+        let mut gate = Gate::new(pace(3, 10));
+        let tasks = gate.calls([HASTY, HASTY, 1, 2, HASTY]).await;
+        assert_eq!(gate.begun(), [vec![HASTY], vec![HASTY], vec![1]]);
+        gate.let_through(1);
+        yield_now().await;
+        assert_eq!(gate.begun(), [[0; 0]; 0], "the turn is that of the third");
+        gate.let_through(3);
+        let doubles = [2 * HASTY, 2 * HASTY, 2, 4, 2 * HASTY];
+        assert_eq!(answers(tasks).await, doubles.map(Some));
+        assert_eq!(gate.begun(), [[2, HASTY]]);
+    }
+
+    #[tokio::test]
+    async fn whoever_makes_a_batch_full_begins_it_beside_the_one_that_has_its_turn() {
+        let mut gate = Gate::new(pace(2, 3));
+        let tasks = gate.calls(1..=8).await;
+        assert_eq!(gate.begun(), [vec![1], vec![2, 3, 4]]);
+        gate.let_through(4);
+        assert_eq!(answers(tasks).await, (1..=8).map(|n| Some(n * 2)).collect::<Vec<_>>());
+        assert_eq!(gate.begun(), [vec![5, 6, 7], vec![8]]);
+    }
+
+    #[tokio::test]
     async fn a_caller_who_leaves_gives_up_only_the_answer() {
-        let mut gate = Gate::new(1, 10);
+        let mut gate = Gate::new(pace(1, 10));
         let mut tasks = gate.calls(1..=4).await;
         for leaves in [2, 0] {
             tasks.remove(leaves).abort();
@@ -273,8 +372,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_that_panics_is_unavailable_and_the_lane_goes_on() {
-        let mut gate = Gate::new(1, 2);
+    async fn a_batch_that_panics_is_unavailable_and_ends_its_turn() {
+        let mut gate = Gate::new(pace(1, 2));
         let tasks = gate.calls([1, 2, POISON, 3, 4]).await;
         gate.let_through(3);
         assert_eq!(answers(tasks).await, [Some(2), None, None, Some(6), Some(8)]);
@@ -284,7 +383,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_bounded_and_more_is_unavailable() {
         let most = u32::try_from(BATCHES_WAITING_MAX * 2).expect("it is small");
-        let gate = Gate::new(1, 2);
+        let gate = Gate::new(pace(1, 2));
         let tasks = gate.calls(0..=most).await;
 
         let refused = gate.gather.call(99).await;
@@ -296,7 +395,9 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn no_call_of_many_threads_is_forgotten() {
-        let gather = Gather::new(2, 7, |calls: Vec<u32>| async move {
+        let gather = Gather::new(pace(2, 7), |calls: Vec<u32>, turn| async move {
+            let is_even = calls.first().is_some_and(|call| call % 2 == 0);
+            let _turn = is_even.then_some(turn);
             yield_now().await;
             calls
         });

@@ -4,10 +4,14 @@
 //! a time. A group shares both. Each caller is told what became of their own change, after the
 //! commit, and one that fails does not fail the others: see [`Store::change_follows`].
 
-use std::collections::HashMap;
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -16,7 +20,7 @@ use sqlx::{Database, Transaction};
 use super::{
     Error, Result, Store,
     error::{is_foreign_key_violation, is_of_some_rows, is_transient},
-    gather::Gather,
+    gather::{Gather, Pace, Turn},
     plan::{Found, Plan},
     retry::{self, Tries},
 };
@@ -28,6 +32,8 @@ use crate::domain::{
 /// The most changes of a group. Beyond, little is shared that is not yet, rows stay locked for
 /// longer, and each row costs more, since a statement looks for it in its arrays.
 const CHANGES_MAX: usize = 128;
+/// For how long a group is alone on its way to the commit: far longer than it takes by itself.
+const PATIENCE: Duration = Duration::from_micros(1_500);
 /// How often a group is made anew when others change the same edges meanwhile.
 const OVERTAKEN_MAX: u32 = 4;
 
@@ -42,10 +48,11 @@ impl FollowGroups {
     /// Gathers changes for a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let lanes = store.write_lanes();
-        let changes = Gather::new(lanes, CHANGES_MAX, move |group: Vec<FollowChange>| {
+        let pace =
+            Pace { calls_max: CHANGES_MAX, batches_max: store.write_lanes(), patience: PATIENCE };
+        let changes = Gather::new(pace, move |group: Vec<FollowChange>, turn| {
             let store = Arc::clone(&store);
-            async move { for_each(&group, store.change_follows(&group).await) }
+            async move { for_each(&group, store.change_follows(&group, turn).await) }
         });
         Self { changes }
     }
@@ -142,12 +149,18 @@ pub(super) struct Attempt {
     statements: Arc<AtomicU64>,
     /// The plan whose commit was asked for last.
     committing: Arc<Mutex<Option<Plan>>>,
+    turn: Arc<Mutex<Turn>>,
 }
 
 impl Attempt {
     /// Whether nothing is known of this part of the group, since it has not been tried yet.
     pub(super) fn is_first(&self) -> bool {
         self.is_first
+    }
+
+    /// Whether a commit has been asked for.
+    pub(super) fn may_have_committed(&self) -> bool {
+        self.tries.may_have_committed()
     }
 
     /// Counts a statement that is sent.
@@ -157,7 +170,7 @@ impl Attempt {
 
     /// The outcomes, when an earlier try has happened although its commit was not answered.
     pub(super) fn done_before(&self, found: &Found) -> Option<Made> {
-        if !self.tries.may_have_committed() {
+        if !self.may_have_committed() {
             return None;
         }
         let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,7 +181,12 @@ impl Attempt {
     /// The outcomes, when it has turned out that nothing has to be written. Not when that may be the
     /// work of an earlier try: then it has to be looked at again.
     pub(super) fn without_change(&self, plan: Plan) -> Option<Made> {
-        (plan.is_empty() && !self.tries.may_have_committed()).then(|| plan.outcomes.into())
+        (plan.is_empty() && !self.may_have_committed()).then(|| plan.outcomes.into())
+    }
+
+    /// Lets the next group begin, when nothing but the commit of this one is left.
+    pub(super) fn ends_its_turn(&self) {
+        drop(mem::take(&mut *self.turn.lock().unwrap_or_else(PoisonError::into_inner)));
     }
 
     /// Commits what a plan has written, and gives its outcomes.
@@ -202,7 +220,7 @@ impl From<Vec<FollowChanged>> for Made {
 /// Makes the changes of a group in one transaction, and when something about some of them stands
 /// against that, in halves, until those are alone. `attempt` makes one transaction; it gives
 /// nothing when others have changed the same edges meanwhile, so that it has to be made anew.
-pub(super) async fn change<F, A>(group: &[FollowChange], attempt: F) -> GroupChanged
+pub(super) async fn change<F, A>(group: &[FollowChange], turn: Turn, attempt: F) -> GroupChanged
 where
     F: Fn(Attempt) -> A + Send + Sync + 'static,
     A: Future<Output = sqlx::Result<Option<Made>>> + Send,
@@ -213,14 +231,15 @@ where
     let whole: Arc<[FollowChange]> = group.into();
     let statements = Arc::default();
     let counted = Arc::clone(&statements);
-    let made = retry::detached(async move { Ok(in_parts(whole, counted, attempt).await) }).await;
+    let made = retry::detached(async move { Ok(in_parts(whole, turn, counted, attempt).await) });
     let (outcomes, counts) =
-        made.unwrap_or_else(|error| (vec![Err(error); group.len()], HashMap::new()));
+        made.await.unwrap_or_else(|error| (vec![Err(error); group.len()], HashMap::new()));
     GroupChanged { outcomes, counts, statements: statements.load(Ordering::Relaxed) }
 }
 
 async fn in_parts<F, A>(
     whole: Arc<[FollowChange]>,
+    turn: Turn,
     statements: Arc<AtomicU64>,
     attempt: F,
 ) -> (Vec<Result<FollowChanged>>, HashMap<UserId, FollowCounts>)
@@ -228,12 +247,13 @@ where
     F: Fn(Attempt) -> A,
     A: Future<Output = sqlx::Result<Option<Made>>>,
 {
+    let turn = Arc::new(Mutex::new(turn));
     let size = whole.len();
     let (mut outcomes, mut counts) = (Vec::with_capacity(size), HashMap::new());
     // What is still to be made, the first of it last.
     let mut parts = vec![whole];
     while let Some(part) = parts.pop() {
-        let failure = match at_once(&part, &statements, &attempt).await {
+        let failure = match at_once(&part, &turn, &statements, &attempt).await {
             Ok(Some(done)) => {
                 outcomes.extend(done.outcomes.into_iter().map(Ok));
                 counts.extend(done.counts);
@@ -266,6 +286,7 @@ fn overtaken() -> Error {
 
 async fn at_once<F, A>(
     part: &Arc<[FollowChange]>,
+    turn: &Arc<Mutex<Turn>>,
     statements: &Arc<AtomicU64>,
     attempt: &F,
 ) -> sqlx::Result<Option<Made>>
@@ -284,6 +305,7 @@ where
             is_first: is_first.swap(false, Ordering::Relaxed),
             statements: Arc::clone(statements),
             committing: Arc::clone(&committing),
+            turn: Arc::clone(turn),
         };
         async move {
             for _ in 0..OVERTAKEN_MAX {

@@ -65,7 +65,8 @@ impl<DB: Database> Kept<DB> {
         let kept = lock(&self.shelf).take();
         let connection = match kept {
             Some(connection) => connection,
-            None => self.pool.acquire().await?,
+            // Boxed, since it is large and seldom needed.
+            None => Box::pin(self.pool.acquire()).await?,
         };
         Ok(Lease { connection, shelf: Arc::clone(&self.shelf) })
     }

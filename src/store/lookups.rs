@@ -3,17 +3,20 @@
 //! While a statement is under way, the keys of those who come gather for the next. So the more
 //! is asked, the less each question costs; whoever comes alone waits for nobody.
 
-use std::{collections::HashMap, fmt, hash::Hash, sync::Arc};
+use std::{collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::Database;
 
-use super::{Result, gather::Gather, kept::Kept};
+use super::{
+    Result,
+    gather::{Gather, Pace},
+    kept::Kept,
+};
 
-/// Statements of one kind that are under way at once.
-const LANES: usize = 2;
-/// The most callers of one statement.
-const CALLERS_MAX: usize = 64;
+/// The most callers of one statement are 64. One at a time is under way where the database is near:
+/// that is the least work for both. Where an answer takes longer, they follow each other closely.
+const PACE: Pace = Pace { calls_max: 64, batches_max: 4, patience: Duration::from_millis(1) };
 /// Whoever asks for more keys than this gains nothing from company, and would make it wait.
 const KEYS_MAX: usize = 16;
 
@@ -51,9 +54,12 @@ where
     ) -> Self {
         let ask: Arc<Ask<DB, K, V>> = Arc::new(ask);
         let asked = (kept.clone(), Arc::clone(&ask));
-        let gathered = Gather::new(LANES, CALLERS_MAX, move |calls: Vec<Vec<K>>| {
+        let gathered = Gather::new(PACE, move |calls: Vec<Vec<K>>, turn| {
             let (kept, ask) = asked.clone();
-            async move { together(&kept, &*ask, calls).await }
+            async move {
+                let _turn = turn;
+                together(&kept, &*ask, calls).await
+            }
         });
         Self { kept, ask, may_gather: |_| true, gathered }
     }
@@ -68,7 +74,8 @@ where
         match keys.len() {
             0 => Ok(HashMap::new()),
             1..=KEYS_MAX if (self.may_gather)(keys) => self.gathered.call(keys.to_vec()).await?,
-            _ => alone(&self.kept, &*self.ask, keys).await,
+            // Boxed, since it is large and most callers do not come here.
+            _ => Box::pin(alone(&self.kept, &*self.ask, keys)).await,
         }
     }
 }

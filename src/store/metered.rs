@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 
 use super::{
     CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
-    SetRoleOutcome, Store, UserChanges,
+    SetRoleOutcome, Store, Turn, UserChanges,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -173,9 +173,9 @@ impl Store for Metered {
         self.read("relations", followed.len() + following_back.len(), work).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
+    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
         let start = Instant::now();
-        let changed = self.inner.change_follows(group).await;
+        let changed = self.inner.change_follows(group, turn).await;
         let failures = changed.outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
         self.record("change_follows", start, changed.statements, failures);
         changed

@@ -45,6 +45,7 @@ use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
     error::{ConnectError, Error, Result},
+    gather::Turn,
     groups::{FollowGroups, GroupChanged},
     metered::{Metered, Statements},
 };
@@ -217,11 +218,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The number of statements does not depend on how many changes there are. One finds what
     /// there is; when something changes, two take edges away, two add some, two count the changes
     /// of pairs after an unfollow, and one all counts. PostgreSQL writes most groups at once,
-    /// without looking before: one statement for edges, one for counts, and one where pairs have
-    /// limits. A group that turns out to need a look is then made anew, with all of the above.
-    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged;
+    /// without looking before: one statement, and one more where pairs have limits. A group that
+    /// turns out to need a look is then made anew, with all of the above.
+    ///
+    /// The turn of the group ends as soon as nothing but the commit is left and the engine can
+    /// write another group meanwhile.
+    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged;
 
-    /// How many groups of changes can be worked on at once with profit.
+    /// How many groups of changes may be worked on at once.
     fn write_lanes(&self) -> usize;
 
     /// Adds the edge `follower -> followee`, with both ends and both counts, unless it is there.
@@ -232,7 +236,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The limits are those of the follower on the day of `at`, and hold exactly, however many
     /// servers share the database. They come last: an edge that is there is told as such.
     ///
-    /// Statements: four when it changes something, else one. On PostgreSQL two or three;
+    /// Statements: four when it changes something, else one. On PostgreSQL one or two;
     /// one when the edge is there, and up to four when the follow is refused.
     async fn follow(
         &self,
@@ -249,7 +253,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
     /// changes counts towards the limits of the day of `at`.
     ///
-    /// Statements: one when nothing changes, else six, and on PostgreSQL two.
+    /// Statements: one when nothing changes, else six, and on PostgreSQL one.
     async fn unfollow(
         &self,
         follower: UserId,
@@ -380,7 +384,7 @@ pub enum UserNews {
 
 /// Makes one change, as a group of its own.
 async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {
-    let mut made = store.change_follows(&[change]).await;
+    let mut made = store.change_follows(&[change], Turn::default()).await;
     made.outcomes
         .pop()
         .unwrap_or_else(|| Err(Error::Corrupt("a change was not answered".to_owned())))

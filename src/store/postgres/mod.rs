@@ -31,8 +31,8 @@ use sqlx::{
 
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, UserChanges, groups, kept::Kept, lookups::Lookups,
-    retry,
+    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, groups, kept::Kept,
+    lookups::Lookups, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -43,8 +43,8 @@ use crate::domain::{
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// While one group of changes waits for its commit, another is written.
-const WRITE_LANES: usize = 2;
+/// While one group of changes is written, some others may wait for their commit.
+const WRITE_LANES: usize = 4;
 
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
@@ -270,9 +270,10 @@ impl Store for Postgres {
         kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
-        let (pool, at_once) = (self.pool.clone(), self.server.in_one_place);
-        groups::change(group, move |attempt| changes::make(pool.clone(), at_once, attempt)).await
+    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+        let (kept, at_once) = (self.reads.kept.clone(), self.server.in_one_place);
+        groups::change(group, turn, move |attempt| changes::make(kept.clone(), at_once, attempt))
+            .await
     }
 
     fn write_lanes(&self) -> usize {

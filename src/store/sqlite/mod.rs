@@ -40,7 +40,7 @@ use sqlx::{
 use self::reads::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, UserChanges, error, groups, retry,
+    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, error, groups, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -274,9 +274,9 @@ impl Store for Sqlite {
         self.reads.kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
+    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
         let pool = self.writer.clone();
-        groups::change(group, move |attempt| changes::make(pool.clone(), attempt)).await
+        groups::change(group, turn, move |attempt| changes::make(pool.clone(), attempt)).await
     }
 
     fn write_lanes(&self) -> usize {

@@ -6,7 +6,7 @@ use entourage::{
         Day, Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
         FollowLimit, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
     },
-    store::{Error, Result, Store},
+    store::{Error, Result, Store, Turn},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,7 +66,7 @@ const fn at_limit(limit: FollowLimit) -> FollowChanged {
 }
 
 async fn make(store: &dyn Store, group: &[FollowChange]) -> Vec<FollowChanged> {
-    let made = store.change_follows(group).await;
+    let made = store.change_follows(group, Turn::default()).await;
     let told: Vec<_> = made.counts.keys().copied().collect();
     assert_eq!(made.counts, store.counts_by_ids(&told).await.unwrap(), "what it tells is so");
     let outcomes: Result<Vec<_>> = made.outcomes.into_iter().collect();
@@ -292,7 +292,7 @@ async fn a_change_that_is_refused_fails_alone(store: &dyn Store) {
         group.insert(place, follows(BOB, BOB, 1));
     }
 
-    let outcomes = store.change_follows(&group).await.outcomes;
+    let outcomes = store.change_follows(&group, Turn::default()).await.outcomes;
 
     assert_eq!(outcomes.len(), group.len());
     for (place, outcome) in outcomes.into_iter().enumerate() {

@@ -12,7 +12,7 @@ use entourage::{
     },
     store::{
         CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
-        SetRoleOutcome, Store, UserChanges,
+        SetRoleOutcome, Store, Turn, UserChanges,
     },
 };
 
@@ -48,8 +48,8 @@ macro_rules! pass_on {
                 self.call(self.inner.$method($($name),*)).await
             })+
 
-            async fn change_follows(&self, group: &[FollowChange]) -> GroupChanged {
-                let made = self.call(async { Ok(self.inner.change_follows(group).await) }).await;
+            async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+                let made = self.call(async { Ok(self.inner.change_follows(group, turn).await) }).await;
                 made.unwrap_or_else(|_| GroupChanged {
                     outcomes: group.iter().map(|_| Err(gone())).collect(),
                     ..GroupChanged::default()

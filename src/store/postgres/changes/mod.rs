@@ -18,12 +18,13 @@ mod in_steps;
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Postgres, Transaction};
 
 use crate::{
     domain::{FollowCounts, UserId},
     store::{
         groups::{Attempt, Made},
+        kept::Kept,
         plan::{Counts, CountsChange, Found, Pair, PairChanges, Plan},
     },
 };
@@ -58,18 +59,23 @@ pub(super) fn statements() -> Vec<&'static str> {
 /// Makes a group, `at_once` if the server can write it so; nothing is given when others changed the
 /// same meanwhile.
 pub(super) async fn make(
-    pool: PgPool,
+    kept: Kept<Postgres>,
     at_once: bool,
     attempt: Attempt,
 ) -> sqlx::Result<Option<Made>> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = kept.take().await?;
+    let mut made = None;
     if at_once && attempt.is_first() {
-        let made = at_once::make(&mut connection, &attempt).await?;
-        if made.is_some() {
-            return Ok(made);
-        }
+        made = at_once::make(&mut connection, &attempt).await?;
     }
-    in_steps::make(&mut connection, &attempt).await
+    if made.is_none() {
+        made = in_steps::make(&mut connection, &attempt).await?;
+    }
+    // Else a transaction may have to be rolled back yet, and the pool sees to that.
+    if made.is_some() && attempt.may_have_committed() {
+        connection.keep();
+    }
+    Ok(made)
 }
 
 /// What the counts of a group have told.
@@ -82,7 +88,7 @@ struct Counted {
 }
 
 /// Changes the counts, last, so that the row of somebody whom many follow is not locked for longer
-/// than it must be, and puts right what was found of the followers' limits.
+/// than it must be.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
     attempt: &Attempt,
@@ -92,7 +98,7 @@ async fn change_counts(
     attempt.sends_a_statement();
     let values =
         |value: fn(&CountsChange) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(CHANGE_COUNTS)
+    let rows = sqlx::query_as(CHANGE_COUNTS)
         .bind(plan.counts.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(values(|change| change.followers))
         .bind(values(|change| change.following))
@@ -101,7 +107,14 @@ async fn change_counts(
         .bind(values(|change| change.follows_since))
         .fetch_all(&mut **tx)
         .await?;
+    Ok(look_at_counts(rows, plan, found))
+}
 
+/// A user, with followers, following, and the day and number of the last follows.
+type CountsRow = (i64, i64, i64, i64, i64);
+
+/// Puts right what was found of the followers' limits, by the counts after a change.
+fn look_at_counts(rows: Vec<CountsRow>, plan: &Plan, found: &mut Found) -> Counted {
     let mut counts = HashMap::with_capacity(rows.len());
     let mut follows_meanwhile = false;
     for (user, followers, following, follows_day, follows_today) in rows {
@@ -109,14 +122,14 @@ async fn change_counts(
         counts.insert(user, FollowCounts { followers, following });
         let Some(before) = found.counts.get_mut(&user) else { continue };
         let now = Counts { followers, following, follows_day, follows_today };
-        let change = &plan.counts[&user];
+        let Some(change) = plan.counts.get(&user) else { continue };
         let expected = before.after(change);
         if now != expected {
             follows_meanwhile |= change.follows > 0 && !now.has_follows_of(expected);
             *before = now.before(change);
         }
     }
-    Ok(Counted { counts, follows_meanwhile })
+    Counted { counts, follows_meanwhile }
 }
 
 /// The changes of pairs whose edges are held, so that nobody else changes them now.
