@@ -69,9 +69,42 @@ pub struct FollowPageKey {
     pub direction: Direction,
     /// Which page of it.
     pub request: PageRequest<FollowPosition>,
-    /// Whether it has to be told when the follows began. Without it the page may say nothing of it,
-    /// and the database does less.
-    pub wants_times: bool,
+    /// What has to be told of its entries.
+    pub wants: Wants,
+}
+
+/// What has to be told of the entries of a page, besides the ids and usernames of their users. What
+/// nobody wants may be missing, as if it were not there, and the database does less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// When the follows began.
+    pub followed_at: bool,
+    /// The names of the users.
+    pub name: bool,
+    /// What they say about themselves.
+    pub bio: bool,
+    /// Their pictures.
+    pub avatar_url: bool,
+    /// When their accounts were made.
+    pub created_at: bool,
+}
+
+impl Wants {
+    /// Everything there is.
+    pub const ALL: Self =
+        Self { followed_at: true, name: true, bio: true, avatar_url: true, created_at: true };
+
+    /// What this or another wants.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self {
+            followed_at: self.followed_at || other.followed_at,
+            name: self.name || other.name,
+            bio: self.bio || other.bio,
+            avatar_url: self.avatar_url || other.avatar_url,
+            created_at: self.created_at || other.created_at,
+        }
+    }
 }
 
 /// Pages of one batch are mostly of different users or lists, so these tell enough of them.
@@ -85,9 +118,9 @@ impl Hash for FollowPageKey {
 /// One entry of a list of follows. Of the user at the other end it holds the row, or the id alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FollowItem<U = Arc<User>> {
-    /// The user at the other end.
+    /// The user at the other end; of a row, what is [wanted](Wants).
     pub user: U,
-    /// When the follow began, unless [nobody asked](FollowPageKey::wants_times).
+    /// When the follow began, unless [nobody wants it](Wants::followed_at).
     pub followed_at: Option<DateTime<Utc>>,
 }
 

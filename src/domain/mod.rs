@@ -20,6 +20,7 @@ pub use drift::Drift;
 pub use follow::{
     Day, Direction, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowOutcome,
     FollowPage, FollowPageKey, FollowPosition, FollowUsage, Identified, Relation, UnfollowOutcome,
+    Wants,
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;

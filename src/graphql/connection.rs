@@ -19,7 +19,7 @@ use super::{
 };
 use crate::domain::{
     self, Direction, Ends, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection,
-    Page, PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix,
+    Page, PageRequest, UserId, UserListRequest, UserPosition, UsernamePrefix, Wants,
 };
 
 /// One of the two lists of a user, and a page of it.
@@ -48,7 +48,7 @@ impl Follows {
             || selected.field("edges").exists()
             || selected.field("nodes").exists();
 
-        let key = FollowPageKey { user, direction, request, wants_times: true };
+        let key = FollowPageKey { user, direction, request, wants: Wants::ALL };
         Ok(Self { key, wants_page })
     }
 

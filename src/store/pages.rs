@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{Error, Result};
 use crate::domain::{
     FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Identified,
-    OrderDirection, Outside, Page, PageRequest, User, UserId, UserPosition,
+    OrderDirection, Outside, Page, PageRequest, User, UserId, UserPosition, Wants,
 };
 
 /// No time of the product is before the year 1 or after 9999: what lies beyond is cut off, since
@@ -94,6 +94,11 @@ fn check(
 /// The rows to fetch for the largest page of a batch.
 pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
+}
+
+/// What is wanted of the entries of the pages of a batch.
+pub(super) fn wants(keys: &[FollowPageKey]) -> Wants {
+    keys.iter().fold(Wants::default(), |wants, key| wants.or(key.wants))
 }
 
 /// Whether no page of a batch is larger than one that comes without `first`. The largest page of a

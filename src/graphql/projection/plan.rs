@@ -10,7 +10,7 @@ use async_graphql::{
 
 use super::super::{cursor::List, page::PageArguments};
 use crate::domain::{
-    Direction, Ends, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
+    Direction, Ends, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId, Wants,
 };
 
 /// The fields of an object, by response key.
@@ -50,8 +50,8 @@ pub(super) enum UserField {
 pub(super) struct FollowsPlan<'a> {
     pub(super) direction: Direction,
     pub(super) request: PageRequest<FollowPosition>,
-    /// Whether it is asked when the follows began.
-    pub(super) wants_times: bool,
+    /// What is asked of the entries of a page.
+    pub(super) wants: Wants,
     pub(super) connection: ConnectionPlan<'a>,
 }
 
@@ -152,6 +152,31 @@ impl<'a> UserPlan<'a> {
             && !connections.any(ConnectionPlan::asks_for_page)
     }
 
+    /// What has to be known of the rows of the users.
+    fn wants(&self) -> Wants {
+        let mut wants = Wants::default();
+        for (_, field) in &self.fields {
+            match field {
+                // One that is drawn shows a letter of the name.
+                UserField::AvatarUrl { .. } => (wants.avatar_url, wants.name) = (true, true),
+                UserField::Bio => wants.bio = true,
+                UserField::CreatedAt => wants.created_at = true,
+                UserField::Name => wants.name = true,
+                UserField::Typename
+                | UserField::Follows(_)
+                | UserField::Id
+                | UserField::IsFollowingViewer
+                | UserField::IsViewer
+                | UserField::Username
+                | UserField::ViewerCanFollow
+                | UserField::ViewerCannotFollowReasons
+                | UserField::ViewerFollowedAt
+                | UserField::ViewerIsFollowing => {}
+            }
+        }
+        wants
+    }
+
     /// Whether the rows of the users answer it.
     pub(super) fn asks_for_rows_only(&self) -> bool {
         self.lists.is_empty() && !self.asks_for_relations()
@@ -171,16 +196,16 @@ impl<'a> FollowsPlan<'a> {
         };
         let mut request = arguments.follows(direction, order, page_size_max).ok()?;
         request.ends = connection.asks_for_ends();
-        let wants_times = connection.asks_for_positions();
-        Some(Self { direction, request, wants_times, connection })
+        let wants = connection.wants();
+        Some(Self { direction, request, wants, connection })
     }
 }
 
 impl FollowsPlan<'_> {
     /// Which page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        let Self { direction, request, wants_times, .. } = *self;
-        FollowPageKey { user, direction, request, wants_times }
+        let Self { direction, request, wants, .. } = *self;
+        FollowPageKey { user, direction, request, wants }
     }
 }
 
@@ -218,6 +243,12 @@ impl<'a> ConnectionPlan<'a> {
     /// Whether `totalCount` is asked for.
     pub(super) fn asks_for_count(&self) -> bool {
         self.fields.iter().any(|(_, field)| matches!(field, ConnectionField::TotalCount))
+    }
+
+    /// What has to be known of the entries.
+    fn wants(&self) -> Wants {
+        let followed_at = Wants { followed_at: self.asks_for_positions(), ..Wants::default() };
+        self.users.iter().fold(followed_at, |wants, user| wants.or(user.wants()))
     }
 
     /// Whether it has to be known where entries stand in the list: for their cursors, or for their

@@ -44,7 +44,7 @@ use crate::domain::{
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// While one group of changes is written, some others may wait for their commit.
-const WRITE_LANES: usize = 4;
+const WRITE_LANES: usize = 3;
 
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use super::{json, json_ids, time};
 use crate::{
     domain::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
-        Identified, OrderDirection, Outside, Relation, User, UserId,
+        Identified, OrderDirection, Outside, Relation, User, UserId, Wants,
     },
     store::pages,
 };
@@ -109,7 +109,8 @@ macro_rules! page {
 
 macro_rules! with_users {
     (columns) => {
-        "u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at"
+        "u.id, u.username, CASE WHEN ?3 THEN u.name END, CASE WHEN ?4 THEN u.bio END, \
+         CASE WHEN ?5 THEN u.avatar_url END, CASE WHEN ?6 THEN u.created_at END"
     };
     (join) => {
         " CROSS JOIN users u ON u.id = e.other"
@@ -161,7 +162,8 @@ pub(super) async fn pages(
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let mut users = HashMap::new();
     let item = |edge| item(edge, &mut users);
-    fetch(connection, PAGES, keys, item).await
+    let Wants { name, bio, avatar_url, created_at, .. } = pages::wants(keys);
+    fetch(connection, PAGES, keys, &[name, bio, avatar_url, created_at], item).await
 }
 
 pub(super) async fn pages_of_ids(
@@ -171,22 +173,24 @@ pub(super) async fn pages_of_ids(
     let item = |(followed_at, id)| {
         Ok(FollowItem { user: UserId(id), followed_at: Some(time(followed_at)?) })
     };
-    fetch(connection, PAGES_OF_IDS, keys, item).await
+    fetch(connection, PAGES_OF_IDS, keys, &[], item).await
 }
 
-/// Asks for pages, whose edges are read by `item`.
+/// Asks for pages, and what is wanted of their users. Edges are read by `item`.
 async fn fetch<E: DeserializeOwned, U: Identified>(
     connection: &mut SqliteConnection,
     sql: &'static str,
     keys: &[FollowPageKey],
+    wanted: &[bool],
     mut item: impl FnMut(E) -> sqlx::Result<FollowItem<U>>,
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<U>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
-    let rows =
-        sqlx::query(sql).bind(questions).bind(pages::fetch(keys)).fetch_all(connection).await?;
+    let question = sqlx::query(sql).bind(questions).bind(pages::fetch(keys));
+    let question = wanted.iter().fold(question, |question, wanted| question.bind(wanted));
+    let rows = question.fetch_all(connection).await?;
 
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
@@ -220,7 +224,7 @@ fn question(key: &FollowPageKey) -> [i64; 9] {
 }
 
 /// An edge with the user at its other end, as the statement writes it.
-type Edge = (i64, i64, SmolStr, Option<SmolStr>, Option<String>, Option<String>, i64);
+type Edge = (i64, i64, SmolStr, Option<SmolStr>, Option<String>, Option<String>, Option<i64>);
 
 /// The entry of an edge. A user who is on several pages of the batch is kept once.
 fn item(
@@ -231,7 +235,7 @@ fn item(
     let user = match users.entry(id) {
         Entry::Occupied(user) => Arc::clone(user.get()),
         Entry::Vacant(place) => {
-            let created_at = time(created_at)?;
+            let created_at = created_at.map(time).transpose()?.unwrap_or_default();
             let user = User { id, username, name, bio, avatar_url, created_at };
             Arc::clone(place.insert(Arc::new(user)))
         }

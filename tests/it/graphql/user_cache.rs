@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use entourage::{
     domain::{
         Direction, DisplayName, Ends, FollowItem, FollowPageKey, Limits, OrderDirection,
-        PageRequest, ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
+        PageRequest, ProfileChange, SystemClock, User, UserId, UsernameKey, Wants, Window,
     },
     graph::{Graph, Parts, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
@@ -118,8 +118,12 @@ impl Servers {
             before: None,
             ends: Ends::NONE,
         };
-        let keys =
-            [FollowPageKey { user, direction: Direction::Followers, request, wants_times: false }];
+        let keys = [FollowPageKey {
+            user,
+            direction: Direction::Followers,
+            request,
+            wants: Wants::default(),
+        }];
         let pages = self.graph.pages_of_follows(&keys).await;
         let page = pages.expect("it works").pop().expect("a page").1.page;
         let name = |item: &FollowItem| item.user.name.as_deref().unwrap_or_default().to_owned();

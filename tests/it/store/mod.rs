@@ -26,7 +26,7 @@ use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
         Direction, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
-        FollowPageKey, NewUser, OrderDirection, PageRequest, User, UserId, Username, Window,
+        FollowPageKey, NewUser, OrderDirection, PageRequest, User, UserId, Username, Wants, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -128,7 +128,7 @@ async fn pages(store: &dyn Store, keys: &[FollowPageKey]) -> HashMap<FollowPageK
         };
         let expected = page.clone().filter_map(id);
         let mut found = pages_of_ids.remove(key).expect("the same pages");
-        if !key.wants_times {
+        if !key.wants.followed_at {
             for (found, expected) in found.page.items.iter_mut().zip(&expected.page.items) {
                 found.followed_at = found.followed_at.or(expected.followed_at);
             }
@@ -162,5 +162,5 @@ fn newest(direction: Direction, user: UserId, n: u32) -> FollowPageKey {
         before: None,
         ends: Ends::BOTH,
     };
-    FollowPageKey { user, direction, request, wants_times: true }
+    FollowPageKey { user, direction, request, wants: Wants::ALL }
 }

@@ -6,7 +6,8 @@ use entourage::{
     domain::{
         Direction, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
         FollowLimits, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest,
-        Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Window,
+        Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Wants,
+        Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -146,7 +147,8 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
     for _ in 0..random.random_range(1..6) {
         let (user, direction) = (any_user(random), any_direction(random));
         let request = any_request(random, &model.list(direction, user));
-        keys.push(FollowPageKey { user, direction, request, wants_times: random.random() });
+        let wants = Wants { followed_at: random.random(), ..Wants::default() };
+        keys.push(FollowPageKey { user, direction, request, wants });
     }
 
     let pages = pages(store, &keys).await;

@@ -1,9 +1,10 @@
 //! Pages of follows, against a model that knows the whole list.
 
+use chrono::DateTime;
 use entourage::{
     domain::{
-        Direction, Ends, FollowItem, FollowPageKey, FollowPosition, OrderDirection, Page,
-        PageRequest, UserId, Window,
+        Direction, Ends, FollowItem, FollowPageKey, FollowPosition, NewUser, OrderDirection, Page,
+        PageRequest, User, UserId, Username, Wants, Window,
     },
     store::Store,
 };
@@ -27,6 +28,7 @@ cases! {
     a_walk_sees_every_unchanged_edge_exactly_once,
     a_page_brings_both_counts_of_its_owner,
     a_page_brings_the_users_on_its_edges,
+    a_page_tells_of_its_users_what_is_wanted,
 }
 
 /// The page of a whole list, by the words of the contract. `list` is in ascending order.
@@ -90,7 +92,7 @@ fn position(micros: i64, user: i64) -> FollowPosition {
 }
 
 fn key(user: UserId, request: PageRequest<FollowPosition>) -> FollowPageKey {
-    FollowPageKey { user, direction: Direction::Followers, request, wants_times: true }
+    FollowPageKey { user, direction: Direction::Followers, request, wants: Wants::ALL }
 }
 
 fn first(n: u32) -> PageRequest<FollowPosition> {
@@ -124,8 +126,8 @@ async fn assert_pages(
     list: &[FollowPosition],
     requests: &[PageRequest<FollowPosition>],
 ) {
-    for wants_times in [false, true] {
-        let key = |request| FollowPageKey { direction, wants_times, ..key(ALICE, request) };
+    for wants in [Wants::default(), Wants::ALL] {
+        let key = |request| FollowPageKey { direction, wants, ..key(ALICE, request) };
         let keys: Vec<_> = requests.iter().copied().map(key).collect();
         let pages = pages(store, &keys).await;
         for key in keys {
@@ -333,6 +335,62 @@ async fn a_page_brings_both_counts_of_its_owner(store: &dyn Store) {
         assert_eq!((page.counts.followers, page.counts.following), (1, 2));
         assert!(page.page.items.is_empty() && page.page.has_next);
     }
+}
+
+async fn a_page_tells_of_its_users_what_is_wanted(store: &dyn Store) {
+    four_users(store).await;
+    for (id, is_bare) in [(51, false), (52, true), (53, false)] {
+        let bare = NewUser::bare(UserId(id), Username::parse(&format!("u{id}")).unwrap(), at(id));
+        let text = |what: &str| (!is_bare).then(|| format!("{what} of {id}: 'é\u{1f980}\""));
+        let (name, bio, avatar_url) = (text("name"), text("bio"), text("https://a.example/"));
+        store.create_user(&NewUser { name, bio, avatar_url, ..bare }).await.unwrap();
+        follow(store, ALICE, UserId(id), id).await;
+        follow(store, UserId(id), ALICE, id).await;
+    }
+    let known = store.users_by_ids(&[51, 52, 53].map(UserId)).await.unwrap();
+
+    let none = Wants::default();
+    let each = [
+        none,
+        Wants { name: true, ..none },
+        Wants { bio: true, ..none },
+        Wants { avatar_url: true, ..none },
+        Wants { created_at: true, ..none },
+        Wants::ALL,
+    ];
+    let newest = PageRequest { direction: OrderDirection::Desc, ends: Ends::NONE, ..first(5) };
+    let older = PageRequest { after: Some(position(900, 900)), ..newest };
+    let any = PageRequest { ends: Ends::BOTH, ..older };
+    for request in [newest, older, any] {
+        for direction in [Direction::Followers, Direction::Following] {
+            for wants in each {
+                let key = FollowPageKey { direction, wants, ..key(ALICE, request) };
+                let page = page(store, key).await.page;
+                assert_eq!(ids(&page.items), [53, 52, 51].map(UserId), "{key:?}");
+                for item in page.items {
+                    assert_eq!(*item.user, wanted(&known[&item.user.id], &item.user, wants));
+                }
+            }
+        }
+    }
+}
+
+/// A user as a page may tell of them: what is not wanted may be missing.
+fn wanted(known: &User, told: &User, wants: Wants) -> User {
+    let mut user = known.clone();
+    if !wants.name && told.name.is_none() {
+        user.name = None;
+    }
+    if !wants.bio && told.bio.is_none() {
+        user.bio = None;
+    }
+    if !wants.avatar_url && told.avatar_url.is_none() {
+        user.avatar_url = None;
+    }
+    if !wants.created_at && told.created_at == DateTime::UNIX_EPOCH {
+        user.created_at = told.created_at;
+    }
+    user
 }
 
 async fn a_page_brings_the_users_on_its_edges(store: &dyn Store) {

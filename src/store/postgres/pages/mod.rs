@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Utc};
 use smol_str::SmolStr;
 use sqlx::{
     PgExecutor, Postgres, Row,
@@ -87,10 +86,26 @@ impl<'k> Question<'k> {
             Some(Direction::Following) => following,
         };
         match self.shape {
-            Shape::Newest => ask_older(of_list(statements.newest), rows),
-            Shape::Older => ask_bounds(ask_older(of_list(statements.older), rows), self.keys),
+            Shape::Newest => self.ask_older(of_list(statements.newest), statements, rows),
+            Shape::Older => {
+                let query = self.ask_older(of_list(statements.older), statements, rows);
+                ask_bounds(query, self.keys)
+            }
             Shape::Any => ask_any(of_list(statements.any), self.keys),
         }
+    }
+
+    /// Asks for pages from newer to older follows.
+    fn ask_older(&self, sql: &'static str, statements: &Statements, rows: &[Asked<'_>]) -> PgQuery {
+        let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
+        let fetch =
+            |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
+        let query = sqlx::query(sql)
+            .bind(rows.iter().map(owner).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>());
+        let wants = pages::wants(self.keys);
+        statements.wants.iter().fold(query, |query, is_wanted| query.bind(is_wanted(wants)))
     }
 
     /// The column with which the edges of a page begin.
@@ -186,17 +201,6 @@ impl<'k> Asked<'k> {
     }
 }
 
-/// Asks for pages from newer to older follows.
-fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
-    let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
-    let fetch = |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
-    sqlx::query(sql)
-        .bind(rows.iter().map(owner).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.keys().any(|key| key.wants_times)).collect::<Vec<_>>())
-}
-
 /// Asks for pages in any direction, and what to find out beside them.
 fn ask_any(sql: &'static str, keys: &[FollowPageKey]) -> PgQuery {
     let query = sqlx::query(sql)
@@ -223,14 +227,6 @@ fn ask_bounds(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
         .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>())
 }
 
-/// A column of a page: one value an edge.
-fn column<'r, T>(row: &'r PgRow, index: usize) -> sqlx::Result<Vec<T>>
-where
-    Option<Vec<T>>: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    Ok(row.try_get::<Option<Vec<T>>, _>(index)?.unwrap_or_default())
-}
-
 /// The edges with the ids of their users, and when they began if the row tells it.
 fn items_of_ids(row: &PgRow, first: usize) -> sqlx::Result<Vec<FollowItem<UserId>>> {
     let mut times = arrays::of_times(row, first)?;
@@ -248,25 +244,27 @@ fn items(
     first: usize,
     users: &mut HashMap<UserId, Arc<User>>,
 ) -> sqlx::Result<Vec<FollowItem>> {
-    let mut usernames = column::<String>(row, first + 2)?.into_iter();
-    let mut names = column::<Option<String>>(row, first + 3)?.into_iter();
-    let mut bios = column::<Option<String>>(row, first + 4)?.into_iter();
-    let mut avatar_urls = column::<Option<String>>(row, first + 5)?.into_iter();
-    let mut ages = column::<DateTime<Utc>>(row, first + 6)?.into_iter();
+    let mut usernames = arrays::of_texts(row, first + 2)?;
+    let mut names = arrays::of_texts(row, first + 3)?;
+    let mut bios = arrays::of_texts(row, first + 4)?;
+    let mut avatar_urls = arrays::of_texts(row, first + 5)?;
+    let mut ages = arrays::of_times(row, first + 6)?;
 
-    let mut next_user = |id| {
-        Some(User {
+    // A column that nobody wants is empty.
+    let mut next_user = |id| -> sqlx::Result<User> {
+        let username = usernames.next().transpose()?.flatten();
+        let username = username.ok_or_else(|| sqlx::Error::Decode("a user has no name".into()))?;
+        Ok(User {
             id,
-            username: usernames.next()?.into(),
-            name: names.next()?.map(SmolStr::from),
-            bio: bios.next()?,
-            avatar_url: avatar_urls.next()?,
-            created_at: ages.next()?,
+            username: username.into(),
+            name: names.next().transpose()?.flatten().map(SmolStr::from),
+            bio: bios.next().transpose()?.flatten().map(str::to_owned),
+            avatar_url: avatar_urls.next().transpose()?.flatten().map(str::to_owned),
+            created_at: ages.next().transpose()?.unwrap_or_default(),
         })
     };
     let with_user = |FollowItem { user: id, followed_at }| {
-        let user = next_user(id)
-            .ok_or_else(|| sqlx::Error::Decode("the columns of a page differ in length".into()))?;
+        let user = next_user(id)?;
         let user = match users.entry(id) {
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(user))),

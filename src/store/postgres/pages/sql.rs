@@ -1,6 +1,8 @@
 //! The statements of pages. A row holds the edges of a page as arrays, which decode many times
 //! faster than a row for each edge. The users on the edges come along, or their ids alone.
 
+use crate::domain::Wants;
+
 /// Any pages: a row for each.
 macro_rules! any_pages {
     (of_both, $users:ident) => {
@@ -48,16 +50,17 @@ macro_rules! any_follows {
 /// Pages that all go from newer to older follows, without a probe, where the server is one place.
 /// Those that begin with the newest follow have no bounds, and a row for both lists of a user; they
 /// cost two thirds of the rest.
+///
+/// Only the owners are made a table of. What else there is for each row is looked up in its array,
+/// which costs less.
 macro_rules! older_pages {
     ($lists:ident, $users:ident, $between:ident) => {
         concat!(
             "SELECT k.n, c.followers, c.following",
             $lists!(columns, $users),
-            " FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::boolean[]",
-            $between!(arrays),
-            ") WITH ORDINALITY AS k (owner, followers, following, times",
-            $between!(columns),
-            ", n) JOIN follow_counts c ON c.user_id = k.owner",
+            " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (owner, n) \
+             CROSS JOIN (SELECT $2::bigint[] AS followers, $3::bigint[] AS following) rows \
+             JOIN follow_counts c ON c.user_id = k.owner",
             $lists!(edges, $users, $between),
         )
     };
@@ -103,7 +106,7 @@ macro_rules! older_follows {
             "(SELECT array_agg(p.followed_at)",
             $users!(where_times),
             " AS times, array_agg(p.other) AS ids",
-            $users!(aggregates),
+            $users!(wanted),
             " FROM (SELECT e.followed_at, e.",
             $other,
             " AS other FROM ",
@@ -111,7 +114,7 @@ macro_rules! older_follows {
             " e WHERE e.",
             $owner,
             " = c.user_id",
-            $between!($other),
+            $between!($other, $users),
             " ORDER BY e.followed_at DESC, e.",
             $other,
             " DESC LIMIT ",
@@ -126,35 +129,33 @@ macro_rules! older_follows {
 /// How many rows are read of an edge table.
 macro_rules! rows_of {
     ("followers") => {
-        "k.followers"
+        "rows.followers[k.n::int]"
     };
     ("follows") => {
-        "k.following"
+        "rows.following[k.n::int]"
     };
 }
 
-/// From one follow to another, wherever a statement names them.
+/// From one follow to another.
 macro_rules! between_bounds {
-    (arrays) => {
-        ", $5::timestamptz[], $6::bigint[], $7::timestamptz[], $8::bigint[]"
-    };
-    (columns) => {
-        ", low_at, low_id, high_at, high_id"
-    };
-    ($other:literal) => {
+    ($other:literal, $users:ident) => {
         concat!(
             " AND (e.followed_at, e.",
             $other,
-            ") > (k.low_at, k.low_id) AND (e.followed_at, e.",
+            ") > (",
+            $users!(low),
+            ") AND (e.followed_at, e.",
             $other,
-            ") < (k.high_at, k.high_id)"
+            ") < (",
+            $users!(high),
+            ")"
         )
     };
 }
 
 /// From the newest follow on.
 macro_rules! from_the_newest {
-    ($place:tt) => {
+    ($($place:tt),+) => {
         ""
     };
 }
@@ -231,6 +232,20 @@ macro_rules! with_users {
          array_agg(u.bio) AS bios, array_agg(u.avatar_url) AS avatar_urls, \
          array_agg(u.created_at) AS ages"
     };
+    // As far as anybody wants them.
+    (wanted) => {
+        ", array_agg(u.username) AS usernames, \
+         array_agg(u.name) FILTER (WHERE $4::boolean) AS names, \
+         array_agg(u.bio) FILTER (WHERE $5::boolean) AS bios, \
+         array_agg(u.avatar_url) FILTER (WHERE $6::boolean) AS avatar_urls, \
+         array_agg(u.created_at) FILTER (WHERE $7::boolean) AS ages"
+    };
+    (low) => {
+        "($8::timestamptz[])[k.n::int], ($9::bigint[])[k.n::int]"
+    };
+    (high) => {
+        "($10::timestamptz[])[k.n::int], ($11::bigint[])[k.n::int]"
+    };
     (join) => {
         " JOIN users u ON u.id = p.other"
     };
@@ -254,7 +269,13 @@ macro_rules! with_users {
 /// No users: their ids are on the edges.
 macro_rules! with_ids {
     (where_times) => {
-        " FILTER (WHERE k.times)"
+        " FILTER (WHERE $4::boolean)"
+    };
+    (low) => {
+        "($5::timestamptz[])[k.n::int], ($6::bigint[])[k.n::int]"
+    };
+    (high) => {
+        "($7::timestamptz[])[k.n::int], ($8::bigint[])[k.n::int]"
     };
     ($place:ident) => {
         ""
@@ -289,6 +310,8 @@ pub(super) struct Statements {
     pub(super) newest: [&'static str; 3],
     /// How many columns the edges of a page take.
     pub(super) columns: usize,
+    /// What they are told of what is wanted.
+    pub(super) wants: &'static [fn(Wants) -> bool],
 }
 
 pub(super) const WITH_USERS: Statements = Statements {
@@ -296,6 +319,12 @@ pub(super) const WITH_USERS: Statements = Statements {
     older: [OLDER, OLDER_FOLLOWERS, OLDER_FOLLOWING],
     newest: [NEWEST, NEWEST_FOLLOWERS, NEWEST_FOLLOWING],
     columns: 7,
+    wants: &[
+        |wants| wants.name,
+        |wants| wants.bio,
+        |wants| wants.avatar_url,
+        |wants| wants.created_at,
+    ],
 };
 
 pub(super) const WITH_IDS: Statements = Statements {
@@ -303,4 +332,5 @@ pub(super) const WITH_IDS: Statements = Statements {
     older: [OLDER_IDS, OLDER_FOLLOWER_IDS, OLDER_FOLLOWING_IDS],
     newest: [NEWEST_IDS, NEWEST_FOLLOWER_IDS, NEWEST_FOLLOWING_IDS],
     columns: 2,
+    wants: &[|wants| wants.followed_at],
 };
