@@ -76,6 +76,7 @@ pub struct FollowPageKey {
 /// What has to be told of the entries of a page, besides the ids and usernames of their users. What
 /// nobody wants may be missing, as if it were not there, and the database does less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be wanted without the others")]
 pub struct Wants {
     /// When the follows began.
     pub followed_at: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::{Row, SqliteConnection, SqlitePool, query::Query};
 
 use super::{json, json_ids, time};
 use crate::{
@@ -189,7 +189,7 @@ async fn fetch<E: DeserializeOwned, U: Identified>(
     }
     let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
     let question = sqlx::query(sql).bind(questions).bind(pages::fetch(keys));
-    let question = wanted.iter().fold(question, |question, wanted| question.bind(wanted));
+    let question = wanted.iter().fold(question, Query::bind);
     let rows = question.fetch_all(connection).await?;
 
     let mut found = HashMap::with_capacity(rows.len());
