@@ -119,8 +119,8 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
     layered(routes, state, origins)
 }
 
-/// Puts around the routes what all of them share. They are layers of one service: each service costs
-/// allocations for every request.
+/// Puts around the routes what all of them share; the first layer is the outermost. They are layers
+/// of one service, since each service costs allocations for every request.
 fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) -> Router {
     // A strong tag promises the bytes as they are, so what has one is compressed already, or not
     // worth it.

@@ -1,12 +1,13 @@
 //! Gathers calls that come while earlier ones are under way, and makes them together.
 //!
-//! There is no timer. A call that finds nothing under way goes at once, alone. While a batch has
-//! its turn, calls gather; when the turn ends, all that wait are the next batch. So nobody waits for
-//! others to come, and batches grow with the load, to the size at which they keep up.
+//! Nothing waits for a batch to fill. A call that finds none under way goes at once, alone. While a
+//! batch has its turn, calls gather; when the turn ends, all that wait are the next batch. So batches
+//! grow with the load, to the size at which they keep up.
 //!
-//! A batch that takes long, since the database is far away or something is in its way, holds nobody
-//! up: whoever comes when it has had its turn for [`Pace::patience`] begins the next beside it. So
-//! does whoever makes that one full.
+//! A batch may take long, since the database is far away or something is in its way. So whoever
+//! comes when [`Pace::patience`] has passed since the last batch began, begins the next beside it,
+//! and so does whoever makes that one full. A call that came earlier does the same after waiting for
+//! [`PATIENCES`] times that.
 //!
 //! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
 //! gives up the answer, not the call. What waits is bounded: [`BATCHES_WAITING_MAX`] full batches.
@@ -21,13 +22,16 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 use tracing::{Instrument, Span};
 
 use super::{Error, Result};
 
 /// How many full batches may wait. More would only be answered after its caller's patience.
 const BATCHES_WAITING_MAX: usize = 16;
+
+/// How many times its patience a call waits for others to begin its batch. Seldom so long.
+const PATIENCES: u32 = 32;
 
 /// Makes calls in batches. Clones are handles on the same ones.
 pub(super) struct Gather<C, A>(Arc<Shared<C, A>>);
@@ -39,7 +43,7 @@ pub(super) struct Pace {
     pub(super) calls_max: usize,
     /// The most batches that are under way at once.
     pub(super) batches_max: usize,
-    /// For how long nobody begins the next batch beside one that has its turn.
+    /// For how long after a batch began nobody begins another beside it.
     pub(super) patience: Duration,
 }
 
@@ -58,6 +62,8 @@ struct Queue<C, A> {
     under_way: usize,
     /// How many of those have their turn.
     turns: usize,
+    /// How many of those have not taken their calls yet. There is at least one for each.
+    beginning: usize,
     last_began: Instant,
 }
 
@@ -86,10 +92,16 @@ impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
-        let queue =
-            Queue { waiting: VecDeque::new(), under_way: 0, turns: 0, last_began: Instant::now() };
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            under_way: 0,
+            turns: 0,
+            beginning: 0,
+            last_began: Instant::now(),
+        };
+        let (calls_max, batches_max) = (pace.calls_max.max(1), pace.batches_max.max(1));
         Self(Arc::new(Shared {
-            pace,
+            pace: Pace { calls_max, batches_max, ..pace },
             run: Box::new(move |calls, turn| run(calls, turn).boxed()),
             queue: Mutex::new(queue),
         }))
@@ -100,7 +112,7 @@ impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
     /// # Errors
     /// [`Error::Unavailable`] when too many wait already, and when the batch panicked.
     pub(super) async fn call(&self, call: C) -> Result<A> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         {
             let mut queue = self.0.queue();
             if queue.waiting.len() >= self.0.pace.calls_max.saturating_mul(BATCHES_WAITING_MAX) {
@@ -109,7 +121,15 @@ impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
             queue.waiting.push_back(Waiting { call, answer, span: Span::current() });
         }
         self.0.begin();
-        answered.await.map_err(|_| Error::Unavailable("a batch broke off".to_owned()))
+        let patience = self.0.pace.patience.saturating_mul(PATIENCES);
+        let answer = match timeout(patience, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => {
+                self.0.begin();
+                answered.await
+            }
+        };
+        answer.map_err(|_| Error::Unavailable("a batch broke off".to_owned()))
     }
 }
 
@@ -132,16 +152,14 @@ impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
         let (calls, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.call, waiting.answer)).unzip();
 
-        if !calls.is_empty() {
-            // Called within the future, so that a panic of either is caught. It has been reported
-            // by the panic hook, and its callers learn of it by the answers that are dropped.
-            let run = AssertUnwindSafe(async { (self.run)(calls, turn).await });
-            if let Ok(results) = run.catch_unwind().instrument(span).await {
-                debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
-                for (answer, result) in answers.into_iter().zip(results) {
-                    // Whoever has left needs none.
-                    drop(answer.send(result));
-                }
+        // Called within the future, so that a panic of either is caught. It has been reported by the
+        // panic hook, and its callers learn of it by the answers that are dropped.
+        let run = AssertUnwindSafe(async { (self.run)(calls, turn).await });
+        if let Ok(results) = run.catch_unwind().instrument(span).await {
+            debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
+            for (answer, result) in answers.into_iter().zip(results) {
+                // Whoever has left needs none.
+                drop(answer.send(result));
             }
         }
         self.queue().under_way -= 1;
@@ -157,16 +175,19 @@ impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
 impl<C, A> Queue<C, A> {
     /// Whether a batch may begin. Then it is under way, and has its turn.
     fn takes_turn(&mut self, pace: Pace) -> bool {
-        if self.waiting.is_empty() || self.under_way >= pace.batches_max.max(1) {
+        let taken = self.beginning.saturating_mul(pace.calls_max);
+        let waiting = self.waiting.len().saturating_sub(taken);
+        if waiting == 0 || self.under_way >= pace.batches_max {
             return false;
         }
         let now = Instant::now();
         let may_begin = self.turns == 0
-            || self.waiting.len() >= pace.calls_max
+            || waiting >= pace.calls_max
             || now.duration_since(self.last_began) >= pace.patience;
         if may_begin {
             self.under_way += 1;
             self.turns += 1;
+            self.beginning += 1;
             self.last_began = now;
         }
         may_begin
@@ -174,7 +195,8 @@ impl<C, A> Queue<C, A> {
 
     /// All that waits, as far as it fits.
     fn next_batch(&mut self, pace: Pace) -> Vec<Waiting<C, A>> {
-        let size = self.waiting.len().min(pace.calls_max.max(1));
+        self.beginning -= 1;
+        let size = self.waiting.len().min(pace.calls_max);
         self.waiting.drain(..size).collect()
     }
 }
@@ -261,7 +283,7 @@ mod tests {
         async fn call(&self, call: u32) -> JoinHandle<Result<u32>> {
             let gather = self.gather.clone();
             let task = tokio::spawn(async move { gather.call(call).await });
-            // The caller runs, then the lane that it starts.
+            // The caller runs, then the batch that it begins.
             yield_now().await;
             yield_now().await;
             task
@@ -347,6 +369,25 @@ mod tests {
         let doubles = [2 * HASTY, 2 * HASTY, 2, 4, 2 * HASTY];
         assert_eq!(answers(tasks).await, doubles.map(Some));
         assert_eq!(gate.begun(), [[2, HASTY]]);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_long_begins_the_next_batch_when_nobody_comes() {
+        let mut gate = Gate::new(Pace { patience: Duration::from_millis(5), ..pace(2, 10) });
+        let tasks = gate.calls([1, 2]).await;
+        assert_eq!(gate.batches.recv().await, Some(vec![1]));
+        assert_eq!(gate.batches.recv().await, Some(vec![2]), "while the first is under way");
+        gate.let_through(2);
+        assert_eq!(answers(tasks).await, [2, 4].map(Some));
+    }
+
+    #[tokio::test]
+    async fn calls_that_come_at_one_moment_begin_no_more_batches_than_they_fill() {
+        let mut gate = Gate::new(pace(3, 3));
+        gate.let_through(3);
+        let calls = join_all((1..=8).map(|call| gate.gather.call(call))).await;
+        assert_eq!(calls.into_iter().filter_map(Result::ok).sum::<u32>(), 72);
+        assert_eq!(gate.begun(), [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8]]);
     }
 
     #[tokio::test]

@@ -37,8 +37,9 @@ const PATIENCE: Duration = Duration::from_millis(3);
 /// How often a group is made anew when others change the same edges meanwhile.
 const OVERTAKEN_MAX: u32 = 4;
 
-/// A store whose changes of follows are gathered into groups: while one group is committed, the
-/// next gathers. Nothing waits for a group to fill, so one call alone is as fast as ever.
+/// A store whose changes of follows are gathered into groups: while one group is written, the next
+/// gathers, and it begins when nothing but the commit of the last is left. Nothing waits for a group
+/// to fill, so one call alone is as fast as ever.
 #[derive(Clone, Debug)]
 pub struct FollowGroups {
     changes: Gather<FollowChange, Result<Changed<FollowChanged>>>,
@@ -49,7 +50,7 @@ impl FollowGroups {
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let pace =
-            Pace { calls_max: CHANGES_MAX, batches_max: store.write_lanes(), patience: PATIENCE };
+            Pace { calls_max: CHANGES_MAX, batches_max: store.groups_max(), patience: PATIENCE };
         let changes = Gather::new(pace, move |group: Vec<FollowChange>, turn| {
             let store = Arc::clone(&store);
             async move { for_each(&group, store.change_follows(&group, turn).await) }
@@ -149,6 +150,7 @@ pub(super) struct Attempt {
     statements: Arc<AtomicU64>,
     /// The plan whose commit was asked for last.
     committing: Arc<Mutex<Option<Plan>>>,
+    /// That of the group, if nothing is to be made after this part.
     turn: Arc<Mutex<Turn>>,
 }
 
@@ -184,12 +186,7 @@ impl Attempt {
         (plan.is_empty() && !self.may_have_committed()).then(|| plan.outcomes.into())
     }
 
-    /// Lets the next group begin, when nothing but the commit of this one is left.
-    pub(super) fn ends_its_turn(&self) {
-        drop(mem::take(&mut *self.turn.lock().unwrap_or_else(PoisonError::into_inner)));
-    }
-
-    /// Commits what a plan has written, and gives its outcomes.
+    /// Commits what a plan has written, and gives its outcomes. Meanwhile the next group may begin.
     pub(super) async fn commit<D: Database>(
         &self,
         tx: Transaction<'_, D>,
@@ -197,6 +194,7 @@ impl Attempt {
         counts: HashMap<UserId, FollowCounts>,
     ) -> sqlx::Result<Made> {
         let outcomes = plan.outcomes.clone();
+        drop(mem::take(&mut *self.turn.lock().unwrap_or_else(PoisonError::into_inner)));
         *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         self.tries.commit(tx).await?;
         Ok(Made { outcomes, counts })
@@ -253,6 +251,7 @@ where
     // What is still to be made, the first of it last.
     let mut parts = vec![whole];
     while let Some(part) = parts.pop() {
+        let turn = if parts.is_empty() { Arc::clone(&turn) } else { Arc::default() };
         let failure = match at_once(&part, &turn, &statements, &attempt).await {
             Ok(Some(done)) => {
                 outcomes.extend(done.outcomes.into_iter().map(Ok));

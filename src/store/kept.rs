@@ -1,11 +1,12 @@
-//! Connections that reads keep for each other.
+//! Connections that reads, and groups of changes, keep for each other.
 //!
 //! The pool asks each connection that comes back to it whether it still lives: a round trip behind
-//! every statement, which costs as much as a small statement does. So a read whose statement
-//! ended well leaves its connection here for the next one. A quarter of them are kept at most: the
-//! pool is there for everybody.
+//! every statement, which costs as much as a small statement does. So whoever's statements ended
+//! well leaves the connection here for the next one. A quarter of them are kept at most: the pool is
+//! there for everybody.
 //!
-//! **Invariant:** a connection is kept only when nothing is left to be read from it.
+//! **Invariant:** a connection is kept only when nothing is left to be read from it, and no
+//! transaction is open.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -90,7 +91,7 @@ impl<DB: Database> Shelf<DB> {
 }
 
 impl<DB: Database> Lease<DB> {
-    /// Keeps the connection for the next read. For those whose statements have ended well.
+    /// Keeps the connection for the next one. For those whose statements have ended well.
     pub(super) fn keep(self) {
         let mut shelf = lock(&self.shelf);
         if shelf.idle.len() < shelf.idle_max {

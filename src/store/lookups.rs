@@ -14,9 +14,10 @@ use super::{
     kept::Kept,
 };
 
-/// The most callers of one statement are 64. One at a time is under way where the database is near:
-/// that is the least work for both. Where an answer takes longer, they follow each other closely.
-const PACE: Pace = Pace { calls_max: 64, batches_max: 4, patience: Duration::from_millis(1) };
+/// One statement is under way while the database answers soon: that is the least work for both. Where
+/// an answer takes longer, a second one does not wait for it. There are several kinds of look-ups, and
+/// all together they leave connections for others.
+const PACE: Pace = Pace { calls_max: 64, batches_max: 2, patience: Duration::from_millis(1) };
 /// Whoever asks for more keys than this gains nothing from company, and would make it wait.
 const KEYS_MAX: usize = 16;
 

@@ -181,8 +181,8 @@ impl Store for Metered {
         changed
     }
 
-    fn write_lanes(&self) -> usize {
-        self.inner.write_lanes()
+    fn groups_max(&self) -> usize {
+        self.inner.groups_max()
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

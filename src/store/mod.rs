@@ -218,15 +218,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The number of statements does not depend on how many changes there are. One finds what
     /// there is; when something changes, two take edges away, two add some, two count the changes
     /// of pairs after an unfollow, and one all counts. PostgreSQL writes most groups at once,
-    /// without looking before: one statement, and one more where pairs have limits. A group that
-    /// turns out to need a look is then made anew, with all of the above.
+    /// without looking before: one statement for edges, one for counts, and one where pairs have
+    /// limits. A group that turns out to need a look is then made anew, with all of the above.
     ///
     /// The turn of the group ends as soon as nothing but the commit is left and the engine can
     /// write another group meanwhile.
     async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged;
 
     /// How many groups of changes may be worked on at once.
-    fn write_lanes(&self) -> usize;
+    fn groups_max(&self) -> usize;
 
     /// Adds the edge `follower -> followee`, with both ends and both counts, unless it is there.
     ///
@@ -236,7 +236,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The limits are those of the follower on the day of `at`, and hold exactly, however many
     /// servers share the database. They come last: an edge that is there is told as such.
     ///
-    /// Statements: four when it changes something, else one. On PostgreSQL one or two;
+    /// Statements: four when it changes something, else one. On PostgreSQL two or three;
     /// one when the edge is there, and up to four when the follow is refused.
     async fn follow(
         &self,
@@ -253,7 +253,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
     /// changes counts towards the limits of the day of `at`.
     ///
-    /// Statements: one when nothing changes, else six, and on PostgreSQL one.
+    /// Statements: one when nothing changes, else six, and on PostgreSQL two.
     async fn unfollow(
         &self,
         follower: UserId,

@@ -123,6 +123,7 @@ impl<'a> UserPlan<'a> {
                 _ => return None,
             })
         })?;
+        share_wants(&mut lists);
         Some(Self { fields, lists })
     }
 
@@ -180,6 +181,23 @@ impl<'a> UserPlan<'a> {
     /// Whether the rows of the users answer it.
     pub(super) fn asks_for_rows_only(&self) -> bool {
         self.lists.is_empty() && !self.asks_for_relations()
+    }
+}
+
+/// Lets a page that is asked for more than once be one page, with all that is asked of it.
+fn share_wants(lists: &mut [FollowsPlan<'_>]) {
+    for of in 1..lists.len() {
+        let (before, rest) = lists.split_at_mut(of);
+        let list = &mut rest[0];
+        let is_same = |other: &&mut FollowsPlan<'_>| {
+            (other.direction, other.request) == (list.direction, list.request)
+        };
+        let same: Vec<_> = before.iter_mut().filter(is_same).collect();
+        let wants = same.iter().fold(list.wants, |wants, other| wants.or(other.wants));
+        for other in same {
+            other.wants = wants;
+        }
+        list.wants = wants;
     }
 }
 

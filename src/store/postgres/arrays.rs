@@ -40,19 +40,8 @@ pub(super) fn of_times(
 }
 
 /// The elements of a `text[]`; none when it is null.
-pub(super) fn of_texts(
-    row: &PgRow,
-    column: usize,
-) -> sqlx::Result<impl Iterator<Item = sqlx::Result<Option<&str>>>> {
-    let mut rest = elements(row, column)?;
-    Ok(std::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| {
-            let (text, after) = text(rest).ok_or_else(unreadable)?;
-            rest = after;
-            Ok(text)
-        })
-    })
-    .fuse())
+pub(super) fn of_texts(row: &PgRow, column: usize) -> sqlx::Result<Vec<Option<&str>>> {
+    texts(elements(row, column)?).ok_or_else(unreadable)
 }
 
 /// The bytes of all elements.
@@ -64,15 +53,21 @@ fn elements(row: &PgRow, column: usize) -> sqlx::Result<&[u8]> {
     Ok(bytes.get(HEADER_LENGTH..).unwrap_or_default())
 }
 
-/// The first of some elements, and the rest. Its length is -1 when it is null.
-fn text(elements: &[u8]) -> Option<(Option<&str>, &[u8])> {
-    let (length, rest) = elements.split_first_chunk()?;
-    let length = i32::from_be_bytes(*length);
-    if length == -1 {
-        return Some((None, rest));
+/// Texts behind their lengths, which are -1 for null.
+fn texts(mut elements: &[u8]) -> Option<Vec<Option<&str>>> {
+    let mut texts = Vec::new();
+    while let Some((length, rest)) = elements.split_first_chunk() {
+        let (text, rest) = match i32::from_be_bytes(*length) {
+            -1 => (None, rest),
+            length => {
+                let (text, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+                (Some(std::str::from_utf8(text).ok()?), rest)
+            }
+        };
+        texts.push(text);
+        elements = rest;
     }
-    let (text, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some((Some(std::str::from_utf8(text).ok()?), rest))
+    elements.is_empty().then_some(texts)
 }
 
 fn element(bytes: &[u8; ELEMENT_LENGTH]) -> sqlx::Result<i64> {
@@ -86,4 +81,22 @@ fn element(bytes: &[u8; ELEMENT_LENGTH]) -> sqlx::Result<i64> {
 
 fn unreadable() -> sqlx::Error {
     sqlx::Error::Decode("an array does not hold what it should".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_read_as_far_as_they_are_sound() {
+        let sound = b"\0\0\0\x02\xc3\xa9\xff\xff\xff\xff\0\0\0\0";
+        assert_eq!(texts(sound), Some(vec![Some("é"), None, Some("")]));
+        assert_eq!(texts(b""), Some(Vec::new()));
+
+        let unsound: [&[u8]; 4] =
+            [b"\0\0\0\x02a", b"\0\0\0", b"\xff\xff\xff\xfe", b"\0\0\0\x01\xff"];
+        for bytes in unsound {
+            assert_eq!(texts(bytes), None, "{bytes:?}");
+        }
+    }
 }

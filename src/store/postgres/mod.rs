@@ -44,7 +44,7 @@ use crate::domain::{
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// While one group of changes is written, some others may wait for their commit.
-const WRITE_LANES: usize = 3;
+const GROUPS_MAX: usize = 3;
 
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
@@ -276,8 +276,8 @@ impl Store for Postgres {
             .await
     }
 
-    fn write_lanes(&self) -> usize {
-        WRITE_LANES
+    fn groups_max(&self) -> usize {
+        GROUPS_MAX
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {

@@ -279,7 +279,7 @@ impl Store for Sqlite {
         groups::change(group, turn, move |attempt| changes::make(pool.clone(), attempt)).await
     }
 
-    fn write_lanes(&self) -> usize {
+    fn groups_max(&self) -> usize {
         1
     }
 

@@ -156,6 +156,6 @@ async fn a_change_costs_the_same_whoever_it_is_about(app: TestApp) {
         assert_eq!(answer["follow"]["user"]["followers"]["totalCount"], 21);
         costs.push(statements);
     }
-    let to_follow = if app.engine() == Engine::Sqlite { 4 } else { 1 };
+    let to_follow = if app.engine() == Engine::Sqlite { 4 } else { 2 };
     assert_eq!(costs, [3 + to_follow; 2], "authentication, target, the follow, page");
 }

@@ -59,7 +59,7 @@ async fn calls_that_come_together_are_committed_together(database: &Database) {
         assert_eq!(outcome.unwrap().outcome, FollowOutcome::Followed);
     }
 
-    let alone = if database.engine() == Engine::Sqlite { 4 } else { 1 };
+    let alone = if database.engine() == Engine::Sqlite { 4 } else { 2 };
     assert_eq!(statements.total(), alone, "as one alone");
     assert_eq!(counts(database.store(), ALICE).await.followers, 100);
     assert_sound(database.store()).await;
@@ -304,10 +304,10 @@ async fn check_plans(connection: &mut PgConnection) {
     let of_arrays = statements::of(Engine::Postgres)
         .into_iter()
         .filter(|sql| sql.contains("k.follower_id BETWEEN") || sql.contains("+ k.followers"));
-    let (mut loops, mut updates) = (0, 0);
+    let mut loops = 0;
     for sql in of_arrays {
         connection.execute(AssertSqlSafe(format!("PREPARE looked AS {sql}"))).await.unwrap();
-        let arguments = (1..=8).filter(|n| sql.contains(&format!("${n}"))).map(|n| {
+        let arguments = (1..=7).filter(|n| sql.contains(&format!("${n}"))).map(|n| {
             let is_time = sql.contains(&format!("${n}::timestamptz[]"));
             let is_day = sql.contains(&format!("${n}::bigint "));
             match (is_time, is_day) {
@@ -325,19 +325,13 @@ async fn check_plans(connection: &mut PgConnection) {
         let text = plan.join("\n");
         let line = |at: usize| plan[at].trim_start_matches([' ', '-', '>']);
         assert!(!text.contains("Seq Scan") && !text.contains("Bitmap"), "{text}");
-        if let Some(at) = plan.iter().position(|line| line.contains("Update on follow_counts")) {
-            // The counts, by their index; what they are changed by is looked up for each, or comes
-            // in the same order.
-            assert!(["Hash Join", "Merge Join"].contains(&line(at + 1)), "{text}");
-            let index = "Index Scan using follow_counts_pkey";
-            assert!(line(at + 3).starts_with(index), "{text}");
-            updates += 1;
-        }
         if sql.starts_with("UPDATE") {
+            // The counts, by their index; what they are changed by is looked up for each.
+            assert_eq!(line(1), "Hash Join", "{text}");
+            assert!(line(3).starts_with("Index Scan using follow_counts_pkey"), "{text}");
             continue;
         }
-        let joins = plan.iter().enumerate().filter(|(_, line)| line.contains("Function Scan on k"));
-        for (at, _) in joins {
+        for (at, _) in plan.iter().enumerate().filter(|(_, line)| line.contains("Scan on k")) {
             assert_eq!(line(at - 1), "Nested Loop", "{text}");
             // Behind the filter of the arrays comes the other side.
             assert!(line(at + 2).starts_with("Index"), "{text}");
@@ -345,5 +339,5 @@ async fn check_plans(connection: &mut PgConnection) {
             loops += 1;
         }
     }
-    assert_eq!((loops, updates), (7, 2));
+    assert_eq!(loops, 7);
 }

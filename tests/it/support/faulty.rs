@@ -56,8 +56,8 @@ macro_rules! pass_on {
                 })
             }
 
-            fn write_lanes(&self) -> usize {
-                self.inner.write_lanes()
+            fn groups_max(&self) -> usize {
+                self.inner.groups_max()
             }
 
             async fn close(&self) {

@@ -1,10 +1,10 @@
-//! A group at once: one statement writes it; where pairs have limits, a second looks those up. What
-//! they tell decides what became of each change.
+//! A group at once: its edges are written by one statement and its counts by a second; where pairs
+//! have limits, a third looks those up. What they tell decides what became of each change.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-use super::{CountsRow, columns, find_changes, look_at_counts};
+use super::{change_counts, columns, find_changes};
 use crate::{
     domain::{Day, FollowLimits, UserId},
     store::{
@@ -15,14 +15,11 @@ use crate::{
 
 statements! {
     // $1 and $2 are pairs to take apart, and $7 those of them whose changes are counted; $3 to $5
-    // are edges to add, $6 is the day, and $8 are the users at all ends. The parts of the statement
-    // see the tables as they were before it. What follows from an edge begins with the rows that
-    // were taken. Old changes of other pairs are forgotten only where nobody holds them: so who
-    // forgets waits for nobody, and two who unfollow for one user do not lock each other out.
-    // Counts are changed as by `CHANGE_COUNTS`, each once; they are in the order of their ids,
-    // whichever side the planner begins with. A row of the answer is an edge, with its time if it
-    // was taken away; or else a user, with the counts as they are now.
-    WRITE =
+    // are edges to add, and $6 is the day. The parts of the statement see the tables as they were
+    // before it. What follows from an edge begins with the rows that were taken. Old changes of
+    // other pairs are forgotten last, and only where nobody holds them: so who forgets waits for
+    // nobody, and two who unfollow for one user do not lock each other out.
+    CHANGE_EDGES =
         "WITH removed AS ( \
              DELETE FROM follows e \
              USING unnest($1::bigint[], $2::bigint[], $7::boolean[]) \
@@ -41,7 +38,7 @@ statements! {
              AND e.follower_id = r.follower_id), \
          mirrors_added AS ( \
              INSERT INTO followers (follower_id, followee_id, followed_at) \
-             SELECT follower_id, followee_id, followed_at FROM added), \
+             SELECT follower_id, followee_id, followed_at FROM added ON CONFLICT DO NOTHING), \
          changes_counted AS ( \
              INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
              SELECT follower_id, followee_id, $6::bigint, \
@@ -61,31 +58,9 @@ statements! {
                  AND NOT EXISTS (SELECT 1 FROM changes_counted again \
                                  WHERE again.follower_id = p.follower_id \
                                  AND again.followee_id = p.followee_id) \
-                 FOR UPDATE SKIP LOCKED))), \
-         counts_changed AS ( \
-             UPDATE follow_counts c \
-             SET followers = greatest(0, c.followers + k.followers), \
-                 following = greatest(0, c.following + k.following), \
-                 follows_day = CASE WHEN k.follows > 0 THEN greatest(c.follows_day, $6::bigint) \
-                                    ELSE c.follows_day END, \
-                 follows_today = CASE WHEN k.follows = 0 OR c.follows_day >= $6::bigint \
-                                      THEN c.follows_today + k.follows ELSE k.follows END \
-             FROM (SELECT user_id, sum(followers) AS followers, sum(following) AS following, \
-                          sum(follows) AS follows \
-                   FROM (SELECT follower_id AS user_id, 0 AS followers, -1 AS following, \
-                                0 AS follows FROM removed \
-                         UNION ALL SELECT followee_id, -1, 0, 0 FROM removed \
-                         UNION ALL SELECT follower_id, 0, 1, 1 FROM added \
-                         UNION ALL SELECT followee_id, 1, 0, 0 FROM added) ends \
-                   GROUP BY user_id ORDER BY user_id) k \
-             WHERE c.user_id = k.user_id AND c.user_id = ANY($8) \
-             RETURNING c.user_id, c.followers, c.following, c.follows_day, c.follows_today) \
-         SELECT follower_id, followee_id, followed_at, NULL::bigint, NULL::bigint, NULL::bigint, \
-                NULL::bigint \
-         FROM removed \
-         UNION ALL SELECT follower_id, followee_id, NULL, NULL, NULL, NULL, NULL FROM added \
-         UNION ALL SELECT user_id, NULL, NULL, followers, following, follows_day, follows_today \
-         FROM counts_changed";
+                 FOR UPDATE SKIP LOCKED))) \
+         SELECT follower_id, followee_id, followed_at FROM removed \
+         UNION ALL SELECT follower_id, followee_id, NULL FROM added";
 }
 
 /// Makes a group, when what is written tells all there is to know; else nothing is, and nothing is
@@ -102,16 +77,16 @@ pub(super) async fn make(
     }
 
     let mut tx = connection.begin().await?;
-    let written = write(&mut tx, attempt, &hoped, today, &mut found).await?;
+    let edges = change_edges(&mut tx, attempt, &hoped, today, &mut found).await?;
     let plan = Plan::new(group, &found);
-    if plan.removed.len() + plan.added.len() != written.edges {
+    if plan.removed.len() + plan.added.len() != edges {
         // A follow is refused that was made, since another change was none that had to come first.
         return Ok(None);
     }
     if plan.is_empty() {
         return Ok(Some(plan.outcomes.into()));
     }
-    let counted = look_at_counts(written.counts, &plan, &mut found);
+    let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
     if plan.follows_within_limits(group, FollowLimits::limit_pair_changes) {
         found.changes = find_changes(&mut tx, attempt, &plan).await?;
     }
@@ -120,65 +95,41 @@ pub(super) async fn make(
     {
         return Ok(None);
     }
-    attempt.ends_its_turn();
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
-/// What a statement has written.
-struct Written {
-    /// How many edges it has taken and added.
-    edges: usize,
-    counts: Vec<CountsRow>,
-}
-
-/// Writes what is hoped for. Puts right what was hoped of the edges: each is there or not as the
-/// rows tell that were taken.
-async fn write(
+/// Takes and adds edges with their mirrors, and counts the changes of pairs. Puts right what was
+/// hoped of the edges: each is there or not as the rows tell that were taken. Gives their number.
+async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
     attempt: &Attempt,
     hoped: &Plan,
     today: Day,
     found: &mut Found,
-) -> sqlx::Result<Written> {
+) -> sqlx::Result<usize> {
     attempt.sends_a_statement();
     let (removed_followers, removed_followees) = columns(hoped.removed.keys());
     let (added_followers, added_followees) = columns(hoped.added.keys());
-    let rows: Vec<Row> = sqlx::query_as(WRITE)
-        .bind(&removed_followers)
-        .bind(&removed_followees)
-        .bind(&added_followers)
-        .bind(&added_followees)
+    let rows: Vec<(i64, i64, Option<DateTime<Utc>>)> = sqlx::query_as(CHANGE_EDGES)
+        .bind(removed_followers)
+        .bind(removed_followees)
+        .bind(added_followers)
+        .bind(added_followees)
         .bind(hoped.added.values().copied().collect::<Vec<_>>())
         .bind(today.0)
         .bind(hoped.removed.keys().map(|pair| hoped.changes.contains_key(pair)).collect::<Vec<_>>())
-        .bind(
-            [&*removed_followers, &removed_followees, &added_followers, &added_followees].concat(),
-        )
         .fetch_all(&mut **tx)
         .await?;
 
-    let (mut edges, mut counts) = (0, Vec::with_capacity(rows.len()));
+    let edges = rows.len();
     // Those of whom nothing is told: an edge to add is there already, one to take is not.
     found.edges = hoped.added.clone().into_iter().collect();
-    for (one, other, since, followers, following, follows_day, follows_today) in rows {
-        let Some(other) = other else {
-            let row = (followers, following, follows_day, follows_today);
-            if let (Some(a), Some(b), Some(c), Some(d)) = row {
-                counts.push((one, a, b, c, d));
-            }
-            continue;
-        };
-        edges += 1;
-        let pair = (UserId(one), UserId(other));
+    for (follower, followee, since) in rows {
+        let pair = (UserId(follower), UserId(followee));
         match since {
             Some(since) => found.edges.insert(pair, since),
             None => found.edges.remove(&pair),
         };
     }
-    Ok(Written { edges, counts })
+    Ok(edges)
 }
-
-type MaybeNumber = Option<i64>;
-
-type Row =
-    (i64, MaybeNumber, Option<DateTime<Utc>>, MaybeNumber, MaybeNumber, MaybeNumber, MaybeNumber);

@@ -107,7 +107,6 @@ pub(super) async fn make(
     if exact != plan {
         return Ok(attempt.without_change(exact));
     }
-    attempt.ends_its_turn();
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 

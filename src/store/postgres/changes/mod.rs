@@ -88,7 +88,7 @@ struct Counted {
 }
 
 /// Changes the counts, last, so that the row of somebody whom many follow is not locked for longer
-/// than it must be.
+/// than it must be, and puts right what was found of the followers' limits.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
     attempt: &Attempt,
@@ -98,7 +98,7 @@ async fn change_counts(
     attempt.sends_a_statement();
     let values =
         |value: fn(&CountsChange) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
-    let rows = sqlx::query_as(CHANGE_COUNTS)
+    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(CHANGE_COUNTS)
         .bind(plan.counts.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(values(|change| change.followers))
         .bind(values(|change| change.following))
@@ -107,14 +107,7 @@ async fn change_counts(
         .bind(values(|change| change.follows_since))
         .fetch_all(&mut **tx)
         .await?;
-    Ok(look_at_counts(rows, plan, found))
-}
 
-/// A user, with followers, following, and the day and number of the last follows.
-type CountsRow = (i64, i64, i64, i64, i64);
-
-/// Puts right what was found of the followers' limits, by the counts after a change.
-fn look_at_counts(rows: Vec<CountsRow>, plan: &Plan, found: &mut Found) -> Counted {
     let mut counts = HashMap::with_capacity(rows.len());
     let mut follows_meanwhile = false;
     for (user, followers, following, follows_day, follows_today) in rows {
@@ -122,14 +115,14 @@ fn look_at_counts(rows: Vec<CountsRow>, plan: &Plan, found: &mut Found) -> Count
         counts.insert(user, FollowCounts { followers, following });
         let Some(before) = found.counts.get_mut(&user) else { continue };
         let now = Counts { followers, following, follows_day, follows_today };
-        let Some(change) = plan.counts.get(&user) else { continue };
+        let change = &plan.counts[&user];
         let expected = before.after(change);
         if now != expected {
             follows_meanwhile |= change.follows > 0 && !now.has_follows_of(expected);
             *before = now.before(change);
         }
     }
-    Counted { counts, follows_meanwhile }
+    Ok(Counted { counts, follows_meanwhile })
 }
 
 /// The changes of pairs whose edges are held, so that nobody else changes them now.

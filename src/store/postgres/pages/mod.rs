@@ -244,32 +244,35 @@ fn items(
     first: usize,
     users: &mut HashMap<UserId, Arc<User>>,
 ) -> sqlx::Result<Vec<FollowItem>> {
-    let mut usernames = arrays::of_texts(row, first + 2)?;
-    let mut names = arrays::of_texts(row, first + 3)?;
-    let mut bios = arrays::of_texts(row, first + 4)?;
-    let mut avatar_urls = arrays::of_texts(row, first + 5)?;
+    let ids = items_of_ids(row, first)?;
+    let texts = |column| match arrays::of_texts(row, first + column)? {
+        texts if texts.len() == ids.len() => Ok(texts),
+        // Nobody wants it.
+        texts if texts.is_empty() => Ok(vec![None; ids.len()]),
+        _ => Err(sqlx::Error::Decode("the columns of a page differ in length".into())),
+    };
+    let (usernames, names) = (texts(2)?, texts(3)?);
+    let (bios, avatar_urls) = (texts(4)?, texts(5)?);
     let mut ages = arrays::of_times(row, first + 6)?;
 
-    // A column that nobody wants is empty.
-    let mut next_user = |id| -> sqlx::Result<User> {
-        let username = usernames.next().transpose()?.flatten();
-        let username = username.ok_or_else(|| sqlx::Error::Decode("a user has no name".into()))?;
+    let mut next_user = |n: usize, id| -> sqlx::Result<User> {
+        let username = usernames[n];
         Ok(User {
             id,
-            username: username.into(),
-            name: names.next().transpose()?.flatten().map(SmolStr::from),
-            bio: bios.next().transpose()?.flatten().map(str::to_owned),
-            avatar_url: avatar_urls.next().transpose()?.flatten().map(str::to_owned),
+            username: username.ok_or_else(|| sqlx::Error::Decode("no username".into()))?.into(),
+            name: names[n].map(SmolStr::from),
+            bio: bios[n].map(str::to_owned),
+            avatar_url: avatar_urls[n].map(str::to_owned),
             created_at: ages.next().transpose()?.unwrap_or_default(),
         })
     };
-    let with_user = |FollowItem { user: id, followed_at }| {
-        let user = next_user(id)?;
+    let with_user = |(n, FollowItem { user: id, followed_at })| {
+        let user = next_user(n, id)?;
         let user = match users.entry(id) {
             Entry::Occupied(known) => Arc::clone(known.get()),
             Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(user))),
         };
         Ok(FollowItem { user, followed_at })
     };
-    items_of_ids(row, first)?.into_iter().map(with_user).collect()
+    ids.into_iter().enumerate().map(with_user).collect()
 }
