@@ -99,6 +99,52 @@ async fn a_user_who_is_deleted_while_a_group_is_written_fails_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_group_that_waits_for_a_user_holds_no_counts() {
+    on_postgres(async |database| {
+        four_users(database.store()).await;
+        let mut other =
+            another_server(database, &["SELECT FROM users WHERE id = 2 FOR UPDATE"]).await;
+
+        let group = begin(database, vec![follows(ALICE, BOB, 1)]).await;
+        let counts = "SELECT FROM follow_counts WHERE user_id IN (1, 2) FOR UPDATE NOWAIT";
+        other.execute(counts).await.unwrap();
+        other.execute("COMMIT").await.unwrap();
+
+        assert_eq!(outcomes(group).await, [FOLLOWED]);
+        assert_sound(database.store()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_group_that_changes_nothing_leaves_no_transaction_open() {
+    on_postgres(async |database| {
+        four_users(database.store()).await;
+        follow(database.store(), ALICE, BOB, 1).await;
+        let limits = FollowLimits { pair_changes_per_day: 1, ..FollowLimits::NONE };
+        let changes = [
+            (follows(ALICE, BOB, 2), ALREADY),
+            (unfollows(ALICE, BOB, 3), UNFOLLOWED),
+            (limited(follows(ALICE, BOB, 4), limits), PAIR_LIMIT),
+        ];
+        for (change, expected) in changes {
+            let made = database.store.change_follows(&[change], Turn::default()).await.outcomes;
+            assert_eq!(made.into_iter().collect::<Result<Vec<_>>>().unwrap(), [expected]);
+        }
+
+        let mut watcher = database.postgres_connection().await;
+        let open = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = 'entourage' AND state LIKE 'idle in transaction%'";
+        let mut questions = 0;
+        while watcher.fetch_optional(open).await.unwrap().is_some() {
+            questions += 1;
+            assert!(questions < 5_000, "a transaction is open");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_edge_that_another_server_makes_at_the_same_moment_is_there_already() {
     on_postgres(async |database| {
         four_users(database.store()).await;
