@@ -74,7 +74,7 @@ struct Waiting<C, A> {
 }
 
 /// The turn of a batch. It ends when this is dropped, with the batch at the latest: then the next
-/// may begin.
+/// may begin. The default one is that of a batch of its own, for which nobody waits.
 #[derive(Default)]
 pub struct Turn(Option<Box<dyn Ended>>);
 
