@@ -32,7 +32,7 @@ use crate::domain::{
 /// The most changes of a group. Beyond, little is shared that is not yet, rows stay locked for
 /// longer, and each row costs more, since a statement looks for it in its arrays.
 const CHANGES_MAX: usize = 128;
-/// For how long a group is alone on its way to the commit: far longer than it takes by itself.
+/// For how long a group is alone on its way to the commit: about what some dozens of changes take.
 const PATIENCE: Duration = Duration::from_millis(3);
 /// How often a group is made anew when others change the same edges meanwhile.
 const OVERTAKEN_MAX: u32 = 4;

@@ -59,7 +59,8 @@ pub(super) struct Postgres {
 
 type Gathered<K, V> = Lookups<sqlx::Postgres, K, V>;
 
-/// The reads of every request, which keep connections and gather.
+/// The reads of every request, which keep connections and gather. Groups of changes take their
+/// connections from the same ones.
 #[derive(Debug)]
 struct Reads {
     kept: Kept<sqlx::Postgres>,
