@@ -1,8 +1,8 @@
 //! Gathers calls that come while earlier ones are under way, and makes them together.
 //!
-//! Nothing waits for a batch to fill. A call that finds none under way goes at once, alone. While a
-//! batch has its turn, calls gather; when the turn ends, all that wait are the next batch. So batches
-//! grow with the load, to the size at which they keep up.
+//! Nothing waits for a batch to fill. A call that finds none under way goes at once, with those who
+//! call at the same moment. While a batch has its turn, calls gather; when the turn ends, all that
+//! wait are the next batch. So batches grow with the load, to the size at which they keep up.
 //!
 //! A batch may take long, since the database is far away or something is in its way. So whoever
 //! comes when [`Pace::patience`] has passed since the last batch began, begins the next beside it,
@@ -22,13 +22,17 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::{runtime::Handle, sync::oneshot, time::timeout};
+use tokio::{runtime::Handle, sync::oneshot, task::yield_now, time::timeout};
 use tracing::{Instrument, Span};
 
 use super::{Error, Result};
 
 /// How many full batches may wait. More would only be answered after its caller's patience.
 const BATCHES_WAITING_MAX: usize = 16;
+
+/// How often a batch lets all others run who can, before it takes its calls: whoever is about to
+/// call is in it then. That takes time only while there is something else to do.
+const YIELDS: usize = 2;
 
 /// How many times its patience a call waits for others to begin its batch. Seldom so long.
 const PATIENCES: u32 = 32;
@@ -134,8 +138,7 @@ impl<C: Send + 'static, A: Send + 'static> Gather<C, A> {
 }
 
 impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
-    /// Begins the next batch, if one may begin. It takes its calls when it runs, so whoever comes
-    /// at the same moment is in it.
+    /// Begins the next batch, if one may begin.
     fn begin(self: &Arc<Self>) {
         // Where there is no runtime any more, all callers have left.
         let Ok(runtime) = Handle::try_current() else { return };
@@ -147,6 +150,9 @@ impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
 
     /// Makes a batch and answers its callers. It is logged as part of what its first caller does.
     async fn run(self: Arc<Self>, turn: Turn) {
+        for _ in 0..YIELDS {
+            yield_now().await;
+        }
         let batch = self.queue().next_batch(self.pace);
         let span = batch.first().map_or_else(Span::none, |first| first.span.clone());
         let (calls, answers): (Vec<_>, Vec<_>) =
@@ -239,7 +245,7 @@ mod tests {
     use futures_util::future::join_all;
     use tokio::{
         sync::{Semaphore, mpsc},
-        task::{JoinHandle, yield_now},
+        task::JoinHandle,
     };
 
     use super::*;
@@ -283,9 +289,10 @@ mod tests {
         async fn call(&self, call: u32) -> JoinHandle<Result<u32>> {
             let gather = self.gather.clone();
             let task = tokio::spawn(async move { gather.call(call).await });
-            // The caller runs, then the batch that it begins.
-            yield_now().await;
-            yield_now().await;
+            // The caller runs, then the batch that it begins, which lets others run first.
+            for _ in 0..2 + YIELDS {
+                yield_now().await;
+            }
             task
         }
 
@@ -324,6 +331,23 @@ mod tests {
             gate.let_through(1);
             assert_eq!(answers(vec![task]).await, [Some(call * 2)]);
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_calls_at_the_same_moment_is_in_the_same_batch() {
+        let mut gate = Gate::new(pace(1, 10));
+        let callers = [0, 1].map(|yields| {
+            let gather = gate.gather.clone();
+            tokio::spawn(async move {
+                for _ in 0..yields {
+                    yield_now().await;
+                }
+                gather.call(1).await
+            })
+        });
+        gate.let_through(2);
+        assert_eq!(answers(callers.into()).await, [2, 2].map(Some));
+        assert_eq!(gate.begun(), [[1, 1]]);
     }
 
     #[tokio::test]
