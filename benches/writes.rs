@@ -29,7 +29,8 @@ use tokio::{task::JoinSet, time::timeout};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-const USERS: i64 = 100_000;
+/// As many as can follow one celebrity while that is measured.
+const USERS: i64 = 200_000;
 const CALLERS: u64 = 64;
 const MEASURED: Duration = Duration::from_secs(4);
 /// No follow takes this long, unless something is stuck.

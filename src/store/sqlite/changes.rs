@@ -15,20 +15,23 @@ use crate::store::{
 };
 
 statements! {
-    // ?1 are pairs, ?2 all users in them. For the rows, see `FoundRow`.
+    // ?1 are pairs, ?2 all users in them. What is found comes as one text, since each row would have
+    // to cross from the thread of the connection by itself. For its parts, see `FoundRow`.
     FIND =
-        "SELECT 1, id, 0, 0, 0, 0, 0 FROM users WHERE id IN (SELECT value FROM json_each(?2)) \
-         UNION ALL \
-         SELECT 2, user_id, 0, followers, following, follows_day, follows_today \
-         FROM follow_counts WHERE user_id IN (SELECT value ->> 0 FROM json_each(?1)) \
-         UNION ALL \
-         SELECT 3, follower_id, followee_id, followed_at, 0, 0, 0 \
-         FROM json_each(?1) k CROSS JOIN follows e \
-           ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
-         UNION ALL \
-         SELECT 4, follower_id, followee_id, day, changes, 0, 0 \
-         FROM json_each(?1) k CROSS JOIN follow_changes p \
-           ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1";
+        "SELECT json_group_array(json_array(kind, one, other, a, b, c, d)) FROM ( \
+           SELECT 1 AS kind, id AS one, 0 AS other, 0 AS a, 0 AS b, 0 AS c, 0 AS d \
+           FROM users WHERE id IN (SELECT value FROM json_each(?2)) \
+           UNION ALL \
+           SELECT 2, user_id, 0, followers, following, follows_day, follows_today \
+           FROM follow_counts WHERE user_id IN (SELECT value ->> 0 FROM json_each(?1)) \
+           UNION ALL \
+           SELECT 3, follower_id, followee_id, followed_at, 0, 0, 0 \
+           FROM json_each(?1) k CROSS JOIN follows e \
+             ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
+           UNION ALL \
+           SELECT 4, follower_id, followee_id, day, changes, 0, 0 \
+           FROM json_each(?1) k CROSS JOIN follow_changes p \
+             ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1)";
     REMOVE_EDGES =
         "DELETE FROM follows WHERE (followee_id, follower_id) IN \
            (SELECT value ->> 1, value ->> 0 FROM json_each(?1))";
@@ -115,8 +118,10 @@ async fn find(tx: &mut Transaction<'_, Sqlite>, attempt: &Attempt) -> sqlx::Resu
         attempt.group.iter().map(|change| (change.follower.0, change.followee.0)).collect();
     let users: BTreeSet<_> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
     attempt.sends_a_statement();
-    let question = sqlx::query_as(FIND).bind(json(&pairs)).bind(json(&users));
-    Found::of(question.fetch_all(&mut **tx).await?)
+    let question = sqlx::query_scalar(FIND).bind(json(&pairs)).bind(json(&users));
+    let found: String = question.fetch_one(&mut **tx).await?;
+    let rows = serde_json::from_str(&found).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Found::of(rows)
 }
 
 /// Follower, followee and microseconds.

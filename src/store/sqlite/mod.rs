@@ -150,7 +150,9 @@ async fn writer(
     let cached = common
         .clone()
         .pragma("cache_size", WRITER_CACHE_KIB)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        // What a statement would take back, if it failed half-way, needs no file.
+        .pragma("temp_store", "MEMORY");
     let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
