@@ -157,6 +157,9 @@ async fn drive(
         latencies.extend(finished??);
     }
     let seconds = begin.elapsed().as_secs_f64();
+    if matches!(targets, Targets::One(_)) && next.load(Ordering::Relaxed) <= 0 {
+        return Err("everybody follows the celebrity before the time is over: add users".into());
+    }
     latencies.sort_unstable();
     let percentile = |percent: usize| {
         let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));

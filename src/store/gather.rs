@@ -30,8 +30,8 @@ use super::{Error, Result};
 /// How many full batches may wait. More would only be answered after its caller's patience.
 const BATCHES_WAITING_MAX: usize = 16;
 
-/// How often a batch lets all others run who can, before it takes its calls: whoever is about to
-/// call is in it then. That takes time only while there is something else to do.
+/// How often a batch lets others run, as far as the runtime does, before it takes its calls: whoever
+/// is about to call is in it then. That takes time only while there is something else to do.
 const YIELDS: usize = 2;
 
 /// How many times its patience a call waits for others to begin its batch. Seldom so long.
@@ -47,7 +47,7 @@ pub(super) struct Pace {
     pub(super) calls_max: usize,
     /// The most batches that are under way at once.
     pub(super) batches_max: usize,
-    /// For how long after a batch began nobody begins another beside it.
+    /// For how long after a batch has taken its calls nobody begins another beside it.
     pub(super) patience: Duration,
 }
 
@@ -202,6 +202,7 @@ impl<C, A> Queue<C, A> {
     /// All that waits, as far as it fits.
     fn next_batch(&mut self, pace: Pace) -> Vec<Waiting<C, A>> {
         self.beginning -= 1;
+        self.last_began = Instant::now();
         let size = self.waiting.len().min(pace.calls_max);
         self.waiting.drain(..size).collect()
     }
@@ -289,10 +290,7 @@ mod tests {
         async fn call(&self, call: u32) -> JoinHandle<Result<u32>> {
             let gather = self.gather.clone();
             let task = tokio::spawn(async move { gather.call(call).await });
-            // The caller runs, then the batch that it begins, which lets others run first.
-            for _ in 0..2 + YIELDS {
-                yield_now().await;
-            }
+            settle().await;
             task
         }
 
@@ -314,6 +312,13 @@ mod tests {
         /// The batches that have begun since the last question.
         fn begun(&mut self) -> Vec<Vec<u32>> {
             std::iter::from_fn(|| self.batches.try_recv().ok()).collect()
+        }
+    }
+
+    /// Lets a caller run, and then the batch that it begins, which lets others run first.
+    async fn settle() {
+        for _ in 0..2 + YIELDS {
+            yield_now().await;
         }
     }
 
@@ -387,7 +392,7 @@ mod tests {
         let tasks = gate.calls([HASTY, HASTY, 1, 2, HASTY]).await;
         assert_eq!(gate.begun(), [vec![HASTY], vec![HASTY], vec![1]]);
         gate.let_through(1);
-        yield_now().await;
+        settle().await;
         assert_eq!(gate.begun(), [[0; 0]; 0], "the turn is that of the third");
         gate.let_through(3);
         let doubles = [2 * HASTY, 2 * HASTY, 2, 4, 2 * HASTY];

@@ -1,7 +1,8 @@
 //! Look-ups of many callers in one statement.
 //!
-//! While a statement is under way, the keys of those who come gather for the next. So the more
-//! is asked, the less each question costs; whoever comes alone waits for nobody.
+//! Those who ask at the same moment share a statement, and while it is under way, the keys of those
+//! who come gather for the next. So the more is asked, the less each question costs; whoever comes
+//! alone waits for nobody.
 
 use std::{collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
 

@@ -150,9 +150,7 @@ async fn writer(
     let cached = common
         .clone()
         .pragma("cache_size", WRITER_CACHE_KIB)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        // What a statement would take back, if it failed half-way, needs no file.
-        .pragma("temp_store", "MEMORY");
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
     let mut writing = cached.create_if_missing(true);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
@@ -385,5 +383,23 @@ impl Store for Sqlite {
         self.reads.kept.close();
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_is_compiled_as_cargo_is_configured() {
+        let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.expect("it opens");
+        let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options")
+            .fetch_all(&mut sqlite)
+            .await
+            .expect("it answers");
+        let is_on = |option: &str| options.iter().any(|on| on == option);
+        assert!(is_on("DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(is_on("STMTJRNL_SPILL=4194304"), "{options:?}");
+        assert!(!is_on("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
     }
 }
