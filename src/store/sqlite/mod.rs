@@ -399,7 +399,6 @@ mod tests {
             .expect("it answers");
         let is_on = |option: &str| options.iter().any(|on| on == option);
         assert!(is_on("DEFAULT_MEMSTATUS=0"), "{options:?}");
-        assert!(is_on("STMTJRNL_SPILL=4194304"), "{options:?}");
         assert!(!is_on("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
     }
 }
