@@ -5,8 +5,8 @@
 //! wait are the next batch. So batches grow with the load, to the size at which they keep up.
 //!
 //! A batch may take long, since the database is far away or something is in its way. So whoever
-//! comes when [`Pace::patience`] has passed since the last batch began, begins the next beside it,
-//! and so does whoever makes that one full. A call that came earlier does the same after waiting for
+//! comes when [`Pace::patience`] has passed since the last batch took its calls, begins the next
+//! beside it, and so does whoever makes that one full. A call that came earlier does the same after waiting for
 //! [`PATIENCES`] times that.
 //!
 //! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
