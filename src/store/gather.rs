@@ -6,8 +6,8 @@
 //!
 //! A batch may take long, since the database is far away or something is in its way. So whoever
 //! comes when [`Pace::patience`] has passed since the last batch took its calls, begins the next
-//! beside it, and so does whoever makes that one full. A call that came earlier does the same after waiting for
-//! [`PATIENCES`] times that.
+//! beside it, and so does whoever makes that one full. A call that came earlier does the same after
+//! waiting for [`PATIENCES`] times that.
 //!
 //! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
 //! gives up the answer, not the call. What waits is bounded: [`BATCHES_WAITING_MAX`] full batches.

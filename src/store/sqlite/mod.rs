@@ -399,6 +399,7 @@ mod tests {
             .expect("it answers");
         let is_on = |option: &str| options.iter().any(|on| on == option);
         assert!(is_on("DEFAULT_MEMSTATUS=0"), "{options:?}");
+        assert!(is_on("DISABLE_PAGECACHE_OVERFLOW_STATS"), "{options:?}");
         assert!(!is_on("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
     }
 }
