@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
 
-use super::{raw, users};
+use super::{sorted, users};
 use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
 
 macro_rules! account {
@@ -45,7 +45,7 @@ pub(super) async fn by_ids(
     connection: impl PgExecutor<'_>,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, Account>> {
-    let rows = sqlx::query(ACCOUNTS).bind(raw(ids)).fetch_all(connection).await?;
+    let rows = sqlx::query(ACCOUNTS).bind(sorted(ids)).fetch_all(connection).await?;
     let accounts = rows.into_iter().map(account);
     accounts.map(|account| account.map(|account| (account.user.id, account))).collect()
 }

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use super::raw;
 use crate::{
     domain::UserId,
     store::{
@@ -93,7 +92,7 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
     };
     let losses = taken.losses(id);
     sqlx::query(LOWER_COUNTS)
-        .bind(raw(&losses.keys().copied().collect::<Vec<_>>()))
+        .bind(losses.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.followers).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.following).collect::<Vec<_>>())
         .execute(&mut *tx)

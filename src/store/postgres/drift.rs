@@ -10,7 +10,7 @@ use sqlx::{
     query::Query,
 };
 
-use super::raw;
+use super::sorted;
 use crate::{
     domain::{Direction, Drift, Follow, FollowCounts, FollowPosition, UserId},
     store::{
@@ -138,7 +138,7 @@ impl drift::Snapshot for Snapshot<'_> {
     }
 
     async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-        let query = sqlx::query_scalar(USERS).bind(raw(ids));
+        let query = sqlx::query_scalar(USERS).bind(sorted(ids));
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -168,7 +168,7 @@ impl drift::Snapshot for Snapshot<'_> {
         &mut self,
         users: &[UserId],
     ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-        let query = sqlx::query_as(STORED).bind(raw(users));
+        let query = sqlx::query_as(STORED).bind(sorted(users));
         let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
         let counts =
             |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
@@ -184,7 +184,7 @@ impl drift::Snapshot for Snapshot<'_> {
             Direction::Followers => COUNT_FOLLOWERS,
             Direction::Following => COUNT_FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(raw(owners));
+        let query = sqlx::query_as(sql).bind(sorted(owners));
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
     }
@@ -194,7 +194,7 @@ impl drift::Snapshot for Snapshot<'_> {
             Direction::Followers => FOLLOWERS,
             Direction::Following => FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(raw(owners));
+        let query = sqlx::query_as(sql).bind(sorted(owners));
         let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(follow).collect())
     }

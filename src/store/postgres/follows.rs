@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
-use super::raw;
+use super::sorted;
 use crate::domain::{Day, FollowCounts, FollowUsage, Relation, UserId};
 
 statements! {
@@ -30,7 +30,7 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query_as(COUNTS).bind(raw(ids)).fetch_all(connection).await?;
+    let rows = sqlx::query_as(COUNTS).bind(sorted(ids)).fetch_all(connection).await?;
     let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
     Ok(rows.into_iter().map(counts).collect())
 }
@@ -59,7 +59,7 @@ pub(super) async fn relations(
         return Ok(HashMap::new());
     }
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
-    let query = query.bind(raw(followed)).bind(raw(following_back));
+    let query = query.bind(sorted(followed)).bind(sorted(following_back));
     let rows: Vec<(i64, MaybeTime, MaybeTime)> = query.fetch_all(connection).await?;
 
     let mut relations: HashMap<_, Relation> = HashMap::new();

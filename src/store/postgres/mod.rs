@@ -68,6 +68,7 @@ struct Reads {
     usernames: Gathered<UsernameKey, Arc<User>>,
     accounts: Gathered<UserId, Account>,
     counts: Gathered<UserId, FollowCounts>,
+    pages: Gathered<FollowPageKey, FollowPage>,
     page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
 
@@ -79,6 +80,10 @@ impl Reads {
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            pages: Lookups::new(kept.clone(), move |c, keys| {
+                Box::pin(pages::find(c, server.in_one_place, keys))
+            })
+            .gathering_only(pages::may_gather),
             page_ids: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(pages::find_ids(c, server.in_one_place, keys))
             })
@@ -187,9 +192,11 @@ pub(super) fn statements() -> Vec<&'static str> {
     .concat()
 }
 
-/// Ids as the database takes them.
-fn raw(ids: &[UserId]) -> Vec<i64> {
-    ids.iter().map(|id| id.0).collect()
+/// Ids as the database looks them up, in their order: it would have to sort them.
+fn sorted(ids: &[UserId]) -> Vec<i64> {
+    let mut ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    ids.sort_unstable();
+    ids
 }
 
 #[async_trait]
@@ -237,14 +244,7 @@ impl Store for Postgres {
         &self,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let (kept, in_one_place) = (&self.reads.kept, self.server.in_one_place);
-        let read = async {
-            let mut connection = kept.take().await?;
-            let pages = pages::find(&mut *connection, in_one_place, keys).await?;
-            connection.keep();
-            Ok(pages)
-        };
-        kept.patiently(read).await
+        self.reads.pages.get(keys).await
     }
 
     async fn pages_of_follow_ids(

@@ -242,13 +242,7 @@ impl Store for Sqlite {
         &self,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let read = async {
-            let mut connection = self.reads.kept.take().await?;
-            let pages = follows::pages(&mut connection, keys).await?;
-            connection.keep();
-            Ok(pages)
-        };
-        self.reads.kept.patiently(read).await
+        self.reads.pages.get(keys).await
     }
 
     async fn pages_of_follow_ids(

@@ -18,6 +18,7 @@ pub(super) struct Reads {
     pub(super) users: Gathered<UserId, Arc<User>>,
     pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
     pub(super) counts: Gathered<UserId, FollowCounts>,
+    pub(super) pages: Gathered<FollowPageKey, FollowPage>,
     pub(super) page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
 
@@ -28,6 +29,8 @@ impl Reads {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            pages: Lookups::new(kept.clone(), |c, keys| Box::pin(follows::pages(c, keys)))
+                .gathering_only(pages::are_small),
             page_ids: Lookups::new(kept.clone(), |c, keys| {
                 Box::pin(follows::pages_of_ids(c, keys))
             })

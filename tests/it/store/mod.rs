@@ -26,7 +26,8 @@ use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
         Direction, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
-        FollowPageKey, NewUser, OrderDirection, PageRequest, User, UserId, Username, Wants, Window,
+        FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User, UserId,
+        Username, Wants, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -116,26 +117,42 @@ async fn page(store: &dyn Store, key: FollowPageKey) -> FollowPage {
     pages(store, &[key]).await.remove(&key).expect("the user is there")
 }
 
-/// Pages with the users on them. With the ids alone they are the same, but for times that nobody
-/// asked for.
+/// Pages with the users on them. With the ids alone they are the same.
 async fn pages(store: &dyn Store, keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage> {
     let pages = store.pages_of_follows(keys).await.unwrap();
     let mut pages_of_ids = store.pages_of_follow_ids(keys).await.unwrap();
     assert_eq!(pages_of_ids.len(), pages.len());
     for (key, page) in &pages {
-        let id = |item: FollowItem| {
-            Some(FollowItem { user: item.user.id, followed_at: item.followed_at })
-        };
-        let expected = page.clone().filter_map(id);
-        let mut found = pages_of_ids.remove(key).expect("the same pages");
-        if !key.wants.followed_at {
-            for (found, expected) in found.page.items.iter_mut().zip(&expected.page.items) {
-                found.followed_at = found.followed_at.or(expected.followed_at);
-            }
-        }
+        let found = pages_of_ids.remove(key).expect("the same pages");
+        let found = as_wanted(key, found, |id| *id);
+        let expected = as_wanted(key, page.clone(), |user| user.id);
         assert_eq!(found, expected, "{key:?}");
     }
     pages
+}
+
+/// A page without what nobody asked for, which may be told all the same.
+fn as_wanted<U>(
+    key: &FollowPageKey,
+    page: FollowPage<U>,
+    id: impl Fn(&U) -> UserId,
+) -> FollowPage<UserId> {
+    page.filter_map(|item| {
+        let followed_at = item.followed_at.filter(|_| key.wants.followed_at);
+        Some(FollowItem { user: id(&item.user), followed_at })
+    })
+}
+
+/// Asserts that a page has these entries in this order, each with its time if that is asked for.
+fn assert_entries(key: &FollowPageKey, items: &[FollowItem], expected: &[FollowPosition]) {
+    let users: Vec<_> = expected.iter().map(|position| position.user).collect();
+    assert_eq!(ids(items), users, "{key:?}");
+    for (item, position) in items.iter().zip(expected) {
+        match item.followed_at {
+            Some(at) => assert_eq!(at, position.followed_at, "{key:?}"),
+            None => assert!(!key.wants.followed_at, "{key:?}"),
+        }
+    }
 }
 
 /// The newest hundred of a list, newest first, as ids.

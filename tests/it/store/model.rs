@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Direction, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
-        FollowLimits, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest,
-        Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Wants,
-        Window,
+        Direction, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
+        FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest, Relation,
+        UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Wants, Window,
     },
     store::{CreateOutcome, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{assert_sound, at, cases, new_user, pages, pages::expected};
+use super::{assert_entries, assert_sound, at, cases, new_user, pages, pages::expected};
 
 cases! {
     a_random_sequence_of_operations_equals_the_model,
@@ -159,8 +158,7 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
             continue;
         };
         let right = expected(&model.list(key.direction, key.user), &key.request);
-        let items: Vec<_> = page.page.items.iter().filter_map(FollowItem::position).collect();
-        assert_eq!(items, right.items, "{key:?}");
+        assert_entries(&key, &page.page.items, &right.items);
         let ends = (page.page.has_previous, page.page.has_next);
         assert_eq!(ends, (right.has_previous, right.has_next), "{key:?}");
         assert_eq!(page.counts, model.counts(key.user));

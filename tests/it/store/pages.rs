@@ -10,8 +10,8 @@ use entourage::{
 };
 
 use super::{
-    ALICE, BOB, CAROL, NOBODY, assert_sound, at, cases, create, follow, four_users, ids, list,
-    page, pages, users,
+    ALICE, BOB, CAROL, NOBODY, assert_entries, assert_sound, at, cases, create, follow, four_users,
+    ids, list, page, pages, users,
 };
 
 cases! {
@@ -131,10 +131,10 @@ async fn assert_pages(
         let keys: Vec<_> = requests.iter().copied().map(key).collect();
         let pages = pages(store, &keys).await;
         for key in keys {
-            let Page { items, has_next, has_previous } = &pages[&key].page;
-            let items = items.iter().filter_map(FollowItem::position).collect();
-            let page = Page { items, has_next: *has_next, has_previous: *has_previous };
-            assert_eq!(page, expected(list, &key.request), "{key:?}");
+            let (page, right) = (&pages[&key].page, expected(list, &key.request));
+            assert_entries(&key, &page.items, &right.items);
+            let ends = (page.has_next, page.has_previous);
+            assert_eq!(ends, (right.has_next, right.has_previous), "{key:?}");
         }
     }
 }

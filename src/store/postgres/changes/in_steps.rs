@@ -16,7 +16,7 @@ use crate::{
     store::{
         groups::{Attempt, Made},
         plan::{Found, Pair, Plan},
-        postgres::raw,
+        postgres::sorted,
     },
 };
 
@@ -118,7 +118,7 @@ async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<
     let (followers, followees) = columns(&pairs);
     let question = sqlx::query_as(FIND).bind(followers).bind(followees);
     let users: Vec<_> = users.into_iter().collect();
-    Found::of(question.bind(raw(&users)).fetch_all(connection).await?)
+    Found::of(question.bind(sorted(&users)).fetch_all(connection).await?)
 }
 
 /// Takes and adds edges, and puts right what was found of them: those that are taken are held now,

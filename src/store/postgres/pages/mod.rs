@@ -2,24 +2,21 @@
 
 mod sql;
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use smol_str::SmolStr;
+use foldhash::fast::RandomState;
 use sqlx::{
     PgExecutor, Postgres, Row,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
 
-use self::sql::{Statements, WITH_IDS, WITH_USERS};
-use super::arrays;
+use self::sql::{IDS, Statements, WITH_USERS};
+use super::{arrays, users};
 use crate::{
     domain::{
-        Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, Identified, OrderDirection,
-        Outside, User, UserId,
+        Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, OrderDirection, Outside,
+        User, UserId, Wants,
     },
     store::pages::{self, Shape},
 };
@@ -35,9 +32,12 @@ pub(super) async fn find(
     in_one_place: bool,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
-    let mut users = HashMap::new();
-    let read = |row: &_, first| items(row, first, &mut users);
-    fetch(connection, in_one_place, &WITH_USERS, keys, read).await
+    let Found { pages, users } = fetch(connection, in_one_place, &WITH_USERS, keys).await?;
+    let with_user = |FollowItem { user, followed_at }| {
+        let user = Arc::clone(users.get(&user)?);
+        Some(FollowItem { user, followed_at })
+    };
+    Ok(pages.into_iter().map(|(key, page)| (key, page.filter_map(with_user))).collect())
 }
 
 /// The same with the ids of the users.
@@ -46,7 +46,7 @@ pub(super) async fn find_ids(
     in_one_place: bool,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-    fetch(connection, in_one_place, &WITH_IDS, keys, items_of_ids).await
+    Ok(fetch(connection, in_one_place, &IDS, keys).await?.pages)
 }
 
 /// Whether pages may share a statement with those of others, who wait for all of them and ask by
@@ -85,61 +85,76 @@ impl<'k> Question<'k> {
             Some(Direction::Followers) => followers,
             Some(Direction::Following) => following,
         };
-        match self.shape {
-            Shape::Newest => self.ask_older(of_list(statements.newest), statements, rows),
+        let wants = pages::wants(self.keys);
+        let query = match self.shape {
+            Shape::Newest => ask_older(of_list(statements.newest), wants, rows),
             Shape::Older => {
-                let query = self.ask_older(of_list(statements.older), statements, rows);
+                let query = ask_older(of_list(statements.older), wants, rows);
                 ask_bounds(query, self.keys)
             }
             Shape::Any => ask_any(of_list(statements.any), self.keys),
+        };
+        if statements.with_users {
+            let Wants { name, bio, avatar_url, created_at, .. } = wants;
+            query.bind(name).bind(bio).bind(avatar_url).bind(created_at)
+        } else {
+            query
         }
     }
 
-    /// Asks for pages from newer to older follows.
-    fn ask_older(&self, sql: &'static str, statements: &Statements, rows: &[Asked<'_>]) -> PgQuery {
-        let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
-        let fetch =
-            |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
-        let query = sqlx::query(sql)
-            .bind(rows.iter().map(owner).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>());
-        let wants = pages::wants(self.keys);
-        statements.wants.iter().fold(query, |query, is_wanted| query.bind(is_wanted(wants)))
-    }
-
     /// The column with which the edges of a page begin.
-    fn column(&self, statements: &Statements, list: Direction) -> usize {
+    fn column(&self, list: Direction) -> usize {
         match self.shape {
             Shape::Any => 5,
             Shape::Newest | Shape::Older if self.list.is_none() && list == Direction::Following => {
-                3 + statements.columns
+                3 + EDGE_COLUMNS
             }
             Shape::Newest | Shape::Older => 3,
         }
     }
+
+    /// The column with which the users on all pages begin.
+    fn column_of_users(&self) -> usize {
+        EDGE_COLUMNS + self.column(Direction::Following)
+    }
 }
+
+/// The times of edges, and the ids of the users on them.
+const EDGE_COLUMNS: usize = 2;
 
 type PgQuery = Query<'static, Postgres, PgArguments>;
 
-/// Asks for pages. `read` reads the edges that begin with a column.
-async fn fetch<U: Identified>(
+/// What a statement has found.
+#[derive(Default)]
+struct Found {
+    pages: HashMap<FollowPageKey, FollowPage<UserId>>,
+    /// The users on the pages, if they were asked for.
+    users: HashMap<UserId, Arc<User>, RandomState>,
+}
+
+/// Asks for pages.
+async fn fetch(
     connection: impl PgExecutor<'_>,
     in_one_place: bool,
     statements: &Statements,
     keys: &[FollowPageKey],
-    mut read: impl FnMut(&PgRow, usize) -> sqlx::Result<Vec<FollowItem<U>>>,
-) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<U>>> {
+) -> sqlx::Result<Found> {
+    let mut found = Found::default();
     if keys.is_empty() {
-        return Ok(HashMap::new());
+        return Ok(found);
     }
     let question = Question::new(in_one_place, keys);
     let asked = question.rows();
     let rows = question.ask(statements, &asked).fetch_all(connection).await?;
 
-    let mut found = HashMap::with_capacity(keys.len());
+    found.pages.reserve(keys.len());
     for row in &rows {
         let n: i64 = row.try_get(0)?;
+        if n == ROW_OF_USERS {
+            let users = users::of_arrays(row, question.column_of_users())?;
+            found.users.extend(users.into_iter().map(|user| (user.id, user)));
+            continue;
+        }
         let asked = usize::try_from(n - 1).ok().and_then(|n| asked.get(n));
         let asked = asked.ok_or_else(|| sqlx::Error::Decode(format!("no row {n}").into()))?;
         let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
@@ -150,12 +165,15 @@ async fn fetch<U: Identified>(
             Outside::default()
         };
         for key in asked.keys() {
-            let items = read(row, question.column(statements, key.direction))?;
-            found.insert(*key, pages::follow_page(key, counts, items, outside));
+            let items = items(row, question.column(key.direction))?;
+            found.pages.insert(*key, pages::follow_page(key, counts, items, outside));
         }
     }
     Ok(found)
 }
+
+/// The row that holds no page.
+const ROW_OF_USERS: i64 = 0;
 
 /// What a row is asked for: pages of the lists of one user.
 #[derive(Clone, Copy, Debug, Default)]
@@ -201,6 +219,17 @@ impl<'k> Asked<'k> {
     }
 }
 
+/// Asks for pages from newer to older follows.
+fn ask_older(sql: &'static str, wants: Wants, rows: &[Asked<'_>]) -> PgQuery {
+    let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
+    let fetch = |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
+    sqlx::query(sql)
+        .bind(rows.iter().map(owner).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>())
+        .bind(wants.followed_at)
+}
+
 /// Asks for pages in any direction, and what to find out beside them.
 fn ask_any(sql: &'static str, keys: &[FollowPageKey]) -> PgQuery {
     let query = sqlx::query(sql)
@@ -227,8 +256,8 @@ fn ask_bounds(query: PgQuery, keys: &[FollowPageKey]) -> PgQuery {
         .bind(bounds.iter().map(|b| b.high.1.0).collect::<Vec<_>>())
 }
 
-/// The edges with the ids of their users, and when they began if the row tells it.
-fn items_of_ids(row: &PgRow, first: usize) -> sqlx::Result<Vec<FollowItem<UserId>>> {
+/// The edges that begin with a column, and when they began if the row tells it.
+fn items(row: &PgRow, first: usize) -> sqlx::Result<Vec<FollowItem<UserId>>> {
     let mut times = arrays::of_times(row, first)?;
     let ids = arrays::of_numbers(row, first + 1)?;
     let mut items = Vec::with_capacity(ids.len());
@@ -236,43 +265,4 @@ fn items_of_ids(row: &PgRow, first: usize) -> sqlx::Result<Vec<FollowItem<UserId
         items.push(FollowItem { user: UserId(id?), followed_at: times.next().transpose()? });
     }
     Ok(items)
-}
-
-/// The edges with their users. A user who is on several pages of the batch is kept once.
-fn items(
-    row: &PgRow,
-    first: usize,
-    users: &mut HashMap<UserId, Arc<User>>,
-) -> sqlx::Result<Vec<FollowItem>> {
-    let ids = items_of_ids(row, first)?;
-    let texts = |column| match arrays::of_texts(row, first + column)? {
-        texts if texts.len() == ids.len() => Ok(texts),
-        // Nobody wants it.
-        texts if texts.is_empty() => Ok(vec![None; ids.len()]),
-        _ => Err(sqlx::Error::Decode("the columns of a page differ in length".into())),
-    };
-    let (usernames, names) = (texts(2)?, texts(3)?);
-    let (bios, avatar_urls) = (texts(4)?, texts(5)?);
-    let mut ages = arrays::of_times(row, first + 6)?;
-
-    let mut next_user = |n: usize, id| -> sqlx::Result<User> {
-        let username = usernames[n];
-        Ok(User {
-            id,
-            username: username.ok_or_else(|| sqlx::Error::Decode("no username".into()))?.into(),
-            name: names[n].map(SmolStr::from),
-            bio: bios[n].map(str::to_owned),
-            avatar_url: avatar_urls[n].map(str::to_owned),
-            created_at: ages.next().transpose()?.unwrap_or_default(),
-        })
-    };
-    let with_user = |(n, FollowItem { user: id, followed_at })| {
-        let user = next_user(n, id)?;
-        let user = match users.entry(id) {
-            Entry::Occupied(known) => Arc::clone(known.get()),
-            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(user))),
-        };
-        Ok(FollowItem { user, followed_at })
-    };
-    ids.into_iter().enumerate().map(with_user).collect()
 }

@@ -1,18 +1,17 @@
 //! The statements of pages. A row holds the edges of a page as arrays, which decode many times
-//! faster than a row for each edge. The users on the edges come along, or their ids alone.
-
-use crate::domain::Wants;
+//! faster than a row for each edge. On an edge is the id of its user. Where users are asked for,
+//! they come along in one row more.
 
 /// Any pages: a row for each.
 macro_rules! any_pages {
-    (of_both, $users:ident) => {
-        concat!(any_pages!(of_followers, $users), " UNION ALL ", any_pages!(of_following, $users))
+    (of_both) => {
+        concat!(any_pages!(of_followers), " UNION ALL ", any_pages!(of_following))
     };
-    (of_followers, $users:ident) => {
-        any_follows!("followers", "followee_id", "follower_id", "k.of_followers", $users)
+    (of_followers) => {
+        any_follows!("followers", "followee_id", "follower_id", "k.of_followers")
     };
-    (of_following, $users:ident) => {
-        any_follows!("follows", "follower_id", "followee_id", "NOT k.of_followers", $users)
+    (of_following) => {
+        any_follows!("follows", "follower_id", "followee_id", "NOT k.of_followers")
     };
 }
 
@@ -22,21 +21,20 @@ macro_rules! any_pages {
 /// page costs what it holds, however long the list is. The two orders are two scans, of which
 /// one is closed by its gate.
 macro_rules! any_follows {
-    ($edges:literal, $owner:literal, $other:literal, $is_of_it:literal, $users:ident) => {
+    ($edges:literal, $owner:literal, $other:literal, $is_of_it:literal) => {
         concat!(
             "SELECT k.n, c.followers, c.following, low.found, high.found, \
-                    coalesce(up.times, down.times), coalesce(up.ids, down.ids)",
-            $users!(of_either_scan),
-            " FROM follow_counts c \
+                    coalesce(up.times, down.times), coalesce(up.ids, down.ids) \
+             FROM follow_counts c \
              JOIN unnest($1::bigint[], $2::bigint[], $4::timestamptz[], $5::bigint[], \
                          $6::timestamptz[], $7::bigint[], \
                          $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[]) \
                   AS k (owner, n, low_at, low_id, high_at, high_id, of_followers, \
                         ascending, probe_low, probe_high) ON k.owner = c.user_id \
              LEFT JOIN LATERAL ",
-            scan!($edges, $owner, $other, $users, "k.ascending AND", "ASC"),
+            scan!($edges, $owner, $other, "k.ascending AND", "ASC"),
             " up ON true LEFT JOIN LATERAL ",
-            scan!($edges, $owner, $other, $users, "NOT k.ascending AND", "DESC"),
+            scan!($edges, $owner, $other, "NOT k.ascending AND", "DESC"),
             " down ON true LEFT JOIN LATERAL ",
             probe!($edges, $owner, $other, "k.probe_low", "<= (k.low_at, k.low_id)"),
             " low ON true LEFT JOIN LATERAL ",
@@ -54,40 +52,40 @@ macro_rules! any_follows {
 /// Only the owners are made a table of. What else there is for each row is looked up in its array,
 /// which costs less.
 macro_rules! older_pages {
-    ($lists:ident, $users:ident, $between:ident) => {
+    ($lists:ident, $between:ident) => {
         concat!(
             "SELECT k.n, c.followers, c.following",
-            $lists!(columns, $users),
+            $lists!(columns),
             " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (owner, n) \
              CROSS JOIN (SELECT $2::bigint[] AS followers, $3::bigint[] AS following) rows \
              JOIN follow_counts c ON c.user_id = k.owner",
-            $lists!(edges, $users, $between),
+            $lists!(edges, $between),
         )
     };
 }
 
 /// The lists that pages are of, wherever a statement names them.
 macro_rules! of_followers {
-    (columns, $users:ident) => {
-        concat!(", a.times, a.ids", $users!(of_followers))
+    (columns) => {
+        ", a.times, a.ids"
     };
-    (edges, $users:ident, $between:ident) => {
+    (edges, $between:ident) => {
         concat!(
             " CROSS JOIN LATERAL ",
-            older_follows!("followers", "followee_id", "follower_id", $users, $between),
+            older_follows!("followers", "followee_id", "follower_id", $between),
             " a"
         )
     };
 }
 
 macro_rules! of_following {
-    (columns, $users:ident) => {
-        concat!(", b.times, b.ids", $users!(of_following))
+    (columns) => {
+        ", b.times, b.ids"
     };
-    (edges, $users:ident, $between:ident) => {
+    (edges, $between:ident) => {
         concat!(
             " CROSS JOIN LATERAL ",
-            older_follows!("follows", "follower_id", "followee_id", $users, $between),
+            older_follows!("follows", "follower_id", "followee_id", $between),
             " b"
         )
     };
@@ -101,27 +99,23 @@ macro_rules! of_both {
 
 /// The edges of one page, as arrays. Of a list that no page is asked of it reads nothing.
 macro_rules! older_follows {
-    ($edges:tt, $owner:literal, $other:literal, $users:ident, $between:ident) => {
+    ($edges:tt, $owner:literal, $other:literal, $between:ident) => {
         concat!(
-            "(SELECT array_agg(p.followed_at)",
-            $users!(where_times),
-            " AS times, array_agg(p.other) AS ids",
-            $users!(wanted),
-            " FROM (SELECT e.followed_at, e.",
+            "(SELECT array_agg(p.followed_at) FILTER (WHERE $4::boolean) AS times, \
+                     array_agg(p.other) AS ids \
+              FROM (SELECT e.followed_at, e.",
             $other,
             " AS other FROM ",
             $edges,
             " e WHERE e.",
             $owner,
             " = c.user_id",
-            $between!($other, $users),
+            $between!($other),
             " ORDER BY e.followed_at DESC, e.",
             $other,
             " DESC LIMIT ",
             rows_of!($edges),
-            ") p",
-            $users!(join),
-            ")"
+            ") p)"
         )
     };
 }
@@ -138,24 +132,21 @@ macro_rules! rows_of {
 
 /// From one follow to another.
 macro_rules! between_bounds {
-    ($other:literal, $users:ident) => {
+    ($other:literal) => {
         concat!(
             " AND (e.followed_at, e.",
             $other,
-            ") > (",
-            $users!(low),
-            ") AND (e.followed_at, e.",
+            ") > (($5::timestamptz[])[k.n::int], ($6::bigint[])[k.n::int]) \
+              AND (e.followed_at, e.",
             $other,
-            ") < (",
-            $users!(high),
-            ")"
+            ") < (($7::timestamptz[])[k.n::int], ($8::bigint[])[k.n::int])"
         )
     };
 }
 
 /// From the newest follow on.
 macro_rules! from_the_newest {
-    ($($place:tt),+) => {
+    ($other:literal) => {
         ""
     };
 }
@@ -164,13 +155,10 @@ macro_rules! from_the_newest {
 /// aggregate where the rows are, and name the owners once more so that only their shards are
 /// asked.
 macro_rules! scan {
-    (
-        $edges:literal, $owner:literal, $other:literal, $users:ident, $gate:literal, $order:literal
-    ) => {
+    ($edges:literal, $owner:literal, $other:literal, $gate:literal, $order:literal) => {
         concat!(
-            "(SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids",
-            $users!(aggregates),
-            " FROM (SELECT e.",
+            "(SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids \
+              FROM (SELECT e.",
             $owner,
             " AS owner, e.followed_at, e.",
             $other,
@@ -195,9 +183,7 @@ macro_rules! scan {
             $other,
             " ",
             $order,
-            " LIMIT $3) p",
-            $users!(join),
-            " GROUP BY p.owner)"
+            " LIMIT $3) p GROUP BY p.owner)"
         )
     };
 }
@@ -225,82 +211,113 @@ macro_rules! probe {
     };
 }
 
-/// The users on the edges, wherever a statement names them.
-macro_rules! with_users {
-    (aggregates) => {
-        ", array_agg(u.username) AS usernames, array_agg(u.name) AS names, \
-         array_agg(u.bio) AS bios, array_agg(u.avatar_url) AS avatar_urls, \
-         array_agg(u.created_at) AS ages"
+/// The edges in the rows of pages: their columns, nothing in the place of those, and the ids on all
+/// of them.
+macro_rules! edges_of {
+    (names, of_both) => {
+        "times, ids, more_times, more_ids"
     };
-    // As far as anybody wants them.
-    (wanted) => {
-        ", array_agg(u.username) AS usernames, \
-         array_agg(u.name) FILTER (WHERE $4::boolean) AS names, \
-         array_agg(u.bio) FILTER (WHERE $5::boolean) AS bios, \
-         array_agg(u.avatar_url) FILTER (WHERE $6::boolean) AS avatar_urls, \
-         array_agg(u.created_at) FILTER (WHERE $7::boolean) AS ages"
+    (names, $one:ident) => {
+        "times, ids"
     };
-    (low) => {
-        "($8::timestamptz[])[k.n::int], ($9::bigint[])[k.n::int]"
+    (nothing, of_both) => {
+        "NULL, NULL, NULL, NULL"
     };
-    (high) => {
-        "($10::timestamptz[])[k.n::int], ($11::bigint[])[k.n::int]"
+    (nothing, $one:ident) => {
+        "NULL, NULL"
     };
-    (join) => {
-        " JOIN users u ON u.id = p.other"
+    (ids, of_both) => {
+        "SELECT unnest(ids) FROM pages UNION ALL SELECT unnest(more_ids) FROM pages"
     };
-    (of_followers) => {
-        ", a.usernames, a.names, a.bios, a.avatar_urls, a.ages"
-    };
-    (of_following) => {
-        ", b.usernames, b.names, b.bios, b.avatar_urls, b.ages"
-    };
-    // A join may lose the order of the edges, and then their times tell it.
-    (where_times) => {
-        ""
-    };
-    (of_either_scan) => {
-        ", coalesce(up.usernames, down.usernames), coalesce(up.names, down.names), \
-         coalesce(up.bios, down.bios), coalesce(up.avatar_urls, down.avatar_urls), \
-         coalesce(up.ages, down.ages)"
+    (ids, $one:ident) => {
+        "SELECT unnest(ids) FROM pages"
     };
 }
 
-/// No users: their ids are on the edges.
-macro_rules! with_ids {
-    (where_times) => {
-        " FILTER (WHERE $4::boolean)"
+/// Pages, and behind them a row 0 without edges, with the users on all of them: everybody once, and
+/// of their columns those that anybody wants.
+///
+/// The ids are looked up in their order. PostgreSQL would put them into it by itself, but takes
+/// longer for that; then this is less work than to join the users of each page.
+macro_rules! with_users {
+    (newest, $lists:ident) => {
+        with_users!(
+            older_pages!($lists, from_the_newest),
+            edges_of!(names, $lists),
+            edges_of!(nothing, $lists),
+            edges_of!(ids, $lists),
+            ["$5", "$6", "$7", "$8"]
+        )
     };
-    (low) => {
-        "($5::timestamptz[])[k.n::int], ($6::bigint[])[k.n::int]"
+    (older, $lists:ident) => {
+        with_users!(
+            older_pages!($lists, between_bounds),
+            edges_of!(names, $lists),
+            edges_of!(nothing, $lists),
+            edges_of!(ids, $lists),
+            ["$9", "$10", "$11", "$12"]
+        )
     };
-    (high) => {
-        "($7::timestamptz[])[k.n::int], ($8::bigint[])[k.n::int]"
+    (any, $lists:ident) => {
+        with_users!(
+            any_pages!($lists),
+            "low, high, times, ids",
+            "NULL, NULL, NULL, NULL",
+            "SELECT unnest(ids) FROM pages",
+            ["$12", "$13", "$14", "$15"]
+        )
     };
-    ($place:ident) => {
-        ""
+    (
+        $pages:expr, $names:expr, $nothing:expr, $ids:expr,
+        [$name:literal, $bio:literal, $avatar_url:literal, $created_at:literal]
+    ) => {
+        concat!(
+            "WITH pages (n, followers, following, ",
+            $names,
+            ") AS MATERIALIZED (",
+            $pages,
+            ") SELECT pages.*, NULL::bigint[], NULL::text[], NULL::text[], NULL::text[], NULL::text[], \
+                      NULL::timestamptz[] FROM pages \
+             UNION ALL \
+             SELECT 0, 0, 0, ",
+            $nothing,
+            ", array_agg(u.id), array_agg(u.username), \
+                      array_agg(u.name) FILTER (WHERE ",
+            $name,
+            "::boolean), array_agg(u.bio) FILTER (WHERE ",
+            $bio,
+            "::boolean), array_agg(u.avatar_url) FILTER (WHERE ",
+            $avatar_url,
+            "::boolean), array_agg(u.created_at) FILTER (WHERE ",
+            $created_at,
+            "::boolean) \
+             FROM users u WHERE u.id = ANY(ARRAY( \
+                 SELECT on_pages.id FROM (",
+            $ids,
+            ") AS on_pages (id) ORDER BY on_pages.id))"
+        )
     };
 }
 
 statements! {
-    ANY = any_pages!(of_both, with_users);
-    ANY_FOLLOWERS = any_pages!(of_followers, with_users);
-    ANY_FOLLOWING = any_pages!(of_following, with_users);
-    OLDER = older_pages!(of_both, with_users, between_bounds);
-    OLDER_FOLLOWERS = older_pages!(of_followers, with_users, between_bounds);
-    OLDER_FOLLOWING = older_pages!(of_following, with_users, between_bounds);
-    NEWEST = older_pages!(of_both, with_users, from_the_newest);
-    NEWEST_FOLLOWERS = older_pages!(of_followers, with_users, from_the_newest);
-    NEWEST_FOLLOWING = older_pages!(of_following, with_users, from_the_newest);
-    ANY_IDS = any_pages!(of_both, with_ids);
-    ANY_FOLLOWER_IDS = any_pages!(of_followers, with_ids);
-    ANY_FOLLOWING_IDS = any_pages!(of_following, with_ids);
-    OLDER_IDS = older_pages!(of_both, with_ids, between_bounds);
-    OLDER_FOLLOWER_IDS = older_pages!(of_followers, with_ids, between_bounds);
-    OLDER_FOLLOWING_IDS = older_pages!(of_following, with_ids, between_bounds);
-    NEWEST_IDS = older_pages!(of_both, with_ids, from_the_newest);
-    NEWEST_FOLLOWER_IDS = older_pages!(of_followers, with_ids, from_the_newest);
-    NEWEST_FOLLOWING_IDS = older_pages!(of_following, with_ids, from_the_newest);
+    ANY = any_pages!(of_both);
+    ANY_FOLLOWERS = any_pages!(of_followers);
+    ANY_FOLLOWING = any_pages!(of_following);
+    OLDER = older_pages!(of_both, between_bounds);
+    OLDER_FOLLOWERS = older_pages!(of_followers, between_bounds);
+    OLDER_FOLLOWING = older_pages!(of_following, between_bounds);
+    NEWEST = older_pages!(of_both, from_the_newest);
+    NEWEST_FOLLOWERS = older_pages!(of_followers, from_the_newest);
+    NEWEST_FOLLOWING = older_pages!(of_following, from_the_newest);
+    ANY_WITH_USERS = with_users!(any, of_both);
+    ANY_FOLLOWERS_WITH_USERS = with_users!(any, of_followers);
+    ANY_FOLLOWING_WITH_USERS = with_users!(any, of_following);
+    OLDER_WITH_USERS = with_users!(older, of_both);
+    OLDER_FOLLOWERS_WITH_USERS = with_users!(older, of_followers);
+    OLDER_FOLLOWING_WITH_USERS = with_users!(older, of_following);
+    NEWEST_WITH_USERS = with_users!(newest, of_both);
+    NEWEST_FOLLOWERS_WITH_USERS = with_users!(newest, of_followers);
+    NEWEST_FOLLOWING_WITH_USERS = with_users!(newest, of_following);
 }
 
 /// The statements of pages: for both lists, for followers and for following.
@@ -308,29 +325,20 @@ pub(super) struct Statements {
     pub(super) any: [&'static str; 3],
     pub(super) older: [&'static str; 3],
     pub(super) newest: [&'static str; 3],
-    /// How many columns the edges of a page take.
-    pub(super) columns: usize,
-    /// What they are told of what is wanted.
-    pub(super) wants: &'static [fn(Wants) -> bool],
+    /// Whether users come along, as far as the last four parameters say.
+    pub(super) with_users: bool,
 }
 
-pub(super) const WITH_USERS: Statements = Statements {
+pub(super) const IDS: Statements = Statements {
     any: [ANY, ANY_FOLLOWERS, ANY_FOLLOWING],
     older: [OLDER, OLDER_FOLLOWERS, OLDER_FOLLOWING],
     newest: [NEWEST, NEWEST_FOLLOWERS, NEWEST_FOLLOWING],
-    columns: 7,
-    wants: &[
-        |wants| wants.name,
-        |wants| wants.bio,
-        |wants| wants.avatar_url,
-        |wants| wants.created_at,
-    ],
+    with_users: false,
 };
 
-pub(super) const WITH_IDS: Statements = Statements {
-    any: [ANY_IDS, ANY_FOLLOWER_IDS, ANY_FOLLOWING_IDS],
-    older: [OLDER_IDS, OLDER_FOLLOWER_IDS, OLDER_FOLLOWING_IDS],
-    newest: [NEWEST_IDS, NEWEST_FOLLOWER_IDS, NEWEST_FOLLOWING_IDS],
-    columns: 2,
-    wants: &[|wants| wants.followed_at],
+pub(super) const WITH_USERS: Statements = Statements {
+    any: [ANY_WITH_USERS, ANY_FOLLOWERS_WITH_USERS, ANY_FOLLOWING_WITH_USERS],
+    older: [OLDER_WITH_USERS, OLDER_FOLLOWERS_WITH_USERS, OLDER_FOLLOWING_WITH_USERS],
+    newest: [NEWEST_WITH_USERS, NEWEST_FOLLOWERS_WITH_USERS, NEWEST_FOLLOWING_WITH_USERS],
+    with_users: true,
 };
