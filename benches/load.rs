@@ -2,7 +2,8 @@
 //!
 //! The release binary serves a seeded graph from a process of its own, and this one asks it over
 //! loopback, so the numbers hold what a client on the same machine would see. Both share the
-//! machine's cores. Every run is of the same graph and takes the same time.
+//! machine's cores. Every run is of the same graph and takes the same time. `cargo test` takes a
+//! short look with a small graph, to see that it works.
 
 mod support;
 
@@ -18,15 +19,13 @@ use std::{
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use support::{Result, Server, run, say, username};
+use support::{Result, Scale, Server, run, say, username};
 use tempfile::TempDir;
 
-const USERS: usize = 10_000;
-const FOLLOWS: usize = 200_000;
+const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(5) };
+const FOLLOWS_PER_USER: usize = 20;
 /// How many requests are under way at once, each on a connection and of a user of its own.
 const CLIENTS: usize = 16;
-const WARM_UP: Duration = Duration::from_secs(1);
-const MEASURED: Duration = Duration::from_secs(5);
 
 const FIFTY_USERS: &str = "{ users(first: 50) { nodes { username \
     followers(first: 10) { totalCount edges { followedAt node { username } } } \
@@ -45,12 +44,13 @@ const OPERATIONS: [(&str, &str, bool); 3] = [
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let scale = SCALE.or_smoke();
     let folder = TempDir::new()?;
     let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
-    measure("SQLite", &sqlite).await?;
+    measure("SQLite", &sqlite, scale).await?;
 
     let postgres = make_postgres_database().await?;
-    measure("PostgreSQL", &postgres).await
+    measure("PostgreSQL", &postgres, scale).await
 }
 
 /// An empty database on the server of `tests/postgres.sh`.
@@ -70,9 +70,9 @@ async fn make_postgres_database() -> Result<String> {
 }
 
 /// Seeds a database, serves it and measures every operation.
-async fn measure(engine: &str, database: &str) -> Result<()> {
+async fn measure(engine: &str, database: &str, scale: Scale) -> Result<()> {
     run(database, &["migrate"])?;
-    let (users, follows) = (USERS.to_string(), FOLLOWS.to_string());
+    let (users, follows) = (scale.users.to_string(), (scale.users * FOLLOWS_PER_USER).to_string());
     let seeded = run(database, &["seed", "--users", &users, "--follows", &follows])?;
     say(&format!("\n{engine}: {seeded}"))?;
     say("operation                requests/s    p50 ms    p99 ms    statements/request\n")?;
@@ -86,12 +86,12 @@ async fn measure(engine: &str, database: &str) -> Result<()> {
     let server = Server::start(database, &[])?;
     for (name, document, needs_viewer) in OPERATIONS {
         let tokens = if needs_viewer { tokens.clone() } else { Vec::new() };
-        let load = Load::new(&server.address, document, &tokens);
-        load.drive(WARM_UP).await?;
+        let load = Load::new(&server.address, document, &tokens, scale.users);
+        load.drive(scale.measured / 5).await?;
 
         let before = load.statements().await?;
         let begin = Instant::now();
-        let mut latencies = load.drive(MEASURED).await?;
+        let mut latencies = load.drive(scale.measured).await?;
         let seconds = begin.elapsed().as_secs_f64();
         let statements = load.statements().await? - before;
         latencies.sort_unstable();
@@ -121,17 +121,19 @@ struct Load {
     document: &'static str,
     /// One for each client, or none.
     tokens: Vec<String>,
+    users: usize,
     /// Whom the next request is about.
     next: Arc<AtomicU64>,
 }
 
 impl Load {
-    fn new(address: &str, document: &'static str, tokens: &[&str]) -> Self {
+    fn new(address: &str, document: &'static str, tokens: &[&str], users: usize) -> Self {
         Self {
             client: Client::new(),
             server: format!("http://{address}"),
             document,
             tokens: tokens.iter().map(|token| (*token).to_owned()).collect(),
+            users,
             next: Arc::default(),
         }
     }
@@ -143,13 +145,14 @@ impl Load {
             .map(|n| {
                 let token = self.tokens.get(n).cloned();
                 let (client, url) = (self.client.clone(), format!("{}/graphql", self.server));
-                let (document, next) = (self.document, Arc::clone(&self.next));
+                let (document, users) = (self.document, self.users);
+                let next = Arc::clone(&self.next);
                 tokio::spawn(async move {
                     let mut latencies = Vec::new();
                     while Instant::now() < until {
                         // Each of the clients comes by every user, and no two at once.
                         let step = usize::try_from(next.fetch_add(1, Ordering::Relaxed))?;
-                        let about = username((step / CLIENTS + n * USERS / CLIENTS) % USERS + 1);
+                        let about = username((step / CLIENTS + n * users / CLIENTS) % users + 1);
                         let body = json!({ "query": document, "variables": { "username": about } });
                         let begin = Instant::now();
                         ask(&client, &url, token.as_deref(), body.to_string()).await?;

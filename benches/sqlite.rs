@@ -5,7 +5,8 @@
 //! no HTTP, no GraphQL, no JSON. They are those of the store itself, in two forms: with the rows of
 //! users, which is what an answer takes, and with their ids alone, as a server asks that remembers
 //! users; that loop is spared the look-up of names as well. All are measured in turn, round by
-//! round, and a ratio is the median of those of the rounds.
+//! round, and a ratio is the median of those of the rounds. `cargo test` takes a short look with a
+//! small graph, to see that it works.
 
 mod support;
 
@@ -25,19 +26,17 @@ use std::{
 use entourage::store;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
-use support::{Result, Server, run, say, username};
+use support::{Result, Scale, Server, run, say, username};
 use tempfile::TempDir;
 
-const USERS: usize = 10_000;
-const FOLLOWS: usize = 200_000;
+const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(2) };
+const FOLLOWS_PER_USER: usize = 20;
+const ROUNDS: usize = 5;
 /// How many requests are under way at once, each on a connection of its own.
 const CLIENTS: usize = 16;
 /// The pages of users that are asked for, and the users on each.
 const PAGES: usize = 64;
 const PAGE: usize = 50;
-const ROUNDS: usize = 5;
-const WARM_UP: Duration = Duration::from_millis(500);
-const MEASURED: Duration = Duration::from_secs(2);
 
 const PROFILE: &str = include_str!("peers/queries/entourage/profile.graphql");
 const LISTS: &str = include_str!("peers/queries/entourage/lists.graphql");
@@ -50,21 +49,22 @@ enum Question {
 }
 
 fn main() -> Result<()> {
+    let scale = SCALE.or_smoke();
     let folder = TempDir::new()?;
     let file = folder.path().join("bench.db");
     let database = format!("sqlite://{}", file.display());
     run(&database, &["migrate"])?;
-    let (users, follows) = (USERS.to_string(), FOLLOWS.to_string());
+    let (users, follows) = (scale.users.to_string(), (scale.users * FOLLOWS_PER_USER).to_string());
     say(&run(&database, &["seed", "--users", &users, "--follows", &follows])?)?;
 
     let server = Server::start(&database, &[])?;
     let forgetful = Server::start(&database, &[("ENTOURAGE_USERS_CACHED_MAX", "0")])?;
     say("\n                               answers/s   to users   to ids\n")?;
     for (name, question) in [("profile", Question::Profile), ("lists", Question::Lists)] {
-        let requests = Arc::new(requests(question, &server)?);
+        let requests = Arc::new(requests(question, &server, scale.users)?);
         let threads = thread::available_parallelism()?.get();
-        let plain = |users| per_second(threads, || Loop::new(question, users, &file));
-        let asked = |server| per_second(CLIENTS, || Client::new(server, &requests));
+        let plain = |users| per_second(scale, threads, || Loop::new(question, users, &file));
+        let asked = |server| per_second(scale, CLIENTS, || Client::new(server, &requests));
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             rounds.push([plain(true)?, plain(false)?, asked(&server)?, asked(&forgetful)?]);
@@ -93,14 +93,18 @@ trait Answer: Send + 'static {
 }
 
 /// Keeps so many threads busy for a while, and tells how many answers they gave a second.
-fn per_second<A: Answer>(threads: usize, each: impl Fn() -> Result<A>) -> Result<f64> {
+fn per_second<A: Answer>(
+    scale: Scale,
+    threads: usize,
+    each: impl Fn() -> Result<A>,
+) -> Result<f64> {
     let (next, answers) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let begin = Instant::now() + WARM_UP;
+    let begin = Instant::now() + scale.measured / 4;
     let mut running: Vec<thread::JoinHandle<Result<()>>> = Vec::new();
     for _ in 0..threads {
         let (mut source, next, answers) = (each()?, Arc::clone(&next), Arc::clone(&answers));
         running.push(thread::spawn(move || {
-            while begin.elapsed() < MEASURED {
+            while begin.elapsed() < scale.measured {
                 source.answer(next.fetch_add(1, Ordering::Relaxed))?;
                 answers.fetch_add(usize::from(Instant::now() > begin), Ordering::Relaxed);
             }
@@ -116,10 +120,10 @@ fn per_second<A: Answer>(threads: usize, each: impl Fn() -> Result<A>) -> Result
 }
 
 /// The requests of a question, one for each user or page.
-fn requests(question: Question, server: &Server) -> Result<Vec<Vec<u8>>> {
+fn requests(question: Question, server: &Server, users: usize) -> Result<Vec<Vec<u8>>> {
     match question {
         Question::Profile => {
-            let variables = (1..=USERS).map(|n| json!({ "username": username(n) }));
+            let variables = (1..=users).map(|n| json!({ "username": username(n) }));
             Ok(variables.map(|variables| request(PROFILE, &variables)).collect())
         }
         Question::Lists => {
@@ -202,8 +206,10 @@ struct Loop {
     runtime: tokio::runtime::Runtime,
     connection: SqliteConnection,
     statements: HashMap<&'static str, &'static str>,
-    /// The users by name, where they are remembered.
-    remembered: Option<Vec<i64>>,
+    /// The users by name.
+    users: Vec<i64>,
+    /// Whether the users are remembered.
+    remembers: bool,
 }
 
 impl Loop {
@@ -219,22 +225,23 @@ impl Loop {
         ];
         let statements = statements.map(|(name, part, other)| (name, statement(part, other)));
         let ids = sqlx::query_scalar("SELECT id FROM users ORDER BY username_key");
-        let ids = runtime.block_on(ids.fetch_all(&mut connection))?;
-        let remembered = (!with_users).then_some(ids);
-        Ok(Self { question, runtime, connection, statements: statements.into(), remembered })
+        let users = runtime.block_on(ids.fetch_all(&mut connection))?;
+        let statements = statements.into();
+        Ok(Self { question, runtime, connection, statements, users, remembers: !with_users })
     }
 }
 
 impl Answer for Loop {
     fn answer(&mut self, n: usize) -> Result<()> {
-        let Self { question, runtime, connection, statements, remembered } = self;
+        let Self { question, runtime, connection, statements, users, remembers } = self;
         runtime.block_on(async {
             match question {
                 Question::Profile => {
-                    let id = if let Some(ids) = remembered {
-                        ids[n % USERS]
+                    let n = n % users.len();
+                    let id = if *remembers {
+                        users[n]
                     } else {
-                        let names = json!([username(n % USERS + 1)]).to_string();
+                        let names = json!([username(n + 1)]).to_string();
                         let user = sqlx::query(statements["user"]).bind(names);
                         user.fetch_one(&mut *connection).await?.try_get(0)?
                     };

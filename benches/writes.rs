@@ -4,7 +4,11 @@
 //! Many callers follow at once, each somebody new as soon as the last call is answered: random
 //! users, or all of them one celebrity. The store is called as the server calls it, without HTTP.
 //! SQLite waits for the disk at each commit, as it always does; the PostgreSQL of
-//! `tests/postgres.sh` does not, so against a server that does the ratios are larger.
+//! `tests/postgres.sh` does not, so against a server that does the ratios are larger. `cargo test`
+//! takes a short look with few users, to see that it works.
+
+#[path = "support/scale.rs"]
+mod scale;
 
 use std::{
     error::Error,
@@ -23,16 +27,16 @@ use entourage::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use scale::Scale;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::timeout};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// As many as can follow one celebrity while that is measured.
-const USERS: i64 = 200_000;
+/// As many users as can follow one celebrity while that is measured.
+const SCALE: Scale = Scale { users: 200_000, measured: Duration::from_secs(4) };
 const CALLERS: u64 = 64;
-const MEASURED: Duration = Duration::from_secs(4);
 /// No follow takes this long, unless something is stuck.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LIMITS: FollowLimits =
@@ -47,10 +51,11 @@ enum Targets {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let scale = SCALE.or_smoke();
     let folder = TempDir::new()?;
     let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
-    measure("SQLite", &sqlite).await?;
-    measure("PostgreSQL", &make_postgres_database().await?).await
+    measure("SQLite", &sqlite, scale).await?;
+    measure("PostgreSQL", &make_postgres_database().await?, scale).await
 }
 
 /// An empty database on the server of `tests/postgres.sh`.
@@ -70,10 +75,11 @@ async fn make_postgres_database() -> Result<String> {
     Ok(url.to_string())
 }
 
-async fn measure(engine: &str, url: &str) -> Result<()> {
+async fn measure(engine: &str, url: &str, scale: Scale) -> Result<()> {
+    let users = i64::try_from(scale.users)?;
     let store = store::connect(url, Options::default()).await?;
     store.migrate().await?;
-    let users = (1..=USERS).map(|id| {
+    let users = (1..=users).map(|id| {
         let name = Username::parse(&format!("user{id:06}")).expect("a good name");
         NewUser::bare(UserId(id), name, beginning())
     });
@@ -91,7 +97,7 @@ async fn measure(engine: &str, url: &str) -> Result<()> {
         ("64 callers, a transaction each, celebrity", CALLERS, Targets::One(UserId(1)), false),
         ("64 callers, in groups, celebrity", CALLERS, Targets::One(UserId(2)), true),
     ] {
-        say(&format!("{name:<42} {}\n", drive(&store, callers, targets, grouped).await?))?;
+        say(&format!("{name:<42} {}\n", drive(&store, scale, callers, targets, grouped).await?))?;
     }
     let drift = store.find_drift(&|_| {}).await?;
     store.close().await;
@@ -105,17 +111,19 @@ fn beginning() -> DateTime<Utc> {
 /// Follows for a while, and tells how many there were a second and how long they took.
 async fn drive(
     store: &Arc<dyn Store>,
+    scale: Scale,
     callers: u64,
     targets: Targets,
     grouped: bool,
 ) -> Result<String> {
     static RUN: AtomicU64 = AtomicU64::new(0);
     let run = RUN.fetch_add(1, Ordering::Relaxed);
+    let users = i64::try_from(scale.users)?;
     let store = Metered::new(Arc::clone(store));
     let statements = store.statements();
     let store: Arc<dyn Store> = Arc::new(store);
     let groups = FollowGroups::new(Arc::clone(&store));
-    let next = Arc::new(AtomicI64::new(USERS));
+    let next = Arc::new(AtomicI64::new(users));
 
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
@@ -124,11 +132,11 @@ async fn drive(
         let mut random = ChaCha8Rng::seed_from_u64(run << 32 | caller);
         tasks.spawn(async move {
             let mut latencies = Vec::new();
-            while begin.elapsed() < MEASURED {
-                let follower = UserId(next.fetch_sub(1, Ordering::Relaxed).rem_euclid(USERS) + 1);
+            while begin.elapsed() < scale.measured {
+                let follower = UserId(next.fetch_sub(1, Ordering::Relaxed).rem_euclid(users) + 1);
                 let followee = match targets {
                     Targets::One(celebrity) => celebrity,
-                    Targets::Random => UserId(random.random_range(1..=USERS)),
+                    Targets::Random => UserId(random.random_range(1..=users)),
                 };
                 if follower == followee {
                     continue;

@@ -1,10 +1,14 @@
 //! What benches of the release binary share: its commands, and a server of its own process.
 
+mod scale;
+
 use std::{
     error::Error,
     io::{self, BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
 };
+
+pub(crate) use self::scale::Scale;
 
 pub(crate) type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
