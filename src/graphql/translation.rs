@@ -16,6 +16,7 @@ use std::collections::HashSet;
 use apollo_compiler::{
     ExecutableDocument, Name as DocumentName, Node,
     executable::{self, Operation, OperationType, Selection, SelectionSet},
+    response::{JsonValue, serde_json_bytes::ByteString},
 };
 use async_graphql::{Name, Pos, Positioned, Value, parser::types};
 
@@ -109,9 +110,10 @@ impl<'a> Translation<'a> {
             if argument.name == "includeDeprecated" && value.is_null() {
                 return None;
             }
-            let value = serde_json::to_value(value).ok()?;
-            let value = Value::from_json(value).ok()?.into_value();
-            Some((nowhere(Name::new(&argument.name)), nowhere(value)))
+            Some((
+                nowhere(Name::new(&argument.name)),
+                nowhere(executable_value(value).into_value()),
+            ))
         });
         let selections: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
         let field = types::Field {
@@ -129,6 +131,23 @@ impl<'a> Translation<'a> {
     fn position<T>(&self, node: &Node<T>) -> Pos {
         let place = node.location().and_then(|span| span.line_column(&self.document.sources));
         place.map_or_else(Pos::default, |at| Pos { line: at.line, column: at.column })
+    }
+}
+
+/// A value as the executor takes it.
+fn executable_value(value: JsonValue) -> Value {
+    match value {
+        JsonValue::Null => Value::Null,
+        JsonValue::Bool(truth) => Value::Boolean(truth),
+        JsonValue::Number(number) => Value::Number(number),
+        JsonValue::String(text) => Value::String(text.as_str().to_owned()),
+        JsonValue::Array(items) => Value::List(items.into_iter().map(executable_value).collect()),
+        JsonValue::Object(fields) => {
+            let field = |(name, value): (ByteString, _)| {
+                (Name::new(name.as_str()), executable_value(value))
+            };
+            Value::Object(fields.into_iter().map(field).collect())
+        }
     }
 }
 

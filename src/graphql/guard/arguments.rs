@@ -22,13 +22,15 @@ impl Guard<'_> {
         arguments: &JsonMap,
     ) -> Result<Option<u64>, Failure> {
         for (name, value) in arguments {
-            if let Some(path) = nul_in(name.as_str(), value) {
-                return Err(Failure::bad_input(&path, "must not contain a NUL character"));
+            let refused = |path: String, why| {
+                Err(Failure::bad_input(&format!("{}{path}", name.as_str()), why))
+            };
+            if let Some(path) = nul_in(value) {
+                return refused(path, "must not contain a NUL character");
             }
             let definition = field.definition.argument_by_name(name.as_str());
-            let null = definition.and_then(|d| self.null_in(name.as_str(), &d.ty, value));
-            if let Some(path) = null {
-                return Err(Failure::bad_input(&path, "must not be null"));
+            if let Some(path) = definition.and_then(|d| self.null_in(&d.ty, value)) {
+                return refused(path, "must not be null");
             }
         }
 
@@ -69,20 +71,16 @@ impl Guard<'_> {
         Ok(ids as u64)
     }
 
-    /// The path of a null where there must be none. Only a variable that may be null because there
-    /// is a default brings one here.
-    fn null_in(&self, path: &str, ty: &Type, value: &JsonValue) -> Option<String> {
+    /// The path, from a value down, of a null where there must be none. Only a variable that may be
+    /// null because there is a default brings one here.
+    fn null_in(&self, ty: &Type, value: &JsonValue) -> Option<String> {
         match value {
-            JsonValue::Null => ty.is_non_null().then(|| path.to_owned()),
-            JsonValue::Array(items) => {
-                let mut items = items.iter().enumerate();
-                items.find_map(|(i, v)| self.null_in(&format!("{path}.{i}"), ty.item_type(), v))
-            }
+            JsonValue::Null => ty.is_non_null().then(String::new),
+            JsonValue::Array(items) => path_in_list(items, |v| self.null_in(ty.item_type(), v)),
             JsonValue::Object(given) => {
                 let input = self.schema.get_input_object(ty.inner_named_type())?;
-                given.iter().find_map(|(name, value)| {
-                    let path = format!("{path}.{}", name.as_str());
-                    self.null_in(&path, &input.fields.get(name.as_str())?.ty, value)
+                path_in_object(given, |name, value| {
+                    self.null_in(&input.fields.get(name)?.ty, value)
                 })
             }
             JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => None,
@@ -134,16 +132,31 @@ fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
     }
 }
 
-/// The path of a text with a NUL character in it, which one of the databases would refuse.
-fn nul_in(path: &str, value: &JsonValue) -> Option<String> {
+/// The path, from a value down, of a text with a NUL character in it, which one of the databases
+/// would refuse.
+fn nul_in(value: &JsonValue) -> Option<String> {
     match value {
-        JsonValue::String(text) => text.as_str().contains('\0').then(|| path.to_owned()),
-        JsonValue::Array(items) => {
-            items.iter().enumerate().find_map(|(i, item)| nul_in(&format!("{path}.{i}"), item))
-        }
-        JsonValue::Object(fields) => {
-            fields.iter().find_map(|(name, v)| nul_in(&format!("{path}.{}", name.as_str()), v))
-        }
+        JsonValue::String(text) => text.as_str().contains('\0').then(String::new),
+        JsonValue::Array(items) => path_in_list(items, nul_in),
+        JsonValue::Object(fields) => path_in_object(fields, |_, value| nul_in(value)),
         JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => None,
     }
+}
+
+/// The path to the first item with one.
+fn path_in_list(
+    items: &[JsonValue],
+    path: impl Fn(&JsonValue) -> Option<String>,
+) -> Option<String> {
+    let mut items = items.iter().enumerate();
+    items.find_map(|(i, item)| Some(format!(".{i}{}", path(item)?)))
+}
+
+/// The path to the first field with one.
+fn path_in_object(
+    fields: &JsonMap,
+    path: impl Fn(&str, &JsonValue) -> Option<String>,
+) -> Option<String> {
+    let mut fields = fields.iter().map(|(name, value)| (name.as_str(), value));
+    fields.find_map(|(name, value)| Some(format!(".{name}{}", path(name, value)?)))
 }
