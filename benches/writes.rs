@@ -34,7 +34,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// So many users that they follow a celebrity for most of the time that it may take.
+/// Whoever follows a celebrity does it once, so that run may be over before its time.
 const SCALE: Scale = Scale { users: 200_000, measured: Duration::from_secs(4) };
 const CALLERS: u64 = 64;
 /// No follow takes this long, unless something is stuck.
@@ -51,7 +51,7 @@ enum Targets {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let scale = SCALE.or_smoke();
+    let Some(scale) = SCALE.or_smoke() else { return Ok(()) };
     let folder = TempDir::new()?;
     let sqlite = format!("sqlite://{}", folder.path().join("bench.db").display());
     measure("SQLite", &sqlite, scale).await?;
@@ -169,6 +169,9 @@ async fn drive(
     }
     let seconds = begin.elapsed().as_secs_f64();
     latencies.sort_unstable();
+    if latencies.is_empty() {
+        return Err("nobody has followed anybody".into());
+    }
     let percentile = |percent: usize| {
         let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
         latencies.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)

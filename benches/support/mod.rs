@@ -1,4 +1,4 @@
-//! What benches of the release binary share: its commands, and a server of its own process.
+//! What benches of the binary share: its commands, and a server of its own process.
 
 mod scale;
 

@@ -182,7 +182,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// of the user at the other end, both in the same direction.
     ///
     /// One statement for all keys, whatever pages they ask for, also several of one user. It
-    /// reads no more of a list than the largest page among the keys, and one row. The counts and
+    /// reads no more of a list than the largest page in the statement, and one row. The counts and
     /// the users on the edges come with it and are of the same moment. What a key does not ask of
     /// its page, where there is more and when follows began, may be missing.
     async fn pages_of_follows(

@@ -136,7 +136,8 @@ pub(super) fn shape(keys: &[FollowPageKey]) -> Shape {
     keys.iter().map(each).max().unwrap_or(Shape::Newest)
 }
 
-/// The page of follows that answers a key, from at least the items it wants, in any order.
+/// The page of follows that answers a key, from at least the items it wants: in any order when times
+/// are told, else in that of the list.
 pub(super) fn follow_page<U: Identified>(
     key: &FollowPageKey,
     counts: FollowCounts,

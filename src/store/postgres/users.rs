@@ -18,7 +18,8 @@ use crate::{
     store::{Result, pages},
 };
 
-/// Users as one row of arrays, which decode many times faster than a row for each.
+/// Users as one row of arrays, which decode many times faster than a row for each. [`of_arrays`]
+/// reads them.
 macro_rules! arrays_of_users {
     () => {
         "array_agg(u.id), array_agg(u.username), array_agg(u.name), array_agg(u.bio), \
@@ -112,7 +113,7 @@ pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
     }))
 }
 
-/// Users from as many arrays, which begin at `first`. Of what nobody wants, there is none.
+/// Users from six arrays that begin at `first`, of which those may be null that nobody wants.
 pub(super) fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     let ids = arrays::of_numbers(row, first)?;
     let texts = |column| match arrays::of_texts(row, first + column)? {

@@ -9,6 +9,8 @@ use entourage::{
     store::Store,
 };
 
+use crate::support::database::{Database, Engine};
+
 use super::{
     ALICE, BOB, CAROL, NOBODY, assert_entries, assert_sound, at, cases, create, follow, four_users,
     ids, list, page, pages, users,
@@ -29,6 +31,10 @@ cases! {
     a_page_brings_both_counts_of_its_owner,
     a_page_brings_the_users_on_its_edges,
     a_page_tells_of_its_users_what_is_wanted,
+    pages_of_one_batch_may_want_different_things,
+    ;
+    database:
+    only_sqlite_tells_times_that_nobody_wants,
 }
 
 /// The page of a whole list, by the words of the contract. `list` is in ascending order.
@@ -372,6 +378,40 @@ async fn a_page_tells_of_its_users_what_is_wanted(store: &dyn Store) {
                 }
             }
         }
+    }
+}
+
+async fn pages_of_one_batch_may_want_different_things(store: &dyn Store) {
+    a_list_with_ties(store).await;
+    let none = Wants::default();
+    let each =
+        [none, Wants { name: true, ..none }, Wants { followed_at: true, ..none }, Wants::ALL];
+    let request = PageRequest { direction: OrderDirection::Desc, ..first(3) };
+    let keys = each.map(|wants| FollowPageKey { wants, ..key(ALICE, request) });
+
+    let pages = pages(store, &keys).await;
+
+    for key in keys {
+        let items = &pages[&key].page.items;
+        assert_eq!(ids(items), [9, 7, 6].map(UserId), "{key:?}");
+        assert!(!key.wants.followed_at || items.iter().all(|item| item.followed_at.is_some()));
+    }
+}
+
+/// It would be wrong of neither; but PostgreSQL does less where it does not.
+async fn only_sqlite_tells_times_that_nobody_wants(database: &Database) {
+    let store = database.store();
+    a_list_with_ties(store).await;
+    let newest = PageRequest { direction: OrderDirection::Desc, ends: Ends::NONE, ..first(3) };
+    let older = PageRequest { after: Some(position(100, 100)), ..newest };
+    for request in [newest, older] {
+        let key = FollowPageKey { wants: Wants::default(), ..key(ALICE, request) };
+        let with_users = store.pages_of_follows(&[key]).await.unwrap();
+        let of_ids = store.pages_of_follow_ids(&[key]).await.unwrap();
+        let times = with_users[&key].page.items.iter().map(|item| item.followed_at);
+        let times_of_ids = of_ids[&key].page.items.iter().map(|item| item.followed_at);
+        let told = times.chain(times_of_ids).map(|time| time.is_some()).collect::<Vec<_>>();
+        assert_eq!(told, [database.engine() == Engine::Sqlite; 6], "{key:?}");
     }
 }
 

@@ -16,7 +16,6 @@ use crate::{
     store::{
         groups::{Attempt, Made},
         plan::{Found, Pair, Plan},
-        postgres::sorted,
     },
 };
 
@@ -117,8 +116,8 @@ async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<
     let users: BTreeSet<UserId> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
     let (followers, followees) = columns(&pairs);
     let question = sqlx::query_as(FIND).bind(followers).bind(followees);
-    let users: Vec<_> = users.into_iter().collect();
-    Found::of(question.bind(sorted(&users)).fetch_all(connection).await?)
+    let users: Vec<_> = users.into_iter().map(|user| user.0).collect();
+    Found::of(question.bind(users).fetch_all(connection).await?)
 }
 
 /// Takes and adds edges, and puts right what was found of them: those that are taken are held now,

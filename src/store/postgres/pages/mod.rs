@@ -34,7 +34,7 @@ pub(super) async fn find(
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let Found { pages, users } = fetch(connection, in_one_place, &WITH_USERS, keys).await?;
     let with_user = |FollowItem { user, followed_at }| {
-        let user = Arc::clone(users.get(&user)?);
+        let user = Arc::clone(users.as_ref()?.get(&user)?);
         Some(FollowItem { user, followed_at })
     };
     Ok(pages.into_iter().map(|(key, page)| (key, page.filter_map(with_user))).collect())
@@ -113,7 +113,7 @@ impl<'k> Question<'k> {
         }
     }
 
-    /// The column with which the users on all pages begin.
+    /// The column with which the users on all pages begin: behind the edges of the last list.
     fn column_of_users(&self) -> usize {
         EDGE_COLUMNS + self.column(Direction::Following)
     }
@@ -129,7 +129,7 @@ type PgQuery = Query<'static, Postgres, PgArguments>;
 struct Found {
     pages: HashMap<FollowPageKey, FollowPage<UserId>>,
     /// The users on the pages, if they were asked for.
-    users: HashMap<UserId, Arc<User>, RandomState>,
+    users: Option<HashMap<UserId, Arc<User>, RandomState>>,
 }
 
 /// Asks for pages.
@@ -152,7 +152,7 @@ async fn fetch(
         let n: i64 = row.try_get(0)?;
         if n == ROW_OF_USERS {
             let users = users::of_arrays(row, question.column_of_users())?;
-            found.users.extend(users.into_iter().map(|user| (user.id, user)));
+            found.users = Some(users.into_iter().map(|user| (user.id, user)).collect());
             continue;
         }
         let asked = usize::try_from(n - 1).ok().and_then(|n| asked.get(n));
@@ -168,6 +168,9 @@ async fn fetch(
             let items = items(row, question.column(key.direction))?;
             found.pages.insert(*key, pages::follow_page(key, counts, items, outside));
         }
+    }
+    if statements.with_users && found.users.is_none() {
+        return Err(sqlx::Error::Decode("the users on the pages are missing".into()));
     }
     Ok(found)
 }

@@ -97,7 +97,9 @@ macro_rules! of_both {
     };
 }
 
-/// The edges of one page, as arrays. Of a list that no page is asked of it reads nothing.
+/// The edges of one page, as arrays. Of a list that no page is asked of it reads nothing. Where no
+/// times are told, the order of the ids is all that tells the order of the edges: an aggregate takes
+/// the rows of a subquery in its order, as PostgreSQL documents it.
 macro_rules! older_follows {
     ($edges:tt, $owner:literal, $other:literal, $between:ident) => {
         concat!(
@@ -281,6 +283,7 @@ macro_rules! with_users {
              UNION ALL \
              SELECT 0, 0, 0, ",
             $nothing,
+            // As `users::of_arrays` reads them.
             ", array_agg(u.id), array_agg(u.username), \
                       array_agg(u.name) FILTER (WHERE ",
             $name,
