@@ -243,22 +243,10 @@ macro_rules! edges_of {
 /// longer for that; then this is less work than to join the users of each page.
 macro_rules! with_users {
     (newest, $lists:ident) => {
-        with_users!(
-            older_pages!($lists, from_the_newest),
-            edges_of!(names, $lists),
-            edges_of!(nothing, $lists),
-            edges_of!(ids, $lists),
-            ["$5", "$6", "$7", "$8"]
-        )
+        with_users!(from_the_newest, $lists, ["$5", "$6", "$7", "$8"])
     };
     (older, $lists:ident) => {
-        with_users!(
-            older_pages!($lists, between_bounds),
-            edges_of!(names, $lists),
-            edges_of!(nothing, $lists),
-            edges_of!(ids, $lists),
-            ["$9", "$10", "$11", "$12"]
-        )
+        with_users!(between_bounds, $lists, ["$9", "$10", "$11", "$12"])
     };
     (any, $lists:ident) => {
         with_users!(
@@ -267,6 +255,15 @@ macro_rules! with_users {
             "NULL, NULL, NULL, NULL",
             "SELECT unnest(ids) FROM pages",
             ["$12", "$13", "$14", "$15"]
+        )
+    };
+    ($between:ident, $lists:ident, $wants:tt) => {
+        with_users!(
+            older_pages!($lists, $between),
+            edges_of!(names, $lists),
+            edges_of!(nothing, $lists),
+            edges_of!(ids, $lists),
+            $wants
         )
     };
     (
