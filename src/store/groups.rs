@@ -32,8 +32,9 @@ use crate::domain::{
 /// The most changes of a group. Beyond, little is shared that is not yet, rows stay locked for
 /// longer, and each row costs more, since a statement looks for it in its arrays.
 const CHANGES_MAX: usize = 128;
-/// For how long a group is alone on its way to the commit: about what some dozens of changes take.
-const PATIENCE: Duration = Duration::from_millis(3);
+/// For how long a group is alone on its way to the commit: less than some dozens of changes take. So
+/// at full load another group goes beside it, and uses what the first leaves idle while it waits.
+const PATIENCE: Duration = Duration::from_micros(300);
 /// How often a group is made anew when others change the same edges meanwhile.
 const OVERTAKEN_MAX: u32 = 4;
 
