@@ -4,8 +4,15 @@
 //! who come gather for the next. So the more is asked, the less each question costs; whoever comes
 //! alone waits for nobody.
 
-use std::{collections::HashMap, fmt, hash::Hash, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 
+use foldhash::fast::RandomState;
 use futures_util::future::BoxFuture;
 use sqlx::Database;
 
@@ -116,15 +123,68 @@ where
     if let [keys] = &*calls {
         return vec![alone(kept, ask, keys).await];
     }
-    let keys = calls.concat();
+    // How many want each key, and what all want once.
+    let (mut wanted, mut keys) = (HashMap::<_, usize, RandomState>::default(), Vec::new());
+    for key in calls.iter().flatten() {
+        match wanted.entry(key) {
+            Entry::Occupied(mut many) => *many.get_mut() += 1,
+            Entry::Vacant(first) => {
+                first.insert(1);
+                keys.push(key.clone());
+            }
+        }
+    }
     match alone(kept, ask, &keys).await {
-        Ok(found) => {
-            let of = |keys: Vec<K>| {
-                let pair = |key: K| found.get(&key).cloned().map(|value| (key, value));
-                Ok(keys.into_iter().filter_map(pair).collect())
+        Ok(mut found) => {
+            let mut take = |key: &K| {
+                let left = wanted.get_mut(key)?;
+                *left -= 1;
+                if *left == 0 {
+                    found.remove_entry(key)
+                } else {
+                    found.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))
+                }
             };
-            calls.into_iter().map(of).collect()
+            calls.iter().map(|keys| Ok(keys.iter().filter_map(&mut take).collect())).collect()
         }
         Err(error) => calls.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::{FutureExt, future::join_all};
+    use sqlx::{Sqlite, SqlitePool};
+
+    use super::*;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn what_several_ask_for_is_asked_once_and_each_gets_what_is_theirs() {
+        let pool = SqlitePool::connect("sqlite::memory:").await.expect("it opens");
+        let asked = Arc::<Mutex<Vec<Vec<u32>>>>::default();
+        let kept = Kept::of(pool, Options::default());
+        let doubles: Lookups<Sqlite, u32, u32> = Lookups::new(kept, {
+            let asked = Arc::clone(&asked);
+            move |_, keys| {
+                asked.lock().expect("nobody panics").push(keys.to_vec());
+                let there = keys.iter().filter(|key| **key < 10);
+                let found = there.map(|key| (*key, 2 * key)).collect();
+                async { Ok(found) }.boxed()
+            }
+        });
+
+        let callers: [&[u32]; 4] = [&[1, 2], &[2, 10], &[3, 2, 1], &[10]];
+        let answers = join_all(callers.map(|keys| doubles.get(keys))).await;
+
+        let answers = answers.into_iter().map(|answer| answer.expect("it is found"));
+        let of = |pairs: &[(u32, u32)]| pairs.iter().copied().collect::<HashMap<_, _>>();
+        assert_eq!(
+            answers.collect::<Vec<_>>(),
+            [of(&[(1, 2), (2, 4)]), of(&[(2, 4)]), of(&[(3, 6), (2, 4), (1, 2)]), of(&[])],
+        );
+        assert_eq!(*asked.lock().expect("nobody panics"), [[1, 2, 10, 3]]);
     }
 }
