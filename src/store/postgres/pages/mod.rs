@@ -32,12 +32,14 @@ pub(super) async fn find(
     in_one_place: bool,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
-    let Found { pages, users } = fetch(connection, in_one_place, &WITH_USERS, keys).await?;
+    let question = Question::new(in_one_place, keys);
+    let rows = question.ask(connection, &WITH_USERS).await?;
+    let users = question.users(&rows)?;
     let with_user = |FollowItem { user, followed_at }| {
-        let user = Arc::clone(users.as_ref()?.get(&user)?);
+        let user = Arc::clone(users.get(&user)?);
         Some(FollowItem { user, followed_at })
     };
-    Ok(pages.into_iter().map(|(key, page)| (key, page.filter_map(with_user))).collect())
+    question.pages(&rows, |page| page.filter_map(with_user))
 }
 
 /// The same with the ids of the users.
@@ -46,7 +48,9 @@ pub(super) async fn find_ids(
     in_one_place: bool,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-    Ok(fetch(connection, in_one_place, &IDS, keys).await?.pages)
+    let question = Question::new(in_one_place, keys);
+    let rows = question.ask(connection, &IDS).await?;
+    question.pages(&rows, |page| page)
 }
 
 /// Whether pages may share a statement with those of others, who wait for all of them and ask by
@@ -61,6 +65,8 @@ struct Question<'k> {
     /// The one list that all pages are of; `None` where they are of both.
     list: Option<Direction>,
     keys: &'k [FollowPageKey],
+    /// What each row is asked for.
+    rows: Vec<Asked<'k>>,
 }
 
 impl<'k> Question<'k> {
@@ -68,18 +74,26 @@ impl<'k> Question<'k> {
         let shape = if in_one_place { pages::shape(keys) } else { Shape::Any };
         let mut lists = keys.iter().map(|key| key.direction);
         let list = lists.next().filter(|first| lists.all(|list| list == *first));
-        Self { shape, list, keys }
+        let rows = match shape {
+            Shape::Newest => Asked::of_users(keys),
+            Shape::Older | Shape::Any => Asked::one_by_one(keys),
+        };
+        Self { shape, list, keys, rows }
     }
 
-    /// What each row is asked for.
-    fn rows(&self) -> Vec<Asked<'k>> {
-        match self.shape {
-            Shape::Newest => Asked::of_users(self.keys),
-            Shape::Older | Shape::Any => Asked::one_by_one(self.keys),
+    /// Asks, unless it is for nothing.
+    async fn ask(
+        &self,
+        connection: impl PgExecutor<'_>,
+        statements: &Statements,
+    ) -> sqlx::Result<Vec<PgRow>> {
+        if self.keys.is_empty() {
+            return Ok(Vec::new());
         }
+        self.query(statements).fetch_all(connection).await
     }
 
-    fn ask(&self, statements: &Statements, rows: &[Asked<'_>]) -> PgQuery {
+    fn query(&self, statements: &Statements) -> PgQuery {
         let of_list = |[both, followers, following]: [&'static str; 3]| match self.list {
             None => both,
             Some(Direction::Followers) => followers,
@@ -87,9 +101,9 @@ impl<'k> Question<'k> {
         };
         let wants = pages::wants(self.keys);
         let query = match self.shape {
-            Shape::Newest => ask_older(of_list(statements.newest), wants, rows),
+            Shape::Newest => ask_older(of_list(statements.newest), wants, &self.rows),
             Shape::Older => {
-                let query = ask_older(of_list(statements.older), wants, rows);
+                let query = ask_older(of_list(statements.older), wants, &self.rows);
                 ask_bounds(query, self.keys)
             }
             Shape::Any => ask_any(of_list(statements.any), self.keys),
@@ -100,6 +114,49 @@ impl<'k> Question<'k> {
         } else {
             query
         }
+    }
+
+    /// The users on all pages.
+    fn users(&self, rows: &[PgRow]) -> sqlx::Result<HashMap<UserId, Arc<User>, RandomState>> {
+        for row in rows {
+            if row.try_get::<i64, _>(0)? == ROW_OF_USERS {
+                let users = users::of_arrays(row, self.column_of_users())?;
+                return Ok(users.into_iter().map(|user| (user.id, user)).collect());
+            }
+        }
+        if self.keys.is_empty() {
+            return Ok(HashMap::default());
+        }
+        Err(sqlx::Error::Decode("the users on the pages are missing".into()))
+    }
+
+    /// The pages, each as it is told to the caller.
+    fn pages<U>(
+        &self,
+        rows: &[PgRow],
+        told: impl Fn(FollowPage<UserId>) -> FollowPage<U>,
+    ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<U>>> {
+        let mut pages = HashMap::with_capacity(self.keys.len());
+        for row in rows {
+            let n: i64 = row.try_get(0)?;
+            if n == ROW_OF_USERS {
+                continue;
+            }
+            let asked = usize::try_from(n - 1).ok().and_then(|n| self.rows.get(n));
+            let asked = asked.ok_or_else(|| sqlx::Error::Decode(format!("no row {n}").into()))?;
+            let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
+            let outside = if self.shape == Shape::Any {
+                let lies = |n| row.try_get(n).map(|lies: Option<bool>| lies.unwrap_or(false));
+                Outside { below: lies(3)?, above: lies(4)? }
+            } else {
+                Outside::default()
+            };
+            for key in asked.keys() {
+                let items = items(row, self.column(key.direction))?;
+                pages.insert(*key, told(pages::follow_page(key, counts, items, outside)));
+            }
+        }
+        Ok(pages)
     }
 
     /// The column with which the edges of a page begin.
@@ -123,57 +180,6 @@ impl<'k> Question<'k> {
 const EDGE_COLUMNS: usize = 2;
 
 type PgQuery = Query<'static, Postgres, PgArguments>;
-
-/// What a statement has found.
-#[derive(Default)]
-struct Found {
-    pages: HashMap<FollowPageKey, FollowPage<UserId>>,
-    /// The users on the pages, if they were asked for.
-    users: Option<HashMap<UserId, Arc<User>, RandomState>>,
-}
-
-/// Asks for pages.
-async fn fetch(
-    connection: impl PgExecutor<'_>,
-    in_one_place: bool,
-    statements: &Statements,
-    keys: &[FollowPageKey],
-) -> sqlx::Result<Found> {
-    let mut found = Found::default();
-    if keys.is_empty() {
-        return Ok(found);
-    }
-    let question = Question::new(in_one_place, keys);
-    let asked = question.rows();
-    let rows = question.ask(statements, &asked).fetch_all(connection).await?;
-
-    found.pages.reserve(keys.len());
-    for row in &rows {
-        let n: i64 = row.try_get(0)?;
-        if n == ROW_OF_USERS {
-            let users = users::of_arrays(row, question.column_of_users())?;
-            found.users = Some(users.into_iter().map(|user| (user.id, user)).collect());
-            continue;
-        }
-        let asked = usize::try_from(n - 1).ok().and_then(|n| asked.get(n));
-        let asked = asked.ok_or_else(|| sqlx::Error::Decode(format!("no row {n}").into()))?;
-        let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
-        let outside = if question.shape == Shape::Any {
-            let lies = |n| row.try_get(n).map(|lies: Option<bool>| lies.unwrap_or(false));
-            Outside { below: lies(3)?, above: lies(4)? }
-        } else {
-            Outside::default()
-        };
-        for key in asked.keys() {
-            let items = items(row, question.column(key.direction))?;
-            found.pages.insert(*key, pages::follow_page(key, counts, items, outside));
-        }
-    }
-    if statements.with_users && found.users.is_none() {
-        return Err(sqlx::Error::Decode("the users on the pages are missing".into()));
-    }
-    Ok(found)
-}
 
 /// The row that holds no page.
 const ROW_OF_USERS: i64 = 0;
