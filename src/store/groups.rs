@@ -39,8 +39,8 @@ const PATIENCE: Duration = Duration::from_micros(300);
 const OVERTAKEN_MAX: u32 = 4;
 
 /// A store whose changes of follows are gathered into groups: while one group is written, the next
-/// gathers, and it begins when nothing but the commit of the last is left. Nothing waits for a group
-/// to fill, so one call alone is as fast as ever.
+/// gathers, and it begins when nothing but the commit of the last is left, or beside it after a short
+/// while. Nothing waits for a group to fill, so one call alone is as fast as ever.
 #[derive(Clone, Debug)]
 pub struct FollowGroups {
     changes: Gather<FollowChange, Result<Changed<FollowChanged>>>,

@@ -43,7 +43,8 @@ use crate::domain::{
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// While one group of changes is written, some others may wait for their commit.
+/// While one group of changes is written, others are written beside it or wait for their commit. More
+/// of them would only be smaller.
 const GROUPS_MAX: usize = 3;
 
 /// A PostgreSQL database.
