@@ -4,10 +4,10 @@
 //! call at the same moment. While a batch has its turn, calls gather; when the turn ends, all that
 //! wait are the next batch. So batches grow with the load, to the size at which they keep up.
 //!
-//! A batch may take long, since the database is far away or something is in its way. So whoever
-//! comes when [`Pace::patience`] has passed since the last batch took its calls, begins the next
-//! beside it, and so does whoever makes that one full. A call that came earlier does the same after
-//! waiting for [`PATIENCES`] times that.
+//! A batch may take long, since the database is far away or something is in its way, and one alone
+//! may leave the database idle between its statements. So whoever comes when [`Pace::patience`] has
+//! passed since the last batch took its calls, begins the next beside it, and so does whoever makes
+//! that one full. A call that came earlier does the same after waiting for [`PATIENCES`] times that.
 //!
 //! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
 //! gives up the answer, not the call. What waits is bounded: [`BATCHES_WAITING_MAX`] full batches.

@@ -26,14 +26,14 @@ pub(super) fn statements() -> &'static [&'static str] {
     sql::STATEMENTS
 }
 
-/// Pages, with the users on the edges.
+/// Pages, with the users on the edges, for at least one key.
 pub(super) async fn find(
     connection: impl PgExecutor<'_>,
     in_one_place: bool,
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let question = Question::new(in_one_place, keys);
-    let rows = question.ask(connection, &WITH_USERS).await?;
+    let rows = question.ask(&WITH_USERS).fetch_all(connection).await?;
     let users = question.users(&rows)?;
     let with_user = |FollowItem { user, followed_at }| {
         let user = Arc::clone(users.get(&user)?);
@@ -49,7 +49,7 @@ pub(super) async fn find_ids(
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
     let question = Question::new(in_one_place, keys);
-    let rows = question.ask(connection, &IDS).await?;
+    let rows = question.ask(&IDS).fetch_all(connection).await?;
     question.pages(&rows, |page| page)
 }
 
@@ -81,19 +81,7 @@ impl<'k> Question<'k> {
         Self { shape, list, keys, rows }
     }
 
-    /// Asks, unless it is for nothing.
-    async fn ask(
-        &self,
-        connection: impl PgExecutor<'_>,
-        statements: &Statements,
-    ) -> sqlx::Result<Vec<PgRow>> {
-        if self.keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.query(statements).fetch_all(connection).await
-    }
-
-    fn query(&self, statements: &Statements) -> PgQuery {
+    fn ask(&self, statements: &Statements) -> PgQuery {
         let of_list = |[both, followers, following]: [&'static str; 3]| match self.list {
             None => both,
             Some(Direction::Followers) => followers,
@@ -123,9 +111,6 @@ impl<'k> Question<'k> {
                 let users = users::of_arrays(row, self.column_of_users())?;
                 return Ok(users.into_iter().map(|user| (user.id, user)).collect());
             }
-        }
-        if self.keys.is_empty() {
-            return Ok(HashMap::default());
         }
         Err(sqlx::Error::Decode("the users on the pages are missing".into()))
     }
