@@ -27,7 +27,7 @@ use super::{
 /// all together they leave connections for others.
 const PACE: Pace = Pace { calls_max: 64, batches_max: 2, patience: Duration::from_millis(1) };
 /// Whoever asks for more keys than this gains nothing from company, and would make it wait.
-const KEYS_MAX: usize = 16;
+pub(super) const KEYS_MAX: usize = 16;
 
 /// Asks for the values of keys, in one statement.
 type Ask<DB, K, V> = dyn for<'a> Fn(

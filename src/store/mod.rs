@@ -31,6 +31,7 @@ mod metered;
 mod pages;
 mod plan;
 mod postgres;
+mod relations;
 mod retry;
 mod schema;
 mod sqlite;

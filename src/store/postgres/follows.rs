@@ -6,7 +6,17 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
 use super::sorted;
-use crate::domain::{Day, FollowCounts, FollowUsage, Relation, UserId};
+use crate::{
+    domain::{Day, FollowCounts, FollowUsage, UserId},
+    store::plan::Pair,
+};
+
+/// Whether a viewer's list is short enough to be read as a whole.
+macro_rules! follows_few {
+    () => {
+        "EXISTS (SELECT 1 FROM follow_counts WHERE user_id = $1 AND following <= 250)"
+    };
+}
 
 statements! {
     USAGE =
@@ -15,12 +25,27 @@ statements! {
          FROM follow_counts WHERE user_id = $1";
     COUNTS =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
-    RELATIONS =
-        "SELECT followee_id, followed_at, NULL FROM follows \
-         WHERE follower_id = $1 AND followee_id = ANY($2) \
-         UNION ALL \
-         SELECT follower_id, NULL, followed_at FROM follows \
-         WHERE followee_id = $1 AND follower_id = ANY($3)";
+    // Each pair is looked up by its key, and not among all whom the follower follows: no index
+    // holds `tableoid`, so none but the key's is worth anything here.
+    EDGES =
+        "SELECT e.follower_id, e.followee_id, e.followed_at \
+         FROM unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
+         JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
+         WHERE e.follower_id = ANY($1) AND e.tableoid <> 0";
+    // Whom a viewer follows is found in their whole list while that is short, which takes less time
+    // than to look up each.
+    RELATIONS = concat!(
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND ",
+        follows_few!(),
+        " UNION ALL \
+         SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND e.tableoid <> 0 AND NOT ",
+        follows_few!(),
+        " UNION ALL \
+         SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.followee_id = $1 AND e.follower_id = ANY($3) AND e.tableoid <> 0"
+    );
 }
 
 pub(super) async fn counts(
@@ -35,8 +60,6 @@ pub(super) async fn counts(
     Ok(rows.into_iter().map(counts).collect())
 }
 
-type MaybeTime = Option<DateTime<Utc>>;
-
 pub(super) async fn usage(
     pool: &PgPool,
     user: UserId,
@@ -49,24 +72,30 @@ pub(super) async fn usage(
     }))
 }
 
-pub(super) async fn relations(
+/// The edges of these pairs, and since when there are those.
+pub(super) async fn edges(
+    connection: impl PgExecutor<'_>,
+    pairs: &[Pair],
+) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
+    let (followers, followees): (Vec<_>, Vec<_>) =
+        pairs.iter().map(|pair| (pair.0.0, pair.1.0)).unzip();
+    let rows = sqlx::query_as(EDGES).bind(followers).bind(followees).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(edge).collect())
+}
+
+/// The edges from a viewer to those of `followed`, and to the viewer from those of
+/// `following_back`.
+pub(super) async fn edges_of(
     connection: impl PgExecutor<'_>,
     viewer: UserId,
     followed: &[UserId],
     following_back: &[UserId],
-) -> sqlx::Result<HashMap<UserId, Relation>> {
-    if followed.is_empty() && following_back.is_empty() {
-        return Ok(HashMap::new());
-    }
+) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(sorted(followed)).bind(sorted(following_back));
-    let rows: Vec<(i64, MaybeTime, MaybeTime)> = query.fetch_all(connection).await?;
+    Ok(query.fetch_all(connection).await?.into_iter().map(edge).collect())
+}
 
-    let mut relations: HashMap<_, Relation> = HashMap::new();
-    for (id, followed_at, followed_back_at) in rows {
-        let relation = relations.entry(UserId(id)).or_default();
-        relation.followed_at = relation.followed_at.or(followed_at);
-        relation.followed_back_at = relation.followed_back_at.or(followed_back_at);
-    }
-    Ok(relations)
+fn edge((follower, followee, since): (i64, i64, DateTime<Utc>)) -> (Pair, DateTime<Utc>) {
+    ((UserId(follower), UserId(followee)), since)
 }

@@ -32,7 +32,7 @@ use sqlx::{
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
     Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, groups, kept::Kept,
-    lookups::Lookups, retry,
+    lookups::Lookups, plan::Pair, relations, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -69,6 +69,7 @@ struct Reads {
     usernames: Gathered<UsernameKey, Arc<User>>,
     accounts: Gathered<UserId, Account>,
     counts: Gathered<UserId, FollowCounts>,
+    edges: Gathered<Pair, DateTime<Utc>>,
     pages: Gathered<FollowPageKey, FollowPage>,
     page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
@@ -81,6 +82,7 @@ impl Reads {
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             pages: Lookups::new(kept.clone(), move |c, keys| {
                 Box::pin(pages::find(c, server.in_one_place, keys))
             })
@@ -261,13 +263,17 @@ impl Store for Postgres {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
+        if relations::are_few(followed, following_back) {
+            let pairs = relations::pairs(viewer, followed, following_back);
+            return Ok(relations::of_edges(viewer, self.reads.edges.get(&pairs).await?));
+        }
         let kept = &self.reads.kept;
         let read = async {
             let mut connection = kept.take().await?;
-            let relations =
-                follows::relations(&mut *connection, viewer, followed, following_back).await?;
+            let edges =
+                follows::edges_of(&mut *connection, viewer, followed, following_back).await?;
             connection.keep();
-            Ok(relations)
+            Ok(relations::of_edges(viewer, edges))
         };
         kept.patiently(read).await
     }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use smol_str::SmolStr;
 use sqlx::{Row, SqliteConnection, SqlitePool, query::Query};
@@ -11,9 +12,9 @@ use super::{json, json_ids, time};
 use crate::{
     domain::{
         Day, Direction, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowUsage,
-        Identified, OrderDirection, Outside, Relation, User, UserId, Wants,
+        Identified, OrderDirection, Outside, User, UserId, Wants,
     },
-    store::pages,
+    store::{pages, plan::Pair},
 };
 
 /// Pages of both lists. A page is one scalar: a JSON array of its edges, with their users or the
@@ -136,12 +137,16 @@ statements! {
          WHERE user_id IN (SELECT value FROM json_each(?1))";
     PAGES = pages_of_follows!(with_users);
     PAGES_OF_IDS = pages_of_follows!(with_ids);
+    EDGES =
+        "SELECT e.follower_id, e.followee_id, e.followed_at \
+         FROM json_each(?1) k CROSS JOIN follows e \
+           ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1";
     RELATIONS =
-        "SELECT followee_id, followed_at, NULL FROM follows \
-         WHERE follower_id = ?1 AND followee_id IN (SELECT value FROM json_each(?2)) \
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.follower_id = ?1 AND e.followee_id IN (SELECT value FROM json_each(?2)) \
          UNION ALL \
-         SELECT follower_id, NULL, followed_at FROM follows \
-         WHERE followee_id = ?1 AND follower_id IN (SELECT value FROM json_each(?3))";
+         SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.followee_id = ?1 AND e.follower_id IN (SELECT value FROM json_each(?3))";
 }
 
 pub(super) async fn counts(
@@ -255,28 +260,29 @@ pub(super) async fn usage(
     }))
 }
 
-pub(super) async fn relations(
+/// The edges of these pairs, and since when there are those.
+pub(super) async fn edges(
+    connection: &mut SqliteConnection,
+    pairs: &[Pair],
+) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
+    let pairs = pairs.iter().map(|pair| (pair.0.0, pair.1.0)).collect::<Vec<_>>();
+    let rows = sqlx::query_as(EDGES).bind(json(&pairs)).fetch_all(connection).await?;
+    rows.into_iter().map(edge).collect()
+}
+
+/// The edges from a viewer to those of `followed`, and to the viewer from those of
+/// `following_back`.
+pub(super) async fn edges_of(
     connection: &mut SqliteConnection,
     viewer: UserId,
     followed: &[UserId],
     following_back: &[UserId],
-) -> sqlx::Result<HashMap<UserId, Relation>> {
-    if followed.is_empty() && following_back.is_empty() {
-        return Ok(HashMap::new());
-    }
+) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(json_ids(followed)).bind(json_ids(following_back));
-    let rows: Vec<(i64, Option<i64>, Option<i64>)> = query.fetch_all(connection).await?;
+    query.fetch_all(connection).await?.into_iter().map(edge).collect()
+}
 
-    let mut relations: HashMap<_, Relation> = HashMap::new();
-    for (id, followed_at, followed_back_at) in rows {
-        let relation = relations.entry(UserId(id)).or_default();
-        if let Some(at) = followed_at {
-            relation.followed_at = Some(time(at)?);
-        }
-        if let Some(at) = followed_back_at {
-            relation.followed_back_at = Some(time(at)?);
-        }
-    }
-    Ok(relations)
+fn edge((follower, followee, since): (i64, i64, i64)) -> sqlx::Result<(Pair, DateTime<Utc>)> {
+    Ok(((UserId(follower), UserId(followee)), time(since)?))
 }

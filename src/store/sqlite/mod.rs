@@ -40,7 +40,7 @@ use sqlx::{
 use self::reads::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, error, groups, retry,
+    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, error, groups, relations, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -258,12 +258,16 @@ impl Store for Sqlite {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
+        if relations::are_few(followed, following_back) {
+            let pairs = relations::pairs(viewer, followed, following_back);
+            return Ok(relations::of_edges(viewer, self.reads.edges.get(&pairs).await?));
+        }
         let read = async {
             let mut connection = self.reads.kept.take().await?;
-            let relations =
-                follows::relations(&mut connection, viewer, followed, following_back).await?;
+            let edges =
+                follows::edges_of(&mut connection, viewer, followed, following_back).await?;
             connection.keep();
-            Ok(relations)
+            Ok(relations::of_edges(viewer, edges))
         };
         self.reads.kept.patiently(read).await
     }

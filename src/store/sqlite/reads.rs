@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sqlx::{Sqlite, SqlitePool};
 
 use super::{follows, users};
 use crate::{
     domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey},
-    store::{Options, kept::Kept, lookups::Lookups, pages},
+    store::{Options, kept::Kept, lookups::Lookups, pages, plan::Pair},
 };
 
 type Gathered<K, V> = Lookups<Sqlite, K, V>;
@@ -18,6 +19,7 @@ pub(super) struct Reads {
     pub(super) users: Gathered<UserId, Arc<User>>,
     pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
     pub(super) counts: Gathered<UserId, FollowCounts>,
+    pub(super) edges: Gathered<Pair, DateTime<Utc>>,
     pub(super) pages: Gathered<FollowPageKey, FollowPage>,
     pub(super) page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
 }
@@ -29,6 +31,7 @@ impl Reads {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             pages: Lookups::new(kept.clone(), |c, keys| Box::pin(follows::pages(c, keys)))
                 .gathering_only(pages::are_small),
             page_ids: Lookups::new(kept.clone(), |c, keys| {

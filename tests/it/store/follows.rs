@@ -1,13 +1,18 @@
 //! Following and unfollowing, one at a time.
 
+use std::collections::HashMap;
+
 use entourage::{
-    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, Relation, UnfollowOutcome},
-    store::{Error, Store},
+    domain::{
+        Direction, FollowCounts, FollowLimits, FollowOutcome, Relation, UnfollowOutcome, UserId,
+    },
+    store::{Error, Graph, Store},
 };
+use futures_util::future::join_all;
 
 use super::{
-    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, follow, four_users, list,
-    newest, page,
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, edge, follow, four_users,
+    list, new_user, newest, page,
 };
 
 cases! {
@@ -21,6 +26,8 @@ cases! {
     a_follow_after_an_unfollow_is_a_new_edge,
     relations_tell_both_directions,
     relations_ask_only_what_they_are_asked,
+    relations_to_many_are_told_to_whoever_follows_few_or_many,
+    relations_asked_for_together_are_told_to_each_viewer,
 }
 
 async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
@@ -167,4 +174,59 @@ async fn relations_ask_only_what_they_are_asked(store: &dyn Store) {
     assert_eq!(followed[&BOB], Relation { followed_at: Some(at(1)), followed_back_at: None });
     assert_eq!(back[&BOB], Relation { followed_at: None, followed_back_at: Some(at(2)) });
     assert!(of_nobody.is_empty());
+}
+
+async fn relations_to_many_are_told_to_whoever_follows_few_or_many(store: &dyn Store) {
+    let everybody = 1..=300;
+    let users = everybody.clone().map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let mut follows = Vec::new();
+    for id in 2..=300 {
+        follows.push(edge(ALICE, UserId(id), at(id)));
+        if id % 3 == 0 {
+            follows.push(edge(UserId(id), ALICE, at(1_000 + id)));
+        }
+        if (2..12).contains(&id) && UserId(id) != BOB {
+            follows.push(edge(BOB, UserId(id), at(2_000 + id)));
+        }
+    }
+    store.load(Graph { users, follows: follows.clone() }, &|_| {}).await.unwrap();
+
+    for viewer in [ALICE, BOB] {
+        for asked in [3, 20, 300] {
+            let others: Vec<_> = everybody.clone().take(asked).map(UserId).collect();
+            let relations = store.relations(viewer, &others, &others).await.unwrap();
+            for other in others {
+                let since = |follower, followee| {
+                    let edges = follows.iter();
+                    let mut of_pair =
+                        edges.filter(|e| (e.follower, e.followee) == (follower, followee));
+                    of_pair.next().map(|edge| edge.followed_at)
+                };
+                let told = relations.get(&other).copied().unwrap_or_default();
+                assert_eq!(told.followed_at, since(viewer, other), "{viewer:?} to {other:?}");
+                assert_eq!(told.followed_back_at, since(other, viewer), "{other:?} to {viewer:?}");
+            }
+        }
+    }
+}
+
+async fn relations_asked_for_together_are_told_to_each_viewer(store: &dyn Store) {
+    four_users(store).await;
+    follow(store, ALICE, BOB, 1).await;
+    follow(store, BOB, ALICE, 2).await;
+    follow(store, CAROL, BOB, 3).await;
+    let all = [ALICE, BOB, CAROL, DAVE];
+
+    let asked = all.map(|viewer| async move { store.relations(viewer, &all, &all).await.unwrap() });
+    let [of_alice, of_bob, of_carol, of_dave] = join_all(asked).await.try_into().unwrap();
+
+    let relation = |followed: Option<i64>, back: Option<i64>| Relation {
+        followed_at: followed.map(at),
+        followed_back_at: back.map(at),
+    };
+    assert_eq!(of_alice, HashMap::from([(BOB, relation(Some(1), Some(2)))]));
+    let of_both = [(ALICE, relation(Some(2), Some(1))), (CAROL, relation(None, Some(3)))];
+    assert_eq!(of_bob, HashMap::from(of_both));
+    assert_eq!(of_carol, HashMap::from([(BOB, relation(Some(3), None))]));
+    assert!(of_dave.is_empty());
 }

@@ -13,7 +13,7 @@ use entourage::{
     },
     store::{self, Graph, Metered, Options, Store, Turn, statements},
 };
-use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, SqlSafeStr};
 use tracing::{
     Instrument, Subscriber,
     field::{Field, Visit},
@@ -36,6 +36,7 @@ cases! {
     database:
     every_statement_can_be_prepared,
     no_page_reads_or_sorts_a_whole_list,
+    no_relation_walks_all_whom_a_viewer_follows,
     the_meter_counts_the_writes_that_are_sent,
     the_meter_counts_the_reads_that_are_sent,
 }
@@ -141,9 +142,9 @@ async fn check_sqlite_plan(database: &Database, sql: &str) {
     assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
 }
 
-async fn check_postgres_plan(database: &Database, sql: &str) {
+/// A connection that is set as the program's own are, with fresh statistics.
+async fn postgres_as_the_program_has_it(database: &Database) -> PgConnection {
     let mut connection = database.postgres_connection().await;
-    // As the program's own connections are set.
     for set in [
         "VACUUM ANALYZE",
         "SET plan_cache_mode = force_generic_plan",
@@ -151,6 +152,11 @@ async fn check_postgres_plan(database: &Database, sql: &str) {
     ] {
         sqlx::query(set).execute(&mut connection).await.unwrap();
     }
+    connection
+}
+
+async fn check_postgres_plan(database: &Database, sql: &str) {
+    let mut connection = postgres_as_the_program_has_it(database).await;
     // Any pages are asked of one list after the other; the rest are of the lists that they name.
     let has_any_pages = sql.contains("k.of_followers");
     for of_followers in [true, false] {
@@ -200,6 +206,49 @@ async fn check_postgres_plan(database: &Database, sql: &str) {
             let rows: f64 = rows.unwrap_or("0").parse().unwrap();
             assert!(rows <= 21.0, "{line}\nin {text}");
         }
+    }
+}
+
+async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
+    a_celebrity(database.store(), 3_000).await;
+    let tells_edges = |sql: &&str| {
+        sql.starts_with("SELECT e.follower_id, e.followee_id, e.followed_at")
+            && !sql.contains("e.followed_at = ")
+    };
+    let [few, many] = of(database.engine())
+        .into_iter()
+        .filter(tells_edges)
+        .collect::<Vec<_>>()
+        .try_into()
+        .expect("one for pairs, and one for all relations of a viewer");
+
+    if database.engine() == Engine::Sqlite {
+        let mut connection = database.sqlite_connection().await;
+        for sql in [few, many] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+            let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let searches: Vec<_> = plan.iter().filter(|line| line.contains(" e ")).collect();
+            let is_by_key = |line: &&String| {
+                line.ends_with("USING PRIMARY KEY (followee_id=? AND follower_id=?)")
+            };
+            assert!(!searches.is_empty() && searches.iter().all(is_by_key), "{plan:#?}");
+        }
+        return;
+    }
+
+    let mut connection = postgres_as_the_program_has_it(database).await;
+    let others: Vec<i64> = (2..30).collect();
+    let explained = |sql| AssertSqlSafe(format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"));
+    let of_pairs = sqlx::query_scalar(explained(few)).bind(vec![1_i64; 28]).bind(&others);
+    let of_viewer = sqlx::query_scalar(explained(many)).bind(1_i64).bind(&others).bind(&others);
+    for explain in [of_pairs, of_viewer] {
+        let plan: Vec<String> = explain.fetch_all(&mut connection).await.unwrap();
+        let done =
+            plan.iter().filter(|line| line.contains(" on follows e") && line.contains("(actual"));
+        let done: Vec<_> = done.collect();
+        let is_by_key = |line: &&String| line.contains("Index Scan using follows_pkey");
+        assert!(!done.is_empty() && done.iter().all(is_by_key), "{}", plan.join("\n"));
     }
 }
 

@@ -1,0 +1,35 @@
+//! How a viewer stands to others, out of the edges between them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{lookups::KEYS_MAX, plan::Pair};
+use crate::domain::{Relation, UserId};
+
+/// Whether it is so few relations that their edges are looked up together with those of others.
+pub(super) const fn are_few(followed: &[UserId], following_back: &[UserId]) -> bool {
+    followed.len() + following_back.len() <= KEYS_MAX
+}
+
+/// The pairs whose edges tell relations.
+pub(super) fn pairs(viewer: UserId, followed: &[UserId], following_back: &[UserId]) -> Vec<Pair> {
+    let followed = followed.iter().map(|user| (viewer, *user));
+    followed.chain(following_back.iter().map(|user| (*user, viewer))).collect()
+}
+
+/// The relations that edges of a viewer tell.
+pub(super) fn of_edges(
+    viewer: UserId,
+    edges: impl IntoIterator<Item = (Pair, DateTime<Utc>)>,
+) -> HashMap<UserId, Relation> {
+    let mut relations = HashMap::<_, Relation>::new();
+    for ((follower, followee), followed_at) in edges {
+        if follower == viewer {
+            relations.entry(followee).or_default().followed_at = Some(followed_at);
+        } else {
+            relations.entry(follower).or_default().followed_back_at = Some(followed_at);
+        }
+    }
+    relations
+}
