@@ -15,12 +15,13 @@ mod drift;
 mod follows;
 mod load;
 mod pages;
+mod reads;
 mod schema;
 mod users;
 mod watch;
 mod writes;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, slice, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -29,10 +30,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use self::reads::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, groups, kept::Kept,
-    lookups::Lookups, plan::Pair, relations, retry,
+    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, groups, relations, retry,
 };
 use crate::domain::{
     Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
@@ -56,44 +57,6 @@ pub(super) struct Postgres {
     unlimited: Arc<PgConnectOptions>,
     acquire_timeout: Duration,
     server: Server,
-}
-
-type Gathered<K, V> = Lookups<sqlx::Postgres, K, V>;
-
-/// The reads of every request, which keep connections and gather. Groups of changes take their
-/// connections from the same ones.
-#[derive(Debug)]
-struct Reads {
-    kept: Kept<sqlx::Postgres>,
-    users: Gathered<UserId, Arc<User>>,
-    usernames: Gathered<UsernameKey, Arc<User>>,
-    accounts: Gathered<UserId, Account>,
-    counts: Gathered<UserId, FollowCounts>,
-    edges: Gathered<Pair, DateTime<Utc>>,
-    pages: Gathered<FollowPageKey, FollowPage>,
-    page_ids: Gathered<FollowPageKey, FollowPage<UserId>>,
-}
-
-impl Reads {
-    fn new(pool: PgPool, server: Server, options: Options) -> Self {
-        let kept = Kept::of(pool, options);
-        Self {
-            users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
-            usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
-            accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
-            counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            pages: Lookups::new(kept.clone(), move |c, keys| {
-                Box::pin(pages::find(c, server.in_one_place, keys))
-            })
-            .gathering_only(pages::may_gather),
-            page_ids: Lookups::new(kept.clone(), move |c, keys| {
-                Box::pin(pages::find_ids(c, server.in_one_place, keys))
-            })
-            .gathering_only(pages::may_gather),
-            kept,
-        }
-    }
 }
 
 impl Postgres {
@@ -236,7 +199,13 @@ impl Store for Postgres {
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        Ok(users::count(&self.pool, prefix).await?)
+        Ok(self
+            .reads
+            .user_counts
+            .get(slice::from_ref(prefix))
+            .await?
+            .remove(prefix)
+            .unwrap_or_default())
     }
 
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use smol_str::SmolStr;
 use sqlx::{
-    PgConnection, PgExecutor, PgPool, Postgres, Row,
+    PgConnection, PgExecutor, Postgres, Row,
     postgres::{PgArguments, PgRow},
     query::Query,
 };
@@ -163,9 +163,17 @@ pub(super) async fn by_usernames(
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
-pub(super) async fn count(pool: &PgPool, prefix: &UsernamePrefix) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
-    query.fetch_one(pool).await
+/// How many users there are with each prefix.
+pub(super) async fn counts(
+    connection: &mut PgConnection,
+    prefixes: &[UsernamePrefix],
+) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
+    let mut counts = HashMap::with_capacity(prefixes.len());
+    for prefix in prefixes {
+        let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
+    }
+    Ok(counts)
 }
 
 pub(super) async fn page(

@@ -21,7 +21,7 @@ mod writes;
 
 use std::{
     collections::HashMap,
-    future,
+    future, slice,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -231,7 +231,13 @@ impl Store for Sqlite {
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        Ok(users::count(&self.readers, prefix).await?)
+        Ok(self
+            .reads
+            .user_counts
+            .get(slice::from_ref(prefix))
+            .await?
+            .remove(prefix)
+            .unwrap_or_default())
     }
 
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {

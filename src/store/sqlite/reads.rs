@@ -7,8 +7,14 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::{follows, users};
 use crate::{
-    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey},
-    store::{Options, kept::Kept, lookups::Lookups, pages, plan::Pair},
+    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix},
+    store::{
+        Options,
+        kept::Kept,
+        lookups::{self, Lookups},
+        pages,
+        plan::Pair,
+    },
 };
 
 type Gathered<K, V> = Lookups<Sqlite, K, V>;
@@ -18,6 +24,7 @@ pub(super) struct Reads {
     pub(super) kept: Kept<Sqlite>,
     pub(super) users: Gathered<UserId, Arc<User>>,
     pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
+    pub(super) user_counts: Gathered<UsernamePrefix, i64>,
     pub(super) counts: Gathered<UserId, FollowCounts>,
     pub(super) edges: Gathered<Pair, DateTime<Utc>>,
     pub(super) pages: Gathered<FollowPageKey, FollowPage>,
@@ -30,6 +37,10 @@ impl Reads {
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
+            user_counts: Lookups::new(kept.clone(), |c, prefixes| {
+                Box::pin(users::counts(c, prefixes))
+            })
+            .gathering_only(lookups::are_of_everybody),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             pages: Lookups::new(kept.clone(), |c, keys| Box::pin(follows::pages(c, keys)))

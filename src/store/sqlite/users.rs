@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use smol_str::SmolStr;
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{json, json_ids, time};
 use crate::{
@@ -103,9 +103,17 @@ pub(super) async fn by_usernames(
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
-pub(super) async fn count(pool: &SqlitePool, prefix: &UsernamePrefix) -> sqlx::Result<i64> {
-    let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
-    query.fetch_one(pool).await
+/// How many users there are with each prefix.
+pub(super) async fn counts(
+    connection: &mut SqliteConnection,
+    prefixes: &[UsernamePrefix],
+) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
+    let mut counts = HashMap::with_capacity(prefixes.len());
+    for prefix in prefixes {
+        let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
+    }
+    Ok(counts)
 }
 
 pub(super) async fn page(

@@ -13,6 +13,7 @@ use entourage::{
     },
     store::{self, Graph, Metered, Options, Store, Turn, statements},
 };
+use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, SqlSafeStr};
 use tracing::{
     Instrument, Subscriber,
@@ -39,6 +40,7 @@ cases! {
     no_relation_walks_all_whom_a_viewer_follows,
     the_meter_counts_the_writes_that_are_sent,
     the_meter_counts_the_reads_that_are_sent,
+    what_many_ask_for_at_once_shares_a_statement,
 }
 
 pub(super) fn of(engine: Engine) -> Vec<&'static str> {
@@ -443,5 +445,43 @@ async fn the_meter_counts_the_reads_that_are_sent(database: &Database) {
     assert_statements!(store, 1, store.find_credentials(&name));
     assert_statements!(store, 1, store.find_credentials_by_id(ALICE));
     assert_statements!(store, 1, store.ping());
+    store.close().await;
+}
+
+async fn what_many_ask_for_at_once_shares_a_statement(database: &Database) {
+    let store = &metered(database).await;
+    let users = [ALICE, BOB, CAROL, DAVE];
+    let names =
+        ["alice", "bob", "carol"].map(|name| UsernameKey::parse(name).expect("a good name"));
+    let everybody = UsernamePrefix::default();
+    let oldest = |user| {
+        let mut key = newest(Direction::Followers, user, 3);
+        key.request.direction = OrderDirection::Asc;
+        key
+    };
+
+    macro_rules! assert_one_statement {
+        ($asked:expr, $call:expr) => {
+            let calls = join_all($asked.map($call));
+            assert_eq!(sent(store, calls).await, 1, "{}", stringify!($call));
+        };
+    }
+    assert_one_statement!(users, |user| async move { store.users_by_ids(&[user]).await });
+    assert_one_statement!(names, |name| async move { store.users_by_usernames(&[name]).await });
+    assert_one_statement!([&everybody; 3], |all| store.count_users(all));
+    assert_one_statement!(users, |user| async move { store.counts_by_ids(&[user]).await });
+    assert_one_statement!(
+        users,
+        |viewer| async move { store.relations(viewer, &users, &users).await }
+    );
+    for key in [|user| newest(Direction::Followers, user, 3), oldest] {
+        assert_one_statement!(
+            users,
+            |user| async move { store.pages_of_follows(&[key(user)]).await }
+        );
+        assert_one_statement!(users, |user| async move {
+            store.pages_of_follow_ids(&[key(user)]).await
+        });
+    }
     store.close().await;
 }

@@ -53,12 +53,6 @@ pub(super) async fn find_ids(
     question.pages(&rows, |page| page)
 }
 
-/// Whether pages may share a statement with those of others, who wait for all of them and ask by
-/// the largest form that one of them needs.
-pub(super) fn may_gather(keys: &[FollowPageKey]) -> bool {
-    pages::shape(keys) != Shape::Any && pages::are_small(keys)
-}
-
 /// What a statement is asked.
 struct Question<'k> {
     shape: Shape,

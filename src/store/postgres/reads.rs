@@ -1,0 +1,84 @@
+//! The reads of every request, which keep connections and gather. Groups of changes take their
+//! connections from the same ones.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+
+use super::{Server, accounts, follows, pages, users};
+use crate::{
+    domain::{
+        Account, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix,
+    },
+    store::{
+        Options, Result,
+        kept::Kept,
+        lookups::{self, Lookups},
+        pages::{Shape, are_small, shape},
+        plan::Pair,
+    },
+};
+
+type Gathered<K, V> = Lookups<sqlx::Postgres, K, V>;
+
+#[derive(Debug)]
+pub(super) struct Reads {
+    pub(super) kept: Kept<sqlx::Postgres>,
+    pub(super) users: Gathered<UserId, Arc<User>>,
+    pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
+    pub(super) accounts: Gathered<UserId, Account>,
+    pub(super) user_counts: Gathered<UsernamePrefix, i64>,
+    pub(super) counts: Gathered<UserId, FollowCounts>,
+    pub(super) edges: Gathered<Pair, DateTime<Utc>>,
+    pub(super) pages: Pages<FollowPage>,
+    pub(super) page_ids: Pages<FollowPage<UserId>>,
+}
+
+impl Reads {
+    pub(super) fn new(pool: PgPool, server: Server, options: Options) -> Self {
+        let kept = Kept::of(pool, options);
+        Self {
+            users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
+            usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
+            accounts: Lookups::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
+            user_counts: Lookups::new(kept.clone(), |c, p| Box::pin(users::counts(c, p)))
+                .gathering_only(lookups::are_of_everybody),
+            counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
+            edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
+            pages: Pages::new(|| {
+                Lookups::new(kept.clone(), move |c, keys| {
+                    Box::pin(pages::find(c, server.in_one_place, keys))
+                })
+            }),
+            page_ids: Pages::new(|| {
+                Lookups::new(kept.clone(), move |c, keys| {
+                    Box::pin(pages::find_ids(c, server.in_one_place, keys))
+                })
+            }),
+            kept,
+        }
+    }
+}
+
+/// Pages. Those of a shape that few have do not share a statement with the rest, which would have to
+/// be asked for by the largest form that one of them needs.
+#[derive(Debug)]
+pub(super) struct Pages<P> {
+    older: Gathered<FollowPageKey, P>,
+    any: Gathered<FollowPageKey, P>,
+}
+
+impl<P: Clone + Send + 'static> Pages<P> {
+    fn new(lookups: impl Fn() -> Gathered<FollowPageKey, P>) -> Self {
+        let small = || lookups().gathering_only(are_small);
+        Self { older: small(), any: small() }
+    }
+
+    pub(super) async fn get(&self, keys: &[FollowPageKey]) -> Result<HashMap<FollowPageKey, P>> {
+        match shape(keys) {
+            Shape::Newest | Shape::Older => self.older.get(keys).await,
+            Shape::Any => self.any.get(keys).await,
+        }
+    }
+}
