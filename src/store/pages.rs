@@ -107,8 +107,15 @@ pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
     fetch(keys) <= SMALL_PAGE_ROWS
 }
 
+/// Whether the pages of a batch have no more rows together than some small ones.
+pub(super) fn are_few_rows(keys: &[FollowPageKey]) -> bool {
+    keys.iter().map(|key| i64::from(key.request.fetch())).sum::<i64>() <= FEW_ROWS
+}
+
 /// A page of the size that comes without `first`, and one row.
 const SMALL_PAGE_ROWS: i64 = 21;
+/// As many as one caller may ask for in a statement with others, in pages of that size.
+const FEW_ROWS: i64 = 16 * SMALL_PAGE_ROWS;
 
 /// What the pages of a batch ask at most. The less it is, the smaller is their statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

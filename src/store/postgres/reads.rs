@@ -15,7 +15,7 @@ use crate::{
         Options, Result,
         kept::Kept,
         lookups::{self, Lookups},
-        pages::{Shape, are_small, shape},
+        pages::{Shape, are_few_rows, are_small, shape},
         plan::Pair,
     },
 };
@@ -38,6 +38,8 @@ pub(super) struct Reads {
 impl Reads {
     pub(super) fn new(pool: PgPool, server: Server, options: Options) -> Self {
         let kept = Kept::of(pool, options);
+        // Where the server is one place, each page has a limit of its own.
+        let ids_may_gather = if server.in_one_place { are_few_rows } else { are_small };
         Self {
             users: Lookups::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: Lookups::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
@@ -46,12 +48,13 @@ impl Reads {
                 .gathering_only(lookups::are_of_everybody),
             counts: Lookups::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: Lookups::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            pages: Pages::new(|| {
+            // With users, a large page is work enough for a statement of its own.
+            pages: Pages::new(are_small, || {
                 Lookups::new(kept.clone(), move |c, keys| {
                     Box::pin(pages::find(c, server.in_one_place, keys))
                 })
             }),
-            page_ids: Pages::new(|| {
+            page_ids: Pages::new(ids_may_gather, || {
                 Lookups::new(kept.clone(), move |c, keys| {
                     Box::pin(pages::find_ids(c, server.in_one_place, keys))
                 })
@@ -70,9 +73,13 @@ pub(super) struct Pages<P> {
 }
 
 impl<P: Clone + Send + 'static> Pages<P> {
-    fn new(lookups: impl Fn() -> Gathered<FollowPageKey, P>) -> Self {
-        let small = || lookups().gathering_only(are_small);
-        Self { older: small(), any: small() }
+    /// `may_gather` tells which of the older ones share a statement.
+    fn new(
+        may_gather: fn(&[FollowPageKey]) -> bool,
+        lookups: impl Fn() -> Gathered<FollowPageKey, P>,
+    ) -> Self {
+        let older = lookups().gathering_only(may_gather);
+        Self { older, any: lookups().gathering_only(are_small) }
     }
 
     pub(super) async fn get(&self, keys: &[FollowPageKey]) -> Result<HashMap<FollowPageKey, P>> {

@@ -474,6 +474,12 @@ async fn what_many_ask_for_at_once_shares_a_statement(database: &Database) {
         users,
         |viewer| async move { store.relations(viewer, &users, &users).await }
     );
+    let large = |user| newest(Direction::Followers, user, 100);
+    if database.engine() == Engine::Postgres {
+        assert_one_statement!(users, |user| async move {
+            store.pages_of_follow_ids(&[large(user)]).await
+        });
+    }
     for key in [|user| newest(Direction::Followers, user, 3), oldest] {
         assert_one_statement!(
             users,
