@@ -74,6 +74,11 @@ impl Loaders {
         self.users.load(Quiet(id)).await
     }
 
+    /// The users with these ids, in their order.
+    pub(super) async fn users_of(&self, ids: Vec<UserId>) -> Loaded<Vec<Option<Arc<User>>>> {
+        many(&self.users, ids).await
+    }
+
     /// The user with this username.
     pub(super) async fn user_by_username(&self, key: UsernameKey) -> Loaded<Option<Arc<User>>> {
         self.usernames.load(Quiet(key)).await

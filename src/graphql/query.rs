@@ -1,7 +1,8 @@
 //! Where every read begins.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
-use futures_util::future::join_all;
 
 use super::{
     connection::UserConnection,
@@ -15,15 +16,14 @@ use super::{
     user::{AnyNode, Node, User},
     viewer::Viewer,
 };
-use crate::domain::UsernameKey;
+use crate::domain::{self, UsernameKey};
 
 /// Where every read begins.
 pub(super) struct Query;
 
-/// The object of a global id; nothing for an id that is malformed or names nobody.
-async fn node(request: &RequestContext, id: &ID) -> Option<Result<AnyNode, Failure>> {
-    let user = request.loaders.user(global_id::to_user(id)?).await;
-    user.map(|user| user.map(|user| AnyNode(Node::User(User(user))))).transpose()
+/// The object that a user is.
+const fn node_of(user: Arc<domain::User>) -> AnyNode {
+    AnyNode(Node::User(User(user)))
 }
 
 #[Object]
@@ -41,7 +41,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
     ) -> Option<Result<Projected<AnyNode>, Failure>> {
-        Some(node(RequestContext::of(ctx), &id).await?.map(Projected))
+        let user = RequestContext::of(ctx).loaders.user(global_id::to_user(&id)?).await;
+        user.map(|user| user.map(node_of).map(Projected)).transpose()
     }
 
     /// The objects with these global IDs, in their order; null where there is none. At most 100.
@@ -50,7 +51,17 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global IDs.")] ids: Vec<ID>,
     ) -> Projected<Vec<Option<Result<AnyNode, Failure>>>> {
-        Projected(join_all(ids.iter().map(|id| node(RequestContext::of(ctx), id))).await)
+        // An id that is malformed names nobody.
+        let ids: Vec<_> = ids.iter().map(|id| global_id::to_user(id)).collect();
+        let named = ids.iter().flatten().copied().collect();
+        Projected(match RequestContext::of(ctx).loaders.users_of(named).await {
+            Ok(users) => {
+                let mut users = users.into_iter();
+                let mut node = |_| users.next().flatten().map(node_of).map(Ok);
+                ids.into_iter().map(|id| id.and_then(&mut node)).collect()
+            }
+            Err(failure) => ids.into_iter().map(|id| id.map(|_| Err(failure.clone()))).collect(),
+        })
     }
 
     /// The user with this username; null when there is none.
