@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
-use super::sorted;
+use super::{arrays, sorted};
 use crate::{
     domain::{Day, FollowCounts, FollowUsage, UserId},
     store::plan::Pair,
@@ -24,7 +24,8 @@ statements! {
                 CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END \
          FROM follow_counts WHERE user_id = $1";
     COUNTS =
-        "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
+        "SELECT array_agg(user_id), array_agg(followers), array_agg(following) \
+         FROM follow_counts WHERE user_id = ANY($1)";
     // Each pair is looked up by its key, and not among all whom the follower follows: no index
     // holds `tableoid`, so none but the key's is worth anything here.
     EDGES =
@@ -55,9 +56,13 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query_as(COUNTS).bind(sorted(ids)).fetch_all(connection).await?;
-    let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
-    Ok(rows.into_iter().map(counts).collect())
+    let row = sqlx::query(COUNTS).bind(sorted(ids)).fetch_one(connection).await?;
+    let numbers = |column| arrays::of_numbers(&row, column);
+    let lengths = numbers(1)?.zip(numbers(2)?);
+    let counts = numbers(0)?.zip(lengths).map(|(id, (followers, following))| {
+        Ok((UserId(id?), FollowCounts { followers: followers?, following: following? }))
+    });
+    counts.collect()
 }
 
 pub(super) async fn usage(
