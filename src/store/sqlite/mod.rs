@@ -55,9 +55,13 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// a large graph need. Readers live on the operating system's cache.
 const WRITER_CACHE_KIB: &str = "-65536";
 
+/// The bytes of a page of a file that is made here. Each of the five rows of a follow lies on a page
+/// of its own, and whole pages are written, and read; smaller ones make the trees deeper.
+const PAGE_BYTES: u32 = 2_048;
+
 /// How long the WAL becomes before its pages are written to where they belong (64 MiB). A page that
 /// is changed often by then is written there once; groups of changes touch many.
-const CHECKPOINT_PAGES: &str = "16384";
+const CHECKPOINT_PAGES: &str = "32768";
 
 /// A SQLite file.
 #[derive(Clone, Debug)]
@@ -151,7 +155,7 @@ async fn writer(
         .clone()
         .pragma("cache_size", WRITER_CACHE_KIB)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let mut writing = cached.create_if_missing(true);
+    let mut writing = cached.create_if_missing(true).page_size(PAGE_BYTES);
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
@@ -405,5 +409,21 @@ mod tests {
         assert!(is_on("DEFAULT_MEMSTATUS=0"), "{options:?}");
         assert!(is_on("DISABLE_PAGECACHE_OVERFLOW_STATS"), "{options:?}");
         assert!(!is_on("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_made_of_small_pages() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let file = SqliteConnectOptions::new().filename(folder.path().join("a.db"));
+
+        let sqlite = Sqlite::connect(file, Options::default()).await.expect("it opens");
+        sqlite.migrate().await.expect("it is empty");
+
+        let size: u32 = sqlx::query_scalar("PRAGMA page_size")
+            .fetch_one(&sqlite.readers)
+            .await
+            .expect("it answers");
+        assert_eq!(size, PAGE_BYTES);
+        sqlite.close().await;
     }
 }
