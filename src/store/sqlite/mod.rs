@@ -235,13 +235,8 @@ impl Store for Sqlite {
     }
 
     async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        Ok(self
-            .reads
-            .user_counts
-            .get(slice::from_ref(prefix))
-            .await?
-            .remove(prefix)
-            .unwrap_or_default())
+        let mut counts = self.reads.user_counts.get(slice::from_ref(prefix)).await?;
+        Ok(counts.remove(prefix).unwrap_or_default())
     }
 
     async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
