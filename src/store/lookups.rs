@@ -24,8 +24,8 @@ use super::{
 use crate::domain::UsernamePrefix;
 
 /// One statement is under way while the database answers soon: that is the least work for both. Where
-/// an answer takes longer, a second one does not wait for it. There are several kinds of look-ups, and
-/// all together they leave connections for others.
+/// an answer takes longer, a second one does not wait for it. Two are the most that hold connections,
+/// of each kind of look-ups.
 const PACE: Pace = Pace { calls_max: 64, batches_max: 2, patience: Duration::from_millis(1) };
 /// Whoever asks for more keys than this gains nothing from company, and would make it wait.
 pub(super) const KEYS_MAX: usize = 16;

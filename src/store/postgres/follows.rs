@@ -11,6 +11,24 @@ use crate::{
     store::plan::Pair,
 };
 
+/// The edges of pairs, each looked up by its key, and not among all whom the follower follows: no
+/// index holds `tableoid`, so none but the key's is worth anything here.
+macro_rules! edges_of_pairs {
+    ($followers:literal, $followees:literal) => {
+        concat!(
+            "SELECT e.follower_id, e.followee_id, e.followed_at FROM unnest(",
+            $followers,
+            "::bigint[], ",
+            $followees,
+            "::bigint[]) AS k (follower_id, followee_id) \
+             JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
+             WHERE e.follower_id = ANY(",
+            $followers,
+            ") AND e.tableoid <> 0"
+        )
+    };
+}
+
 /// Whether a viewer's list is short enough to be read as a whole.
 macro_rules! follows_few {
     () => {
@@ -26,26 +44,20 @@ statements! {
     COUNTS =
         "SELECT array_agg(user_id), array_agg(followers), array_agg(following) \
          FROM follow_counts WHERE user_id = ANY($1)";
-    // Each pair is looked up by its key, and not among all whom the follower follows: no index
-    // holds `tableoid`, so none but the key's is worth anything here.
-    EDGES =
-        "SELECT e.follower_id, e.followee_id, e.followed_at \
-         FROM unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
-         JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-         WHERE e.follower_id = ANY($1) AND e.tableoid <> 0";
+    EDGES = edges_of_pairs!("$1", "$2");
     // Whom a viewer follows is found in their whole list while that is short, which takes less time
-    // than to look up each.
+    // than to look up each. $2 are the followed, $4 those who may follow back; $3 and $5 are the
+    // viewer, once for each of them.
     RELATIONS = concat!(
         "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
          WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND ",
         follows_few!(),
-        " UNION ALL \
-         SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
-         WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND e.tableoid <> 0 AND NOT ",
+        " UNION ALL ",
+        edges_of_pairs!("$3", "$2"),
+        " AND NOT ",
         follows_few!(),
-        " UNION ALL \
-         SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
-         WHERE e.followee_id = $1 AND e.follower_id = ANY($3) AND e.tableoid <> 0"
+        " UNION ALL ",
+        edges_of_pairs!("$4", "$5"),
     );
 }
 
@@ -97,7 +109,8 @@ pub(super) async fn edges_of(
     following_back: &[UserId],
 ) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
     let query = sqlx::query_as(RELATIONS).bind(viewer.0);
-    let query = query.bind(sorted(followed)).bind(sorted(following_back));
+    let query = query.bind(sorted(followed)).bind(vec![viewer.0; followed.len()]);
+    let query = query.bind(sorted(following_back)).bind(vec![viewer.0; following_back.len()]);
     Ok(query.fetch_all(connection).await?.into_iter().map(edge).collect())
 }
 

@@ -64,8 +64,8 @@ impl Reads {
     }
 }
 
-/// Pages. Those of a shape that few have do not share a statement with the rest, which would have to
-/// be asked for by the largest form that one of them needs.
+/// Pages. Those of a shape that few have share no statement with the rest, since the largest form that
+/// one page needs is that of all.
 #[derive(Debug)]
 pub(super) struct Pages<P> {
     older: Gathered<FollowPageKey, P>,

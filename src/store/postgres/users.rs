@@ -163,7 +163,8 @@ pub(super) async fn by_usernames(
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
-/// How many users there are with each prefix.
+/// How many users there are with each prefix, one statement each: whoever asks has one, and those who
+/// gather have the same.
 pub(super) async fn counts(
     connection: &mut PgConnection,
     prefixes: &[UsernamePrefix],

@@ -59,8 +59,9 @@ const WRITER_CACHE_KIB: &str = "-65536";
 /// of its own, and whole pages are written, and read; smaller ones make the trees deeper.
 const PAGE_BYTES: u32 = 2_048;
 
-/// How long the WAL becomes before its pages are written to where they belong (64 MiB). A page that
-/// is changed often by then is written there once; groups of changes touch many.
+/// How long the WAL becomes before its pages are written to where they belong: 64 MiB, and twice that
+/// where a file was made of larger pages. A page that is changed often by then is written there once;
+/// groups of changes touch many.
 const CHECKPOINT_PAGES: &str = "32768";
 
 /// A SQLite file.

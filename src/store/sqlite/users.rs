@@ -103,7 +103,8 @@ pub(super) async fn by_usernames(
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
-/// How many users there are with each prefix.
+/// How many users there are with each prefix, one statement each: whoever asks has one, and those who
+/// gather have the same.
 pub(super) async fn counts(
     connection: &mut SqliteConnection,
     prefixes: &[UsernamePrefix],

@@ -1,9 +1,12 @@
 //! The SQL itself: every text is good, none reads more than it must, and none is miscounted.
 
-use std::fmt::Debug;
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt::Debug,
+    slice,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use entourage::{
@@ -240,17 +243,39 @@ async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
     }
 
     let mut connection = postgres_as_the_program_has_it(database).await;
-    let others: Vec<i64> = (2..30).collect();
-    let explained = |sql| AssertSqlSafe(format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"));
-    let of_pairs = sqlx::query_scalar(explained(few)).bind(vec![1_i64; 28]).bind(&others);
-    let of_viewer = sqlx::query_scalar(explained(many)).bind(1_i64).bind(&others).bind(&others);
-    for explain in [of_pairs, of_viewer] {
-        let plan: Vec<String> = explain.fetch_all(&mut connection).await.unwrap();
-        let done =
-            plan.iter().filter(|line| line.contains(" on follows e") && line.contains("(actual"));
-        let done: Vec<_> = done.collect();
-        let is_by_key = |line: &&String| line.contains("Index Scan using follows_pkey");
-        assert!(!done.is_empty() && done.iter().all(is_by_key), "{}", plan.join("\n"));
+    let ids = |ids: &mut dyn Iterator<Item = i64>| {
+        let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
+        format!("'{{{}}}'", ids.join(","))
+    };
+    let others = ids(&mut (4..30));
+    let viewer = |viewer| ids(&mut std::iter::repeat_n(viewer, 26));
+    let of_viewer = |id: i64| format!("{id}, {others}, {0}, {others}, {0}", viewer(id));
+    for (sql, arguments, few) in [
+        (few, format!("{}, {others}", viewer(1)), 0),
+        (many, of_viewer(1), 0),
+        // The third follows the first two, and is followed by the first.
+        (many, of_viewer(3), 1),
+    ] {
+        let prepare = AssertSqlSafe(format!("PREPARE asked AS {sql}"));
+        connection.execute(prepare).await.unwrap();
+        let explain =
+            format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE asked({arguments})");
+        let rows = sqlx::query_scalar(AssertSqlSafe(explain));
+        let plan: Vec<String> = rows.fetch_all(&mut connection).await.unwrap();
+        connection.execute("DEALLOCATE asked").await.unwrap();
+
+        let text = plan.join("\n");
+        let is_done =
+            |line: &&[String]| line[0].contains(" on follows e") && line[0].contains("(actual");
+        let (by_key, by_list): (Vec<_>, Vec<_>) =
+            plan.windows(2).filter(is_done).partition(|lines| {
+                let condition = &lines[1];
+                lines[0].contains("Index Scan using follows_pkey")
+                    && condition.contains("followee_id = ")
+                    && condition.contains("follower_id = ")
+            });
+        assert_eq!(by_list.len(), few, "{text}");
+        assert!(!by_key.is_empty(), "{text}");
     }
 }
 
@@ -462,12 +487,20 @@ async fn what_many_ask_for_at_once_shares_a_statement(database: &Database) {
 
     macro_rules! assert_one_statement {
         ($asked:expr, $call:expr) => {
-            let calls = join_all($asked.map($call));
+            let mut alone = Vec::new();
+            for asked in $asked {
+                alone.push($call(asked).await.unwrap());
+            }
+            let calls = async {
+                let together = join_all($asked.map($call)).await;
+                let together: Vec<_> = together.into_iter().map(Result::unwrap).collect();
+                assert_eq!(together, alone, "{}", stringify!($call));
+            };
             assert_eq!(sent(store, calls).await, 1, "{}", stringify!($call));
         };
     }
     assert_one_statement!(users, |user| async move { store.users_by_ids(&[user]).await });
-    assert_one_statement!(names, |name| async move { store.users_by_usernames(&[name]).await });
+    assert_one_statement!(names.each_ref(), |name| store.users_by_usernames(slice::from_ref(name)));
     assert_one_statement!([&everybody; 3], |all| store.count_users(all));
     assert_one_statement!(users, |user| async move { store.counts_by_ids(&[user]).await });
     assert_one_statement!(
