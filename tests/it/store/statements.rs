@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
         Direction, Ends, FollowLimits, FollowPosition, OrderDirection, PageRequest, ProfileChange,
@@ -160,44 +161,43 @@ async fn postgres_as_the_program_has_it(database: &Database) -> PgConnection {
     connection
 }
 
+/// The plan that a prepared statement keeps, with what it did. `EXPLAIN` of a statement that is not
+/// prepared shows one for just these arguments.
+async fn kept_plan(connection: &mut PgConnection, sql: &str, arguments: &str) -> Vec<String> {
+    let prepare = AssertSqlSafe(format!("PREPARE asked AS {sql}"));
+    connection.execute(prepare).await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE asked({arguments})");
+    let rows = sqlx::query_scalar(AssertSqlSafe(explain));
+    let plan = rows.fetch_all(&mut *connection).await.unwrap();
+    connection.execute("DEALLOCATE asked").await.unwrap();
+    plan
+}
+
 async fn check_postgres_plan(database: &Database, sql: &str) {
     let mut connection = postgres_as_the_program_has_it(database).await;
     // Any pages are asked of one list after the other; the rest are of the lists that they name.
     let has_any_pages = sql.contains("k.of_followers");
+    let times = |at: DateTime<Utc>| format!("'{{{}}}'", vec![at.to_rfc3339(); 5].join(","));
+    let (low, high) = (times(at(0)), times(at(5_000)));
     for of_followers in [true, false] {
-        let explain = AssertSqlSafe(format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) {sql}"));
-        let explain = sqlx::query_scalar(explain)
-            .bind(vec![1_i64, 1, 2, 2, 999])
-            .bind(vec![21_i64, 1, 2, 3, 4]);
-        let explain = if has_any_pages {
-            explain.bind(21_i64)
+        let mut arguments = vec!["'{1,1,2,2,999}'", "'{21,1,2,3,4}'"];
+        if has_any_pages {
+            arguments.push("21");
         } else {
             // The second list, and whether times are wanted.
-            explain.bind(vec![21_i64; 5]).bind(true)
-        };
-        let explain = if has_any_pages || sql.contains("(e.followed_at, e.") {
-            explain
-                .bind(vec![at(0); 5])
-                .bind(vec![0_i64; 5])
-                .bind(vec![at(5_000); 5])
-                .bind(vec![0_i64; 5])
-        } else {
-            explain
-        };
-        let explain = if has_any_pages {
-            let ascending = vec![true, false, true, false, false];
-            explain
-                .bind(vec![of_followers; 5])
-                .bind(ascending)
-                .bind(vec![true; 5])
-                .bind(vec![true; 5])
-        } else {
-            explain
-        };
+            arguments.extend(["'{21,21,21,21,21}'", "true"]);
+        }
+        if has_any_pages || sql.contains("(e.followed_at, e.") {
+            arguments.extend([&*low, "'{0,0,0,0,0}'", &*high, "'{0,0,0,0,0}'"]);
+        }
+        if has_any_pages {
+            let list = if of_followers { "'{t,t,t,t,t}'" } else { "'{f,f,f,f,f}'" };
+            arguments.extend([list, "'{t,f,t,f,f}'", "'{t,t,t,t,t}'", "'{t,t,t,t,t}'"]);
+        }
         // What is wanted of the users, where they come along.
         let wants = if sql.contains("FROM users u") { 4 } else { 0 };
-        let explain = (0..wants).fold(explain, |explain, _| explain.bind(true));
-        let plan: Vec<String> = explain.fetch_all(&mut connection).await.unwrap();
+        arguments.extend(std::iter::repeat_n("true", wants));
+        let plan = kept_plan(&mut connection, sql, &arguments.join(", ")).await;
         let text = plan.join("\n");
 
         assert!(!text.contains("Seq Scan on follows"), "{text}");
@@ -256,13 +256,7 @@ async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
         // The third follows the first two, and is followed by the first.
         (many, of_viewer(3), 1),
     ] {
-        let prepare = AssertSqlSafe(format!("PREPARE asked AS {sql}"));
-        connection.execute(prepare).await.unwrap();
-        let explain =
-            format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE asked({arguments})");
-        let rows = sqlx::query_scalar(AssertSqlSafe(explain));
-        let plan: Vec<String> = rows.fetch_all(&mut connection).await.unwrap();
-        connection.execute("DEALLOCATE asked").await.unwrap();
+        let plan = kept_plan(&mut connection, sql, &arguments).await;
 
         let text = plan.join("\n");
         let is_done =
