@@ -21,7 +21,6 @@ use super::{
     gather::{Gather, Pace},
     kept::Kept,
 };
-use crate::domain::UsernamePrefix;
 
 /// One statement is under way while the database answers soon: that is the least work for both. Where
 /// an answer takes longer, a second one does not wait for it. Two are the most that hold connections,
@@ -29,12 +28,6 @@ use crate::domain::UsernamePrefix;
 const PACE: Pace = Pace { calls_max: 64, batches_max: 2, patience: Duration::from_millis(1) };
 /// Whoever asks for more keys than this gains nothing from company, and would make it wait.
 pub(super) const KEYS_MAX: usize = 16;
-
-/// Whether nothing but the number of all users is asked for. To count those with a prefix may take
-/// far less time than it takes whoever shares the statement.
-pub(super) fn are_of_everybody(prefixes: &[UsernamePrefix]) -> bool {
-    prefixes.iter().all(UsernamePrefix::is_empty)
-}
 
 /// Asks for the values of keys, in one statement.
 type Ask<DB, K, V> = dyn for<'a> Fn(
