@@ -5,7 +5,10 @@
 //!
 //! **Invariant:** a [`Document`] is valid. Only valid ones are remembered.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use apollo_compiler::{
     ExecutableDocument, Schema,
@@ -20,6 +23,7 @@ use super::{
     Reply,
     error::{Code, Failure},
     expansion, overlap, rules, scan, schema,
+    shape::Shapes,
 };
 use crate::domain::Limits;
 
@@ -31,19 +35,25 @@ const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
 const ERRORS_MAX: usize = 20;
 
 /// A valid document, with the types of the schema.
-pub(super) type Document = Valid<ExecutableDocument>;
+pub(super) struct Document {
+    pub(super) executable: Valid<ExecutableDocument>,
+    /// Those of its operations, if it is remembered.
+    pub(super) shapes: Option<Shapes>,
+}
 
 /// All documents that came lately.
 pub(super) struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
     remembered: Cache<String, Arc<Document>>,
+    /// How many were read to be remembered.
+    read: AtomicU64,
 }
 
 impl Documents {
     pub(super) fn new(sdl: &str, limits: Limits) -> Self {
         let remembered = Cache::new(REMEMBERED_MAX);
-        Self { schema: schema::typed(sdl), limits, remembered }
+        Self { schema: schema::typed(sdl), limits, remembered, read: AtomicU64::new(0) }
     }
 
     pub(super) const fn schema(&self) -> &Valid<Schema> {
@@ -58,14 +68,18 @@ impl Documents {
         if let Some(document) = self.remembered.get(text) {
             return Ok(document);
         }
-        let document = Arc::new(self.read(text)?);
-        if text.len() <= REMEMBERED_BYTES_MAX {
-            self.remembered.insert(text.to_owned(), document.clone());
+        let executable = self.read(text)?;
+        if text.len() > REMEMBERED_BYTES_MAX {
+            return Ok(Arc::new(Document { executable, shapes: None }));
         }
+        let number = self.read.fetch_add(1, Ordering::Relaxed);
+        let shapes = Some(Shapes::new(&self.schema, &executable, number));
+        let document = Arc::new(Document { executable, shapes });
+        self.remembered.insert(text.to_owned(), document.clone());
         Ok(document)
     }
 
-    fn read(&self, text: &str) -> Result<Document, Reply> {
+    fn read(&self, text: &str) -> Result<Valid<ExecutableDocument>, Reply> {
         let scan::Plain { text: plain, tokens } = scan::plain(text, self.limits.tokens_max)?;
         // Between two tokens there is nothing but white space, which is a token to the parser.
         let mut parser = Parser::new()

@@ -1,8 +1,9 @@
 //! The GraphQL API: its types, its loaders, and the life of an operation.
 //!
-//! An operation is parsed and validated (`document`), looked at as a whole (`guard`), checked
-//! against what the caller may do, and only then executed. The types of the schema are in files of
-//! their names.
+//! An operation is parsed and validated (`document`), looked at as a whole (`guard`), translated
+//! for the executor (`translation`), checked against what the caller may do, and only then
+//! executed. All that does not depend on the caller is remembered for requests that differ in
+//! nothing but texts (`prepared`). The types of the schema are in files of their names.
 //!
 //! **Invariant:** an operation that is refused has executed nothing.
 //!
@@ -27,6 +28,7 @@ mod mutation;
 mod order;
 mod overlap;
 mod page;
+mod prepared;
 mod projection;
 mod query;
 mod quota;
@@ -36,6 +38,7 @@ mod scalar;
 mod scan;
 mod schema;
 mod session;
+mod shape;
 mod translation;
 mod user;
 mod values;
@@ -44,12 +47,8 @@ mod viewer;
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use apollo_compiler::{
-    Node, Schema,
-    ast::VariableDefinition,
-    executable,
-    request::coerce_variable_values,
-    response::{JsonMap, JsonValue},
-    validation::Valid,
+    Node, Schema, ast::VariableDefinition, executable, request::coerce_variable_values,
+    response::JsonMap, validation::Valid,
 };
 use async_graphql::parser::types;
 use futures_util::FutureExt;
@@ -60,6 +59,7 @@ use self::{
     error::{Failure, INTERNAL},
     guard::Findings,
     loaders::Loaders,
+    prepared::Operations,
     values::Variables,
 };
 pub use self::{error::Code, reply::Reply};
@@ -79,6 +79,7 @@ pub struct Api {
     limits: Limits,
     sdl: String,
     documents: Documents,
+    operations: Operations,
     executable: schema::Executable,
     projects: bool,
 }
@@ -129,7 +130,8 @@ impl Api {
         let sdl = schema::sdl(graph.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&graph);
-        Self { graph, limits, sdl, documents, executable, projects: true }
+        let operations = Operations::new(limits);
+        Self { graph, limits, sdl, documents, operations, executable, projects: true }
     }
 
     /// The same API, answered by resolvers alone: what projected answers are compared with.
@@ -149,20 +151,20 @@ impl Api {
     /// The reply to a request that is refused.
     pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
         let document = self.documents.get(&request.query)?;
-        let operation =
-            document.operations.get(request.operation_name.as_deref()).map_err(|error| {
-                Failure::new(Code::BadUserInput, error.message().to_string())
-                    .with_argument("operationName")
-            })?;
+        let operations = &document.executable.operations;
+        let operation = operations.get(request.operation_name.as_deref()).map_err(|error| {
+            Failure::new(Code::BadUserInput, error.message().to_string())
+                .with_argument("operationName")
+        })?;
 
-        let values = JsonValue::from(serde_json::Value::Object(request.variables));
-        let values = values.as_object().cloned().unwrap_or_default();
+        let values = request.variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let values: JsonMap = values.collect();
         let schema = self.documents.schema();
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
         let variables = Variables(&variables);
-        let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
-        let executable = translation::of_operation(&document, operation, variables);
+        let (findings, executable) =
+            self.operations.get(schema, &document, operation, variables)?;
         let is_mutation = operation.is_mutation();
         let tells_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Operation { executable, findings, is_mutation, tells_cost })

@@ -4,49 +4,134 @@
 //! ways of its own with variables and with fields that share a response key. So it is given none
 //! of them: what `@skip` and `@include` leave out is left out here, variables are filled in, and
 //! fields are collected (section 6.3.2 of the specification): fragments are spread, and those
-//! that share a response key are one field, with their selections together.
+//! that share a response key are one field, with their selections together. Texts can be left open,
+//! to be filled in by each of many requests (see `prepared`).
 //!
 //! **Invariant:** a translated selection holds fields only, each response key once.
 //!
 //! Spreading looks at no type condition: the schema has no type that some objects of a selection
 //! are of and others are not, since [`Node`](super::user::Node) has one kind of object.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::{
-    ExecutableDocument, Name as DocumentName, Node,
+    ExecutableDocument, Name as DocumentName, Node, ast,
     executable::{self, Operation, OperationType, Selection, SelectionSet},
     response::{JsonValue, serde_json_bytes::ByteString},
 };
-use async_graphql::{Name, Pos, Positioned, Value, parser::types};
+use async_graphql::{Name, Pos, Positioned, parser::types};
+use async_graphql_value::Value;
 
 use super::values::Variables;
 
-/// One operation of a document, on its own.
+/// Translates one operation of a document, but for those of its variables that are `texts`, if any
+/// are to be left open. A text that is null is translated.
 pub(super) fn of_operation(
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Variables<'_>,
-) -> types::ExecutableDocument {
-    let translation = Translation { document, variables };
+    texts: Option<&HashSet<&DocumentName>>,
+) -> Template {
+    let translation = Translation { document, variables, texts };
     let ty = match operation.operation_type {
         OperationType::Query => types::OperationType::Query,
         OperationType::Mutation => types::OperationType::Mutation,
         OperationType::Subscription => types::OperationType::Subscription,
     };
-    let operation = types::OperationDefinition {
-        ty,
-        variable_definitions: Vec::new(),
-        directives: Vec::new(),
-        selection_set: nowhere(translation.selections(&[&operation.selection_set])),
+    Template { ty, selections: translation.selections(&[&operation.selection_set]) }
+}
+
+/// An operation on its own, with variables where texts are left open.
+#[derive(Clone)]
+pub(super) struct Template {
+    ty: types::OperationType,
+    selections: types::SelectionSet,
+}
+
+impl Template {
+    /// The operation with the texts among some variables.
+    pub(super) fn fill_in(&self, variables: Variables<'_>) -> types::ExecutableDocument {
+        let mut filled_in = self.clone();
+        fill_in(&mut filled_in.selections, variables);
+        filled_in.into_document()
+    }
+
+    /// The operation, where nothing is left open.
+    pub(super) fn into_document(self) -> types::ExecutableDocument {
+        let operation = types::OperationDefinition {
+            ty: self.ty,
+            variable_definitions: Vec::new(),
+            directives: Vec::new(),
+            selection_set: nowhere(self.selections),
+        };
+        let operations = types::DocumentOperations::Single(nowhere(operation));
+        types::ExecutableDocument { operations, fragments: HashMap::new() }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn bytes(&self) -> usize {
+        bytes_of(&self.selections)
+    }
+}
+
+fn fill_in(selections: &mut types::SelectionSet, variables: Variables<'_>) {
+    for selection in &mut selections.items {
+        let types::Selection::Field(field) = &mut selection.node else { continue };
+        for (_, value) in &mut field.node.arguments {
+            fill_in_value(&mut value.node, variables);
+        }
+        fill_in(&mut field.node.selection_set.node, variables);
+    }
+}
+
+fn fill_in_value(value: &mut Value, variables: Variables<'_>) {
+    match value {
+        Value::Variable(name) => {
+            let text =
+                variables.0.get(name.as_str()).expect("it was given, or no text is left open");
+            *value = executable_value(text.clone());
+        }
+        Value::List(items) => items.iter_mut().for_each(|item| fill_in_value(item, variables)),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(|field| fill_in_value(field, variables));
+        }
+        _ => {}
+    }
+}
+
+fn bytes_of(selections: &types::SelectionSet) -> usize {
+    let of_selection = |selection: &Positioned<types::Selection>| {
+        let types::Selection::Field(field) = &selection.node else { return 0 };
+        let field = &field.node;
+        let alias = field.alias.as_ref().map_or(0, |alias| alias.node.len());
+        let argument = |(name, value): &(Positioned<Name>, Positioned<Value>)| {
+            name.node.len() + bytes_of_value(&value.node)
+        };
+        alias
+            + field.name.node.len()
+            + field.arguments.iter().map(argument).sum::<usize>()
+            + bytes_of(&field.selection_set.node)
     };
-    let operations = types::DocumentOperations::Single(nowhere(operation));
-    types::ExecutableDocument { operations, fragments: std::collections::HashMap::new() }
+    let items = &selections.items;
+    size_of_val(items.as_slice()) + items.iter().map(of_selection).sum::<usize>()
+}
+
+fn bytes_of_value(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::List(items) => items.iter().map(bytes_of_value).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + bytes_of_value(value)).sum()
+        }
+        _ => 0,
+    };
+    size_of_val(value) + inside
 }
 
 struct Translation<'a> {
     document: &'a ExecutableDocument,
     variables: Variables<'a>,
+    texts: Option<&'a HashSet<&'a DocumentName>>,
 }
 
 /// The fields of a selection that share a response key, in the order of the document.
@@ -105,15 +190,12 @@ impl<'a> Translation<'a> {
     fn field(&self, same: &[&'a Node<executable::Field>]) -> Positioned<types::Selection> {
         let first = same[0];
         let arguments = first.arguments.iter().filter_map(|argument| {
-            let value = self.variables.fill_in(&argument.value)?;
+            let value = self.value(&argument.value)?;
             // In introspection, null is as good as nothing. The executor does not take it there.
-            if argument.name == "includeDeprecated" && value.is_null() {
+            if argument.name == "includeDeprecated" && value == Value::Null {
                 return None;
             }
-            Some((
-                nowhere(Name::new(&argument.name)),
-                nowhere(executable_value(value).into_value()),
-            ))
+            Some((nowhere(Name::new(&argument.name)), nowhere(value)))
         });
         let selections: Vec<_> = same.iter().map(|field| &field.selection_set).collect();
         let field = types::Field {
@@ -125,6 +207,31 @@ impl<'a> Translation<'a> {
         };
         let pos = self.position(first);
         Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos)
+    }
+
+    /// A value; `None` for a variable that is not given.
+    fn value(&self, value: &ast::Value) -> Option<Value> {
+        let Some(texts) = self.texts else {
+            return Some(executable_value(self.variables.fill_in(value)?));
+        };
+        Some(match value {
+            ast::Value::Variable(name) if texts.contains(name) => {
+                match self.variables.0.get(name.as_str())? {
+                    JsonValue::Null => Value::Null,
+                    _ => Value::Variable(Name::new(name)),
+                }
+            }
+            ast::Value::List(items) => {
+                Value::List(items.iter().map(|i| self.value(i).unwrap_or(Value::Null)).collect())
+            }
+            ast::Value::Object(fields) => {
+                let field = |(name, value): &(DocumentName, Node<ast::Value>)| {
+                    Some((Name::new(name), self.value(value)?))
+                };
+                Value::Object(fields.iter().filter_map(field).collect())
+            }
+            other => executable_value(self.variables.fill_in(other)?),
+        })
     }
 
     /// Where a field stands, for the errors of its resolver.

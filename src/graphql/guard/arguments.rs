@@ -13,6 +13,10 @@ use super::{
 };
 use crate::domain::{Direction, OrderDirection, UserOrderField};
 
+/// The arguments whose texts are read. All that matters of other texts is that there is no NUL
+/// character in them: the shape of an operation is told without them.
+pub(in crate::graphql) const CURSORS: [&str; 2] = ["after", "before"];
+
 impl Guard<'_> {
     /// How many objects a field could return, if it returns a list of them, once everything that
     /// its arguments say is right.
@@ -134,7 +138,7 @@ fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
 
 /// The path, from a value down, of a text with a NUL character in it, which one of the databases
 /// would refuse.
-fn nul_in(value: &JsonValue) -> Option<String> {
+pub(super) fn nul_in(value: &JsonValue) -> Option<String> {
     match value {
         JsonValue::String(text) => text.as_str().contains('\0').then(String::new),
         JsonValue::Array(items) => path_in_list(items, nul_in),

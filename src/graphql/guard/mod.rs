@@ -12,7 +12,7 @@ use std::{collections::HashMap, num::NonZeroU32};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Schema,
-    ast::Value,
+    ast::{Type, Value},
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
     response::JsonValue,
@@ -20,6 +20,7 @@ use apollo_compiler::{
 };
 use async_graphql::{Pos, ServerError};
 
+pub(super) use self::arguments::CURSORS;
 use super::{
     Reply,
     document::server_error,
@@ -30,6 +31,7 @@ use super::{
 use crate::domain::{Limits, Permissions};
 
 /// What can be said of an operation that keeps the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Findings {
     /// The permissions that it needs; `None` when nobody needs to be signed in.
     pub(super) required: Option<Permissions>,
@@ -70,6 +72,12 @@ pub(super) fn inspect(
         required: guard.required,
         cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
     })
+}
+
+/// Whether there is nothing wrong with a text, or an object of texts, wherever a variable of this
+/// type may stand, but for the [`CURSORS`].
+pub(super) fn takes(schema: &Schema, ty: &Type, text: &JsonValue) -> bool {
+    arguments::nul_in(text).is_none() && one_of::is_right(schema, ty, text)
 }
 
 /// What a change costs: a transaction, and a password to check for some.

@@ -21,7 +21,8 @@ pub(super) fn check(
     Ok(())
 }
 
-fn is_right(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
+/// Whether a value is right, and everything in it.
+pub(super) fn is_right(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
     match value {
         JsonValue::Array(items) => items.iter().all(|i| is_right(schema, ty.item_type(), i)),
         JsonValue::Object(fields) => {

@@ -4,6 +4,7 @@ mod accounts;
 mod documents;
 mod following;
 mod guard;
+mod known;
 mod limits;
 mod paging;
 mod permissions;
