@@ -46,14 +46,14 @@ pub(super) struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
     remembered: Cache<String, Arc<Document>>,
-    /// How many were read to be remembered.
-    read: AtomicU64,
+    /// The number of the next one.
+    next: AtomicU64,
 }
 
 impl Documents {
     pub(super) fn new(sdl: &str, limits: Limits) -> Self {
         let remembered = Cache::new(REMEMBERED_MAX);
-        Self { schema: schema::typed(sdl), limits, remembered, read: AtomicU64::new(0) }
+        Self { schema: schema::typed(sdl), limits, remembered, next: AtomicU64::new(0) }
     }
 
     pub(super) const fn schema(&self) -> &Valid<Schema> {
@@ -72,7 +72,7 @@ impl Documents {
         if text.len() > REMEMBERED_BYTES_MAX {
             return Ok(Arc::new(Document { executable, shapes: None }));
         }
-        let number = self.read.fetch_add(1, Ordering::Relaxed);
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let shapes = Some(Shapes::new(&self.schema, &executable, number));
         let document = Arc::new(Document { executable, shapes });
         self.remembered.insert(text.to_owned(), document.clone());
