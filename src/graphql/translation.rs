@@ -209,7 +209,8 @@ impl<'a> Translation<'a> {
         Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos)
     }
 
-    /// A value; `None` for a variable that is not given.
+    /// A value; `None` for a variable that is not given. Where texts are left open, what is around
+    /// them is read as [`Variables::fill_in`] reads it; `prepared` compares the two in tests.
     fn value(&self, value: &ast::Value) -> Option<Value> {
         let Some(texts) = self.texts else {
             return Some(executable_value(self.variables.fill_in(value)?));

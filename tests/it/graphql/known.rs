@@ -94,14 +94,24 @@ async fn texts_are_filled_in_wherever_they_stand() {
     let ids = answers.iter().map(|answer| &data(answer)["unfollow"]["clientMutationId"]);
     assert_eq!(json!(ids.collect::<Vec<_>>()), json!(["one", "two", null, null]));
 
-    let list =
-        "query ($a: ID!, $b: ID!) { nodes(ids: [$a, \"no id\", $b]) { id } node(id: $b) { id } }";
+    let users = "{ ann: user(username: \"ann\") { id } bob: user(username: \"bob\") { id } }";
+    let users = compare(users, [json!({})]).await;
+    let [ann, bob] = ["ann", "bob"].map(|name| &data(&users[0])[name]["id"]);
+    let list = "query ($a: ID!, $b: ID!) { nodes(ids: [$a, \"no id\", $b]) { id } }";
     let requests = [
-        json!({ "a": "a", "b": "b" }),
-        json!({ "a": "b", "b": 7 }),
-        json!({ "a": 99_999_999_999_i64, "b": "" }),
+        json!({ "a": ann, "b": bob }),
+        json!({ "a": bob, "b": ann }),
+        json!({ "a": 99_999_999_999_i64, "b": ann }),
     ];
-    compare(list, requests).await;
+    let answers = compare(list, requests).await;
+    let expected = [
+        json!([{ "id": ann }, null, { "id": bob }]),
+        json!([{ "id": bob }, null, { "id": ann }]),
+        json!([null, null, { "id": ann }]),
+    ];
+    for (answer, expected) in answers.iter().zip(expected) {
+        assert_eq!(data(answer)["nodes"], expected);
+    }
 }
 
 #[tokio::test]
