@@ -15,7 +15,7 @@ use std::{
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, SystemClock},
-    graph::{Graph, NewAccount, Parts, SystemRandom, Tokens},
+    service::{NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{self, Options},
 };
 use reqwest::{Client, header::CONTENT_TYPE};
@@ -39,7 +39,7 @@ async fn main() -> Result<ExitCode> {
     let url = format!("sqlite://{}", folder.path().join("bench.db").display());
     let store = store::connect(&url, Options::default()).await?;
     store.migrate().await?;
-    let graph = Graph::new(Parts {
+    let service = Service::new(Parts {
         store: Arc::clone(&store),
         tokens: Tokens::new(KEY, None)?,
         clock: Arc::new(SystemClock),
@@ -51,7 +51,7 @@ async fn main() -> Result<ExitCode> {
     for n in 0..SIGN_INS {
         let password = Some("the right one".to_owned());
         let new = NewAccount { username: format!("known{n}"), name: None, password };
-        graph.add_user(new).await?.map_err(|error| format!("{error:?}"))?;
+        service.add_user(new).await?.map_err(|error| format!("{error:?}"))?;
     }
 
     let settings = Settings { sign_up: true, rate_limits: false, ..Settings::default() };

@@ -22,8 +22,11 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::{
-    domain::{FollowLimits, FollowOutcome, NewUser, UserId, Username},
-    store::{self, FollowGroups, Graph, Metered, Options, Store},
+    domain::{
+        FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, NewUser, UserId,
+        Username,
+    },
+    store::{self, BatchPermit, FollowQueue, Graph, Metered, Options, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -122,7 +125,7 @@ async fn drive(
     let store = Metered::new(Arc::clone(store));
     let statements = store.statements();
     let store: Arc<dyn Store> = Arc::new(store);
-    let groups = FollowGroups::new(Arc::clone(&store));
+    let groups = FollowQueue::new(Arc::clone(&store));
     let next = Arc::new(AtomicI64::new(users));
 
     let begin = Instant::now();
@@ -153,7 +156,14 @@ async fn drive(
                             .await
                             .map(|changed| changed.outcome)
                     } else {
-                        store.follow(follower, followee, at, LIMITS).await
+                        let action = FollowAction::Follow(LIMITS);
+                        let change = FollowChange { follower, followee, at, action };
+                        let mut written =
+                            store.change_follows(&[change], BatchPermit::default()).await;
+                        match written.outcomes.pop().expect("a change has an outcome")? {
+                            FollowChanged::Follow(outcome) => Ok(outcome),
+                            FollowChanged::Unfollow(_) => panic!("not the answer to a follow"),
+                        }
                     }
                 };
                 if timeout(PATIENCE, follow).await?? == FollowOutcome::Followed {

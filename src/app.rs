@@ -14,9 +14,9 @@ use tokio::{
 
 use crate::{
     domain::{Clock, Limits, SystemClock},
-    graph::{Graph, Parts, Random, SystemRandom, Tokens},
     graphql::Api,
     http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
+    service::{Parts, Random, Service, SystemRandom, Tokens},
     store::{Metered, Statements, Store},
 };
 
@@ -95,7 +95,7 @@ impl App {
         let store = Metered::new(store);
         let statements = store.statements();
         let store: Arc<dyn Store> = Arc::new(store);
-        let graph = Arc::new(Graph::new(Parts {
+        let service = Arc::new(Service::new(Parts {
             store: Arc::clone(&store),
             tokens,
             clock,
@@ -104,11 +104,11 @@ impl App {
             rate_limits,
             limits,
         }));
-        let api = Api::new(Arc::clone(&graph), limits);
+        let api = Api::new(Arc::clone(&service), limits);
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {
             api,
-            graph,
+            service,
             store,
             random,
             limits,
@@ -179,7 +179,7 @@ pub async fn serve(
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}
-        () = state.graph.keep_users_true() => {}
+        () = state.service.keep_users_true() => {}
     }
 
     if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {

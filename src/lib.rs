@@ -10,7 +10,7 @@
 //! SQLite or PostgreSQL. Each layer uses those to its right, and never one to its left:
 //!
 //! ```text
-//! cli, config -> app -> http -> graphql -> graph -> store -> domain
+//! cli, config -> app -> http -> graphql -> service -> store -> domain
 //! ```
 //!
 //! **Invariant:** no arrow points back, `sqlx` is named in [`store`] alone, `async_graphql` in
@@ -23,7 +23,7 @@
 //!   that exists is valid, since parsing is the only way to make one.
 //! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that keep it.
 //!   All SQL is here, as constant text.
-//! - [`graph`]: the use cases, one method per verb, and the policy: who may follow whom, who is
+//! - [`service`]: the use cases, one method per verb, and the policy: who may follow whom, who is
 //!   who, what a token is worth.
 //! - [`graphql`]: types, loaders, limits and error codes. It shapes answers and decides nothing
 //!   about follows.
@@ -42,9 +42,9 @@
 //!    everything below is projected (`graphql/projection`): planned from the selection, loaded a
 //!    level at a time, and written as JSON at once. Resolvers answer when that fails.
 //! 4. Both ask loaders, which live as long as the request. A loader gathers what is wanted on one
-//!    level and makes it one call of [`graph`] and one statement. A page of a list is a loader's
+//!    level and makes it one call of [`service`] and one statement. A page of a list is a loader's
 //!    key too, so that both lists of a hundred users are one statement.
-//! 5. [`graph`] takes the rows of users from those that it remembers (`graph/user_cache.rs`), so
+//! 5. [`service`] takes the rows of users from those that it remembers (`service/users/cache.rs`), so
 //!    that a page needs no more than ids; without them, a page brings its users along.
 //! 6. Small look-ups of many requests share a statement, as long as others are under way
 //!    (`store/lookups.rs`).
@@ -56,7 +56,7 @@
 //!
 //! One method of the store is one unit of work. Follows and unfollows that are asked for at the
 //! same time are one as well: while a group of them is written, the next gathers
-//! ([`store::FollowGroups`]). It writes its edges, their mirrors and all counts in one transaction,
+//! ([`store::FollowQueue`]). It writes its edges, their mirrors and all counts in one transaction,
 //! with a handful of statements however large it is, and lets the rows taken decide what happened,
 //! so that it can be repeated and raced without harm. Each caller is told what became of their own
 //! change, and a change is made although its client has left.
@@ -88,7 +88,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
-pub mod graph;
 pub mod graphql;
 pub mod http;
+pub mod service;
 pub mod store;

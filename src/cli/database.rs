@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::{
     config::Database,
     domain::{Limits, SystemClock},
-    graph::{Graph, Parts, SystemRandom, Tokens},
+    service::{Parts, Service, SystemRandom, Tokens},
     store::{self, SchemaState, Store},
 };
 
@@ -52,8 +52,8 @@ pub(super) async fn connect(database: &Database, make: bool) -> anyhow::Result<A
 }
 
 /// The use cases over a store, without the limits that are for strangers.
-pub(super) fn graph(store: &Arc<dyn Store>, tokens: Tokens) -> Graph {
-    Graph::new(Parts {
+pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Service {
+    Service::new(Parts {
         store: Arc::clone(store),
         tokens,
         clock: Arc::new(SystemClock),

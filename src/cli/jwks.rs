@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use tokio::{fs::File, io::AsyncReadExt};
 
-use crate::graph::{JwksError, KeySource};
+use crate::service::{JwksError, KeySource};
 
 /// The most bytes of a key set.
 const BYTES_MAX: u64 = 1024 * 1024;

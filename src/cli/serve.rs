@@ -164,7 +164,7 @@ struct Demo {
 }
 
 async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
-    let graph = database::graph(store, signing::no_tokens()?);
-    let filled = demo::fill(store, &graph, SystemClock.now()).await?;
-    Ok(Demo { filled, is_known: demo::can_sign_in(&graph).await? })
+    let service = database::service(store, signing::no_tokens()?);
+    let filled = demo::fill(store, &service, SystemClock.now()).await?;
+    Ok(Demo { filled, is_known: demo::can_sign_in(&service).await? })
 }

@@ -18,7 +18,7 @@ use super::jwks::JwksPlace;
 use crate::{
     config::{DatabaseUrl, Signing},
     domain::{Clock as _, SystemClock},
-    graph::{IdentityProvider, Random, SystemRandom, Tokens, Trust},
+    service::{IdentityProvider, Random, SystemRandom, Tokens, Trust},
 };
 
 /// The name of the file with the key, beside the SQLite file.

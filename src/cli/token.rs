@@ -45,13 +45,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "error")?;
     let signer = Signer::load(&args.signing, &args.database.url).await?;
     let store = database::open(&args.database, Migrate::Never).await?;
-    let graph = database::graph(&store, signer.into_tokens()?);
+    let service = database::service(&store, signer.into_tokens()?);
     let ttl = TimeDelta::from_std(args.ttl)?;
     let scope = (!args.scope.is_empty()).then(|| args.scope.join(" "));
 
     let mut tokens = String::new();
     for username in &args.usernames {
-        let token = graph.token(&user::key(username)?, scope.as_deref(), ttl).await?;
+        let token = service.token(&user::key(username)?, scope.as_deref(), ttl).await?;
         tokens += &token.ok_or_else(|| user::no_such_user(username))?;
         tokens.push('\n');
     }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Database, Logging},
     domain::UsernameKey,
-    graph::{Graph, NewAccount, SignUpError},
+    service::{NewAccount, Service, SignUpError},
     store::{SetRoleOutcome, Store},
 };
 
@@ -78,9 +78,9 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Add { username, name, no_password, common } => {
             let password =
                 if no_password { None } else { Some(password(", or pass --no-password")?) };
-            let (store, graph) = open(&common, Migrate::Sqlite).await?;
+            let (store, service) = open(&common, Migrate::Sqlite).await?;
             let user = NewAccount { username: username.clone(), name, password };
-            let id = match graph.add_user(user).await? {
+            let id = match service.add_user(user).await? {
                 Ok(id) => id,
                 Err(SignUpError::UsernameTaken) => bail!("the username {username} is taken"),
             };
@@ -88,8 +88,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             print(&format!("added {username}, id {id}\n"))
         }
         Command::Role { username, role, common } => {
-            let (store, graph) = open(&common, Migrate::Never).await?;
-            match graph.set_role(&key(&username)?, &role).await? {
+            let (store, service) = open(&common, Migrate::Never).await?;
+            match service.set_role(&key(&username)?, &role).await? {
                 SetRoleOutcome::Set => {}
                 SetRoleOutcome::NoSuchUser => return Err(no_such_user(&username)),
                 SetRoleOutcome::NoSuchRole => {
@@ -101,24 +101,24 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Password { username, common } => {
             let password = password("")?;
-            let (store, graph) = open(&common, Migrate::Never).await?;
-            if !graph.set_password(&key(&username)?, &password).await? {
+            let (store, service) = open(&common, Migrate::Never).await?;
+            if !service.set_password(&key(&username)?, &password).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
             print(&format!("{username} has another password now, and is signed out everywhere\n"))
         }
         Command::SignOut { username, common } => {
-            let (store, graph) = open(&common, Migrate::Never).await?;
-            if !graph.sign_out(&key(&username)?).await? {
+            let (store, service) = open(&common, Migrate::Never).await?;
+            if !service.sign_out(&key(&username)?).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
             print(&format!("{username} is signed out everywhere\n"))
         }
         Command::Delete { username, common } => {
-            let (store, graph) = open(&common, Migrate::Never).await?;
-            if !graph.delete_user(&key(&username)?).await? {
+            let (store, service) = open(&common, Migrate::Never).await?;
+            if !service.delete_user(&key(&username)?).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
@@ -136,11 +136,11 @@ pub(super) fn no_such_user(username: &str) -> anyhow::Error {
     anyhow!("there is no user {username:?}")
 }
 
-async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Graph)> {
+async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Service)> {
     super::log(&common.logging, "error")?;
     let store = database::open(&common.database, migrate).await?;
-    let graph = database::graph(&store, signing::no_tokens()?);
-    Ok((store, graph))
+    let service = database::service(&store, signing::no_tokens()?);
+    Ok((store, service))
 }
 
 /// The first line of stdin. `instead` is what else can be done, for whoever writes none.

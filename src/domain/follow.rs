@@ -2,14 +2,11 @@
 //!
 //! An edge always runs `follower -> followee`: who follows, and who is followed.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::hash::{Hash, Hasher};
 
 use chrono::{DateTime, Days, Utc};
 
-use super::{Page, PageRequest, User, UserId};
+use super::{Page, PageRequest, UserId};
 
 /// An edge of the graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +21,7 @@ pub struct Follow {
 
 /// Which of the two lists of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub enum FollowList {
     /// Those who follow the user.
     Followers,
     /// Those whom the user follows.
@@ -43,10 +40,10 @@ pub struct FollowCounts {
 impl FollowCounts {
     /// The length of one of the two lists.
     #[must_use]
-    pub const fn of(self, direction: Direction) -> i64 {
-        match direction {
-            Direction::Followers => self.followers,
-            Direction::Following => self.following,
+    pub const fn of(self, list: FollowList) -> i64 {
+        match list {
+            FollowList::Followers => self.followers,
+            FollowList::Following => self.following,
         }
     }
 }
@@ -60,127 +57,50 @@ pub struct FollowPosition {
     pub user: UserId,
 }
 
-/// A page of one of a user's two lists.
+/// Which page of which list of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FollowPageKey {
     /// Whose list.
     pub user: UserId,
-    /// Which of the two.
-    pub direction: Direction,
+    /// Which list.
+    pub list: FollowList,
     /// Which page of it.
     pub request: PageRequest<FollowPosition>,
-    /// What has to be told of its entries.
-    pub wants: Wants,
 }
 
-/// What has to be told of the entries of a page, besides the ids and usernames of their users. What
-/// nobody wants may be missing, as if it were not there, and the database does less.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each may be wanted without the others")]
-pub struct Wants {
-    /// When the follows began.
-    pub followed_at: bool,
-    /// The names of the users.
-    pub name: bool,
-    /// What they say about themselves.
-    pub bio: bool,
-    /// Their pictures.
-    pub avatar_url: bool,
-    /// When their accounts were made.
-    pub created_at: bool,
-}
-
-impl Wants {
-    /// Everything there is.
-    pub const ALL: Self =
-        Self { followed_at: true, name: true, bio: true, avatar_url: true, created_at: true };
-
-    /// What this or another wants.
-    #[must_use]
-    pub const fn or(self, other: Self) -> Self {
-        Self {
-            followed_at: self.followed_at || other.followed_at,
-            name: self.name || other.name,
-            bio: self.bio || other.bio,
-            avatar_url: self.avatar_url || other.avatar_url,
-            created_at: self.created_at || other.created_at,
-        }
-    }
-}
-
-/// Pages of one batch are mostly of different users or lists, so these tell enough of them.
+/// The user and the list tell most keys of a batch apart, so hashing the request as well is not
+/// worth its time.
 impl Hash for FollowPageKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.user.hash(state);
-        self.direction.hash(state);
+        self.list.hash(state);
     }
 }
 
-/// One entry of a list of follows. Of the user at the other end it holds the row, or the id alone.
+/// An entry of a list of follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowItem<U = Arc<User>> {
-    /// The user at the other end; of a row, what is [wanted](Wants).
-    pub user: U,
-    /// When the follow began, unless [nobody wants it](Wants::followed_at).
-    pub followed_at: Option<DateTime<Utc>>,
+pub struct FollowItem {
+    /// The user at the other end.
+    pub user: UserId,
+    /// When the follow began.
+    pub followed_at: DateTime<Utc>,
 }
 
-impl<U: Identified> FollowItem<U> {
-    /// Where the entry stands in its list, as far as it is known.
+impl FollowItem {
+    /// Where the entry stands in its list.
     #[must_use]
-    pub fn position(&self) -> Option<FollowPosition> {
-        let user = self.user.id();
-        self.followed_at.map(|followed_at| FollowPosition { followed_at, user })
-    }
-}
-
-/// A user, whole or by id.
-pub trait Identified {
-    /// Who it is.
-    fn id(&self) -> UserId;
-}
-
-impl Identified for Arc<User> {
-    fn id(&self) -> UserId {
-        self.id
-    }
-}
-
-impl Identified for UserId {
-    fn id(&self) -> UserId {
-        *self
+    pub const fn position(&self) -> FollowPosition {
+        FollowPosition { followed_at: self.followed_at, user: self.user }
     }
 }
 
 /// A page of follows, with the lengths of both lists of their owner at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowPage<U = Arc<User>> {
+pub struct FollowPage {
     /// The lengths of both lists.
     pub counts: FollowCounts,
     /// The page.
-    pub page: Page<FollowItem<U>>,
-}
-
-impl FollowPage {
-    /// The page of a user who is not there.
-    #[must_use]
-    pub const fn empty() -> Self {
-        let page = Page { items: Vec::new(), has_next: false, has_previous: false };
-        Self { counts: FollowCounts { followers: 0, following: 0 }, page }
-    }
-}
-
-impl<U> FollowPage<U> {
-    /// The page with its entries made into others, in their order, without those that cannot be.
-    #[must_use]
-    pub fn filter_map<V>(
-        self,
-        entry: impl FnMut(FollowItem<U>) -> Option<FollowItem<V>>,
-    ) -> FollowPage<V> {
-        let Page { items, has_next, has_previous } = self.page;
-        let items = items.into_iter().filter_map(entry).collect();
-        FollowPage { counts: self.counts, page: Page { items, has_next, has_previous } }
-    }
+    pub page: Page<FollowItem>,
 }
 
 /// How two users stand to each other, seen from the first.

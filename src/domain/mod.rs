@@ -3,6 +3,7 @@
 //! Plain data and pure functions over `std` and `chrono`. Nothing here waits, allocates a
 //! connection or knows of a database, GraphQL or HTTP; every other layer may use it.
 
+mod audience;
 mod change;
 mod clock;
 mod drift;
@@ -14,13 +15,13 @@ mod profile;
 mod role;
 mod user;
 
+pub use audience::Audience;
 pub use change::{Changed, FollowAction, FollowChange, FollowChanged};
 pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{
-    Day, Direction, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowOutcome,
-    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Identified, Relation, UnfollowOutcome,
-    Wants,
+    Day, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowList, FollowOutcome,
+    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Relation, UnfollowOutcome,
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;

@@ -7,12 +7,12 @@ use async_graphql::ContextBase;
 use super::{error::Failure, loaders::Loaders};
 use crate::{
     domain::{Limits, Permissions},
-    graph::{self, Budget, Graph, Viewer},
+    service::{self, Budget, Service, Viewer},
 };
 
 /// One request, as its resolvers see it.
 pub(super) struct RequestContext {
-    pub graph: Arc<Graph>,
+    pub service: Arc<Service>,
     pub loaders: Arc<Loaders>,
     pub viewer: Option<Arc<Viewer>>,
     pub address: Option<IpAddr>,
@@ -34,7 +34,7 @@ impl RequestContext {
     /// # Errors
     /// `UNAUTHENTICATED` should the guard ever be wrong.
     pub(super) fn signed_in(&self) -> Result<&Arc<Viewer>, Failure> {
-        graph::authorize(self.viewer.as_deref(), Permissions::NONE)?;
-        self.viewer.as_ref().ok_or_else(|| graph::Error::Unauthenticated.into())
+        service::authorize(self.viewer.as_deref(), Permissions::NONE)?;
+        self.viewer.as_ref().ok_or_else(|| service::Error::Unauthenticated.into())
     }
 }

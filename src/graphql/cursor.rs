@@ -8,17 +8,16 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::DateTime;
 
-use crate::domain::{
-    Direction, FollowItem, FollowPosition, OrderDirection, UserId, UserOrderField, Username,
-};
+use crate::domain::{FollowList, FollowPosition, OrderDirection, UserId, UserOrderField, Username};
 
 const VERSION: u8 = 1;
+use crate::service::ListedUser;
 
 /// The list, with its order, that a cursor is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// The followers of a user, or those whom they follow, by time.
-    Follows(Direction, OrderDirection),
+    Follows(FollowList, OrderDirection),
     /// The users, by something.
     Users(UserOrderField, OrderDirection),
 }
@@ -28,8 +27,8 @@ impl List {
     /// never give one a new meaning.
     const fn tag(self) -> [u8; 2] {
         let (list, direction) = match self {
-            Self::Follows(Direction::Followers, direction) => (b'f', direction),
-            Self::Follows(Direction::Following, direction) => (b'g', direction),
+            Self::Follows(FollowList::Followers, direction) => (b'f', direction),
+            Self::Follows(FollowList::Following, direction) => (b'g', direction),
             Self::Users(UserOrderField::Username, direction) => (b'u', direction),
             Self::Users(UserOrderField::CreatedAt, direction) => (b'c', direction),
         };
@@ -64,13 +63,13 @@ pub(super) fn encode(list: List, position: &Position) -> String {
 }
 
 /// The cursor of a follow.
-pub(super) fn of_follow(direction: Direction, order: OrderDirection, item: &FollowItem) -> String {
+pub(super) fn of_follow(direction: FollowList, order: OrderDirection, item: &ListedUser) -> String {
     encode(List::Follows(direction, order), &Position::Time(position_of(item)))
 }
 
 /// The position of a follow, wherever it was asked for.
-pub(super) fn position_of(item: &FollowItem) -> FollowPosition {
-    item.position().expect("a selection with times or cursors asks for times")
+pub(super) fn position_of(item: &ListedUser) -> FollowPosition {
+    item.position()
 }
 
 /// The position that a cursor of this list names; `None` for whatever else.
@@ -97,9 +96,9 @@ mod tests {
     use super::*;
 
     const LISTS: [List; 4] = [
-        List::Follows(Direction::Followers, OrderDirection::Desc),
-        List::Follows(Direction::Followers, OrderDirection::Asc),
-        List::Follows(Direction::Following, OrderDirection::Desc),
+        List::Follows(FollowList::Followers, OrderDirection::Desc),
+        List::Follows(FollowList::Followers, OrderDirection::Asc),
+        List::Follows(FollowList::Following, OrderDirection::Desc),
         List::Users(UserOrderField::CreatedAt, OrderDirection::Desc),
     ];
 

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_graphql::{Context, ErrorExtensionValues, Name, ServerError, Value};
 
-use crate::{domain::Permissions, graph};
+use crate::{domain::Permissions, service};
 
 /// The most characters of a text in an error.
 const TEXT_CHARACTERS_MAX: usize = 500;
@@ -167,7 +167,8 @@ impl Failure {
             values.set("argument", argument.as_str());
         }
         if let Some(required) = details.required {
-            let names = required.iter().map(|p| Value::from(Name::new(super::viewer::name(p))));
+            let names =
+                required.iter().map(|p| Value::from(Name::new(super::types::viewer::name(p))));
             values.set("requiredPermissions", Value::List(names.collect()));
         }
         if let Some(wait) = details.retry_after {
@@ -190,25 +191,25 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-impl From<graph::Error> for Failure {
+impl From<service::Error> for Failure {
     /// The one place where the cause of a failure is logged. The span that it happens in has the
     /// request id.
-    fn from(error: graph::Error) -> Self {
+    fn from(error: service::Error) -> Self {
         let message = error.to_string();
         match error {
-            graph::Error::Unauthenticated => Self::new(Code::Unauthenticated, message),
-            graph::Error::Forbidden { required } => Self::new(Code::Forbidden, message)
+            service::Error::Unauthenticated => Self::new(Code::Unauthenticated, message),
+            service::Error::Forbidden { required } => Self::new(Code::Forbidden, message)
                 .with(|details| details.required = Some(required)),
-            graph::Error::BadInput { field, reason } => {
+            service::Error::BadInput { field, reason } => {
                 Self::bad_input(field, reason).with_argument(format!("input.{field}"))
             }
-            graph::Error::RateLimited { retry_after } => Self::new(Code::RateLimited, message)
+            service::Error::RateLimited { retry_after } => Self::new(Code::RateLimited, message)
                 .with(|details| details.retry_after = Some(retry_after)),
-            graph::Error::Unavailable(cause) => {
+            service::Error::Unavailable(cause) => {
                 tracing::error!(cause, "the database is not available");
                 Self::new(Code::Unavailable, UNAVAILABLE)
             }
-            graph::Error::Internal(cause) => {
+            service::Error::Internal(cause) => {
                 tracing::error!(cause, "an operation failed");
                 Self::new(Code::Internal, INTERNAL)
             }

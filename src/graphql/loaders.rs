@@ -16,9 +16,10 @@ use std::{
 use dataloader::{BatchFn, cached::Loader};
 
 use super::error::Failure;
+use crate::service::ListPage;
 use crate::{
-    domain::{FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId, UsernameKey},
-    graph::{self, Graph, Viewer},
+    domain::{FollowCounts, FollowPageKey, Relation, User, UserId, UsernameKey},
+    service::{self, Service, Viewer},
 };
 
 /// How often a loader lets the other resolvers run before it asks. They all run in one task and
@@ -45,7 +46,7 @@ pub(super) struct Loaders {
     users: Keyed<UserId, Option<Arc<User>>, Users>,
     usernames: Keyed<UsernameKey, Option<Arc<User>>, Usernames>,
     counts: Keyed<UserId, FollowCounts, Counts>,
-    pages: Keyed<FollowPageKey, Arc<FollowPage>, Pages>,
+    pages: Keyed<FollowPageKey, Arc<ListPage>, Pages>,
     relations: Keyed<RelationKey, Relation, Relations>,
 }
 
@@ -59,13 +60,13 @@ enum RelationKey {
 }
 
 impl Loaders {
-    pub(super) fn new(graph: &Arc<Graph>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
+    pub(super) fn new(service: &Arc<Service>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
         Arc::new(Self {
-            users: loader(Users(graph.clone())),
-            usernames: loader(Usernames(graph.clone())),
-            counts: loader(Counts(graph.clone())),
-            pages: loader(Pages(graph.clone())),
-            relations: loader(Relations { graph: graph.clone(), viewer: viewer.cloned() }),
+            users: loader(Users(service.clone())),
+            usernames: loader(Usernames(service.clone())),
+            counts: loader(Counts(service.clone())),
+            pages: loader(Pages(service.clone())),
+            relations: loader(Relations { service: service.clone(), viewer: viewer.cloned() }),
         })
     }
 
@@ -90,7 +91,7 @@ impl Loaders {
     }
 
     /// A page of a list of a user.
-    pub(super) async fn page_of_follows(&self, key: FollowPageKey) -> Loaded<Arc<FollowPage>> {
+    pub(super) async fn page_of_follows(&self, key: FollowPageKey) -> Loaded<Arc<ListPage>> {
         self.pages.load(Quiet(key)).await
     }
 
@@ -98,7 +99,7 @@ impl Loaders {
     pub(super) async fn pages_of_follows(
         &self,
         keys: Vec<FollowPageKey>,
-    ) -> Loaded<Vec<Arc<FollowPage>>> {
+    ) -> Loaded<Vec<Arc<ListPage>>> {
         many(&self.pages, keys).await
     }
 
@@ -171,7 +172,7 @@ where
 /// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
 fn answers<K, F, V>(
     keys: &[Quiet<K>],
-    found: graph::Result<impl IntoIterator<Item = (K, F)>>,
+    found: service::Result<impl IntoIterator<Item = (K, F)>>,
     answer: impl Fn(Option<F>) -> V,
 ) -> HashMap<Quiet<K>, Loaded<V>>
 where
@@ -197,7 +198,7 @@ fn of<K: Clone>(keys: &[Quiet<K>]) -> Vec<K> {
     keys.iter().map(|key| key.0.clone()).collect()
 }
 
-struct Users(Arc<Graph>);
+struct Users(Arc<Service>);
 
 impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
     async fn load(
@@ -208,7 +209,7 @@ impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
     }
 }
 
-struct Usernames(Arc<Graph>);
+struct Usernames(Arc<Service>);
 
 impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
     async fn load(
@@ -219,7 +220,7 @@ impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
     }
 }
 
-struct Counts(Arc<Graph>);
+struct Counts(Arc<Service>);
 
 impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
     async fn load(
@@ -230,20 +231,20 @@ impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
     }
 }
 
-struct Pages(Arc<Graph>);
+struct Pages(Arc<Service>);
 
-impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> for Pages {
+impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> for Pages {
     async fn load(
         &mut self,
         keys: &[Quiet<FollowPageKey>],
-    ) -> HashMap<Quiet<FollowPageKey>, Loaded<Arc<FollowPage>>> {
+    ) -> HashMap<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> {
         let pages = self.0.pages_of_follows(&of(keys)).await;
-        answers(keys, pages, |page| Arc::new(page.unwrap_or_else(FollowPage::empty)))
+        answers(keys, pages, |page| Arc::new(page.unwrap_or_else(ListPage::empty)))
     }
 }
 
 struct Relations {
-    graph: Arc<Graph>,
+    service: Arc<Service>,
     viewer: Option<Arc<Viewer>>,
 }
 
@@ -264,7 +265,7 @@ impl BatchFn<Quiet<RelationKey>, Loaded<Relation>> for Relations {
             }
         }
 
-        let found = self.graph.relations(viewer, &followed, &following_back).await;
+        let found = self.service.relations(viewer, &followed, &following_back).await;
         let found = found.map(|found| {
             found.into_iter().flat_map(|(id, relation)| {
                 let followed = relation.followed_at.map(|_| RelationKey::Followed(id));

@@ -12,37 +12,16 @@
 //! **Invariant:** resolvers ask loaders, so the number of SQL statements of an operation depends
 //! on its shape, never on how many objects are in the answer.
 
-mod account;
-mod avatar;
-mod connection;
 mod context;
 mod cursor;
-mod document;
 mod error;
-mod expansion;
-mod follow;
 mod global_id;
-mod guard;
 mod loaders;
-mod mutation;
-mod order;
-mod overlap;
-mod page;
-mod prepared;
+mod operation;
 mod projection;
-mod query;
-mod quota;
 mod reply;
-mod rules;
-mod scalar;
-mod scan;
 mod schema;
-mod session;
-mod shape;
-mod translation;
-mod user;
-mod values;
-mod viewer;
+mod types;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
@@ -50,22 +29,19 @@ use apollo_compiler::{
     Node, Schema, ast::VariableDefinition, executable, request::coerce_variable_values,
     response::JsonMap, validation::Valid,
 };
-use async_graphql::parser::types;
+use async_graphql::parser::types as parsed;
 use futures_util::FutureExt;
 
 use self::{
     context::RequestContext,
-    document::Documents,
     error::{Failure, INTERNAL},
-    guard::Findings,
     loaders::Loaders,
-    prepared::Operations,
-    values::Variables,
+    operation::{document::Documents, guard::Findings, prepared::Operations, values::Variables},
 };
 pub use self::{error::Code, reply::Reply};
 use crate::{
     domain::Limits,
-    graph::{self, Graph, Viewer},
+    service::{self, Service, Viewer},
 };
 
 /// The schema in the schema definition language: the text of `schema.graphql`.
@@ -75,7 +51,7 @@ pub fn sdl() -> String {
 
 /// The API over a graph.
 pub struct Api {
-    graph: Arc<Graph>,
+    service: Arc<Service>,
     limits: Limits,
     sdl: String,
     documents: Documents,
@@ -110,7 +86,7 @@ pub struct Caller {
 
 /// An operation that fits the schema and keeps the limits.
 pub struct Operation {
-    executable: types::ExecutableDocument,
+    executable: parsed::ExecutableDocument,
     findings: Findings,
     is_mutation: bool,
     /// Whether the reply is to say what it cost.
@@ -126,12 +102,12 @@ impl Operation {
 
 impl Api {
     /// The API over a graph.
-    pub fn new(graph: Arc<Graph>, limits: Limits) -> Self {
-        let sdl = schema::sdl(graph.sign_up_is_open());
+    pub fn new(service: Arc<Service>, limits: Limits) -> Self {
+        let sdl = schema::sdl(service.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
-        let executable = schema::executable(&graph);
+        let executable = schema::executable(&service);
         let operations = Operations::new(limits);
-        Self { graph, limits, sdl, documents, operations, executable, projects: true }
+        Self { service, limits, sdl, documents, operations, executable, projects: true }
     }
 
     /// The same API, answered by resolvers alone: what projected answers are compared with.
@@ -176,11 +152,11 @@ impl Api {
         let Findings { required, cost } = operation.findings;
         let viewer = caller.viewer.as_ref();
         if let Some(required) = required
-            && let Err(error) = graph::authorize(viewer, required)
+            && let Err(error) = service::authorize(viewer, required)
         {
             return Failure::from(error).into();
         }
-        let budget = match self.graph.charge(viewer, caller.address, cost) {
+        let budget = match self.service.charge(viewer, caller.address, cost) {
             Ok(budget) => budget,
             Err(error) => return Failure::from(error).into(),
         };
@@ -189,8 +165,8 @@ impl Api {
         request.set_parsed_query(operation.executable);
         let viewer = caller.viewer.map(Arc::new);
         let request = request.data(RequestContext {
-            loaders: Loaders::new(&self.graph, viewer.as_ref()),
-            graph: self.graph.clone(),
+            loaders: Loaders::new(&self.service, viewer.as_ref()),
+            service: self.service.clone(),
             viewer,
             address: caller.address,
             limits: self.limits,

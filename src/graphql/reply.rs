@@ -9,7 +9,7 @@ use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
 use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
-use crate::graph;
+use crate::service;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -152,8 +152,8 @@ impl From<Failure> for Reply {
     }
 }
 
-impl From<graph::Error> for Reply {
-    fn from(error: graph::Error) -> Self {
+impl From<service::Error> for Reply {
+    fn from(error: service::Error) -> Self {
         Failure::from(error).into()
     }
 }

@@ -11,8 +11,8 @@ use apollo_compiler::{
 };
 use async_graphql::{EmptySubscription, SDLExportOptions, Schema, ValidationMode};
 
-use super::{mutation::Mutation, query::Query};
-use crate::graph::Graph;
+use super::types::{mutation::Mutation, query::Query};
+use crate::service::Service;
 
 /// The schema that executes.
 pub(super) type Executable = Schema<Query, Mutation, EmptySubscription>;
@@ -22,8 +22,8 @@ pub(super) type Executable = Schema<Query, Mutation, EmptySubscription>;
 pub(super) const NESTING_MAX: usize = 64;
 
 /// The schema over a graph.
-pub(super) fn executable(graph: &Arc<Graph>) -> Executable {
-    builder().data(graph.clone()).finish()
+pub(super) fn executable(service: &Arc<Service>) -> Executable {
+    builder().data(service.clone()).finish()
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {

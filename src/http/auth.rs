@@ -10,8 +10,8 @@ use hyper::{
 
 use super::{failure::Failure, request::RequestId};
 use crate::{
-    graph::{Error, Graph, Viewer},
     graphql::Code,
+    service::{Error, Service, Viewer},
 };
 
 /// What a client is told to send (RFC 9110, 11.6.1): every status 401 says it.
@@ -41,8 +41,12 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
 ///
 /// # Errors
 /// Status 401 when the token names nobody, 503 or 500 when the store fails.
-pub(super) async fn viewer(graph: &Graph, token: &str, id: &RequestId) -> Result<Viewer, Failure> {
-    graph.authenticate(token).await.map_err(|error| match error {
+pub(super) async fn viewer(
+    service: &Service,
+    token: &str,
+    id: &RequestId,
+) -> Result<Viewer, Failure> {
+    service.authenticate(token).await.map_err(|error| match error {
         Error::Unauthenticated
         | Error::Forbidden { .. }
         | Error::BadInput { .. }

@@ -23,8 +23,7 @@ use super::{
     auth, body,
     client::Peer,
     failure::Failure,
-    media,
-    media::MediaType,
+    media::{self, MediaType},
     metrics, params,
     request::{FirstError, RequestId},
 };
@@ -55,7 +54,7 @@ fn is_visit(request: &Request) -> bool {
 async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
     let peer = head.extensions.get::<Peer>();
     let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
-    if let Err(error) = state.graph.admit(address) {
+    if let Err(error) = state.service.admit(address) {
         return Ok(error.into());
     }
 
@@ -89,7 +88,7 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
 
     let id = head.extensions.get::<RequestId>().expect("every request is given an id");
     let viewer = match token {
-        Some(token) => Some(auth::viewer(&state.graph, token, id).await?),
+        Some(token) => Some(auth::viewer(&state.service, token, id).await?),
         None => None,
     };
     let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };

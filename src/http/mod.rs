@@ -25,8 +25,8 @@ mod health;
 mod host;
 mod media;
 mod metrics;
+mod pages;
 mod params;
-mod playground;
 mod request;
 mod security;
 mod server;
@@ -47,13 +47,13 @@ pub use self::{
     client::{ProxyNet, ProxyNetError},
     cors::{Origin, OriginError},
     metrics::Metrics,
-    playground::{BuiltFile, Playground},
+    pages::{BuiltFile, Playground},
     server::{Timeouts, serve},
 };
 use crate::{
     domain::Limits,
-    graph::{Graph, Random},
     graphql::{Api, Code},
+    service::{Random, Service},
     store::Store,
 };
 
@@ -65,7 +65,7 @@ pub struct State {
     /// Answers operations.
     pub api: Api,
     /// Knows whose tokens are whose.
-    pub graph: Arc<Graph>,
+    pub service: Arc<Service>,
     /// Is asked whether it is ready.
     pub store: Arc<dyn Store>,
     /// Where the ids of requests come from.
@@ -106,7 +106,7 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready));
         match &state.playground {
-            Some(playground) => api.merge(playground::routes(playground.clone())),
+            Some(playground) => api.merge(pages::routes(playground.clone())),
             None => api,
         }
     };

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span};
 
 use super::{failure::Failure, host, metrics, security};
-use crate::{graph::Random, graphql::Code};
+use crate::{graphql::Code, service::Random};
 
 /// The header that carries the id of a request, in both directions.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -17,13 +17,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
-    SetRoleOutcome, Store, Turn, UserChanges,
+    BatchPermit, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome, OnProgress, Result,
+    SchemaState, SetRoleOutcome, Store, UserChanges,
 };
 use crate::domain::{
-    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
-    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How many statements went to a store. Clones are handles on the same number.
@@ -120,47 +120,54 @@ impl Metered {
 
 #[async_trait]
 impl Store for Metered {
-    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        self.read("users_by_ids", ids.len(), self.inner.users_by_ids(ids)).await
+    async fn users_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<User>>> {
+        self.read("users_by_ids", ids.len(), self.inner.users_by_ids(audience, ids)).await
     }
 
     async fn users_by_usernames(
         &self,
+        audience: Audience,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.read("users_by_usernames", keys.len(), self.inner.users_by_usernames(keys)).await
+        self.read("users_by_usernames", keys.len(), self.inner.users_by_usernames(audience, keys))
+            .await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
         self.inner.watch_users().await
     }
 
-    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        self.one("page_of_users", self.inner.page_of_users(request)).await
+    async fn page_of_users(
+        &self,
+        audience: Audience,
+        request: &UserListRequest<'_>,
+    ) -> Result<Page<Arc<User>>> {
+        self.one("page_of_users", self.inner.page_of_users(audience, request)).await
     }
 
-    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        self.one("count_users", self.inner.count_users(prefix)).await
+    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
+        self.one("count_users", self.inner.count_users(audience, prefix)).await
     }
 
-    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        self.read("counts_by_ids", ids.len(), self.inner.counts_by_ids(ids)).await
+    async fn counts_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, FollowCounts>> {
+        self.read("counts_by_ids", ids.len(), self.inner.counts_by_ids(audience, ids)).await
     }
 
     async fn pages_of_follows(
         &self,
+        audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        let work = self.inner.pages_of_follows(keys);
+        let work = self.inner.pages_of_follows(audience, keys);
         self.read("pages_of_follows", keys.len(), work).await
-    }
-
-    async fn pages_of_follow_ids(
-        &self,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        let work = self.inner.pages_of_follow_ids(keys);
-        self.read("pages_of_follow_ids", keys.len(), work).await
     }
 
     async fn relations(
@@ -173,7 +180,7 @@ impl Store for Metered {
         self.read("relations", followed.len() + following_back.len(), work).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
         let start = Instant::now();
         let changed = self.inner.change_follows(group, turn).await;
         let failures = changed.outcomes.iter().filter_map(|outcome| outcome.as_ref().err());

@@ -15,25 +15,19 @@
 macro_rules! statements {
     ($($name:ident = $sql:expr;)+) => {
         $(const $name: &str = $sql;)+
-        pub(super) const STATEMENTS: &[&str] = &[$($name),+];
+        pub(crate) const STATEMENTS: &[&str] = &[$($name),+];
     };
 }
 
-mod deletion;
-mod drift;
+mod batching;
 mod error;
-mod gather;
-mod groups;
-mod kept;
-mod load;
-mod lookups;
+mod follow_writes;
+mod maintenance;
 mod metered;
 mod pages;
-mod plan;
 mod postgres;
 mod relations;
 mod retry;
-mod schema;
 mod sqlite;
 
 use std::{
@@ -45,16 +39,15 @@ use chrono::{DateTime, Utc};
 use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
+    batching::batcher::BatchPermit,
     error::{ConnectError, Error, Result},
-    gather::Turn,
-    groups::{FollowGroups, GroupChanged},
+    follow_writes::attempt::{FollowQueue, FollowsWritten},
     metered::{Metered, Statements},
 };
 use crate::domain::{
-    Account, Credentials, Day, Drift, Follow, FollowAction, FollowChange, FollowChanged,
-    FollowCounts, FollowLimits, FollowOutcome, FollowPage, FollowPageKey, FollowUsage, NewUser,
-    Page, ProfileChange, Relation, UnfollowOutcome, User, UserId, UserListRequest, UsernameKey,
-    UsernamePrefix,
+    Account, Audience, Credentials, Day, Drift, Follow, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// What became of making a user.
@@ -148,17 +141,24 @@ pub struct Graph {
 ///   earlier one has done answers for it.
 /// - **Batches** cost one statement however many keys there are, and none without a key. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
+/// - **Audience**: what is read is as this audience sees it. Reads for everybody may share a
+///   statement with those of other requests; reads for a viewer never do. Today both see the same.
 /// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     // Users
 
     /// The users with these ids.
-    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>>;
+    async fn users_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<User>>>;
 
     /// The users with these usernames.
     async fn users_by_usernames(
         &self,
+        audience: Audience,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>>;
 
@@ -168,34 +168,37 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// A page of the users whose key begins with the prefix, in the order of the request. The
     /// order is total: keys are unique, and times are followed by ids. One statement.
-    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>>;
+    async fn page_of_users(
+        &self,
+        audience: Audience,
+        request: &UserListRequest<'_>,
+    ) -> Result<Page<Arc<User>>>;
 
     /// How many users there are whose key begins with the prefix. One statement, and one that
     /// walks them all.
-    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64>;
+    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64>;
 
     // The graph
 
     /// The lengths of both lists of these users.
-    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>>;
+    async fn counts_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, FollowCounts>>;
 
     /// Pages of the lists of many users, in the order of their requests: by time, then by the id
     /// of the user at the other end, both in the same direction.
     ///
     /// One statement for all keys, whatever pages they ask for, also several of one user. It
-    /// reads no more of a list than the largest page in the statement, and one row. The counts and
-    /// the users on the edges come with it and are of the same moment. What a key does not ask of
-    /// its page, where there is more and when follows began, may be missing.
+    /// reads no more of a list than the largest page in the statement, and one row. The counts
+    /// come with it and are of the same moment. `has_next` and `has_previous` may be false where
+    /// the key's [`Ends`](crate::domain::Ends) do not ask for them.
     async fn pages_of_follows(
         &self,
+        audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>>;
-
-    /// The same pages, with the ids of the users on the edges and not their rows.
-    async fn pages_of_follow_ids(
-        &self,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>>;
 
     /// How `viewer` stands to other users: since when they follow those of `followed`, and since
     /// when those of `following_back` follow them. One statement. Users without an edge, and
@@ -208,8 +211,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     ) -> Result<HashMap<UserId, Relation>>;
 
     /// Adds edges and takes edges away, each with both its ends and both counts: as
-    /// [`Store::follow`] and [`Store::unfollow`] would, one after the other in the order of the
-    /// group, and tells what became of each.
+    /// if one after the other in the order of the group, and tells what became of each.
     ///
     /// The changes are committed together. Those that cannot be, because the database refuses one
     /// of them or others change the same edges all the time, are made apart from each other, so
@@ -224,46 +226,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     ///
     /// The turn of the group ends as soon as nothing but the commit is left and the engine can
     /// write another group meanwhile.
-    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged;
+    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten;
 
     /// How many groups of changes may be worked on at once.
     fn groups_max(&self) -> usize;
-
-    /// Adds the edge `follower -> followee`, with both ends and both counts, unless it is there.
-    ///
-    /// The rows taken decide, so of any number of simultaneous calls for one pair exactly one
-    /// answers [`FollowOutcome::Followed`]. `follower` and `followee` must differ.
-    ///
-    /// The limits are those of the follower on the day of `at`, and hold exactly, however many
-    /// servers share the database. They come last: an edge that is there is told as such.
-    ///
-    /// Statements: four when it changes something, else one. On PostgreSQL two or three;
-    /// one when the edge is there, and up to four when the follow is refused.
-    async fn follow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-        limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
-        let action = FollowAction::Follow(limits);
-        groups::followed(change(self, FollowChange { follower, followee, at, action }).await?)
-    }
-
-    /// Takes the edge `follower -> followee` away, with both ends and both counts, if it is
-    /// there. Of simultaneous calls exactly one answers [`UnfollowOutcome::Unfollowed`]. What it
-    /// changes counts towards the limits of the day of `at`.
-    ///
-    /// Statements: one when nothing changes, else six, and on PostgreSQL two.
-    async fn unfollow(
-        &self,
-        follower: UserId,
-        followee: UserId,
-        at: DateTime<Utc>,
-    ) -> Result<UnfollowOutcome> {
-        let action = FollowAction::Unfollow { is_counted: true };
-        groups::unfollowed(change(self, FollowChange { follower, followee, at, action }).await?)
-    }
 
     /// What counts towards the limits of a user on a day; `None` when there is no such user. One
     /// statement.
@@ -381,14 +347,6 @@ pub enum UserNews {
     AnyChanged,
     /// Nobody. A sign of life.
     NobodyChanged,
-}
-
-/// Makes one change, as a group of its own.
-async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {
-    let mut made = store.change_follows(&[change], Turn::default()).await;
-    made.outcomes
-        .pop()
-        .unwrap_or_else(|| Err(Error::Corrupt("a change was not answered".to_owned())))
 }
 
 /// How to talk to a database.

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Result};
 use crate::domain::{
-    FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Identified,
-    OrderDirection, Outside, Page, PageRequest, User, UserId, UserPosition, Wants,
+    FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Outside,
+    Page, PageRequest, User, UserId, UserPosition,
 };
 
 /// No time of the product is before the year 1 or after 9999: what lies beyond is cut off, since
@@ -96,11 +96,6 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
-/// What is wanted of the entries of the pages of a batch.
-pub(super) fn wants(keys: &[FollowPageKey]) -> Wants {
-    keys.iter().fold(Wants::default(), |wants, key| wants.or(key.wants))
-}
-
 /// Whether no page of a batch is larger than one that comes without `first`. The largest page of a
 /// statement decides how much it reads for each of them.
 pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
@@ -143,14 +138,13 @@ pub(super) fn shape(keys: &[FollowPageKey]) -> Shape {
     keys.iter().map(each).max().unwrap_or(Shape::Newest)
 }
 
-/// The page of follows that answers a key, from at least the items it wants: in any order when times
-/// are told, else in that of the list.
-pub(super) fn follow_page<U: Identified>(
+/// The page of follows that answers a key, from its items in any order.
+pub(super) fn follow_page(
     key: &FollowPageKey,
     counts: FollowCounts,
-    items: Vec<FollowItem<U>>,
+    items: Vec<FollowItem>,
     outside: Outside,
-) -> FollowPage<U> {
+) -> FollowPage {
     FollowPage { counts, page: page(&key.request, items, outside, FollowItem::position) }
 }
 

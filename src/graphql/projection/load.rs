@@ -7,11 +7,12 @@ use std::{sync::Arc, vec::IntoIter};
 
 use futures_util::join;
 
-use super::{
-    super::{context::RequestContext, error::Failure},
-    plan::UserPlan,
+use super::plan::UserPlan;
+use crate::service::ListPage;
+use crate::{
+    domain::{FollowCounts, FollowPageKey, Relation, User, UserId},
+    graphql::{context::RequestContext, error::Failure},
 };
-use crate::domain::{FollowCounts, FollowPage, FollowPageKey, Relation, User, UserId};
 
 /// Some users, and what is known of them beyond their own rows.
 pub(super) struct Batch<'p> {
@@ -28,7 +29,7 @@ pub(super) struct Batch<'p> {
 /// The same list of each user of a batch.
 pub(super) struct Lists {
     /// One for each user, if the plan asks for pages.
-    pub(super) pages: Vec<Arc<FollowPage>>,
+    pub(super) pages: Vec<Arc<ListPage>>,
     /// What is known of the users on the pages, for each plan of them.
     pub(super) below: Vec<Below>,
 }
@@ -81,7 +82,7 @@ struct Questions {
 
 /// What the graph answers, in the order of the questions.
 struct Answers {
-    pages: IntoIter<Arc<FollowPage>>,
+    pages: IntoIter<Arc<ListPage>>,
     counts: IntoIter<FollowCounts>,
     followed: IntoIter<Relation>,
     following_back: IntoIter<Relation>,
@@ -171,7 +172,7 @@ impl<'p> Batch<'p> {
 }
 
 /// The users on some pages, and where those of each page begin.
-fn users_on(pages: &[Arc<FollowPage>]) -> (Vec<Arc<User>>, Vec<usize>) {
+fn users_on(pages: &[Arc<ListPage>]) -> (Vec<Arc<User>>, Vec<usize>) {
     let (mut users, mut starts) = (Vec::new(), Vec::with_capacity(pages.len()));
     for page in pages {
         starts.push(users.len());

@@ -31,11 +31,13 @@ use self::{
     write::{Entries, Entry, Known, PageOf, Writer},
 };
 use super::{
-    connection::{Edge, FollowerEdge, FollowingEdge, UserConnection},
     context::RequestContext,
     cursor::List,
     error::Failure,
-    user::{AnyNode, Node, User},
+    types::{
+        connection::{Edge, FollowerEdge, FollowingEdge, UserConnection},
+        user::{AnyNode, Node, User},
+    },
 };
 
 /// An object of the graph, or a list of them, to be projected.

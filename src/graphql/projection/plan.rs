@@ -8,9 +8,11 @@ use async_graphql::{
     parser::types::{self, Field, SelectionSet},
 };
 
-use super::super::{cursor::List, page::PageArguments};
-use crate::domain::{
-    Direction, Ends, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId, Wants,
+use crate::{
+    domain::{
+        Ends, FollowList, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
+    },
+    graphql::{cursor::List, types::page::PageArguments},
 };
 
 /// The fields of an object, by response key.
@@ -48,10 +50,8 @@ pub(super) enum UserField {
 /// What is asked of one of the two lists of users.
 #[derive(Debug)]
 pub(super) struct FollowsPlan<'a> {
-    pub(super) direction: Direction,
+    pub(super) direction: FollowList,
     pub(super) request: PageRequest<FollowPosition>,
-    /// What is asked of the entries of a page.
-    pub(super) wants: Wants,
     pub(super) connection: ConnectionPlan<'a>,
 }
 
@@ -105,8 +105,8 @@ impl<'a> UserPlan<'a> {
                 "createdAt" => UserField::CreatedAt,
                 "followers" | "following" => {
                     let direction = match name {
-                        "followers" => Direction::Followers,
-                        _ => Direction::Following,
+                        "followers" => FollowList::Followers,
+                        _ => FollowList::Following,
                     };
                     lists.push(FollowsPlan::new(field, direction, page_size_max)?);
                     UserField::Follows(lists.len() - 1)
@@ -123,7 +123,6 @@ impl<'a> UserPlan<'a> {
                 _ => return None,
             })
         })?;
-        share_wants(&mut lists);
         Some(Self { fields, lists })
     }
 
@@ -153,56 +152,14 @@ impl<'a> UserPlan<'a> {
             && !connections.any(ConnectionPlan::asks_for_page)
     }
 
-    /// What has to be known of the rows of the users.
-    fn wants(&self) -> Wants {
-        let mut wants = Wants::default();
-        for (_, field) in &self.fields {
-            match field {
-                // One that is drawn shows a letter of the name.
-                UserField::AvatarUrl { .. } => (wants.avatar_url, wants.name) = (true, true),
-                UserField::Bio => wants.bio = true,
-                UserField::CreatedAt => wants.created_at = true,
-                UserField::Name => wants.name = true,
-                UserField::Typename
-                | UserField::Follows(_)
-                | UserField::Id
-                | UserField::IsFollowingViewer
-                | UserField::IsViewer
-                | UserField::Username
-                | UserField::ViewerCanFollow
-                | UserField::ViewerCannotFollowReasons
-                | UserField::ViewerFollowedAt
-                | UserField::ViewerIsFollowing => {}
-            }
-        }
-        wants
-    }
-
     /// Whether the rows of the users answer it.
     pub(super) fn asks_for_rows_only(&self) -> bool {
         self.lists.is_empty() && !self.asks_for_relations()
     }
 }
 
-/// Lets a page that is asked for more than once be one page, with all that is asked of it.
-fn share_wants(lists: &mut [FollowsPlan<'_>]) {
-    for of in 1..lists.len() {
-        let (before, rest) = lists.split_at_mut(of);
-        let list = &mut rest[0];
-        let is_same = |other: &&mut FollowsPlan<'_>| {
-            (other.direction, other.request) == (list.direction, list.request)
-        };
-        let same: Vec<_> = before.iter_mut().filter(is_same).collect();
-        let wants = same.iter().fold(list.wants, |wants, other| wants.or(other.wants));
-        for other in same {
-            other.wants = wants;
-        }
-        list.wants = wants;
-    }
-}
-
 impl<'a> FollowsPlan<'a> {
-    fn new(field: &'a Field, direction: Direction, page_size_max: u32) -> Option<Self> {
+    fn new(field: &'a Field, direction: FollowList, page_size_max: u32) -> Option<Self> {
         let order = order(field);
         let list = List::Follows(direction, order);
         let connection = ConnectionPlan::new(list, &field.selection_set.node, page_size_max)?;
@@ -214,16 +171,14 @@ impl<'a> FollowsPlan<'a> {
         };
         let mut request = arguments.follows(direction, order, page_size_max).ok()?;
         request.ends = connection.asks_for_ends();
-        let wants = connection.wants();
-        Some(Self { direction, request, wants, connection })
+        Some(Self { direction, request, connection })
     }
 }
 
 impl FollowsPlan<'_> {
     /// Which page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        let Self { direction, request, wants, .. } = *self;
-        FollowPageKey { user, direction, request, wants }
+        FollowPageKey { user, list: self.direction, request: self.request }
     }
 }
 
@@ -261,29 +216,6 @@ impl<'a> ConnectionPlan<'a> {
     /// Whether `totalCount` is asked for.
     pub(super) fn asks_for_count(&self) -> bool {
         self.fields.iter().any(|(_, field)| matches!(field, ConnectionField::TotalCount))
-    }
-
-    /// What has to be known of the entries.
-    fn wants(&self) -> Wants {
-        let followed_at = Wants { followed_at: self.asks_for_positions(), ..Wants::default() };
-        self.users.iter().fold(followed_at, |wants, user| wants.or(user.wants()))
-    }
-
-    /// Whether it has to be known where entries stand in the list: for their cursors, or for their
-    /// times themselves.
-    fn asks_for_positions(&self) -> bool {
-        let of_edge =
-            |field: &EdgeField| matches!(field, EdgeField::Cursor | EdgeField::FollowedAt);
-        let of_page = |field: PageInfoField| {
-            matches!(field, PageInfoField::EndCursor | PageInfoField::StartCursor)
-        };
-        self.fields.iter().any(|(_, field)| match field {
-            ConnectionField::Edges(fields) => fields.iter().any(|(_, field)| of_edge(field)),
-            ConnectionField::PageInfo(fields) => fields.iter().any(|(_, field)| of_page(*field)),
-            ConnectionField::Typename | ConnectionField::Nodes(_) | ConnectionField::TotalCount => {
-                false
-            }
-        })
     }
 
     /// At which ends of the page it has to be known whether there is more.

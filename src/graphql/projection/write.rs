@@ -6,24 +6,27 @@ use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 use serde::Serialize;
 
 use super::{
-    super::{
-        avatar,
-        context::RequestContext,
-        cursor::{self, List, Position},
-        global_id,
-        page::position_of,
-        scalar::{DateTime, clamped},
-        user::FollowDenialReason,
-    },
     load::{Batch, Below},
     plan::{
         ConnectionField, ConnectionPlan, EdgeField, Fields, FollowsPlan, PageInfoField, UserField,
         UserPlan,
     },
 };
+use crate::service::ListedUser;
 use crate::{
-    domain::{Direction, FollowItem, Relation, User, UserOrderField},
-    graph::follow_denials,
+    domain::{FollowList, Relation, User, UserOrderField},
+    graphql::{
+        context::RequestContext,
+        cursor::{self, List, Position},
+        global_id,
+        types::{
+            avatar,
+            page::position_of,
+            scalar::{DateTime, clamped},
+            user::FollowDenialReason,
+        },
+    },
+    service::follow_denials,
 };
 
 /// Writes one answer.
@@ -43,7 +46,7 @@ pub(super) struct Known<'a> {
 /// An entry of a list.
 #[derive(Clone, Copy)]
 pub(super) enum Entry<'a> {
-    Follow(&'a FollowItem),
+    Follow(&'a ListedUser),
     User(&'a User),
 }
 
@@ -68,7 +71,7 @@ impl<'a> Entry<'a> {
 /// The entries of a page.
 #[derive(Clone, Copy)]
 pub(super) enum Entries<'a> {
-    Follows(&'a [FollowItem]),
+    Follows(&'a [ListedUser]),
     Users(&'a [Arc<User>]),
 }
 
@@ -280,8 +283,8 @@ impl<'a> Writer<'a> {
 /// The names of the types of a list: its connection, and its edges.
 const fn type_names(list: List) -> [&'static str; 2] {
     match list {
-        List::Follows(Direction::Followers, _) => ["FollowerConnection", "FollowerEdge"],
-        List::Follows(Direction::Following, _) => ["FollowingConnection", "FollowingEdge"],
+        List::Follows(FollowList::Followers, _) => ["FollowerConnection", "FollowerEdge"],
+        List::Follows(FollowList::Following, _) => ["FollowingConnection", "FollowingEdge"],
         List::Users(..) => ["UserConnection", "UserEdge"],
     }
 }

@@ -9,14 +9,9 @@
 
 mod accounts;
 mod arrays;
-mod changes;
-mod deletion;
-mod drift;
 mod follows;
-mod load;
-mod pages;
-mod reads;
-mod schema;
+mod lookups;
+mod maintenance;
 mod users;
 mod watch;
 mod writes;
@@ -30,15 +25,16 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use self::reads::Reads;
+use self::lookups::Reads;
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, groups, relations, retry,
+    BatchPermit, ConnectError, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome,
+    OnProgress, Options, Result, SchemaState, SetRoleOutcome, Store, UserChanges,
+    follow_writes::attempt, relations, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
-    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// A connection that was idle this long is asked whether it still lives.
@@ -144,13 +140,13 @@ pub(super) fn statements() -> Vec<&'static str> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
-        &changes::statements(),
-        deletion::STATEMENTS,
-        drift::STATEMENTS,
+        &follows::writes::statements(),
+        maintenance::deletion::STATEMENTS,
+        maintenance::drift::STATEMENTS,
         follows::STATEMENTS,
-        load::STATEMENTS,
-        pages::statements(),
-        schema::STATEMENTS,
+        maintenance::load::STATEMENTS,
+        follows::pages::statements(),
+        maintenance::schema::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
         writes::STATEMENTS,
@@ -167,15 +163,20 @@ fn sorted(ids: &[UserId]) -> Vec<i64> {
 
 #[async_trait]
 impl Store for Postgres {
-    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        self.reads.users.get(ids).await
+    async fn users_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<User>>> {
+        self.reads.users.get(audience, ids).await
     }
 
     async fn users_by_usernames(
         &self,
+        audience: Audience,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.reads.usernames.get(keys).await
+        self.reads.usernames.get(audience, keys).await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
@@ -188,7 +189,11 @@ impl Store for Postgres {
         watch::users(&pool, &self.pool).await
     }
 
-    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+    async fn page_of_users(
+        &self,
+        _audience: Audience,
+        request: &UserListRequest<'_>,
+    ) -> Result<Page<Arc<User>>> {
         let read = async {
             let mut connection = self.reads.kept.take().await?;
             let page = users::page(&mut connection, request).await?;
@@ -198,27 +203,25 @@ impl Store for Postgres {
         self.reads.kept.patiently(read).await
     }
 
-    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(slice::from_ref(prefix)).await?;
+    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
+        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
         Ok(counts.remove(prefix).unwrap_or_default())
     }
 
-    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        self.reads.counts.get(ids).await
+    async fn counts_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, FollowCounts>> {
+        self.reads.counts.get(audience, ids).await
     }
 
     async fn pages_of_follows(
         &self,
+        audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages.get(keys).await
-    }
-
-    async fn pages_of_follow_ids(
-        &self,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        self.reads.page_ids.get(keys).await
+        self.reads.pages.get(audience, keys).await
     }
 
     async fn relations(
@@ -229,7 +232,10 @@ impl Store for Postgres {
     ) -> Result<HashMap<UserId, Relation>> {
         if relations::are_few(followed, following_back) {
             let pairs = relations::pairs(viewer, followed, following_back);
-            return Ok(relations::of_edges(viewer, self.reads.edges.get(&pairs).await?));
+            return Ok(relations::of_edges(
+                viewer,
+                self.reads.edges.get(Audience::Everybody, &pairs).await?,
+            ));
         }
         let kept = &self.reads.kept;
         let read = async {
@@ -242,10 +248,12 @@ impl Store for Postgres {
         kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
         let (kept, at_once) = (self.reads.kept.clone(), self.server.in_one_place);
-        groups::change(group, turn, move |attempt| changes::make(kept.clone(), at_once, attempt))
-            .await
+        attempt::change(group, turn, move |attempt| {
+            follows::writes::make(kept.clone(), at_once, attempt)
+        })
+        .await
     }
 
     fn groups_max(&self) -> usize {
@@ -257,7 +265,7 @@ impl Store for Postgres {
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        Ok(self.reads.accounts.get(&[id]).await?.remove(&id))
+        Ok(self.reads.accounts.get(Audience::Everybody, &[id]).await?.remove(&id))
     }
 
     async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
@@ -310,37 +318,39 @@ impl Store for Postgres {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(deletion::delete(self.pool.clone(), self.server.notifies, id)).await
+        retry::detached(maintenance::deletion::delete(self.pool.clone(), self.server.notifies, id))
+            .await
     }
 
     async fn schema_state(&self) -> Result<SchemaState> {
-        Ok(schema::state(&mut *self.pool.acquire().await?).await?)
+        Ok(maintenance::schema::state(&mut *self.pool.acquire().await?).await?)
     }
 
     async fn migrate(&self) -> Result<()> {
         let options = Arc::clone(&self.unlimited);
-        match retry::write(move |_| schema::migrate(Arc::clone(&options))).await? {
+        match retry::write(move |_| maintenance::schema::migrate(Arc::clone(&options))).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Conflict(refusal)),
         }
     }
 
     async fn ping(&self) -> Result<()> {
-        Ok(schema::ping(&self.pool).await?)
+        Ok(maintenance::schema::ping(&self.pool).await?)
     }
 
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let options = Arc::clone(&self.unlimited);
-        retry::reporting(progress, |report| load::load(options, graph, report)).await
+        retry::reporting(progress, |report| maintenance::load::load(options, graph, report)).await
     }
 
     async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
         let options = Arc::clone(&self.unlimited);
-        retry::reporting(progress, |report| drift::find(options, report)).await
+        retry::reporting(progress, |report| maintenance::drift::find(options, report)).await
     }
 
     async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(drift::repair(Arc::clone(&self.unlimited), drift.to_vec())).await
+        retry::detached(maintenance::drift::repair(Arc::clone(&self.unlimited), drift.to_vec()))
+            .await
     }
 
     async fn close(&self) {

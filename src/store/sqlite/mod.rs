@@ -8,13 +8,9 @@
 //! costs more than to read a page. So where pages are read the limit is a sum, `LIMIT ?2 + 0`.
 
 mod accounts;
-mod changes;
-mod deletion;
-mod drift;
 mod follows;
-mod load;
-mod reads;
-mod schema;
+mod lookups;
+mod maintenance;
 mod users;
 mod watch;
 mod writes;
@@ -37,15 +33,16 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use self::reads::Reads;
+use self::lookups::Reads;
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Options,
-    Result, SchemaState, SetRoleOutcome, Store, Turn, UserChanges, error, groups, relations, retry,
+    BatchPermit, ConnectError, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome,
+    OnProgress, Options, Result, SchemaState, SetRoleOutcome, Store, UserChanges, error,
+    follow_writes::attempt, relations, retry,
 };
 use crate::domain::{
-    Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
-    FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
-    UsernameKey, UsernamePrefix,
+    Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
+    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// How a transaction that writes begins.
@@ -171,19 +168,19 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
         return Ok(false);
     }
     let mut connection = file.clone().read_only(true).connect().await?;
-    Ok(schema::state(&mut connection).await? == SchemaState::Foreign)
+    Ok(maintenance::schema::state(&mut connection).await? == SchemaState::Foreign)
 }
 
 /// All SQL of this engine.
 pub(super) fn statements() -> Vec<&'static str> {
     [
         accounts::STATEMENTS,
-        changes::STATEMENTS,
-        deletion::STATEMENTS,
-        drift::STATEMENTS,
+        follows::writes::STATEMENTS,
+        maintenance::deletion::STATEMENTS,
+        maintenance::drift::STATEMENTS,
         follows::STATEMENTS,
-        load::STATEMENTS,
-        schema::STATEMENTS,
+        maintenance::load::STATEMENTS,
+        maintenance::schema::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
         writes::STATEMENTS,
@@ -209,15 +206,20 @@ fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
 
 #[async_trait]
 impl Store for Sqlite {
-    async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        self.reads.users.get(ids).await
+    async fn users_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<User>>> {
+        self.reads.users.get(audience, ids).await
     }
 
     async fn users_by_usernames(
         &self,
+        audience: Audience,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.reads.usernames.get(keys).await
+        self.reads.usernames.get(audience, keys).await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
@@ -225,7 +227,11 @@ impl Store for Sqlite {
         Ok(Some(watch::users(writer, connections).await?))
     }
 
-    async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
+    async fn page_of_users(
+        &self,
+        _audience: Audience,
+        request: &UserListRequest<'_>,
+    ) -> Result<Page<Arc<User>>> {
         let read = async {
             let mut connection = self.reads.kept.take().await?;
             let page = users::page(&mut connection, request).await?;
@@ -235,27 +241,25 @@ impl Store for Sqlite {
         self.reads.kept.patiently(read).await
     }
 
-    async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(slice::from_ref(prefix)).await?;
+    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
+        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
         Ok(counts.remove(prefix).unwrap_or_default())
     }
 
-    async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        self.reads.counts.get(ids).await
+    async fn counts_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, FollowCounts>> {
+        self.reads.counts.get(audience, ids).await
     }
 
     async fn pages_of_follows(
         &self,
+        audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages.get(keys).await
-    }
-
-    async fn pages_of_follow_ids(
-        &self,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage<UserId>>> {
-        self.reads.page_ids.get(keys).await
+        self.reads.pages.get(audience, keys).await
     }
 
     async fn relations(
@@ -266,7 +270,10 @@ impl Store for Sqlite {
     ) -> Result<HashMap<UserId, Relation>> {
         if relations::are_few(followed, following_back) {
             let pairs = relations::pairs(viewer, followed, following_back);
-            return Ok(relations::of_edges(viewer, self.reads.edges.get(&pairs).await?));
+            return Ok(relations::of_edges(
+                viewer,
+                self.reads.edges.get(Audience::Everybody, &pairs).await?,
+            ));
         }
         let read = async {
             let mut connection = self.reads.kept.take().await?;
@@ -278,9 +285,10 @@ impl Store for Sqlite {
         self.reads.kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
         let pool = self.writer.clone();
-        groups::change(group, turn, move |attempt| changes::make(pool.clone(), attempt)).await
+        attempt::change(group, turn, move |attempt| follows::writes::make(pool.clone(), attempt))
+            .await
     }
 
     fn groups_max(&self) -> usize {
@@ -350,37 +358,37 @@ impl Store for Sqlite {
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(deletion::delete(self.writer.clone(), id)).await
+        retry::detached(maintenance::deletion::delete(self.writer.clone(), id)).await
     }
 
     async fn schema_state(&self) -> Result<SchemaState> {
-        Ok(schema::state(&mut *self.readers.acquire().await?).await?)
+        Ok(maintenance::schema::state(&mut *self.readers.acquire().await?).await?)
     }
 
     async fn migrate(&self) -> Result<()> {
         let pool = self.writer.clone();
-        match retry::write(move |_| schema::migrate(pool.clone())).await? {
+        match retry::write(move |_| maintenance::schema::migrate(pool.clone())).await? {
             None => Ok(()),
             Some(refusal) => Err(Error::Conflict(refusal)),
         }
     }
 
     async fn ping(&self) -> Result<()> {
-        Ok(schema::ping(&self.readers).await?)
+        Ok(maintenance::schema::ping(&self.readers).await?)
     }
 
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
         let pool = self.writer.clone();
-        retry::reporting(progress, |report| load::load(pool, graph, report)).await
+        retry::reporting(progress, |report| maintenance::load::load(pool, graph, report)).await
     }
 
     async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
         let pool = self.readers.clone();
-        retry::reporting(progress, |report| drift::find(pool, report)).await
+        retry::reporting(progress, |report| maintenance::drift::find(pool, report)).await
     }
 
     async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(drift::repair(self.writer.clone(), drift.to_vec())).await
+        retry::detached(maintenance::drift::repair(self.writer.clone(), drift.to_vec())).await
     }
 
     async fn close(&self) {

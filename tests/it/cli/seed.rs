@@ -1,7 +1,7 @@
 //! `entourage seed`
 
 use entourage::{
-    domain::{UsernameKey, UsernamePrefix},
+    domain::{Audience, UsernameKey, UsernamePrefix},
     store::SchemaState,
 };
 
@@ -22,12 +22,12 @@ async fn exactly_what_was_asked_for_is_there(database: &Database) {
     assert!(summary.ends_with(" follows/s\n"), "{summary}");
 
     let all = UsernamePrefix::default();
-    assert_eq!(store.count_users(&all).await.expect("counts"), 300);
+    assert_eq!(store.count_users(Audience::Everybody, &all).await.expect("counts"), 300);
     let name = |n| UsernameKey::parse(&format!("user{n:06}")).expect("a username");
     let keys: Vec<_> = (1..=300).map(name).collect();
-    let users = store.users_by_usernames(&keys).await.expect("reads");
+    let users = store.users_by_usernames(Audience::Everybody, &keys).await.expect("reads");
     let ids: Vec<_> = users.values().map(|user| user.id).collect();
-    let counts = store.counts_by_ids(&ids).await.expect("reads");
+    let counts = store.counts_by_ids(Audience::Everybody, &ids).await.expect("reads");
     assert_eq!(counts.values().map(|counts| counts.followers).sum::<i64>(), 4_000);
     assert_eq!(counts.values().map(|counts| counts.following).sum::<i64>(), 4_000);
     assert_eq!(said(on(database, &["check"])), "everything agrees\n");
@@ -38,7 +38,7 @@ async fn a_database_with_users_is_left_alone(database: &Database) {
     on(database, &["user", "add", "zoe", "--no-password"]).success();
     let line = "the database has users already: `seed` only fills an empty one";
     refused(&on(database, &["seed"]), 1, line);
-    let users = database.store().count_users(&UsernamePrefix::default()).await;
+    let users = database.store().count_users(Audience::Everybody, &UsernamePrefix::default()).await;
     assert_eq!(users.expect("counts"), 1);
 }
 

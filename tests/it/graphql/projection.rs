@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, TimeZone, Utc};
 use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
-    graph::{Graph, Parts, SystemRandom, Viewer},
     graphql::{Api, Caller, Request},
+    service::{Parts, Service, SystemRandom, Viewer},
     store::{Metered, Store},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
@@ -52,12 +52,12 @@ async fn compare(engine: Engine) {
     let database = Database::migrated(engine).await;
     let store = Arc::clone(&database.store);
     fill(&*store).await;
-    let api = |graph| Api::new(graph, Limits::default());
-    let forgetful = || api(Arc::new(graph(&store)));
+    let api = |service| Api::new(service, Limits::default());
+    let forgetful = || api(Arc::new(service(&store)));
     let (projecting, resolving) = (forgetful(), forgetful().without_projection());
     let (remembering_graph, kept) = remembering(&store).await;
     let remembering = api(remembering_graph);
-    let viewers = [None, Some(viewer(&graph(&store), "ann").await)];
+    let viewers = [None, Some(viewer(&service(&store), "ann").await)];
     let cursors = Cursors::of(&resolving).await;
 
     let mut answered = 0;
@@ -77,19 +77,19 @@ async fn compare(engine: Engine) {
 }
 
 /// A graph that remembers users, as a server's does, with the task that keeps them true.
-async fn remembering(store: &Arc<dyn Store>) -> (Arc<Graph>, JoinHandle<()>) {
+async fn remembering(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
     let metered = Metered::new(Arc::clone(store));
     let statements = metered.statements();
     let store: Arc<dyn Store> = Arc::new(metered);
-    let graph = Arc::new(graph(&store));
+    let service = Arc::new(service(&store));
     let kept = tokio::spawn({
-        let graph = Arc::clone(&graph);
-        async move { graph.keep_users_true().await }
+        let service = Arc::clone(&service);
+        async move { service.keep_users_true().await }
     });
     let ann = [UsernameKey::parse("ann").expect("a username")];
     let is_remembered = async || {
         let before = statements.total();
-        graph.users_by_usernames(&ann).await.expect("it works");
+        service.users_by_usernames(&ann).await.expect("it works");
         statements.total() == before
     };
     let remembers = async {
@@ -98,7 +98,7 @@ async fn remembering(store: &Arc<dyn Store>) -> (Arc<Graph>, JoinHandle<()>) {
         }
     };
     timeout(Duration::from_secs(10), remembers).await.expect("users are remembered by now");
-    (graph, kept)
+    (service, kept)
 }
 
 /// Cursors of the lists of ann, who has long ones.
@@ -146,8 +146,8 @@ async fn fill(store: &dyn Store) {
     store.update_profile(ids["bob"], &change).await.expect("it works");
 }
 
-fn graph(store: &Arc<dyn Store>) -> Graph {
-    Graph::new(Parts {
+fn service(store: &Arc<dyn Store>) -> Service {
+    Service::new(Parts {
         store: Arc::clone(store),
         tokens: tokens(),
         clock: Arc::new(Noon),
@@ -158,11 +158,11 @@ fn graph(store: &Arc<dyn Store>) -> Graph {
     })
 }
 
-async fn viewer(graph: &Graph, username: &str) -> Viewer {
+async fn viewer(service: &Service, username: &str) -> Viewer {
     let key = UsernameKey::parse(username).expect("a username");
-    let token = graph.token(&key, None, chrono::TimeDelta::hours(1)).await;
+    let token = service.token(&key, None, chrono::TimeDelta::hours(1)).await;
     let token = token.expect("the store works").expect("the user is there");
-    graph.authenticate(&token).await.expect("the token is good")
+    service.authenticate(&token).await.expect("the token is good")
 }
 
 async fn answer(api: &Api, query: &str, viewer: Option<Viewer>) -> String {

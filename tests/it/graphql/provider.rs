@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entourage::{
     app::Settings,
     domain::Clock,
-    graph::{Subject, Tokens},
+    service::{Subject, Tokens},
 };
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use entourage::{
     app::Settings,
     cli::JwksPlace,
     domain::Clock,
-    graph::{IdentityProvider, Tokens},
+    service::{IdentityProvider, Tokens},
 };
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;

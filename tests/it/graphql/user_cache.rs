@@ -6,10 +6,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Direction, DisplayName, Ends, FollowItem, FollowPageKey, Limits, OrderDirection,
-        PageRequest, ProfileChange, SystemClock, User, UserId, UsernameKey, Wants, Window,
+        DisplayName, Ends, FollowList, FollowPageKey, Limits, OrderDirection, PageRequest,
+        ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
     },
-    graph::{Graph, Parts, SystemRandom, Viewer},
+    service::{ListedUser, Parts, Service, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
 };
 use futures_util::FutureExt;
@@ -50,7 +50,7 @@ on_both_engines! {
 
 /// A graph that remembers users, and another store on the same database.
 struct Servers {
-    graph: Arc<Graph>,
+    service: Arc<Service>,
     statements: Statements,
     elsewhere: Arc<dyn Store>,
     kept: JoinHandle<()>,
@@ -69,7 +69,7 @@ impl Servers {
     async fn on(database: &Database) -> Self {
         let store = Metered::new(Arc::clone(&database.store));
         let statements = store.statements();
-        let graph = Arc::new(Graph::new(Parts {
+        let service = Arc::new(Service::new(Parts {
             store: Arc::new(store),
             tokens: tokens(),
             clock: Arc::new(SystemClock),
@@ -79,11 +79,11 @@ impl Servers {
             limits: Limits { users_cached_max: 100, ..Limits::default() },
         }));
         let kept = {
-            let graph = Arc::clone(&graph);
-            tokio::spawn(async move { graph.keep_users_true().await })
+            let service = Arc::clone(&service);
+            tokio::spawn(async move { service.keep_users_true().await })
         };
         let elsewhere = database.another_store().await;
-        let servers = Self { graph, statements, elsewhere, kept };
+        let servers = Self { service, statements, elsewhere, kept };
         servers.within_seconds(10, async || servers.knows_ann().await).await;
         servers
     }
@@ -97,15 +97,15 @@ impl Servers {
     async fn user(&self, name: &str) -> Option<Arc<User>> {
         let key = UsernameKey::parse(name).expect("a username");
         let mut users =
-            self.graph.users_by_usernames(std::slice::from_ref(&key)).await.expect("it works");
+            self.service.users_by_usernames(std::slice::from_ref(&key)).await.expect("it works");
         users.remove(&key)
     }
 
     async fn viewer(&self, name: &str) -> Viewer {
         let key = UsernameKey::parse(name).expect("a username");
-        let token = self.graph.token(&key, None, TimeDelta::hours(1)).await;
+        let token = self.service.token(&key, None, TimeDelta::hours(1)).await;
         let token = token.expect("it works").expect("the user is there");
-        self.graph.authenticate(&token).await.expect("the token is good")
+        self.service.authenticate(&token).await.expect("the token is good")
     }
 
     /// The users on the first page of those who follow a user.
@@ -118,15 +118,10 @@ impl Servers {
             before: None,
             ends: Ends::NONE,
         };
-        let keys = [FollowPageKey {
-            user,
-            direction: Direction::Followers,
-            request,
-            wants: Wants::default(),
-        }];
-        let pages = self.graph.pages_of_follows(&keys).await;
+        let keys = [FollowPageKey { user, list: FollowList::Followers, request }];
+        let pages = self.service.pages_of_follows(&keys).await;
         let page = pages.expect("it works").pop().expect("a page").1.page;
-        let name = |item: &FollowItem| item.user.name.as_deref().unwrap_or_default().to_owned();
+        let name = |item: &ListedUser| item.user.name.as_deref().unwrap_or_default().to_owned();
         page.items.iter().map(name).collect()
     }
 
@@ -159,7 +154,7 @@ async fn who_was_read_costs_no_statement_again(servers: Servers) {
         .within_seconds(5, async || {
             servers.user("bob").await;
             let (by_name, named) = servers.cost(servers.user("BOB")).await;
-            let by_id = servers.cost(servers.graph.users_by_ids(&[bob.id])).await.0;
+            let by_id = servers.cost(servers.service.users_by_ids(&[bob.id])).await.0;
             assert_eq!(named.as_ref(), Some(&bob));
             (by_name, by_id) == (0, 0)
         })
@@ -182,7 +177,7 @@ async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
     for n in 0..20 {
         let name = format!("Bob {n}");
         servers.followers("ann").await;
-        servers.graph.update_profile(&bob, &named(&name)).await.expect("it works");
+        servers.service.update_profile(&bob, &named(&name)).await.expect("it works");
         assert_eq!(
             servers.user("bob").await.and_then(|bob| bob.name.clone()),
             Some(name.as_str().into())
@@ -197,7 +192,7 @@ async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
         let name = format!("Bob {n}");
         servers.user("bob").await;
         let change = named(&name);
-        let left = servers.graph.update_profile(&bob, &change).now_or_never();
+        let left = servers.service.update_profile(&bob, &change).now_or_never();
         assert!(left.is_none(), "the caller has left before it was made");
         servers
             .within_seconds(5, async || {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use entourage::{
-    domain::{Direction, FollowCounts, NewUser, UserId},
+    domain::{Audience, FollowCounts, FollowList, NewUser, UserId},
     store::{self, ConnectError, Error, Graph, LoadOutcome, Options, Progress, Store},
 };
 
@@ -34,8 +34,8 @@ async fn a_loaded_graph_is_sound_and_complete(store: &dyn Store) {
     assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::Loaded);
 
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 2, following: 1 });
-    assert_eq!(list(store, Direction::Followers, ALICE).await, [CAROL, BOB]);
-    assert_eq!(list(store, Direction::Following, ALICE).await, [BOB]);
+    assert_eq!(list(store, FollowList::Followers, ALICE).await, [CAROL, BOB]);
+    assert_eq!(list(store, FollowList::Following, ALICE).await, [BOB]);
     assert_eq!(user(store, ALICE).await.name.as_deref(), Some("Al \"\u{1f980}"));
     let account = store.find_account(BOB).await.unwrap().expect("he is there");
     assert_eq!(account.role.name, "user");
@@ -47,7 +47,9 @@ async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
 
     assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::NotEmpty);
 
-    assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+    assert!(
+        store.users_by_ids(Audience::Everybody, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
+    );
 }
 
 async fn users_have_the_roles_that_they_are_made_with(store: &dyn Store) {
@@ -78,7 +80,9 @@ async fn a_graph_that_breaks_off_leaves_nothing(store: &dyn Store) {
     let refused = store.load(graph, &|_| {}).await;
 
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
-    assert!(store.users_by_ids(&[ALICE, BOB, CAROL]).await.unwrap().is_empty());
+    assert!(
+        store.users_by_ids(Audience::Everybody, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
+    );
     store.load(three(), &|_| {}).await.unwrap();
     assert_sound(store).await;
 }

@@ -8,13 +8,16 @@ use std::{
 };
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, UnfollowOutcome, UserId},
+    domain::{
+        Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, UnfollowOutcome, UserId,
+    },
     store::CreateOutcome,
 };
 use tokio::task::JoinSet;
 
 use super::{ALICE, BOB, assert_sound, at, cases, counts, list, new_user, users};
 use crate::support::database::{Database, Engine};
+use crate::support::follow::FollowOne;
 
 cases! {
     ;
@@ -143,7 +146,10 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
     })
     .await;
 
-    let left = database.store.users_by_ids(&(1..=12).map(UserId).collect::<Vec<_>>()).await;
+    let left = database
+        .store
+        .users_by_ids(Audience::Everybody, &(1..=12).map(UserId).collect::<Vec<_>>())
+        .await;
     assert_eq!(left.unwrap().len(), 8);
     assert_sound(database.store()).await;
 }
@@ -233,21 +239,21 @@ async fn a_write_whose_caller_leaves_runs_to_its_end(database: &Database) {
         questions += 1;
         assert!(questions < 50_000, "a write has not run to its end");
     }
-    assert_eq!(list(store, Direction::Followers, ALICE).await.len(), FOLLOWERS as usize);
+    assert_eq!(list(store, FollowList::Followers, ALICE).await.len(), FOLLOWERS as usize);
     assert_sound(store).await;
 }
 
 async fn a_read_whose_caller_leaves_keeps_no_connection(database: &Database) {
     users(database.store(), 2).await;
     for polls in 1..40 {
-        leave(database.store.users_by_ids(&[ALICE]), polls % 9 + 1).await;
+        leave(database.store.users_by_ids(Audience::Everybody, &[ALICE]), polls % 9 + 1).await;
         leave(Box::pin(database.store.find_drift(&|_| {})), polls % 9 + 1).await;
     }
 
     // As many reads at once as there are connections, and more.
     let found = together(12, |_| {
         let store = Arc::clone(&database.store);
-        async move { store.users_by_ids(&[ALICE, BOB]).await.unwrap().len() }
+        async move { store.users_by_ids(Audience::Everybody, &[ALICE, BOB]).await.unwrap().len() }
     })
     .await;
 

@@ -1,7 +1,7 @@
 //! Deleting users, few and many edges at a time.
 
 use entourage::{
-    domain::{Direction, FollowCounts, FollowLimits, FollowOutcome, UserId},
+    domain::{Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, UserId},
     store::{CreateOutcome, Graph, Store},
 };
 
@@ -9,6 +9,7 @@ use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, edge, follow,
     four_users, list, new_user,
 };
+use crate::support::follow::FollowOne;
 
 cases! {
     a_deleted_user_is_gone_with_all_edges_and_counts,
@@ -27,14 +28,14 @@ async fn a_deleted_user_is_gone_with_all_edges_and_counts(store: &dyn Store) {
 
     assert!(store.delete_user(ALICE).await.unwrap());
 
-    assert!(store.users_by_ids(&[ALICE]).await.unwrap().is_empty());
-    assert!(store.counts_by_ids(&[ALICE]).await.unwrap().is_empty());
+    assert!(store.users_by_ids(Audience::Everybody, &[ALICE]).await.unwrap().is_empty());
+    assert!(store.counts_by_ids(Audience::Everybody, &[ALICE]).await.unwrap().is_empty());
     assert_eq!(counts(store, BOB).await, FollowCounts { followers: 1, following: 1 });
     assert_eq!(counts(store, CAROL).await, FollowCounts { followers: 1, following: 0 });
     assert_eq!(counts(store, DAVE).await, FollowCounts { followers: 0, following: 1 });
-    assert_eq!(list(store, Direction::Followers, BOB).await, [DAVE]);
-    assert_eq!(list(store, Direction::Following, BOB).await, [CAROL]);
-    assert_eq!(list(store, Direction::Followers, CAROL).await, [BOB]);
+    assert_eq!(list(store, FollowList::Followers, BOB).await, [DAVE]);
+    assert_eq!(list(store, FollowList::Following, BOB).await, [CAROL]);
+    assert_eq!(list(store, FollowList::Followers, CAROL).await, [BOB]);
     assert!(store.relations(BOB, &[ALICE], &[ALICE]).await.unwrap().is_empty());
     assert_sound(store).await;
 }
@@ -85,7 +86,7 @@ async fn a_user_with_more_edges_than_a_step_takes_is_deleted(store: &dyn Store) 
 
     assert!(store.delete_user(celebrity).await.unwrap());
 
-    assert!(store.users_by_ids(&[celebrity]).await.unwrap().is_empty());
+    assert!(store.users_by_ids(Audience::Everybody, &[celebrity]).await.unwrap().is_empty());
     assert_eq!(counts(store, UserId(2)).await, FollowCounts { followers: 2_598, following: 1 });
     assert_eq!(counts(store, UserId(9)).await, FollowCounts { followers: 0, following: 1 });
     assert_sound(store).await;

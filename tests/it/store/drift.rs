@@ -1,7 +1,7 @@
 //! Differences made behind the store's back, found and mended.
 
 use entourage::{
-    domain::{Direction, Drift, FollowCounts, UserId},
+    domain::{Audience, Drift, FollowCounts, FollowList, UserId},
     store::{Graph, Store},
 };
 use sqlx::Executor;
@@ -11,6 +11,7 @@ use super::{
     new_user,
 };
 use crate::support::database::{Database, Engine};
+use crate::support::follow::FollowOne;
 
 cases! {
     a_sound_graph_has_no_drift,
@@ -54,8 +55,8 @@ async fn assert_mended(database: &Database, expected: &[Drift], rows: u64) {
     assert_sound(database.store()).await;
     assert_eq!(counts(database.store(), ALICE).await, FollowCounts { followers: 1, following: 2 });
     assert_eq!(counts(database.store(), BOB).await, FollowCounts { followers: 2, following: 1 });
-    assert_eq!(list(database.store(), Direction::Followers, BOB).await, [CAROL, ALICE]);
-    assert_eq!(list(database.store(), Direction::Following, ALICE).await, [CAROL, BOB]);
+    assert_eq!(list(database.store(), FollowList::Followers, BOB).await, [CAROL, ALICE]);
+    assert_eq!(list(database.store(), FollowList::Following, ALICE).await, [CAROL, BOB]);
 }
 
 async fn a_sound_graph_has_no_drift(store: &dyn Store) {
@@ -233,7 +234,7 @@ async fn what_a_deleted_user_has_left_is_found_and_mended(database: &Database) {
     ];
     // Each edge in two tables, the counts of dave, and those of alice and bob.
     assert_mended(database, &expected, 9).await;
-    assert!(database.store.counts_by_ids(&[DAVE]).await.unwrap().is_empty());
+    assert!(database.store.counts_by_ids(Audience::Everybody, &[DAVE]).await.unwrap().is_empty());
 }
 
 async fn an_edge_of_nobody_in_one_table_is_found_and_mended(database: &Database) {

@@ -16,6 +16,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
 use super::{ALICE, BOB, CAROL, assert_sound, at, counts, follow, four_users, new_user, users};
+use crate::support::follow::FollowOne;
 use crate::support::{
     database::{Database, Engine},
     faults::Fault,

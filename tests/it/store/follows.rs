@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use entourage::{
     domain::{
-        Direction, FollowCounts, FollowLimits, FollowOutcome, Relation, UnfollowOutcome, UserId,
+        FollowCounts, FollowLimits, FollowList, FollowOutcome, Relation, UnfollowOutcome, UserId,
     },
     store::{Error, Graph, Store},
 };
@@ -14,6 +14,7 @@ use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, edge, follow, four_users,
     list, new_user, newest, page,
 };
+use crate::support::follow::FollowOne;
 
 cases! {
     a_follow_adds_both_ends_and_both_counts,
@@ -39,16 +40,16 @@ async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 1 });
     assert_eq!(counts(store, BOB).await, FollowCounts { followers: 1, following: 0 });
     for (user, direction, other) in
-        [(ALICE, Direction::Following, BOB), (BOB, Direction::Followers, ALICE)]
+        [(ALICE, FollowList::Following, BOB), (BOB, FollowList::Followers, ALICE)]
     {
         let page = page(store, newest(direction, user, 10)).await;
         assert_eq!(page.counts.of(direction), 1);
         assert_eq!(page.page.items.len(), 1);
-        assert_eq!(page.page.items[0].user.id, other);
-        assert_eq!(page.page.items[0].followed_at, Some(at(1)));
+        assert_eq!(page.page.items[0].user, other);
+        assert_eq!(page.page.items[0].followed_at, at(1));
     }
-    assert_eq!(list(store, Direction::Followers, ALICE).await, []);
-    assert_eq!(list(store, Direction::Following, BOB).await, []);
+    assert_eq!(list(store, FollowList::Followers, ALICE).await, []);
+    assert_eq!(list(store, FollowList::Following, BOB).await, []);
     assert_sound(store).await;
 }
 
@@ -59,9 +60,9 @@ async fn following_twice_changes_nothing(store: &dyn Store) {
     let outcome = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
 
     assert_eq!(outcome, FollowOutcome::AlreadyFollowing);
-    let page = page(store, newest(Direction::Following, ALICE, 10)).await;
+    let page = page(store, newest(FollowList::Following, ALICE, 10)).await;
     assert_eq!(page.counts, FollowCounts { followers: 0, following: 1 });
-    assert_eq!(page.page.items[0].followed_at, Some(at(1)));
+    assert_eq!(page.page.items[0].followed_at, at(1));
     assert_sound(store).await;
 }
 
@@ -113,8 +114,8 @@ async fn an_unfollow_takes_both_ends_and_both_counts_away(store: &dyn Store) {
     assert_eq!(outcome, UnfollowOutcome::Unfollowed);
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 1 });
     assert_eq!(counts(store, BOB).await, FollowCounts::default());
-    assert_eq!(list(store, Direction::Following, ALICE).await, [CAROL]);
-    assert_eq!(list(store, Direction::Followers, BOB).await, []);
+    assert_eq!(list(store, FollowList::Following, ALICE).await, [CAROL]);
+    assert_eq!(list(store, FollowList::Followers, BOB).await, []);
     assert_sound(store).await;
 }
 
@@ -136,9 +137,9 @@ async fn a_follow_after_an_unfollow_is_a_new_edge(store: &dyn Store) {
     store.unfollow(ALICE, BOB, at(0)).await.unwrap();
     follow(store, ALICE, BOB, 2).await;
 
-    let page = page(store, newest(Direction::Followers, BOB, 10)).await;
+    let page = page(store, newest(FollowList::Followers, BOB, 10)).await;
     assert_eq!(page.page.items.len(), 1);
-    assert_eq!(page.page.items[0].followed_at, Some(at(2)));
+    assert_eq!(page.page.items[0].followed_at, at(2));
     assert_sound(store).await;
 }
 

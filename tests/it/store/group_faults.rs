@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use entourage::{
     domain::{FollowChange, FollowChanged, FollowCounts, FollowLimits},
-    store::{self, Error, Options, Result, Turn},
+    store::{self, BatchPermit, Error, Options, Result},
 };
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use tokio::task::JoinHandle;
@@ -37,7 +37,9 @@ async fn begin(
 ) -> JoinHandle<Vec<Result<FollowChanged>>> {
     let store = Arc::clone(&database.store);
     let task =
-        tokio::spawn(async move { store.change_follows(&group, Turn::default()).await.outcomes });
+        tokio::spawn(
+            async move { store.change_follows(&group, BatchPermit::default()).await.outcomes },
+        );
     let mut watcher = database.postgres_connection().await;
     let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
                    AND application_name = 'entourage' AND wait_event_type = 'Lock'";
@@ -65,15 +67,21 @@ async fn a_group_whose_commit_is_not_answered_tells_what_it_did() {
             follows(DAVE, ALICE, 3),
             unfollows(DAVE, ALICE, 4),
         ];
-        let made: Result<Vec<_>> =
-            store.change_follows(&group, Turn::default()).await.outcomes.into_iter().collect();
+        let made: Result<Vec<_>> = store
+            .change_follows(&group, BatchPermit::default())
+            .await
+            .outcomes
+            .into_iter()
+            .collect();
         assert_eq!(made.unwrap(), [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED, UNFOLLOWED]);
         assert!(link.faults.mend());
         assert_sound(&*store).await;
 
         link.faults.set(Fault::AfterCommit);
-        let made =
-            store.change_follows(&[unfollows(ALICE, BOB, 5)], Turn::default()).await.outcomes;
+        let made = store
+            .change_follows(&[unfollows(ALICE, BOB, 5)], BatchPermit::default())
+            .await
+            .outcomes;
         assert_eq!(made.into_iter().collect::<Result<Vec<_>>>().unwrap(), [UNFOLLOWED]);
         assert!(link.faults.mend());
         assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
@@ -128,7 +136,8 @@ async fn a_group_that_changes_nothing_leaves_no_transaction_open() {
             (limited(follows(ALICE, BOB, 4), limits), PAIR_LIMIT),
         ];
         for (change, expected) in changes {
-            let made = database.store.change_follows(&[change], Turn::default()).await.outcomes;
+            let made =
+                database.store.change_follows(&[change], BatchPermit::default()).await.outcomes;
             assert_eq!(made.into_iter().collect::<Result<Vec<_>>>().unwrap(), [expected]);
         }
 
@@ -210,7 +219,7 @@ async fn a_row_that_somebody_holds_for_too_long_fails_only_those_who_need_it() {
         let mut other = another_server(database, &[hold]).await;
 
         let group = [follows(ALICE, BOB, 1), follows(CAROL, DAVE, 1)];
-        let made = store.change_follows(&group, Turn::default()).await.outcomes;
+        let made = store.change_follows(&group, BatchPermit::default()).await.outcomes;
 
         assert!(matches!(made[0], Err(Error::Unavailable(_))), "{made:?}");
         assert_eq!(*made[1].as_ref().unwrap(), FOLLOWED);

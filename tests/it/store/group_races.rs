@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use entourage::{
     domain::{
-        Direction, FollowCounts, FollowLimits, FollowOutcome, NewUser, UnfollowOutcome, UserId,
+        Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, NewUser, UnfollowOutcome,
+        UserId,
     },
-    store::{FollowGroups, Graph, Metered, Store, Turn},
+    store::{BatchPermit, FollowQueue, Graph, Metered, Store},
 };
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
@@ -43,16 +44,16 @@ async fn crowd(store: &dyn Store, size: i64) {
 }
 
 /// Two servers on one database.
-async fn two_servers(database: &Database) -> [(Arc<dyn Store>, FollowGroups); 2] {
+async fn two_servers(database: &Database) -> [(Arc<dyn Store>, FollowQueue); 2] {
     [Arc::clone(&database.store), database.another_store().await]
-        .map(|store| (Arc::clone(&store), FollowGroups::new(store)))
+        .map(|store| (Arc::clone(&store), FollowQueue::new(store)))
 }
 
 async fn calls_that_come_together_are_committed_together(database: &Database) {
     crowd(database.store(), 101).await;
     let store = Metered::new(Arc::clone(&database.store));
     let statements = store.statements();
-    let groups = FollowGroups::new(Arc::new(store));
+    let groups = FollowQueue::new(Arc::new(store));
 
     let calls = (2..=101).map(|id| groups.follow(UserId(id), ALICE, at(id), NONE));
     for outcome in join_all(calls).await {
@@ -67,7 +68,7 @@ async fn calls_that_come_together_are_committed_together(database: &Database) {
 
 async fn a_call_that_fails_among_many_fails_alone(database: &Database) {
     users(database.store(), 40).await;
-    let groups = FollowGroups::new(Arc::clone(&database.store));
+    let groups = FollowQueue::new(Arc::clone(&database.store));
     let mut pairs: Vec<_> = (3..=40).map(|id| (UserId(id), ALICE)).collect();
     pairs.insert(7, (BOB, BOB));
     pairs.insert(21, (BOB, NOBODY));
@@ -89,7 +90,7 @@ async fn a_change_whose_caller_leaves_is_made(database: &Database) {
     const FOLLOWERS: u32 = 30;
     let store = database.store();
     users(store, i64::from(FOLLOWERS) + 1).await;
-    let groups = FollowGroups::new(Arc::clone(&database.store));
+    let groups = FollowQueue::new(Arc::clone(&database.store));
 
     for number in 0..FOLLOWERS {
         let follower = UserId(i64::from(number) + 2);
@@ -101,7 +102,7 @@ async fn a_change_whose_caller_leaves_is_made(database: &Database) {
         questions += 1;
         assert!(questions < 50_000, "a change has not been made");
     }
-    assert_eq!(list(store, Direction::Followers, ALICE).await.len(), FOLLOWERS as usize);
+    assert_eq!(list(store, FollowList::Followers, ALICE).await.len(), FOLLOWERS as usize);
     assert_sound(store).await;
 }
 
@@ -135,7 +136,7 @@ async fn two_servers_that_change_the_same_edges_leave_exact_counts(database: &Da
     .await;
 
     let ids = [1, 2, 3, 4].map(UserId);
-    let counts = database.store.counts_by_ids(&ids).await.unwrap();
+    let counts = database.store.counts_by_ids(Audience::Everybody, &ids).await.unwrap();
     let followers: i64 = counts.values().map(|counts| counts.followers).sum();
     assert_eq!(followers, balances.into_iter().sum::<i64>());
     assert_sound(database.store()).await;
@@ -171,7 +172,9 @@ async fn groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_
                                 entourage::domain::FollowAction::Unfollow { is_counted: true };
                         }
                     }
-                    for outcome in store.change_follows(&group, Turn::default()).await.outcomes {
+                    for outcome in
+                        store.change_follows(&group, BatchPermit::default()).await.outcomes
+                    {
                         outcome.unwrap();
                     }
                 }
@@ -267,7 +270,10 @@ async fn deletions_amid_groups_leave_no_trace(database: &Database) {
     })
     .await;
 
-    let left = database.store.users_by_ids(&(1..=12).map(UserId).collect::<Vec<_>>()).await;
+    let left = database
+        .store
+        .users_by_ids(Audience::Everybody, &(1..=12).map(UserId).collect::<Vec<_>>())
+        .await;
     assert_eq!(left.unwrap().len(), 8);
     assert_sound(database.store()).await;
     servers[1].0.close().await;
@@ -284,7 +290,8 @@ async fn rows_are_looked_up_by_their_keys_and_locked_in_order() {
             let more: Vec<_> = (3..=3_000).map(|id| follows(UserId(id), BOB, id)).collect();
             let gone: Vec<_> = (3..=3_000).map(|id| unfollows(UserId(id), BOB, id)).collect();
             for group in [fans, more, gone] {
-                for outcome in database.store.change_follows(&group, Turn::default()).await.outcomes
+                for outcome in
+                    database.store.change_follows(&group, BatchPermit::default()).await.outcomes
                 {
                     outcome.unwrap();
                 }

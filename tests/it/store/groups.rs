@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Day, Direction, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
-        FollowLimit, FollowLimits, FollowOutcome, UnfollowOutcome, UserId,
+        Audience, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        FollowLimit, FollowLimits, FollowList, FollowOutcome, UnfollowOutcome, UserId,
     },
-    store::{Error, Result, Store, Turn},
+    store::{BatchPermit, Error, Result, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -66,9 +66,13 @@ const fn at_limit(limit: FollowLimit) -> FollowChanged {
 }
 
 async fn make(store: &dyn Store, group: &[FollowChange]) -> Vec<FollowChanged> {
-    let made = store.change_follows(group, Turn::default()).await;
+    let made = store.change_follows(group, BatchPermit::default()).await;
     let told: Vec<_> = made.counts.keys().copied().collect();
-    assert_eq!(made.counts, store.counts_by_ids(&told).await.unwrap(), "what it tells is so");
+    assert_eq!(
+        made.counts,
+        store.counts_by_ids(Audience::Everybody, &told).await.unwrap(),
+        "what it tells is so"
+    );
     let outcomes: Result<Vec<_>> = made.outcomes.into_iter().collect();
     outcomes.unwrap()
 }
@@ -93,7 +97,7 @@ async fn each_change_of_a_group_has_its_own_outcome(store: &dyn Store) {
     .await;
 
     assert_eq!(outcomes, [FOLLOWED, ALREADY, NO_USER, UNFOLLOWED, NOT, NO_USER, FOLLOWED]);
-    assert_eq!(list(store, Direction::Followers, BOB).await, [DAVE, ALICE]);
+    assert_eq!(list(store, FollowList::Followers, BOB).await, [DAVE, ALICE]);
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 2 });
     assert_eq!(counts(store, BOB).await, FollowCounts { followers: 2, following: 0 });
     assert_eq!(counts(store, CAROL).await, FollowCounts { followers: 1, following: 0 });
@@ -112,9 +116,9 @@ async fn changes_of_one_pair_act_in_their_order(store: &dyn Store) {
     let outcomes = make(store, &group).await;
 
     assert_eq!(outcomes, [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED]);
-    let found = page(store, newest(Direction::Followers, BOB, 10)).await;
+    let found = page(store, newest(FollowList::Followers, BOB, 10)).await;
     assert_eq!(found.counts, FollowCounts { followers: 1, following: 0 });
-    assert_eq!(found.page.items[0].followed_at, Some(at(4)));
+    assert_eq!(found.page.items[0].followed_at, at(4));
     assert_sound(store).await;
 
     let group = [
@@ -136,7 +140,7 @@ async fn a_new_edge_in_the_place_of_another_has_its_own_time(store: &dyn Store) 
     let outcomes = make(store, &[unfollows(ALICE, BOB, 3), follows(ALICE, BOB, 4)]).await;
 
     assert_eq!(outcomes, [UNFOLLOWED, FOLLOWED]);
-    assert_eq!(list(store, Direction::Followers, BOB).await, [ALICE, CAROL]);
+    assert_eq!(list(store, FollowList::Followers, BOB).await, [ALICE, CAROL]);
     assert_eq!(counts(store, BOB).await.followers, 2);
     assert_sound(store).await;
 }
@@ -176,7 +180,7 @@ async fn of_a_group_no_more_follows_succeed_than_may_and_the_first_come_first(st
     let own: Vec<_> = outcomes.iter().step_by(2).copied().collect();
     assert_eq!(own, [FOLLOWED, FOLLOWED, FOLLOWED, day, day]);
     assert!(outcomes.iter().skip(1).step_by(2).all(|outcome| *outcome == FOLLOWED));
-    let mut following = list(store, Direction::Following, ALICE).await;
+    let mut following = list(store, FollowList::Following, ALICE).await;
     following.sort_unstable();
     assert_eq!(following, [2, 3, 5, 7, 9].map(UserId));
     assert_sound(store).await;
@@ -204,7 +208,7 @@ async fn an_unfollow_in_a_group_makes_room_for_the_follows_after_it(store: &dyn 
     ];
     let outcomes = make(store, &group).await;
     assert_eq!(outcomes, [FOLLOWED, at_limit(FollowLimit::Total), UNFOLLOWED, FOLLOWED]);
-    assert_eq!(list(store, Direction::Following, ALICE).await, [DAVE]);
+    assert_eq!(list(store, FollowList::Following, ALICE).await, [DAVE]);
     assert_sound(store).await;
 }
 
@@ -292,7 +296,7 @@ async fn a_change_that_is_refused_fails_alone(store: &dyn Store) {
         group.insert(place, follows(BOB, BOB, 1));
     }
 
-    let outcomes = store.change_follows(&group, Turn::default()).await.outcomes;
+    let outcomes = store.change_follows(&group, BatchPermit::default()).await.outcomes;
 
     assert_eq!(outcomes.len(), group.len());
     for (place, outcome) in outcomes.into_iter().enumerate() {
@@ -352,10 +356,9 @@ async fn random_groups_equal_the_model(store: &dyn Store) {
         let expected: Vec<_> = group.iter().map(|change| model.change(change)).collect();
         assert_eq!(make(store, &group).await, expected, "step {step}: {group:#?}");
         for id in [1, 2, 3, 5, 6].map(UserId) {
-            let list = model.list(Direction::Following, id);
-            let found = page(store, newest(Direction::Following, id, 100)).await;
-            let mut items: Vec<_> =
-                found.page.items.iter().filter_map(FollowItem::position).collect();
+            let list = model.list(FollowList::Following, id);
+            let found = page(store, newest(FollowList::Following, id, 100)).await;
+            let mut items: Vec<_> = found.page.items.iter().map(FollowItem::position).collect();
             items.reverse();
             assert_eq!(items, list, "step {step}: {group:#?}");
             assert_eq!(found.counts, model.counts(id), "step {step}: {group:#?}");

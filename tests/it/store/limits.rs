@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, follow, four_users, users,
 };
+use crate::support::follow::FollowOne;
 
 cases! {
     follows_are_limited_by_the_day,

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::{ALICE, assert_sound, create};
 use crate::support::database::{Database, Engine};
+use entourage::domain::Audience;
 
 /// Makes a test of each case on each engine, on a database without a table.
 macro_rules! cases {
@@ -88,7 +89,7 @@ async fn migrating_twice_changes_nothing(database: &Database) {
     database.store.migrate().await.unwrap();
 
     assert_eq!(state(database).await, SchemaState::Current);
-    assert_eq!(database.store.users_by_ids(&[ALICE]).await.unwrap().len(), 1);
+    assert_eq!(database.store.users_by_ids(Audience::Everybody, &[ALICE]).await.unwrap().len(), 1);
 }
 
 async fn a_missing_migration_makes_a_database_older_until_it_is_migrated(database: &Database) {

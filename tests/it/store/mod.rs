@@ -25,12 +25,14 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
-        Direction, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowOutcome, FollowPage,
-        FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User, UserId,
-        Username, Wants, Window,
+        Audience, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowList, FollowOutcome,
+        FollowPage, FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User,
+        UserId, Username, Window,
     },
     store::{CreateOutcome, Store},
 };
+
+use crate::support::follow::FollowOne;
 
 /// Makes a test of each case on each engine. A case takes a [`Store`], or after `database:` the
 /// whole [`crate::support::database::Database`] that it is on.
@@ -41,7 +43,7 @@ macro_rules! cases {
     };
     (@engine $module:ident $engine:ident, [$($case:ident)*] [$($raw:ident)*]) => {
         mod $module {
-            use crate::support::database::{Database, Engine};
+        use crate::support::database::{Database, Engine};
             $(
                 #[tokio::test]
                 async fn $case() {
@@ -106,63 +108,35 @@ const fn edge(follower: UserId, followee: UserId, followed_at: DateTime<Utc>) ->
 }
 
 async fn counts(store: &dyn Store, id: UserId) -> FollowCounts {
-    store.counts_by_ids(&[id]).await.unwrap()[&id]
+    store.counts_by_ids(Audience::Everybody, &[id]).await.unwrap()[&id]
 }
 
 async fn user(store: &dyn Store, id: UserId) -> Arc<User> {
-    Arc::clone(&store.users_by_ids(&[id]).await.unwrap()[&id])
+    Arc::clone(&store.users_by_ids(Audience::Everybody, &[id]).await.unwrap()[&id])
 }
 
 async fn page(store: &dyn Store, key: FollowPageKey) -> FollowPage {
     pages(store, &[key]).await.remove(&key).expect("the user is there")
 }
 
-/// Pages with the users on them. With the ids alone they are the same.
 async fn pages(store: &dyn Store, keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage> {
-    let pages = store.pages_of_follows(keys).await.unwrap();
-    let mut pages_of_ids = store.pages_of_follow_ids(keys).await.unwrap();
-    assert_eq!(pages_of_ids.len(), pages.len());
-    for (key, page) in &pages {
-        let found = pages_of_ids.remove(key).expect("the same pages");
-        let found = as_wanted(key, found, |id| *id);
-        let expected = as_wanted(key, page.clone(), |user| user.id);
-        assert_eq!(found, expected, "{key:?}");
-    }
-    pages
+    store.pages_of_follows(Audience::Everybody, keys).await.unwrap()
 }
 
-/// A page without what nobody asked for, which may be told all the same.
-fn as_wanted<U>(
-    key: &FollowPageKey,
-    page: FollowPage<U>,
-    id: impl Fn(&U) -> UserId,
-) -> FollowPage<UserId> {
-    page.filter_map(|item| {
-        let followed_at = item.followed_at.filter(|_| key.wants.followed_at);
-        Some(FollowItem { user: id(&item.user), followed_at })
-    })
-}
-
-/// Asserts that a page has these entries in this order, each with its time if that is asked for.
+/// Asserts that a page has these entries in this order.
 fn assert_entries(key: &FollowPageKey, items: &[FollowItem], expected: &[FollowPosition]) {
-    let users: Vec<_> = expected.iter().map(|position| position.user).collect();
-    assert_eq!(ids(items), users, "{key:?}");
-    for (item, position) in items.iter().zip(expected) {
-        match item.followed_at {
-            Some(at) => assert_eq!(at, position.followed_at, "{key:?}"),
-            None => assert!(!key.wants.followed_at, "{key:?}"),
-        }
-    }
+    let items: Vec<_> = items.iter().map(FollowItem::position).collect();
+    assert_eq!(items, expected, "{key:?}");
 }
 
 /// The newest hundred of a list, newest first, as ids.
-async fn list(store: &dyn Store, direction: Direction, user: UserId) -> Vec<UserId> {
+async fn list(store: &dyn Store, direction: FollowList, user: UserId) -> Vec<UserId> {
     let page = page(store, newest(direction, user, 100)).await.page;
     ids(&page.items)
 }
 
 fn ids(items: &[FollowItem]) -> Vec<UserId> {
-    items.iter().map(|item| item.user.id).collect()
+    items.iter().map(|item| item.user).collect()
 }
 
 /// Asserts that the invariants of the store hold.
@@ -171,7 +145,7 @@ async fn assert_sound(store: &dyn Store) {
 }
 
 /// The newest n follows of a user's list.
-fn newest(direction: Direction, user: UserId, n: u32) -> FollowPageKey {
+fn newest(list: FollowList, user: UserId, n: u32) -> FollowPageKey {
     let request = PageRequest {
         direction: OrderDirection::Desc,
         window: Window::First(n),
@@ -179,5 +153,5 @@ fn newest(direction: Direction, user: UserId, n: u32) -> FollowPageKey {
         before: None,
         ends: Ends::BOTH,
     };
-    FollowPageKey { user, direction, request, wants: Wants::ALL }
+    FollowPageKey { user, list, request }
 }

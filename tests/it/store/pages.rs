@@ -1,19 +1,18 @@
 //! Pages of follows, against a model that knows the whole list.
 
-use chrono::DateTime;
 use entourage::{
     domain::{
-        Direction, Ends, FollowItem, FollowPageKey, FollowPosition, NewUser, OrderDirection, Page,
-        PageRequest, User, UserId, Username, Wants, Window,
+        Ends, FollowItem, FollowList, FollowPageKey, FollowPosition, OrderDirection, Page,
+        PageRequest, UserId, Window,
     },
     store::Store,
 };
 
-use crate::support::database::{Database, Engine};
+use crate::support::follow::FollowOne;
 
 use super::{
-    ALICE, BOB, CAROL, NOBODY, assert_entries, assert_sound, at, cases, create, follow, four_users,
-    ids, list, page, pages, users,
+    ALICE, BOB, CAROL, NOBODY, assert_entries, assert_sound, at, cases, follow, four_users, ids,
+    list, page, pages, users,
 };
 
 cases! {
@@ -29,12 +28,6 @@ cases! {
     nobody_has_no_page,
     a_walk_sees_every_unchanged_edge_exactly_once,
     a_page_brings_both_counts_of_its_owner,
-    a_page_brings_the_users_on_its_edges,
-    a_page_tells_of_its_users_what_is_wanted,
-    pages_of_one_batch_may_want_different_things,
-    ;
-    database:
-    only_sqlite_tells_times_that_nobody_wants,
 }
 
 /// The page of a whole list, by the words of the contract. `list` is in ascending order.
@@ -98,7 +91,7 @@ fn position(micros: i64, user: i64) -> FollowPosition {
 }
 
 fn key(user: UserId, request: PageRequest<FollowPosition>) -> FollowPageKey {
-    FollowPageKey { user, direction: Direction::Followers, request, wants: Wants::ALL }
+    FollowPageKey { user, list: FollowList::Followers, request }
 }
 
 fn first(n: u32) -> PageRequest<FollowPosition> {
@@ -128,20 +121,18 @@ async fn a_list_with_ties(store: &dyn Store) -> Vec<FollowPosition> {
 /// Asserts that the store gives these pages of user 1, asked for in one batch.
 async fn assert_pages(
     store: &dyn Store,
-    direction: Direction,
-    list: &[FollowPosition],
+    list: FollowList,
+    positions: &[FollowPosition],
     requests: &[PageRequest<FollowPosition>],
 ) {
-    for wants in [Wants::default(), Wants::ALL] {
-        let key = |request| FollowPageKey { direction, wants, ..key(ALICE, request) };
-        let keys: Vec<_> = requests.iter().copied().map(key).collect();
-        let pages = pages(store, &keys).await;
-        for key in keys {
-            let (page, right) = (&pages[&key].page, expected(list, &key.request));
-            assert_entries(&key, &page.items, &right.items);
-            let ends = (page.has_next, page.has_previous);
-            assert_eq!(ends, (right.has_next, right.has_previous), "{key:?}");
-        }
+    let key = |request| FollowPageKey { list, ..key(ALICE, request) };
+    let keys: Vec<_> = requests.iter().copied().map(key).collect();
+    let pages = pages(store, &keys).await;
+    for key in keys {
+        let (page, right) = (&pages[&key].page, expected(positions, &key.request));
+        assert_entries(&key, &page.items, &right.items);
+        let ends = (page.has_next, page.has_previous);
+        assert_eq!(ends, (right.has_next, right.has_previous), "{key:?}");
     }
 }
 
@@ -151,13 +142,13 @@ async fn every_page_of_both_lists_is_right(store: &dyn Store) {
     let bounds =
         [position(0, 5), position(10, 2), position(11, 1), position(11, 5), position(600, 0)];
 
-    for direction in [Direction::Followers, Direction::Following] {
+    for of in [FollowList::Followers, FollowList::Following] {
         for size in [0, 1, 3, 8, 100] {
             let requests = requests(&[size], &bounds);
-            assert_pages(store, direction, &list, &requests).await;
+            assert_pages(store, of, &list, &requests).await;
             // Alone, a page is the same as in a batch.
             for request in requests.iter().step_by(17) {
-                assert_pages(store, direction, &list, &[*request]).await;
+                assert_pages(store, of, &list, &[*request]).await;
             }
         }
     }
@@ -173,7 +164,7 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
     keys.push(key(NOBODY, first(3)));
     keys.extend_from_within(..10);
 
-    let following = |key: &FollowPageKey| FollowPageKey { direction: Direction::Following, ..*key };
+    let following = |key: &FollowPageKey| FollowPageKey { list: FollowList::Following, ..*key };
     keys.extend(keys.iter().map(following).collect::<Vec<_>>());
 
     let pages = pages(store, &keys).await;
@@ -182,7 +173,7 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
     for key in every.iter().map(|request| key(ALICE, *request)) {
         for key in [key, following(&key)] {
             let page = &pages[&key].page;
-            let items: Vec<_> = page.items.iter().filter_map(FollowItem::position).collect();
+            let items: Vec<_> = page.items.iter().map(FollowItem::position).collect();
             assert_eq!(items, expected(&list, &key.request).items);
         }
     }
@@ -196,11 +187,11 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
 async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
     let list = a_list_with_ties(store).await;
     let newest: Vec<_> = list.iter().rev().map(|position| position.user).collect();
-    let page_of = |direction, user, n, ends| {
+    let page_of = |list, user, n, ends| {
         let request = PageRequest { ends, direction: OrderDirection::Desc, ..first(n) };
-        FollowPageKey { direction, ..key(user, request) }
+        FollowPageKey { list, ..key(user, request) }
     };
-    let (followers, following) = (Direction::Followers, Direction::Following);
+    let (followers, following) = (FollowList::Followers, FollowList::Following);
     // One user is asked about both lists, and twice about one; others about one of them.
     let keys = [
         page_of(following, BOB, 1, Ends::BOTH),
@@ -221,7 +212,7 @@ async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
             assert_eq!(ids(&page.page.items), others[..size], "{key:?}");
             let has_next = key.request.ends.next && size < others.len();
             assert_eq!((page.page.has_previous, page.page.has_next), (false, has_next), "{key:?}");
-            assert_eq!(page.counts.of(key.direction), i64::try_from(others.len()).unwrap());
+            assert_eq!(page.counts.of(key.list), i64::try_from(others.len()).unwrap());
         }
     }
 }
@@ -234,7 +225,7 @@ async fn ties_in_time_are_ordered_by_id_in_the_same_direction(store: &dyn Store)
     let oldest = page(store, key(ALICE, first(9))).await;
 
     assert_eq!(ids(&oldest.page.items), [BOB, CAROL]);
-    assert_eq!(list(store, Direction::Followers, ALICE).await, [CAROL, BOB]);
+    assert_eq!(list(store, FollowList::Followers, ALICE).await, [CAROL, BOB]);
 }
 
 async fn times_a_microsecond_apart_are_different_positions(store: &dyn Store) {
@@ -247,7 +238,7 @@ async fn times_a_microsecond_apart_are_different_positions(store: &dyn Store) {
     let page = page(store, key(ALICE, request)).await.page;
 
     assert_eq!(ids(&page.items), [BOB]);
-    assert_eq!(page.items[0].followed_at, Some(at(1_000_001)));
+    assert_eq!(page.items[0].followed_at, at(1_000_001));
     assert!(page.has_previous && !page.has_next);
 }
 
@@ -257,8 +248,8 @@ async fn a_cursor_stays_valid_when_its_edge_is_gone(store: &dyn Store) {
     store.unfollow(ALICE, gone.user, at(0)).await.unwrap();
     store.unfollow(gone.user, ALICE, at(0)).await.unwrap();
 
-    for direction in [Direction::Followers, Direction::Following] {
-        assert_pages(store, direction, &list, &requests(&[0, 2, 9], &[gone])).await;
+    for of in [FollowList::Followers, FollowList::Following] {
+        assert_pages(store, of, &list, &requests(&[0, 2, 9], &[gone])).await;
     }
 }
 
@@ -271,7 +262,7 @@ async fn bounds_beyond_all_times_and_ids_bound_nothing(store: &dyn Store) {
         FollowPosition { followed_at: DateTime::<Utc>::MAX_UTC, user: UserId(-1) },
     ];
 
-    assert_pages(store, Direction::Followers, &list, &requests(&[3, 20], &ends)).await;
+    assert_pages(store, FollowList::Followers, &list, &requests(&[3, 20], &ends)).await;
 }
 
 async fn bounds_the_wrong_way_round_give_an_empty_page(store: &dyn Store) {
@@ -280,13 +271,13 @@ async fn bounds_the_wrong_way_round_give_an_empty_page(store: &dyn Store) {
         PageRequest { after: Some(position(12, 7)), before: Some(position(10, 2)), ..first(5) };
 
     assert_eq!(expected(&list, &request).items, []);
-    assert_pages(store, Direction::Following, &list, &[request]).await;
+    assert_pages(store, FollowList::Following, &list, &[request]).await;
 }
 
 async fn the_page_of_an_empty_list_is_empty(store: &dyn Store) {
     users(store, 1).await;
     let requests = requests(&[0, 2], &[position(1, 1)]);
-    assert_pages(store, Direction::Followers, &[], &requests).await;
+    assert_pages(store, FollowList::Followers, &[], &requests).await;
 }
 
 async fn nobody_has_no_page(store: &dyn Store) {
@@ -310,7 +301,7 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
     loop {
         let page = page(store, key(ALICE, request)).await.page;
         seen.extend(ids(&page.items));
-        request.after = page.items.last().and_then(FollowItem::position).or(request.after);
+        request.after = page.items.last().map(FollowItem::position).or(request.after);
         // Meanwhile some come before, amid and behind the walk, and some who were seen leave.
         for micros in [1, 1_005, 9_000] {
             let newcomer = newcomers.next().expect("endless");
@@ -336,115 +327,9 @@ async fn a_page_brings_both_counts_of_its_owner(store: &dyn Store) {
     follow(store, ALICE, CAROL, 2).await;
     follow(store, CAROL, ALICE, 3).await;
 
-    for direction in [Direction::Followers, Direction::Following] {
-        let page = page(store, FollowPageKey { direction, ..key(ALICE, first(0)) }).await;
+    for list in [FollowList::Followers, FollowList::Following] {
+        let page = page(store, FollowPageKey { list, ..key(ALICE, first(0)) }).await;
         assert_eq!((page.counts.followers, page.counts.following), (1, 2));
         assert!(page.page.items.is_empty() && page.page.has_next);
     }
-}
-
-async fn a_page_tells_of_its_users_what_is_wanted(store: &dyn Store) {
-    four_users(store).await;
-    for (id, is_bare) in [(51, false), (52, true), (53, false)] {
-        let bare = NewUser::bare(UserId(id), Username::parse(&format!("u{id}")).unwrap(), at(id));
-        let text = |what: &str| (!is_bare).then(|| format!("{what} of {id}: 'é\u{1f980}\""));
-        let (name, bio, avatar_url) = (text("name"), text("bio"), text("https://a.example/"));
-        store.create_user(&NewUser { name, bio, avatar_url, ..bare }).await.unwrap();
-        follow(store, ALICE, UserId(id), id).await;
-        follow(store, UserId(id), ALICE, id).await;
-    }
-    let known = store.users_by_ids(&[51, 52, 53].map(UserId)).await.unwrap();
-
-    let none = Wants::default();
-    let each = [
-        none,
-        Wants { name: true, ..none },
-        Wants { bio: true, ..none },
-        Wants { avatar_url: true, ..none },
-        Wants { created_at: true, ..none },
-        Wants::ALL,
-    ];
-    let newest = PageRequest { direction: OrderDirection::Desc, ends: Ends::NONE, ..first(5) };
-    let older = PageRequest { after: Some(position(900, 900)), ..newest };
-    let any = PageRequest { ends: Ends::BOTH, ..older };
-    for request in [newest, older, any] {
-        for direction in [Direction::Followers, Direction::Following] {
-            for wants in each {
-                let key = FollowPageKey { direction, wants, ..key(ALICE, request) };
-                let page = page(store, key).await.page;
-                assert_eq!(ids(&page.items), [53, 52, 51].map(UserId), "{key:?}");
-                for item in page.items {
-                    assert_eq!(*item.user, wanted(&known[&item.user.id], &item.user, wants));
-                }
-            }
-        }
-    }
-}
-
-async fn pages_of_one_batch_may_want_different_things(store: &dyn Store) {
-    a_list_with_ties(store).await;
-    let none = Wants::default();
-    let each =
-        [none, Wants { name: true, ..none }, Wants { followed_at: true, ..none }, Wants::ALL];
-    let request = PageRequest { direction: OrderDirection::Desc, ..first(3) };
-    let keys = each.map(|wants| FollowPageKey { wants, ..key(ALICE, request) });
-
-    let pages = pages(store, &keys).await;
-
-    for key in keys {
-        let items = &pages[&key].page.items;
-        assert_eq!(ids(items), [9, 7, 6].map(UserId), "{key:?}");
-        assert!(!key.wants.followed_at || items.iter().all(|item| item.followed_at.is_some()));
-    }
-}
-
-/// It would be wrong of neither; but PostgreSQL does less where it does not.
-async fn only_sqlite_tells_times_that_nobody_wants(database: &Database) {
-    let store = database.store();
-    a_list_with_ties(store).await;
-    let newest = PageRequest { direction: OrderDirection::Desc, ends: Ends::NONE, ..first(3) };
-    let older = PageRequest { after: Some(position(100, 100)), ..newest };
-    for request in [newest, older] {
-        let key = FollowPageKey { wants: Wants::default(), ..key(ALICE, request) };
-        let with_users = store.pages_of_follows(&[key]).await.unwrap();
-        let of_ids = store.pages_of_follow_ids(&[key]).await.unwrap();
-        let times = with_users[&key].page.items.iter().map(|item| item.followed_at);
-        let times_of_ids = of_ids[&key].page.items.iter().map(|item| item.followed_at);
-        let told = times.chain(times_of_ids).map(|time| time.is_some()).collect::<Vec<_>>();
-        assert_eq!(told, [database.engine() == Engine::Sqlite; 6], "{key:?}");
-    }
-}
-
-/// A user as a page may tell of them: what is not wanted may be missing.
-fn wanted(known: &User, told: &User, wants: Wants) -> User {
-    let mut user = known.clone();
-    if !wants.name && told.name.is_none() {
-        user.name = None;
-    }
-    if !wants.bio && told.bio.is_none() {
-        user.bio = None;
-    }
-    if !wants.avatar_url && told.avatar_url.is_none() {
-        user.avatar_url = None;
-    }
-    if !wants.created_at && told.created_at == DateTime::UNIX_EPOCH {
-        user.created_at = told.created_at;
-    }
-    user
-}
-
-async fn a_page_brings_the_users_on_its_edges(store: &dyn Store) {
-    four_users(store).await;
-    create(store, UserId(50), "Fifty").await;
-    follow(store, ALICE, BOB, 1).await;
-    follow(store, ALICE, UserId(50), 2).await;
-
-    let page =
-        page(store, FollowPageKey { direction: Direction::Following, ..key(ALICE, first(5)) })
-            .await
-            .page;
-
-    let known = store.users_by_ids(&[BOB, UserId(50)]).await.unwrap();
-    let users: Vec<_> = page.items.into_iter().map(|item| item.user).collect();
-    assert_eq!(users, [known[&BOB].clone(), known[&UserId(50)].clone()]);
 }

@@ -2,8 +2,8 @@
 
 use entourage::{
     domain::{
-        Ends, NewUser, OrderDirection, Page, PageRequest, UserId, UserListRequest, UserOrderField,
-        UserPosition, UsernamePrefix, Window,
+        Audience, Ends, NewUser, OrderDirection, Page, PageRequest, UserId, UserListRequest,
+        UserOrderField, UserPosition, UsernamePrefix, Window,
     },
     store::{Error, Store},
 };
@@ -54,7 +54,7 @@ fn first(n: u32) -> PageRequest<UserPosition<'static>> {
 async fn keys(store: &dyn Store, start: &str) -> Vec<String> {
     let order = UserOrderField::Username;
     let request = UserListRequest { order, page: first(100), prefix: prefix(start) };
-    let page = store.page_of_users(&request).await.unwrap();
+    let page = store.page_of_users(Audience::Everybody, &request).await.unwrap();
     page.items.iter().map(|user| user.username.to_lowercase()).collect()
 }
 
@@ -82,7 +82,7 @@ async fn every_page_by_username_is_right(store: &dyn Store) {
             let order = UserOrderField::Username;
             let asked = UserListRequest { order, page, prefix: prefix(start) };
 
-            let page = store.page_of_users(&asked).await.unwrap();
+            let page = store.page_of_users(Audience::Everybody, &asked).await.unwrap();
 
             let Page { items, has_next, has_previous } = page;
             let items: Vec<_> = items.iter().map(|user| user.username.to_lowercase()).collect();
@@ -102,7 +102,7 @@ async fn every_page_by_age_is_right(store: &dyn Store) {
         let order = UserOrderField::CreatedAt;
         let asked = UserListRequest { order, page, prefix: UsernamePrefix::default() };
 
-        let page = store.page_of_users(&asked).await.unwrap();
+        let page = store.page_of_users(Audience::Everybody, &asked).await.unwrap();
 
         let Page { items, has_next, has_previous } = page;
         let position = |micros: chrono::TimeDelta| micros.num_microseconds().expect("small");
@@ -141,8 +141,8 @@ async fn a_page_never_looks_beyond_its_prefix(store: &dyn Store) {
         prefix: prefix("al"),
     };
 
-    let by_name = store.page_of_users(&by_name).await.unwrap();
-    let by_age = store.page_of_users(&by_age).await.unwrap();
+    let by_name = store.page_of_users(Audience::Everybody, &by_name).await.unwrap();
+    let by_age = store.page_of_users(Audience::Everybody, &by_age).await.unwrap();
 
     assert_eq!(by_name.items.len(), 4);
     assert!(!by_name.has_next && !by_name.has_previous);
@@ -155,7 +155,11 @@ async fn users_are_counted_by_prefix(store: &dyn Store) {
     some_users(store).await;
 
     for (start, count) in [("", 8), ("AL", 4), ("al_", 1), ("x", 0)] {
-        assert_eq!(store.count_users(&prefix(start)).await.unwrap(), count, "{start}");
+        assert_eq!(
+            store.count_users(Audience::Everybody, &prefix(start)).await.unwrap(),
+            count,
+            "{start}"
+        );
     }
 }
 
@@ -164,7 +168,7 @@ async fn a_position_of_another_order_is_refused(store: &dyn Store) {
     let order = UserOrderField::CreatedAt;
     let request = UserListRequest { order, page, prefix: UsernamePrefix::default() };
 
-    let refused = store.page_of_users(&request).await;
+    let refused = store.page_of_users(Audience::Everybody, &request).await;
 
     assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
 }

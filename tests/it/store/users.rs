@@ -2,8 +2,8 @@
 
 use entourage::{
     domain::{
-        AvatarUrl, Bio, Credentials, DisplayName, FollowCounts, NewUser, Permission, ProfileChange,
-        UserId, UsernameKey,
+        Audience, AvatarUrl, Bio, Credentials, DisplayName, FollowCounts, NewUser, Permission,
+        ProfileChange, UserId, UsernameKey,
     },
     store::{CreateOutcome, SetRoleOutcome, Store, UserNews},
 };
@@ -51,7 +51,7 @@ async fn a_new_user_is_found_by_id_and_by_username_in_any_case(store: &dyn Store
     create(store, ALICE, "AliCe").await;
 
     let by_id = user(store, ALICE).await;
-    let by_name = store.users_by_usernames(&[key("aLIcE")]).await.unwrap();
+    let by_name = store.users_by_usernames(Audience::Everybody, &[key("aLIcE")]).await.unwrap();
 
     assert_eq!(by_id.username, "AliCe");
     assert_eq!(by_name[&key("alice")], by_id);
@@ -75,10 +75,10 @@ async fn keys_may_repeat_and_missing_rows_are_missing(store: &dyn Store) {
     four_users(store).await;
     let ids = [ALICE, NOBODY, BOB, ALICE];
 
-    let users = store.users_by_ids(&ids).await.unwrap();
-    let counts = store.counts_by_ids(&ids).await.unwrap();
+    let users = store.users_by_ids(Audience::Everybody, &ids).await.unwrap();
+    let counts = store.counts_by_ids(Audience::Everybody, &ids).await.unwrap();
     let named = [key("alice"), key("nobody"), key("alice")];
-    let named = store.users_by_usernames(&named).await.unwrap();
+    let named = store.users_by_usernames(Audience::Everybody, &named).await.unwrap();
 
     assert_eq!(users.len(), 2);
     assert!(users.contains_key(&ALICE) && users.contains_key(&BOB));
@@ -89,9 +89,9 @@ async fn keys_may_repeat_and_missing_rows_are_missing(store: &dyn Store) {
 async fn no_key_gives_an_empty_map(store: &dyn Store) {
     four_users(store).await;
 
-    assert!(store.users_by_ids(&[]).await.unwrap().is_empty());
-    assert!(store.users_by_usernames(&[]).await.unwrap().is_empty());
-    assert!(store.counts_by_ids(&[]).await.unwrap().is_empty());
+    assert!(store.users_by_ids(Audience::Everybody, &[]).await.unwrap().is_empty());
+    assert!(store.users_by_usernames(Audience::Everybody, &[]).await.unwrap().is_empty());
+    assert!(store.counts_by_ids(Audience::Everybody, &[]).await.unwrap().is_empty());
     assert!(store.relations(ALICE, &[], &[]).await.unwrap().is_empty());
 }
 
@@ -119,8 +119,8 @@ async fn a_taken_username_subject_or_id_makes_no_user(store: &dyn Store) {
         assert_eq!(store.create_user(&taken).await.unwrap(), outcome);
     }
 
-    assert_eq!(store.users_by_ids(&[BOB]).await.unwrap().len(), 0);
-    assert_eq!(store.counts_by_ids(&[BOB]).await.unwrap().len(), 0);
+    assert_eq!(store.users_by_ids(Audience::Everybody, &[BOB]).await.unwrap().len(), 0);
+    assert_eq!(store.counts_by_ids(Audience::Everybody, &[BOB]).await.unwrap().len(), 0);
     assert_eq!(user(store, ALICE).await.username, "Alice_1");
 }
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, UsernameKey},
-    graph::{Graph, IdentityProvider, NewAccount, Parts, SystemRandom, Tokens},
+    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -43,7 +43,7 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     /// What it works on, for tests that go behind its back.
     pub(crate) store: Arc<dyn Store>,
-    graph: Graph,
+    service: Service,
     statements: Statements,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -108,7 +108,7 @@ impl TestApp {
         accepted: Tokens,
         arrange: impl FnOnce(App) -> App,
     ) -> Self {
-        let graph = Graph::new(Parts {
+        let service = Service::new(Parts {
             store: Arc::clone(&store),
             tokens: tokens(),
             clock: Arc::clone(&settings.clock),
@@ -129,7 +129,7 @@ impl TestApp {
         let served = tokio::spawn(app::serve(app, listener, shutdown));
         let client = reqwest::Client::new();
         let stop = Some(stop);
-        Self { address, store, graph, statements, client, stop, served, database }
+        Self { address, store, service, statements, client, stop, served, database }
     }
 
     /// What its database is.
@@ -179,19 +179,19 @@ impl TestApp {
     /// Makes a user, and gives a token for them.
     pub(crate) async fn sign_up(&self, username: &str) -> String {
         let new = NewAccount { username: username.to_owned(), name: None, password: None };
-        self.graph.add_user(new).await.expect("the store works").expect("the name is free");
+        self.service.add_user(new).await.expect("the store works").expect("the name is free");
         self.token(username, None).await
     }
 
     /// The hash of a password, for accounts that are made without a word of the server.
     pub(crate) async fn hash(&self, password: &str) -> String {
-        self.graph.hash_password(password).await.expect("it hashes")
+        self.service.hash_password(password).await.expect("it hashes")
     }
 
     /// A token for a user who is there.
     pub(crate) async fn token(&self, username: &str, scope: Option<&str>) -> String {
         let key = UsernameKey::parse(username).expect("a username");
-        let token = self.graph.token(&key, scope, TimeDelta::hours(1)).await;
+        let token = self.service.token(&key, scope, TimeDelta::hours(1)).await;
         token.expect("the store works").expect("the user is there")
     }
 

@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        Account, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage, FollowPageKey,
-        FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId, UserListRequest,
-        UsernameKey, UsernamePrefix,
+        Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
+        FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+        UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::{
-        CreateOutcome, Error, Graph, GroupChanged, LoadOutcome, OnProgress, Result, SchemaState,
-        SetRoleOutcome, Store, Turn, UserChanges,
+        BatchPermit, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome, OnProgress, Result,
+        SchemaState, SetRoleOutcome, Store, UserChanges,
     },
 };
 
@@ -48,11 +48,11 @@ macro_rules! pass_on {
                 self.call(self.inner.$method($($name),*)).await
             })+
 
-            async fn change_follows(&self, group: &[FollowChange], turn: Turn) -> GroupChanged {
+            async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
                 let made = self.call(async { Ok(self.inner.change_follows(group, turn).await) }).await;
-                made.unwrap_or_else(|_| GroupChanged {
+                made.unwrap_or_else(|_| FollowsWritten {
                     outcomes: group.iter().map(|_| Err(gone())).collect(),
-                    ..GroupChanged::default()
+                    ..FollowsWritten::default()
                 })
             }
 
@@ -68,15 +68,15 @@ macro_rules! pass_on {
 }
 
 pass_on! {
-    fn users_by_ids(ids: &[UserId]) -> HashMap<UserId, Arc<User>>;
-    fn users_by_usernames(keys: &[UsernameKey]) -> HashMap<UsernameKey, Arc<User>>;
+    fn users_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, Arc<User>>;
+    fn users_by_usernames(audience: Audience, keys: &[UsernameKey]) -> HashMap<UsernameKey, Arc<User>>;
     fn watch_users() -> Option<Box<dyn UserChanges>>;
-    fn page_of_users(request: &UserListRequest<'_>) -> Page<Arc<User>>;
-    fn count_users(prefix: &UsernamePrefix) -> i64;
-    fn counts_by_ids(ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
-    fn pages_of_follows(keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage>;
-    fn pages_of_follow_ids(keys: &[FollowPageKey])
-        -> HashMap<FollowPageKey, FollowPage<UserId>>;
+    fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
+    fn count_users(audience: Audience, prefix: &UsernamePrefix) -> i64;
+    fn counts_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
+    fn pages_of_follows(
+        audience: Audience, keys: &[FollowPageKey]
+    ) -> HashMap<FollowPageKey, FollowPage>;
     fn relations(
         viewer: UserId, followed: &[UserId], following_back: &[UserId]
     ) -> HashMap<UserId, Relation>;

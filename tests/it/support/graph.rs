@@ -8,6 +8,8 @@ use entourage::{
     store::{CreateOutcome, Store},
 };
 
+use super::follow::FollowOne;
+
 /// When the first follow of a drawn graph began. Each next one began a second later.
 pub(crate) fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000, 0).expect("in range")

@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod faults;
 pub(crate) mod faulty;
 pub(crate) mod figures;
+pub(crate) mod follow;
 pub(crate) mod graph;
 pub(crate) mod link;
 pub(crate) mod log;

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::{
     cli::JwksPlace,
-    graph::{IdentityProvider, JwksError, KeySource, Trust},
+    service::{IdentityProvider, JwksError, KeySource, Trust},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};

@@ -21,6 +21,7 @@ use crate::support::{
     figures::{tell, until},
     process::Server,
 };
+use entourage::domain::Audience;
 
 /// How many clients there are at once.
 const AT_ONCE: usize = 4;
@@ -59,7 +60,7 @@ pub(crate) async fn run(database: &Database, clients: usize) {
     }
     assert_sound(&database.url);
     let store = database.another_store().await;
-    let counts = store.counts_by_ids(&people.ids).await.expect("it answers");
+    let counts = store.counts_by_ids(Audience::Everybody, &people.ids).await.expect("it answers");
     store.close().await;
     tell(&format!(
         "{clients} clients hung up after 0 to {STAY_MS_MAX} ms, {answered} of them answered: {} \

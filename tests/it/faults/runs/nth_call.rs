@@ -6,13 +6,14 @@ use std::sync::{
 };
 
 use entourage::{
-    domain::{FollowLimits, NewUser, UserId, Username, UsernameKey},
+    domain::{Audience, FollowLimits, NewUser, UserId, Username, UsernameKey},
     store::{self, CreateOutcome, Options, Store},
 };
 use futures_util::future::join_all;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
+use crate::support::follow::FollowOne;
 use crate::support::{
     answer::Answer,
     app::TestApp,
@@ -215,7 +216,9 @@ impl Site {
 
     async fn has_happened(&self, mutation: &Mutation, me: UserId, case: usize) -> Option<bool> {
         let (store, other) = (&self.direct, UserId(me.0 + 1));
-        let user = async |id| store.users_by_ids(&[id]).await.expect("it answers").remove(&id);
+        let user = async |id| {
+            store.users_by_ids(Audience::Everybody, &[id]).await.expect("it answers").remove(&id)
+        };
         Some(match mutation.happened? {
             Happened::Followed | Happened::Unfollowed => {
                 let edge = store.relations(me, &[other], &[]).await.expect("it answers");
@@ -223,7 +226,10 @@ impl Site {
             }
             Happened::SignedUp => {
                 let key = UsernameKey::parse(&format!("new{case}")).expect("a name");
-                let found = store.users_by_usernames(&[key]).await.expect("it answers");
+                let found = store
+                    .users_by_usernames(Audience::Everybody, &[key])
+                    .await
+                    .expect("it answers");
                 !found.is_empty()
             }
             Happened::TokensEnded => {

@@ -1,7 +1,7 @@
 //! The users of a run, and what the database has to know about them afterwards.
 
 use entourage::{
-    domain::{UserId, UsernameKey},
+    domain::{Audience, UserId, UsernameKey},
     store::{self, Options},
 };
 
@@ -30,7 +30,7 @@ impl People {
 
         let keys: Vec<_> = names.iter().filter_map(|name| UsernameKey::parse(name)).collect();
         let store = store::connect(url, Options::default()).await.expect("it was just there");
-        let found = store.users_by_usernames(&keys).await.expect("it answers");
+        let found = store.users_by_usernames(Audience::Everybody, &keys).await.expect("it answers");
         store.close().await;
         Self { ids: keys.iter().map(|key| found[key].id).collect(), tokens }
     }

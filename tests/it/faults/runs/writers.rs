@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::people::{People, username};
 use crate::support::answer::{Answer, Caller};
+use entourage::domain::Audience;
 
 pub(crate) const FOLLOW: &str = "mutation($username: String!) {
     follow(input: {user: {username: $username}}) { outcome }
@@ -177,7 +178,7 @@ impl AtWork {
 /// Tells how many there are.
 pub(crate) async fn assert_kept(url: &str, people: &People, writers: &[Writer]) -> usize {
     let store = store::connect(url, Options::default()).await.expect("it is there");
-    let counts = store.counts_by_ids(&people.ids).await.expect("it answers");
+    let counts = store.counts_by_ids(Audience::Everybody, &people.ids).await.expect("it answers");
     let mut acknowledged = 0;
     for writer in writers {
         let id = people.ids[writer.place];

@@ -1,0 +1,192 @@
+//! The first look at the text of a document, before any parser sees it.
+//!
+//! Parsers recurse, so how much there is and how deeply it nests is found out here, by reading
+//! once from left to right. On the way, what the specification lets a parser ignore is made so
+//! plain that none can trip over it: apollo-compiler knows no line that ends with a lone carriage
+//! return, no comma after `...` or an alias, and no description of an operation.
+
+use apollo_compiler::ast::Document;
+
+use crate::graphql::{
+    error::{Code, Failure},
+    schema::NESTING_MAX,
+};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A document made plain.
+pub(crate) struct Plain {
+    pub text: String,
+    /// How many tokens it has, but for those that another text of the same meaning may lack:
+    /// descriptions, and the word `query` before an operation.
+    pub tokens: usize,
+}
+
+/// The same document without descriptions, comments, commas and byte order marks, and with line
+/// feeds for lone carriage returns. All but what follows them on a line stands where it stood.
+///
+/// # Errors
+/// `QUERY_TOO_LARGE` beyond so many tokens, `QUERY_TOO_DEEP` when brackets of any kind nest
+/// deeper than [`NESTING_MAX`].
+pub(crate) fn plain(text: &str, tokens_max: usize) -> Result<Plain, Failure> {
+    let mut plain = String::with_capacity(text.len());
+    let (mut tokens, mut nesting) = (0_usize, 0_usize);
+    let mut optional = 0_usize;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (lexeme, after) = rest.split_at(length(rest, first));
+        rest = after;
+        match first {
+            '#' | ',' | BYTE_ORDER_MARK => plain.push(' '),
+            '\r' if !rest.starts_with('\n') => plain.push('\n'),
+            ' ' | '\t' | '\n' | '\r' => plain.push(first),
+            _ => {
+                tokens += 1;
+                let is_description = first == '"' && nesting == 0 && describes(lexeme, rest);
+                optional += usize::from(is_description || nesting == 0 && lexeme == "query");
+                push_token(&mut plain, if is_description { " " } else { lexeme });
+            }
+        }
+        match first {
+            '{' | '(' | '[' => nesting += 1,
+            '}' | ')' | ']' => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+
+        if tokens > tokens_max {
+            let message = format!("the document has more than {tokens_max} tokens");
+            return Err(Failure::new(Code::QueryTooLarge, message));
+        }
+        if nesting > NESTING_MAX {
+            let message = format!("the document nests deeper than {NESTING_MAX}");
+            return Err(Failure::new(Code::QueryTooDeep, message));
+        }
+    }
+    Ok(Plain { text: plain, tokens: tokens - optional })
+}
+
+/// Whether a string describes an operation or a fragment, which then begins in what comes after
+/// it. The parser knows no descriptions of those, but it knows whether this is a string.
+fn describes(string: &str, after: &str) -> bool {
+    const KEYWORDS: [&str; 4] = ["query", "mutation", "subscription", "fragment"];
+    let is_string = || Document::parse(format!("{{ a(b: {string}) }}"), "description").is_ok();
+    let mut rest = after;
+    while let Some(first) = rest.chars().next() {
+        let (lexeme, after) = rest.split_at(length(rest, first));
+        if !" \t\n\r,#\u{feff}".contains(first) {
+            return KEYWORDS.contains(&lexeme) && is_string();
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The lines of a block string may end with a carriage return as well. No other token has one.
+fn push_token(plain: &mut String, token: &str) {
+    if !token.contains('\r') {
+        plain.push_str(token);
+        return;
+    }
+    let mut characters = token.chars().peekable();
+    while let Some(character) = characters.next() {
+        let is_lone = character == '\r' && characters.peek() != Some(&'\n');
+        plain.push(if is_lone { '\n' } else { character });
+    }
+}
+
+/// How many bytes belong to the token, the comment or the white space that a text begins with.
+fn length(text: &str, first: char) -> usize {
+    let until = |is_end: fn(char) -> bool| text.find(is_end).unwrap_or(text.len());
+    match first {
+        '#' => until(|c| c == '\n' || c == '\r'),
+        '"' => string(text),
+        '.' if text.starts_with("...") => 3,
+        '_' | 'a'..='z' | 'A'..='Z' => until(|c| c != '_' && !c.is_ascii_alphanumeric()),
+        '-' | '0'..='9' => until(|c| !"_.+-".contains(c) && !c.is_ascii_alphanumeric()),
+        _ => first.len_utf8(),
+    }
+}
+
+/// How many bytes a string has; one that does not end has all that there are.
+fn string(text: &str) -> usize {
+    let (quotes, escape) =
+        if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
+    let mut at = quotes.len();
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with(quotes) {
+            return at + quotes.len();
+        }
+        let is_broken = quotes.len() == 1 && rest.starts_with(['\n', '\r']);
+        if is_broken {
+            return at;
+        }
+        let escaped = if rest.starts_with(escape) { escape.len() } else { 0 };
+        let next = rest[escaped..].chars().next().filter(|_| escaped < 2);
+        at += escaped + next.map_or(0, char::len_utf8);
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str, tokens_max: usize) -> Option<Code> {
+        plain(text, tokens_max).err().map(|failure| failure.code())
+    }
+
+    #[test]
+    fn what_is_ignored_becomes_plain_and_everything_else_stays() {
+        let odd = "\u{feff}{ a(b: \"#,\\\"\",c:\"\"\"\\\"\"\",#\r\"\"\" )#,{\r...,@x # é\r\n}";
+        let even = " { a(b: \"#,\\\"\" c:\"\"\"\\\"\"\",#\n\"\"\" ) \n... @x  \r\n}";
+        assert_eq!(plain(odd, 100).expect("it is short").text, even);
+    }
+
+    #[test]
+    fn tokens_are_counted_and_nothing_else() {
+        for (text, tokens) in [
+            ("", 0),
+            ("# a b\n , \u{feff}", 0),
+            ("{ a }", 3),
+            ("...a...on B", 5),
+            ("\"a b\" \"\" \"\"\"\"\"\" \"\"\" \"\" \"\"\"", 4),
+            ("-1.5e+3 [0,1]", 5),
+            ("\"\\\\\" a \"\\\" a", 3),
+            ("\"a\nb\"", 3),
+            ("é?", 2),
+        ] {
+            assert_eq!(code(text, tokens), None, "{text}");
+            if tokens > 0 {
+                assert_eq!(code(text, tokens - 1), Some(Code::QueryTooLarge), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn descriptions_of_operations_and_fragments_are_left_out() {
+        let described = "\"a\" query A { a } \"\"\"b\"\"\",#\nfragment B on C { a }";
+        let plain = |text: &str| plain(text, 100).expect("it is short");
+        assert_eq!(plain(described).text, "  query A { a }    \nfragment B on C { a }");
+        assert_eq!(plain(described).tokens, 11);
+        for other in [
+            "\"a\"",
+            "\"\\x\" query A { a }",
+            "\"a\" { a }",
+            "\"a\" \"b\" {a}",
+            "{ a(b: \"c\" query: 1) }",
+        ] {
+            assert_eq!(plain(other).text, other);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_bracket_nests() {
+        for (open, close) in [("{", "}"), ("(", ")"), ("[", "]"), ("{(", ")}")] {
+            let nested = |levels: usize| open.repeat(levels) + &close.repeat(levels);
+            let most = NESTING_MAX / open.len();
+            assert_eq!(code(&(nested(most) + &nested(most)), 1_000), None, "{open}");
+            assert_eq!(code(&nested(most + 1), 1_000), Some(Code::QueryTooDeep), "{open}");
+        }
+        assert_eq!(code(&format!("\"{}\" #{0}", "{".repeat(100)), 10), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! The types of the schema, a file for each subject.
+
+pub(crate) mod account;
+pub(crate) mod avatar;
+pub(crate) mod connection;
+pub(crate) mod follow;
+pub(crate) mod mutation;
+pub(crate) mod order;
+pub(crate) mod page;
+pub(crate) mod query;
+pub(crate) mod quota;
+pub(crate) mod scalar;
+pub(crate) mod session;
+pub(crate) mod user;
+pub(crate) mod viewer;

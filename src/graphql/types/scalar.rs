@@ -1,0 +1,51 @@
+//! The scalars that GraphQL does not have, times and URIs, and counts as the `Int` that it has. All
+//! are only ever written.
+
+use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use chrono::{SecondsFormat, Timelike, Utc};
+
+/// A time as clients see it.
+#[derive(Clone, Copy)]
+pub(crate) struct DateTime(pub chrono::DateTime<Utc>);
+
+/// An [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) date and time in UTC, with microseconds
+/// where there are any, such as `2026-01-31T12:00:00.000001Z`.
+#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+impl ScalarType for DateTime {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::String(text) => Ok(Self(text.parse()?)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        let format =
+            if self.0.nanosecond() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
+        Value::String(self.0.to_rfc3339_opts(format, true))
+    }
+}
+
+/// A URI as clients see it.
+#[derive(Clone)]
+pub(crate) struct Uri(pub String);
+
+/// An [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986) URI.
+#[Scalar(name = "URI", specified_by_url = "https://www.rfc-editor.org/rfc/rfc3986")]
+impl ScalarType for Uri {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match value {
+            Value::String(text) => Ok(Self(text)),
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A count as GraphQL's `Int`, which has 32 bits: at most 2,147,483,647.
+pub(crate) fn clamped(count: i64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,178 @@
+//! Accounts: making them, changing and deleting them.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use super::passwords::Passwords;
+use crate::{
+    domain::{Audience, DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey},
+    service::{Error, Result, Service, SignedIn, Viewer},
+    store::{CreateOutcome, SetRoleOutcome, Store},
+};
+
+/// How often a name or an id is drawn anew before giving up.
+pub(crate) const DRAWS_MAX: u32 = 20;
+
+/// An account that somebody asks for.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// The unique name.
+    pub username: String,
+    /// The name that the user goes by.
+    pub name: Option<String>,
+    /// The password; without one nobody can sign in with a password.
+    pub password: Option<String>,
+}
+
+/// Why an account was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpError {
+    /// Somebody has the username, in whatever case.
+    UsernameTaken,
+}
+
+impl Service {
+    /// Makes an account with a password and signs in to it.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] for a name or password that breaks a rule, [`Error::RateLimited`] after
+    /// too many attempts from the address, or when the store fails.
+    pub async fn sign_up(
+        &self,
+        new: NewAccount,
+        address: Option<IpAddr>,
+    ) -> Result<Result<SignedIn, SignUpError>> {
+        if let Some(attempts) = &self.attempts {
+            attempts.count(None, address)?;
+        }
+        let id = match self.add_user(new).await? {
+            Ok(user) => user,
+            Err(error) => return Ok(Err(error)),
+        };
+        let account = self.store.find_account(id).await?.ok_or(Error::Unauthenticated)?;
+        let epoch = account.token_epoch;
+        Ok(Ok(self.signed_in(account, epoch)?))
+    }
+
+    /// Changes the viewer's profile; `None` when the account is gone by now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn update_profile(
+        &self,
+        viewer: &Viewer,
+        change: &ProfileChange,
+    ) -> Result<Option<Arc<User>>> {
+        let (id, change) = (viewer.id(), change.clone());
+        let update = |store: Arc<dyn Store>| async move { store.update_profile(id, &change).await };
+        self.change_user(id, update).await
+    }
+
+    /// Deletes the viewer's account, if the password is right. Accounts without a password, those
+    /// of an identity provider, need none.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] after too many attempts, or when the store fails.
+    pub async fn delete_account(&self, viewer: &Viewer, password: Option<&str>) -> Result<bool> {
+        let Some(credentials) = self.store.find_credentials_by_id(viewer.id()).await? else {
+            return Err(Error::Unauthenticated);
+        };
+        if let Some(hash) = credentials.password_hash {
+            if let Some(attempts) = &self.attempts {
+                attempts.count_confirmation(viewer.id())?;
+            }
+            let password = password.unwrap_or_default();
+            if !self.passwords.verify(password, Some(hash)).await? {
+                return Ok(false);
+            }
+        }
+
+        self.remove_user(viewer.id()).await?;
+        Ok(true)
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] for a name or password that breaks a rule, or when the store fails.
+    pub async fn add_user(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
+        let username = Username::parse(&new.username).map_err(|e| bad_input("username", e))?;
+        let name = new.name.as_deref().map(DisplayName::parse).transpose();
+        let name = name.map_err(|e| bad_input("name", e))?;
+        let password_hash = match new.password {
+            Some(password) => {
+                if let Some(refusal) = Passwords::refusal(&password) {
+                    return Err(bad_input("password", refusal));
+                }
+                Some(self.passwords.hash(&password).await?)
+            }
+            None => None,
+        };
+
+        let mut user = NewUser::bare(UserId::MIN, username, self.clock.now());
+        user.name = name.map(|name| name.as_str().to_owned());
+        user.password_hash = password_hash;
+        match self.create(&mut user).await? {
+            CreateOutcome::Created => Ok(Ok(user.id)),
+            CreateOutcome::UsernameTaken => Ok(Err(SignUpError::UsernameTaken)),
+            taken @ (CreateOutcome::SubjectTaken | CreateOutcome::IdTaken) => {
+                Err(Error::Internal(format!("a new user was refused: {taken:?}")))
+            }
+        }
+    }
+
+    /// The hash of a password for many accounts that are loaded at once.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when hashing fails, which is a bug.
+    pub async fn hash_password(&self, password: &str) -> Result<String> {
+        self.passwords.hash(password).await
+    }
+
+    /// Gives a user a role.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_role(&self, username: &UsernameKey, role: &str) -> Result<SetRoleOutcome> {
+        match self.find_user(username).await? {
+            Some(user) => Ok(self.store.set_role(user.id, role).await?),
+            None => Ok(SetRoleOutcome::NoSuchUser),
+        }
+    }
+
+    /// Deletes a user with all their edges; tells whether there was one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_user(&self, username: &UsernameKey) -> Result<bool> {
+        match self.find_user(username).await? {
+            Some(user) => self.remove_user(user.id).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn remove_user(&self, id: UserId) -> Result<bool> {
+        let delete = |store: Arc<dyn Store>| async move { store.delete_user(id).await };
+        self.change_user(id, delete).await
+    }
+
+    pub(crate) async fn find_user(&self, username: &UsernameKey) -> Result<Option<Arc<User>>> {
+        let key = std::slice::from_ref(username);
+        Ok(self.store.users_by_usernames(Audience::Everybody, key).await?.remove(username))
+    }
+
+    /// Makes a user under a new id, drawn again while it is taken.
+    pub(crate) async fn create(&self, user: &mut NewUser) -> Result<CreateOutcome> {
+        for _ in 0..DRAWS_MAX {
+            user.id = self.ids.next(self.clock.now(), self.random.next_u32());
+            let outcome = self.store.create_user(user).await?;
+            if outcome != CreateOutcome::IdTaken {
+                return Ok(outcome);
+            }
+        }
+        Ok(CreateOutcome::IdTaken)
+    }
+}
+
+pub(crate) fn bad_input(field: &'static str, reason: impl fmt::Display) -> Error {
+    Error::BadInput { field, reason: reason.to_string() }
+}

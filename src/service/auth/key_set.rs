@@ -1,0 +1,119 @@
+//! A JSON Web Key Set (RFC 7517): the keys that another party signs its tokens with.
+//!
+//! **Invariant:** each key admits exactly one algorithm, whatever a token says.
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Header,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse},
+};
+
+/// A key set that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JwksError {
+    /// It cannot be read where it is.
+    #[error("{0}")]
+    Unreadable(String),
+    /// It is not a key set.
+    #[error("it is not a JSON Web Key Set: {0}")]
+    NotAKeySet(String),
+    /// It holds no key for RS256, ES256 or EdDSA.
+    #[error("it holds no key for RS256, ES256 or EdDSA")]
+    NoUsableKey,
+}
+
+/// The keys of a set that we can use.
+#[derive(Debug)]
+pub(crate) struct KeySet(Vec<PublicKey>);
+
+#[derive(Debug)]
+struct PublicKey {
+    id: Option<String>,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl KeySet {
+    /// Reads a key set. Keys of other kinds, and keys that are not for signatures, are left out,
+    /// and perhaps none is left.
+    ///
+    /// # Errors
+    /// When it is not a key set.
+    pub(crate) fn parse(jwks: &str) -> Result<Self, JwksError> {
+        let set: JwkSet =
+            serde_json::from_str(jwks).map_err(|e| JwksError::NotAKeySet(e.to_string()))?;
+        Ok(Self(set.keys.iter().filter_map(public_key).collect()))
+    }
+
+    /// Whether no token can be checked with it.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys that may have signed a token with this header: of its algorithm, and with its key
+    /// id when both have one.
+    pub(crate) fn keys_for(&self, header: &Header) -> impl Iterator<Item = &DecodingKey> {
+        let fits = |key: &&PublicKey| {
+            let is_named = header.kid.is_none() || key.id.is_none() || key.id == header.kid;
+            is_named && key.algorithm == header.alg
+        };
+        self.0.iter().filter(fits).map(|key| &key.key)
+    }
+
+    /// Whether the token names a key that is not in the set, as it does when the set has changed.
+    pub(crate) fn lacks_the_key_of(&self, header: &Header) -> bool {
+        header.kid.is_some() && self.0.iter().all(|key| key.id != header.kid)
+    }
+}
+
+/// The key with the one algorithm that it is for.
+fn public_key(jwk: &Jwk) -> Option<PublicKey> {
+    let algorithm = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => Algorithm::RS256,
+        AlgorithmParameters::EllipticCurve(p) if p.curve == EllipticCurve::P256 => Algorithm::ES256,
+        AlgorithmParameters::OctetKeyPair(p) if p.curve == EllipticCurve::Ed25519 => {
+            Algorithm::EdDSA
+        }
+        _ => return None,
+    };
+    let declared = jwk.common.key_algorithm.map(|declared| declared.to_string());
+    if declared.is_some_and(|declared| declared != format!("{algorithm:?}")) {
+        return None;
+    }
+    if jwk.common.public_key_use.as_ref().is_some_and(|purpose| *purpose != PublicKeyUse::Signature)
+    {
+        return None;
+    }
+    let key = DecodingKey::from_jwk(jwk).ok()?;
+    Some(PublicKey { id: jwk.common.key_id.clone(), algorithm, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_keys_for_signatures_are_of_use() {
+        // The key of RFC 8037, A.2.
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+        let is_empty = |keys: &serde_json::Value| {
+            let set = KeySet::parse(&json!({ "keys": keys }).to_string());
+            set.expect("a key set").is_empty()
+        };
+        assert!(!is_empty(&json!([key])));
+
+        let mut for_encryption = key.clone();
+        for_encryption["use"] = "enc".into();
+        let mut of_another_algorithm = key;
+        of_another_algorithm["alg"] = "ES256".into();
+        let secret = json!({ "kty": "oct", "k": "AAAA" });
+        for keys in
+            [json!([]), json!([for_encryption]), json!([of_another_algorithm]), json!([secret])]
+        {
+            assert!(is_empty(&keys), "{keys}");
+        }
+        assert!(matches!(KeySet::parse("{}"), Err(JwksError::NotAKeySet(_))));
+    }
+}

@@ -1,0 +1,285 @@
+//! Bearer tokens: JSON Web Tokens (RFC 7519), our own and those of an identity provider.
+//!
+//! Our own are HS256 with the configured secret, and name the user by id. An identity provider's
+//! are RS256, ES256 or EdDSA with a key of its key set (RFC 7517), and name the user by a
+//! subject. Which of the two a token is, is decided by its algorithm alone, and each key admits
+//! exactly one algorithm, so a token can never choose how it is checked.
+//!
+//! **Invariant:** issuer and audience are checked whenever they are known, and the times of a
+//! token always.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+    errors::ErrorKind,
+};
+
+use super::{
+    claims::{Claims, OwnClaims, TokenClaims},
+    key_set::KeySet,
+    provider::IdentityProvider,
+};
+use crate::{
+    domain::UserId,
+    service::{Error, Result},
+};
+
+/// The fewest bytes of a secret: as many as its hash has (RFC 7518, 3.2).
+const SECRET_BYTES_MIN: usize = 32;
+/// The `iss` and `aud` of our own tokens.
+const OURSELVES: &str = "entourage";
+
+/// A secret that is too short to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret has {bytes} bytes, and needs at least {SECRET_BYTES_MIN}")]
+pub struct SecretError {
+    /// How many bytes it has.
+    pub bytes: usize,
+}
+
+/// Makes and reads bearer tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    provider: Option<IdentityProvider>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Signs with this secret, and accepts tokens of the provider as well, if there is one.
+    ///
+    /// # Errors
+    /// When the secret is too short.
+    pub fn new(secret: &[u8], provider: Option<IdentityProvider>) -> Result<Self, SecretError> {
+        if secret.len() < SECRET_BYTES_MIN {
+            return Err(SecretError { bytes: secret.len() });
+        }
+        Ok(Self {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            provider,
+        })
+    }
+
+    /// A token for a user in an epoch of the account, with the scope if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when signing fails, which is a bug.
+    pub fn issue(
+        &self,
+        user: UserId,
+        epoch: i64,
+        scope: Option<&str>,
+        now: DateTime<Utc>,
+        ttl: TimeDelta,
+    ) -> Result<String> {
+        let claims = OwnClaims {
+            iss: OURSELVES,
+            aud: OURSELVES,
+            sub: user.to_string(),
+            iat: now.timestamp(),
+            exp: (now + ttl).timestamp(),
+            epoch,
+            scope,
+        };
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .map_err(|e| Error::Internal(e.to_string()))
+    }
+
+    /// Whom a token names, if it is valid now.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for whatever is wrong with it.
+    pub async fn read(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims> {
+        self.verify(token, now).await.map_err(refused)
+    }
+
+    async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
+        let header = decode_header(token).map_err(|error| reason(&error))?;
+        // Whoever does not understand an extension must refuse the token (RFC 7515, 4.1.11).
+        if header.crit.is_some() {
+            return Err("it needs an extension that we do not know");
+        }
+        let claims = if header.alg == Algorithm::HS256 {
+            let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
+            let claims = verify_with(token, &self.decoding, &validation)?;
+            claims.check_times(now)?;
+            claims.into_own()?
+        } else {
+            let claims = self.verify_foreign(token, &header, now).await?;
+            claims.check_times(now)?;
+            claims.into_foreign()?
+        };
+        claims.check_age(now)?;
+        Ok(claims)
+    }
+
+    /// The claims of a token that a key of the provider has signed.
+    async fn verify_foreign(
+        &self,
+        token: &str,
+        header: &Header,
+        now: DateTime<Utc>,
+    ) -> Result<Claims, &'static str> {
+        let provider = self.provider.as_ref().ok_or("there is no identity provider")?;
+        let trust = &provider.trust;
+        let validation = validation(header.alg, trust.issuer.as_deref(), trust.audience.as_deref());
+
+        let keys = provider.keys(now).await;
+        let verified = verify_with_any(token, header, &keys, &validation);
+        if verified.is_ok() || !keys.lacks_the_key_of(header) {
+            return verified;
+        }
+        let keys = provider.newer_keys(now).await;
+        verify_with_any(token, header, &keys, &validation)
+    }
+}
+
+/// The claims of a token that one of these keys has signed.
+fn verify_with_any(
+    token: &str,
+    header: &Header,
+    keys: &KeySet,
+    validation: &Validation,
+) -> Result<Claims, &'static str> {
+    let mut refused = "the provider has no key for it";
+    for key in keys.keys_for(header) {
+        match verify_with(token, key, validation) {
+            Ok(claims) => return Ok(claims),
+            Err(reason) => refused = reason,
+        }
+    }
+    Err(refused)
+}
+
+fn verify_with(
+    token: &str,
+    key: &DecodingKey,
+    validation: &Validation,
+) -> Result<Claims, &'static str> {
+    let decoded = decode::<Claims>(token, key, validation);
+    decoded.map(|decoded| decoded.claims).map_err(|error| reason(&error))
+}
+
+/// A client is not told what is wrong with its token; the log is, for whoever runs the server.
+pub(crate) fn refused(reason: &'static str) -> Error {
+    tracing::info!(reason, "a token is refused");
+    Error::Unauthenticated
+}
+
+/// What is wrong with a token, in words that repeat nothing of it.
+fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::InvalidSignature => "its signature is not of our key",
+        ErrorKind::InvalidIssuer => "its issuer is another one",
+        ErrorKind::InvalidAudience => "its audience is another one",
+        ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is wrong",
+        _ => "it is not a token, or its claims are of the wrong types",
+    }
+}
+
+/// What the library has to check. Times are ours to check, by our own clock.
+fn validation(algorithm: Algorithm, issuer: Option<&str>, audience: Option<&str>) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    let mut required = vec!["exp", "sub"];
+    validation.validate_exp = false;
+    if let Some(issuer) = issuer {
+        validation.set_issuer(&[issuer]);
+        required.push("iss");
+    }
+    match audience {
+        Some(audience) => {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        None => validation.validate_aud = false,
+    }
+    validation.set_required_spec_claims(&required);
+    validation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::Permissions, service::auth::claims::Subject};
+
+    const SECRET: &[u8] = b"a secret of 32 bytes and a little";
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).expect("in range")
+    }
+
+    fn tokens() -> Tokens {
+        Tokens::new(SECRET, None).expect("long enough")
+    }
+
+    fn signed(claims: &serde_json::Value, secret: &[u8], algorithm: Algorithm) -> String {
+        encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).expect("signs")
+    }
+
+    fn claims() -> serde_json::Value {
+        serde_json::json!({ "iss": "entourage", "aud": "entourage", "sub": "7", "exp": 1_000 })
+    }
+
+    #[tokio::test]
+    async fn a_token_names_its_user_until_it_expires() {
+        let token = tokens().issue(UserId(7), 0, Some("follow"), at(0), TimeDelta::hours(1));
+        let token = token.expect("signs");
+
+        let read = tokens().read(&token, at(3_599)).await.expect("valid");
+        assert_eq!(read.subject, Subject::User(UserId(7)));
+        assert_eq!(read.scope, Some(Permissions::from_scope("follow")));
+        assert!(tokens().read(&token, at(3_606)).await.is_err());
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert_eq!(Tokens::new(b"short", None).err(), Some(SecretError { bytes: 5 }));
+    }
+
+    #[tokio::test]
+    async fn whatever_is_not_exactly_ours_is_refused() {
+        let with = |key: &str, value: serde_json::Value| {
+            let mut claims = claims();
+            claims[key] = value;
+            signed(&claims, SECRET, Algorithm::HS256)
+        };
+        let without = |key: &str| {
+            let mut claims = claims();
+            claims.as_object_mut().expect("an object").remove(key);
+            signed(&claims, SECRET, Algorithm::HS256)
+        };
+        let good = signed(&claims(), SECRET, Algorithm::HS256);
+        assert!(tokens().read(&good, at(0)).await.is_ok());
+
+        let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiI3IiwiZXhwIjo5OTk5OTk5OTk5fQ.";
+        let tampered = good.replacen('.', ".x", 1);
+        let bad = [
+            ("alg none", unsigned.to_owned()),
+            ("another key", signed(&claims(), &[1; 32], Algorithm::HS256)),
+            ("another algorithm", signed(&claims(), SECRET, Algorithm::HS512)),
+            ("another issuer", with("iss", "someone".into())),
+            ("another audience", with("aud", "someone".into())),
+            ("no issuer", without("iss")),
+            ("no audience", without("aud")),
+            ("no expiry", without("exp")),
+            ("no subject", without("sub")),
+            ("a subject that is no id", with("sub", "alice".into())),
+            ("not yet valid", with("nbf", 500.into())),
+            ("tampered with", tampered),
+            ("cut off", good[..good.len() - 1].to_owned()),
+            ("nothing", String::new()),
+        ];
+        for (what, token) in bad {
+            assert!(tokens().read(&token, at(0)).await.is_err(), "{what}");
+        }
+    }
+}

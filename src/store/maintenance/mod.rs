@@ -1,0 +1,6 @@
+//! Work on the database as a whole: migrations, bulk loading, deletion, and the search for drift.
+
+pub(crate) mod deletion;
+pub(crate) mod drift;
+pub(crate) mod load;
+pub(crate) mod schema;

@@ -1,0 +1,122 @@
+//! The graph as it is read, but for its pages: counts and relations.
+
+pub(crate) mod pages;
+pub(crate) mod writes;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgExecutor, PgPool};
+
+use super::{arrays, sorted};
+use crate::{
+    domain::{Day, FollowCounts, FollowUsage, UserId},
+    store::follow_writes::decision::Pair,
+};
+
+/// The edges of pairs, each looked up by its key, and not among all whom the follower follows: no
+/// index holds `tableoid`, so none but the key's is worth anything here.
+macro_rules! edges_of_pairs {
+    ($followers:literal, $followees:literal) => {
+        concat!(
+            "SELECT e.follower_id, e.followee_id, e.followed_at FROM unnest(",
+            $followers,
+            "::bigint[], ",
+            $followees,
+            "::bigint[]) AS k (follower_id, followee_id) \
+             JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
+             WHERE e.follower_id = ANY(",
+            $followers,
+            ") AND e.tableoid <> 0"
+        )
+    };
+}
+
+/// Whether a viewer's list is short enough to be read as a whole.
+macro_rules! follows_few {
+    () => {
+        "EXISTS (SELECT 1 FROM follow_counts WHERE user_id = $1 AND following <= 250)"
+    };
+}
+
+statements! {
+    USAGE =
+        "SELECT followers, following, \
+                CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END \
+         FROM follow_counts WHERE user_id = $1";
+    COUNTS =
+        "SELECT array_agg(user_id), array_agg(followers), array_agg(following) \
+         FROM follow_counts WHERE user_id = ANY($1)";
+    EDGES = edges_of_pairs!("$1", "$2");
+    // Whom a viewer follows is found in their whole list while that is short, which takes less time
+    // than to look up each. $2 are the followed, $4 those who may follow back; $3 and $5 are the
+    // viewer, once for each of them.
+    RELATIONS = concat!(
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND ",
+        follows_few!(),
+        " UNION ALL ",
+        edges_of_pairs!("$3", "$2"),
+        " AND NOT ",
+        follows_few!(),
+        " UNION ALL ",
+        edges_of_pairs!("$4", "$5"),
+    );
+}
+
+pub(super) async fn counts(
+    connection: impl PgExecutor<'_>,
+    ids: &[UserId],
+) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let row = sqlx::query(COUNTS).bind(sorted(ids)).fetch_one(connection).await?;
+    let numbers = |column| arrays::of_numbers(&row, column);
+    let lengths = numbers(1)?.zip(numbers(2)?);
+    let counts = numbers(0)?.zip(lengths).map(|(id, (followers, following))| {
+        Ok((UserId(id?), FollowCounts { followers: followers?, following: following? }))
+    });
+    counts.collect()
+}
+
+pub(super) async fn usage(
+    pool: &PgPool,
+    user: UserId,
+    day: Day,
+) -> sqlx::Result<Option<FollowUsage>> {
+    let row = sqlx::query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    Ok(row.map(|(followers, following, today)| FollowUsage {
+        counts: FollowCounts { followers, following },
+        today,
+    }))
+}
+
+/// The edges of these pairs, and since when there are those.
+pub(super) async fn edges(
+    connection: impl PgExecutor<'_>,
+    pairs: &[Pair],
+) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
+    let (followers, followees): (Vec<_>, Vec<_>) =
+        pairs.iter().map(|pair| (pair.0.0, pair.1.0)).unzip();
+    let rows = sqlx::query_as(EDGES).bind(followers).bind(followees).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(edge).collect())
+}
+
+/// The edges from a viewer to those of `followed`, and to the viewer from those of
+/// `following_back`.
+pub(super) async fn edges_of(
+    connection: impl PgExecutor<'_>,
+    viewer: UserId,
+    followed: &[UserId],
+    following_back: &[UserId],
+) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
+    let query = sqlx::query_as(RELATIONS).bind(viewer.0);
+    let query = query.bind(sorted(followed)).bind(vec![viewer.0; followed.len()]);
+    let query = query.bind(sorted(following_back)).bind(vec![viewer.0; following_back.len()]);
+    Ok(query.fetch_all(connection).await?.into_iter().map(edge).collect())
+}
+
+fn edge((follower, followee, since): (i64, i64, DateTime<Utc>)) -> (Pair, DateTime<Utc>) {
+    ((UserId(follower), UserId(followee)), since)
+}

@@ -1,0 +1,320 @@
+//! Finding and mending differences: the questions and the mendings.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    ConnectOptions, Connection, PgPool, Postgres, Transaction,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
+    query::Query,
+};
+
+use crate::{
+    domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
+    store::postgres::sorted,
+    store::{
+        Result,
+        maintenance::drift::{self, Mend},
+        retry::{self, Report},
+    },
+};
+
+statements! {
+    COUNT_USERS = "SELECT count(*) FROM users";
+    USERS_AFTER = "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+    USERS = "SELECT id FROM users WHERE id = ANY($1)";
+    STRANGERS_FOLLOWING =
+        "SELECT DISTINCT follower_id FROM follows e WHERE follower_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.follower_id) \
+         ORDER BY follower_id LIMIT $2";
+    STRANGERS_FOLLOWERS =
+        "SELECT DISTINCT followee_id FROM followers e WHERE followee_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.followee_id) \
+         ORDER BY followee_id LIMIT $2";
+    STRANGERS_COUNTED =
+        "SELECT user_id FROM follow_counts c WHERE user_id > $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = c.user_id) \
+         ORDER BY user_id LIMIT $2";
+    STORED =
+        "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
+    COUNT_FOLLOWING =
+        "SELECT follower_id, count(*) FROM follows \
+         WHERE follower_id = ANY($1) GROUP BY follower_id";
+    COUNT_FOLLOWERS =
+        "SELECT followee_id, count(*) FROM followers \
+         WHERE followee_id = ANY($1) GROUP BY followee_id";
+    FOLLOWING =
+        "SELECT follower_id, followee_id, followed_at FROM follows WHERE follower_id = ANY($1)";
+    FOLLOWERS =
+        "SELECT follower_id, followee_id, followed_at FROM followers WHERE followee_id = ANY($1)";
+    FOLLOWING_AFTER =
+        "SELECT follower_id, followee_id, followed_at FROM follows \
+         WHERE follower_id = $1 AND (followed_at, followee_id) > ($2, $3) \
+         ORDER BY followed_at, followee_id LIMIT $4";
+    FOLLOWERS_AFTER =
+        "SELECT follower_id, followee_id, followed_at FROM followers \
+         WHERE followee_id = $1 AND (followed_at, follower_id) > ($2, $3) \
+         ORDER BY followed_at, follower_id LIMIT $4";
+    IN_FOLLOWS =
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
+         JOIN unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
+              AS k (follower_id, followee_id, followed_at) \
+         ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
+            AND e.followed_at = k.followed_at \
+         WHERE e.follower_id = ANY($1)";
+    IN_FOLLOWERS =
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM followers e \
+         JOIN unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
+              AS k (follower_id, followee_id, followed_at) \
+         ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
+            AND e.followed_at = k.followed_at \
+         WHERE e.followee_id = ANY($2)";
+    LOCK_EDGE =
+        "SELECT 1 FROM follows \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 FOR UPDATE";
+    ADD_MIRROR =
+        "INSERT INTO followers (follower_id, followee_id, followed_at) VALUES ($1, $2, $3) \
+         ON CONFLICT DO NOTHING";
+    LOCK_USER = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
+    FIND_EDGE =
+        "SELECT 1 FROM follows \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
+    REMOVE_MIRROR =
+        "DELETE FROM followers \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
+    REMOVE_EDGE_OF_NOBODY =
+        "DELETE FROM follows \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
+    REMOVE_MIRROR_OF_NOBODY =
+        "DELETE FROM followers \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
+         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
+              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
+    REMOVE_COUNTS_OF_NOBODY =
+        "DELETE FROM follow_counts WHERE user_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
+    ADD_COUNTS =
+        "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
+         ON CONFLICT DO NOTHING";
+    LOCK_COUNTS = "SELECT 1 FROM follow_counts WHERE user_id = $1 FOR UPDATE";
+    RECOUNT =
+        "UPDATE follow_counts SET followers = $2, following = $3 \
+         WHERE user_id = $1 AND (followers, following) <> ($2, $3)";
+    ACTUAL =
+        "SELECT (SELECT count(*) FROM followers WHERE followee_id = $1), \
+                (SELECT count(*) FROM follows WHERE follower_id = $1)";
+}
+
+pub(crate) async fn find(options: Arc<PgConnectOptions>, report: Report) -> Result<Vec<Drift>> {
+    let mut connection = options.connect().await?;
+    let found = {
+        let tx = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        drift::find(&mut Snapshot(tx), &report).await?
+    };
+    connection.close().await?;
+    Ok(found)
+}
+
+struct Snapshot<'c>(Transaction<'c, Postgres>);
+
+type Row = (i64, i64, DateTime<Utc>);
+
+fn follow((follower, followee, followed_at): Row) -> Follow {
+    Follow { follower: UserId(follower), followee: UserId(followee), followed_at }
+}
+
+impl drift::Snapshot for Snapshot<'_> {
+    async fn count_users(&mut self) -> sqlx::Result<i64> {
+        sqlx::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
+    }
+
+    async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
+        let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
+        let query = sqlx::query_scalar(USERS).bind(sorted(ids));
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn strangers_after(
+        &mut self,
+        end: FollowList,
+        owner: UserId,
+        limit: i64,
+    ) -> sqlx::Result<Vec<UserId>> {
+        let sql = match end {
+            FollowList::Followers => STRANGERS_FOLLOWERS,
+            FollowList::Following => STRANGERS_FOLLOWING,
+        };
+        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
+        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
+
+    async fn stored_counts(
+        &mut self,
+        users: &[UserId],
+    ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
+        let query = sqlx::query_as(STORED).bind(sorted(users));
+        let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
+        let counts =
+            |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
+        Ok(rows.into_iter().map(counts).collect())
+    }
+
+    async fn count_edges(
+        &mut self,
+        end: FollowList,
+        owners: &[UserId],
+    ) -> sqlx::Result<HashMap<UserId, i64>> {
+        let sql = match end {
+            FollowList::Followers => COUNT_FOLLOWERS,
+            FollowList::Following => COUNT_FOLLOWING,
+        };
+        let query = sqlx::query_as(sql).bind(sorted(owners));
+        let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
+    }
+
+    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>> {
+        let sql = match end {
+            FollowList::Followers => FOLLOWERS,
+            FollowList::Following => FOLLOWING,
+        };
+        let query = sqlx::query_as(sql).bind(sorted(owners));
+        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(follow).collect())
+    }
+
+    async fn edges_after(
+        &mut self,
+        end: FollowList,
+        owner: UserId,
+        after: FollowPosition,
+        limit: i64,
+    ) -> sqlx::Result<Vec<Follow>> {
+        let sql = match end {
+            FollowList::Followers => FOLLOWERS_AFTER,
+            FollowList::Following => FOLLOWING_AFTER,
+        };
+        let query = sqlx::query_as(sql).bind(owner.0);
+        let query = query.bind(after.followed_at).bind(after.user.0);
+        let rows: Vec<Row> = query.bind(limit).fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(follow).collect())
+    }
+
+    async fn present(
+        &mut self,
+        end: FollowList,
+        edges: &[Follow],
+    ) -> sqlx::Result<HashSet<Follow>> {
+        let sql = match end {
+            FollowList::Followers => IN_FOLLOWERS,
+            FollowList::Following => IN_FOLLOWS,
+        };
+        let query = sqlx::query_as(sql)
+            .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
+            .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
+            .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>());
+        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(follow).collect())
+    }
+}
+
+/// Mends on one connection without time limits: to recount a celebrity takes long.
+pub(crate) async fn repair(options: Arc<PgConnectOptions>, found: Vec<Drift>) -> Result<u64> {
+    let options = PgConnectOptions::clone(&options);
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let changed = drift::repair(&Mender(pool.clone()), &found).await;
+    pool.close().await;
+    Ok(changed?)
+}
+
+/// Each mending locks one row and looks again in a statement of its own: under READ COMMITTED
+/// only a new statement sees what was committed while the lock was waited for.
+struct Mender(PgPool);
+
+/// A question about an edge.
+fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(edge.followed_at)
+}
+
+impl Mend for Mender {
+    async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let mut tx = self.0.begin().await?;
+            if about(LOCK_EDGE, edge).fetch_optional(&mut *tx).await?.is_none() {
+                return Ok(0);
+            }
+            let added = about(ADD_MIRROR, edge).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(added.rows_affected())
+        })
+        .await
+    }
+
+    async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let mut tx = self.0.begin().await?;
+            // Whoever makes this very edge now would take the stray row for its mirror. To make an
+            // edge is to share the rows of its users with the foreign keys, until the commit.
+            let lock = sqlx::query(LOCK_USER).bind(edge.followee.0);
+            lock.fetch_optional(&mut *tx).await?;
+            if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
+                return Ok(0);
+            }
+            let removed = about(REMOVE_MIRROR, edge).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(removed.rows_affected())
+        })
+        .await
+    }
+
+    async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let mut tx = self.0.begin().await?;
+            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
+            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(edges.rows_affected() + mirrors.rows_affected())
+        })
+        .await
+    }
+
+    async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            Ok(query.execute(&self.0).await?.rows_affected())
+        })
+        .await
+    }
+
+    async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
+        retry::retried(|_| async {
+            let mut tx = self.0.begin().await?;
+            let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            // A change of an edge counts it last, and waits for this lock.
+            sqlx::query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let actual = sqlx::query_as(ACTUAL).bind(user.0);
+            let (followers, following): (i64, i64) = actual.fetch_one(&mut *tx).await?;
+            let recount = sqlx::query(RECOUNT).bind(user.0).bind(followers).bind(following);
+            let corrected = recount.execute(&mut *tx).await?;
+            tx.commit().await?;
+            Ok(added.rows_affected().max(corrected.rows_affected()))
+        })
+        .await
+    }
+}
