@@ -15,7 +15,7 @@ use std::{
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, SystemClock},
-    service::{NewAccount, Parts, Service, SystemRandom, Tokens},
+    service::{NewAccount, Parts, Service, SystemRandom, Tokens, Visibility},
     store::{self, Options},
 };
 use reqwest::{Client, header::CONTENT_TYPE};
@@ -46,12 +46,13 @@ async fn main() -> Result<ExitCode> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        visibility: Visibility::Public,
         limits: Limits::default(),
     });
     for n in 0..SIGN_INS {
         let password = Some("the right one".to_owned());
         let new = NewAccount { username: format!("known{n}"), name: None, password };
-        service.add_user(new).await?.map_err(|error| format!("{error:?}"))?;
+        service.operator().add_user(new).await?.map_err(|error| format!("{error:?}"))?;
     }
 
     let settings = Settings { sign_up: true, rate_limits: false, ..Settings::default() };

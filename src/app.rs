@@ -16,7 +16,7 @@ use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::Api,
     http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
-    service::{Parts, Random, Service, SystemRandom, Tokens},
+    service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
     store::{Metered, Statements, Store},
 };
 
@@ -38,6 +38,8 @@ pub struct Settings {
     pub sign_up: bool,
     /// Whether there are limits over time.
     pub rate_limits: bool,
+    /// Whether answers depend on the reader.
+    pub visibility: Visibility,
     /// The pages for the browser; without them, those paths are not there.
     pub playground: Option<Playground>,
     /// Where the time comes from.
@@ -55,6 +57,7 @@ impl Default for Settings {
             proxies: Vec::new(),
             sign_up: false,
             rate_limits: true,
+            visibility: Visibility::Public,
             playground: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -86,6 +89,7 @@ impl App {
             proxies,
             sign_up,
             rate_limits,
+            visibility,
             playground,
             clock,
             random,
@@ -95,15 +99,16 @@ impl App {
         let store = Metered::new(store);
         let statements = store.statements();
         let store: Arc<dyn Store> = Arc::new(store);
-        let service = Arc::new(Service::new(Parts {
+        let service = Service::new(Parts {
             store: Arc::clone(&store),
             tokens,
             clock,
             random: Arc::clone(&random),
             sign_up,
             rate_limits,
+            visibility,
             limits,
-        }));
+        });
         let api = Api::new(Arc::clone(&service), limits);
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::{
     config::Database,
     domain::{Limits, SystemClock},
-    service::{Parts, Service, SystemRandom, Tokens},
+    service::{Parts, Service, SystemRandom, Tokens, Visibility},
     store::{self, SchemaState, Store},
 };
 
@@ -52,13 +52,14 @@ pub(super) async fn connect(database: &Database, make: bool) -> anyhow::Result<A
 }
 
 /// The use cases over a store, without the limits that are for strangers.
-pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Service {
+pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
     Service::new(Parts {
         store: Arc::clone(store),
         tokens,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
+        visibility: Visibility::Public,
         rate_limits: false,
         limits: Limits::default(),
     })

@@ -103,7 +103,7 @@ pub(super) enum Filled {
 /// Fills a database without users.
 pub(super) async fn fill(
     store: &Arc<dyn Store>,
-    service: &Service,
+    service: &Arc<Service>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Filled> {
     if store.count_users(Audience::Everybody, &UsernamePrefix::default()).await? > 0 {
@@ -111,7 +111,7 @@ pub(super) async fn fill(
     }
 
     // Hashing is dear by design, and there is but one password.
-    let password_hash = service.hash_password(PASSWORD).await?;
+    let password_hash = service.operator().hash_password(PASSWORD).await?;
     let people = people(&password_hash, now)?;
     let follows = follows(&people, now)?;
     Ok(match store.load(store::Graph { users: people, follows }, &|_| ()).await? {
@@ -168,11 +168,11 @@ fn id_of(people: &[NewUser], username: &str) -> anyhow::Result<UserId> {
 }
 
 /// Whether the accounts are those of the demo graph, as far as a newcomer will notice.
-pub(super) async fn can_sign_in(service: &Service) -> anyhow::Result<bool> {
+pub(super) async fn can_sign_in(service: &Arc<Service>) -> anyhow::Result<bool> {
     let (username, _) = GUIDE[0];
     let attempt =
         SignIn { username: username.to_owned(), password: PASSWORD.to_owned(), address: None };
-    Ok(service.sign_in(attempt).await?.is_some())
+    Ok(service.seen_by(None).sign_in(attempt).await?.is_some())
 }
 
 #[cfg(test)]

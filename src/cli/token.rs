@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     let mut tokens = String::new();
     for username in &args.usernames {
-        let token = service.token(&user::key(username)?, scope.as_deref(), ttl).await?;
+        let token = service.operator().token(&user::key(username)?, scope.as_deref(), ttl).await?;
         tokens += &token.ok_or_else(|| user::no_such_user(username))?;
         tokens.push('\n');
     }

@@ -80,7 +80,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 if no_password { None } else { Some(password(", or pass --no-password")?) };
             let (store, service) = open(&common, Migrate::Sqlite).await?;
             let user = NewAccount { username: username.clone(), name, password };
-            let id = match service.add_user(user).await? {
+            let id = match service.operator().add_user(user).await? {
                 Ok(id) => id,
                 Err(SignUpError::UsernameTaken) => bail!("the username {username} is taken"),
             };
@@ -89,7 +89,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Role { username, role, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
-            match service.set_role(&key(&username)?, &role).await? {
+            match service.operator().set_role(&key(&username)?, &role).await? {
                 SetRoleOutcome::Set => {}
                 SetRoleOutcome::NoSuchUser => return Err(no_such_user(&username)),
                 SetRoleOutcome::NoSuchRole => {
@@ -102,7 +102,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Password { username, common } => {
             let password = password("")?;
             let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.set_password(&key(&username)?, &password).await? {
+            if !service.operator().set_password(&key(&username)?, &password).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
@@ -110,7 +110,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::SignOut { username, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.sign_out(&key(&username)?).await? {
+            if !service.operator().sign_out(&key(&username)?).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
@@ -118,7 +118,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Delete { username, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.delete_user(&key(&username)?).await? {
+            if !service.operator().delete_user(&key(&username)?).await? {
                 return Err(no_such_user(&username));
             }
             store.close().await;
@@ -136,7 +136,7 @@ pub(super) fn no_such_user(username: &str) -> anyhow::Error {
     anyhow!("there is no user {username:?}")
 }
 
-async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Service)> {
+async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Arc<Service>)> {
     super::log(&common.logging, "error")?;
     let store = database::open(&common.database, migrate).await?;
     let service = database::service(&store, signing::no_tokens()?);

@@ -4,17 +4,16 @@ use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::ContextBase;
 
-use super::{error::Failure, loaders::Loaders};
+use super::loaders::Loaders;
 use crate::{
-    domain::{Limits, Permissions},
-    service::{self, Budget, Service, Viewer},
+    domain::Limits,
+    service::{Budget, SeenBy, Viewer},
 };
 
 /// One request, as its resolvers see it.
 pub(super) struct RequestContext {
-    pub service: Arc<Service>,
+    pub service: SeenBy,
     pub loaders: Arc<Loaders>,
-    pub viewer: Option<Arc<Viewer>>,
     pub address: Option<IpAddr>,
     pub limits: Limits,
     /// Whether plain data is projected, or left to the resolvers.
@@ -29,12 +28,8 @@ impl RequestContext {
         ctx.data_unchecked::<Self>()
     }
 
-    /// The signed-in viewer, for fields that the guard has let nobody else reach.
-    ///
-    /// # Errors
-    /// `UNAUTHENTICATED` should the guard ever be wrong.
-    pub(super) fn signed_in(&self) -> Result<&Arc<Viewer>, Failure> {
-        service::authorize(self.viewer.as_deref(), Permissions::NONE)?;
-        self.viewer.as_ref().ok_or_else(|| service::Error::Unauthenticated.into())
+    /// The signed-in viewer; `None` when signed out.
+    pub(super) fn viewer(&self) -> Option<&Viewer> {
+        self.service.viewer().map(|viewer| &**viewer)
     }
 }

@@ -19,7 +19,7 @@ use super::error::Failure;
 use crate::service::ListPage;
 use crate::{
     domain::{FollowCounts, FollowPageKey, Relation, User, UserId, UsernameKey},
-    service::{self, Service, Viewer},
+    service::{self, SeenBy},
 };
 
 /// How often a loader lets the other resolvers run before it asks. They all run in one task and
@@ -60,13 +60,13 @@ enum RelationKey {
 }
 
 impl Loaders {
-    pub(super) fn new(service: &Arc<Service>, viewer: Option<&Arc<Viewer>>) -> Arc<Self> {
+    pub(super) fn new(service: &SeenBy) -> Arc<Self> {
         Arc::new(Self {
             users: loader(Users(service.clone())),
             usernames: loader(Usernames(service.clone())),
             counts: loader(Counts(service.clone())),
             pages: loader(Pages(service.clone())),
-            relations: loader(Relations { service: service.clone(), viewer: viewer.cloned() }),
+            relations: loader(Relations(service.clone())),
         })
     }
 
@@ -198,7 +198,7 @@ fn of<K: Clone>(keys: &[Quiet<K>]) -> Vec<K> {
     keys.iter().map(|key| key.0.clone()).collect()
 }
 
-struct Users(Arc<Service>);
+struct Users(SeenBy);
 
 impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
     async fn load(
@@ -209,7 +209,7 @@ impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
     }
 }
 
-struct Usernames(Arc<Service>);
+struct Usernames(SeenBy);
 
 impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
     async fn load(
@@ -220,7 +220,7 @@ impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
     }
 }
 
-struct Counts(Arc<Service>);
+struct Counts(SeenBy);
 
 impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
     async fn load(
@@ -231,7 +231,7 @@ impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
     }
 }
 
-struct Pages(Arc<Service>);
+struct Pages(SeenBy);
 
 impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> for Pages {
     async fn load(
@@ -243,20 +243,14 @@ impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> for Pages {
     }
 }
 
-struct Relations {
-    service: Arc<Service>,
-    viewer: Option<Arc<Viewer>>,
-}
+struct Relations(SeenBy);
 
 impl BatchFn<Quiet<RelationKey>, Loaded<Relation>> for Relations {
-    /// Both halves in one statement. Nobody has a relation to a viewer who is not there.
+    /// Both halves in one statement.
     async fn load(
         &mut self,
         keys: &[Quiet<RelationKey>],
     ) -> HashMap<Quiet<RelationKey>, Loaded<Relation>> {
-        let Some(viewer) = &self.viewer else {
-            return keys.iter().map(|key| (*key, Ok(Relation::default()))).collect();
-        };
         let (mut followed, mut following_back) = (Vec::new(), Vec::new());
         for Quiet(key) in keys {
             match key {
@@ -265,7 +259,7 @@ impl BatchFn<Quiet<RelationKey>, Loaded<Relation>> for Relations {
             }
         }
 
-        let found = self.service.relations(viewer, &followed, &following_back).await;
+        let found = self.0.relations(&followed, &following_back).await;
         let found = found.map(|found| {
             found.into_iter().flat_map(|(id, relation)| {
                 let followed = relation.followed_at.map(|_| RelationKey::Followed(id));

@@ -163,11 +163,10 @@ impl Api {
 
         let mut request = async_graphql::Request::new("");
         request.set_parsed_query(operation.executable);
-        let viewer = caller.viewer.map(Arc::new);
+        let service = self.service.seen_by(caller.viewer.map(Arc::new));
         let request = request.data(RequestContext {
-            loaders: Loaders::new(&self.service, viewer.as_ref()),
-            service: self.service.clone(),
-            viewer,
+            loaders: Loaders::new(&service),
+            service,
             address: caller.address,
             limits: self.limits,
             projects: self.projects,

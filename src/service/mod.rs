@@ -1,20 +1,23 @@
-//! The use cases: one method per verb, and the policy that decides them.
+//! The use cases, one method per verb, and the policy that decides them.
 //!
-//! This layer decides; the store below it writes and the layers above it only ask. It knows
-//! nothing of GraphQL, HTTP or SQL.
+//! This layer decides, the store below it reads and writes, and the layers above it only ask. It
+//! knows nothing of GraphQL, HTTP or SQL.
 //!
-//! **Invariant:** whoever may follow whom is decided in `policy`, nowhere else.
+//! **Invariant:** clients read and write as somebody: every such method is one of [`SeenBy`]. What
+//! the operator does on the command line is in [`Operator`].
+//!
+//! **Invariant:** `policy` decides what a viewer may do and see. The rule of a follow itself is
+//! [`domain`](crate::domain)'s.
 
 mod auth;
 mod error;
+mod follows;
 mod limits;
 mod policy;
 mod random;
 mod users;
 
-use std::{collections::HashMap, sync::Arc};
-
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
 
 use self::{
     auth::passwords::Passwords,
@@ -31,36 +34,35 @@ pub use self::{
         tokens::{SecretError, Tokens},
     },
     error::{Error, Result},
+    follows::{FollowQuota, Refusal},
     limits::budget::Budget,
-    policy::{FollowDenial, Viewer, authorize, follow_denials},
+    policy::{FollowDenial, Viewer, Visibility, authorize, follow_denials},
     random::{Random, SystemRandom},
     users::{ListPage, ListedUser},
 };
 use crate::{
-    domain::{
-        Audience, Changed, Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome,
-        FollowUsage, Limits, Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds,
-        UsernamePrefix,
-    },
+    domain::{Audience, Clock, FollowLimits, Limits, UserIds},
     store::{FollowQueue, Store},
 };
 
 /// What a [`Service`] is made of.
 #[derive(Debug)]
 pub struct Parts {
-    /// Where everything is kept.
+    /// The database.
     pub store: Arc<dyn Store>,
-    /// Makes and reads bearer tokens.
+    /// Issues and reads bearer tokens.
     pub tokens: Tokens,
-    /// Where the time comes from.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
-    /// Whether strangers can make accounts and sign in with a password.
+    /// Whether strangers can sign up and sign in with a password.
     pub sign_up: bool,
     /// Whether there are limits over time: on sign-ins, follows and cost.
     pub rate_limits: bool,
-    /// What those limits are.
+    /// Whether answers depend on the reader.
+    pub visibility: Visibility,
+    /// The limits.
     pub limits: Limits,
 }
 
@@ -68,9 +70,9 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Service {
     store: Arc<dyn Store>,
-    /// `None` when none are remembered.
+    /// `None` when the cache is turned off.
     users: Option<Arc<UserCache>>,
-    groups: FollowQueue,
+    follows: FollowQueue,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -80,44 +82,21 @@ pub struct Service {
     budgets: Option<Budgets>,
     follow_limits: FollowLimits,
     sign_up: bool,
-}
-
-/// What somebody may still follow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FollowQuota {
-    /// The most new follows a day.
-    pub per_day: i64,
-    /// How many of those are left today.
-    pub remaining_today: i64,
-    /// When the next day begins.
-    pub resets_at: DateTime<Utc>,
-    /// The most users who are followed at once.
-    pub total: i64,
-    /// How many of those are left.
-    pub remaining: i64,
-}
-
-/// A change that the viewer can be told the reason of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such user.
-    NotFound,
-    /// It is the viewer.
-    Yourself,
-    /// The viewer has changed too much, or follows too many.
-    LimitReached(FollowLimit),
+    visibility: Visibility,
 }
 
 impl Service {
     /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
-        Self {
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { store, tokens, clock, random, sign_up, rate_limits, visibility, limits } =
+            parts;
+        Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             users: (limits.users_cached_max > 0)
                 .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
-            groups: FollowQueue::new(Arc::clone(&store)),
+            follows: FollowQueue::new(Arc::clone(&store)),
             store,
             tokens,
             clock,
@@ -126,7 +105,8 @@ impl Service {
             passwords: Passwords::default(),
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             sign_up,
-        }
+            visibility,
+        })
     }
 
     /// Whether `signUp`, `signIn` and `changePassword` exist.
@@ -134,114 +114,45 @@ impl Service {
         self.sign_up
     }
 
-    /// How many users there are whose name begins with the prefix.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        Ok(self.store.count_users(Audience::Everybody, prefix).await?)
+    /// The service as one caller sees it: `viewer` when signed in, `None` when signed out.
+    #[must_use]
+    pub fn seen_by(self: &Arc<Self>, viewer: Option<Arc<Viewer>>) -> SeenBy {
+        let audience = self.visibility.audience(viewer.as_deref());
+        SeenBy { service: Arc::clone(self), viewer, audience }
     }
 
-    /// The lengths of both lists of these users.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        Ok(self.store.counts_by_ids(Audience::Everybody, ids).await?)
-    }
-
-    /// How the viewer stands to other users; those without an edge are missing.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn relations(
-        &self,
-        viewer: &Viewer,
-        followed: &[UserId],
-        following_back: &[UserId],
-    ) -> Result<HashMap<UserId, Relation>> {
-        Ok(self.store.relations(viewer.id(), followed, following_back).await?)
-    }
-
-    /// Makes the viewer follow a user. `target` is who was found, if anybody was.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the permission, [`Error::Unauthenticated`] when the viewer's
-    /// account is gone by now, or when the store fails.
-    pub async fn follow(
-        &self,
-        viewer: &Viewer,
-        target: Option<UserId>,
-    ) -> Result<Result<Changed<FollowOutcome>, Refusal>> {
-        let target = match changeable(viewer, target)? {
-            Ok(target) => target,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-
-        let (now, limits) = (self.clock.now(), self.follow_limits);
-        let changed = self.groups.follow(viewer.id(), target, now, limits).await?;
-
-        match changed.outcome {
-            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(changed)),
-            FollowOutcome::LimitReached(limit) => Ok(Err(Refusal::LimitReached(limit))),
-            // Either of the two may have gone since they were looked up.
-            FollowOutcome::NoSuchUser => match self.store.find_account(viewer.id()).await? {
-                Some(_) => Ok(Err(Refusal::NotFound)),
-                None => Err(Error::Unauthenticated),
-            },
-        }
-    }
-
-    /// Makes the viewer no longer follow a user. `target` is who was found, if anybody was.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] without the permission, or when the store fails.
-    pub async fn unfollow(
-        &self,
-        viewer: &Viewer,
-        target: Option<UserId>,
-    ) -> Result<Result<Changed<UnfollowOutcome>, Refusal>> {
-        let target = match changeable(viewer, target)? {
-            Ok(target) => target,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-
-        let (now, limits) = (self.clock.now(), self.follow_limits);
-        Ok(Ok(self.groups.unfollow(viewer.id(), target, now, limits).await?))
-    }
-
-    /// What the viewer may still change today; `None` when nothing limits it.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`] when the viewer's account is gone by now, or when the store
-    /// fails.
-    pub async fn follow_quota(&self, viewer: &Viewer) -> Result<Option<FollowQuota>> {
-        let limits = self.follow_limits;
-        if limits == FollowLimits::NONE {
-            return Ok(None);
-        }
-        let today = Day::of(self.clock.now());
-        let usage = self.store.find_usage(viewer.id(), today).await?;
-        let FollowUsage { counts, today: used } = usage.ok_or(Error::Unauthenticated)?;
-        let total = limits.total_with(counts.followers);
-        Ok(Some(FollowQuota {
-            per_day: limits.per_day,
-            remaining_today: (limits.per_day - used).max(0),
-            resets_at: today.end(),
-            total,
-            remaining: (total - counts.following).max(0),
-        }))
+    /// The service as the operator sees it.
+    #[must_use]
+    pub const fn operator(&self) -> Operator<'_> {
+        Operator(self)
     }
 }
 
-/// The checks that following and unfollowing share, in the order of the contract: the
-/// permission, then whether the target exists, then whether it is the viewer.
-fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, Refusal>> {
-    authorize(Some(viewer), Permissions::from_iter([Permission::Follow]))?;
-
-    let Some(target) = target else { return Ok(Err(Refusal::NotFound)) };
-    if follow_denials(Some(viewer), target).contains(&FollowDenial::Yourself) {
-        return Ok(Err(Refusal::Yourself));
-    }
-    Ok(Ok(target))
+/// The service as one caller sees it: everything that is read or changed for a client.
+#[derive(Clone, Debug)]
+pub struct SeenBy {
+    service: Arc<Service>,
+    viewer: Option<Arc<Viewer>>,
+    /// Whom the answers are for.
+    audience: Audience,
 }
+
+impl SeenBy {
+    /// The signed-in caller; `None` when signed out.
+    pub const fn viewer(&self) -> Option<&Arc<Viewer>> {
+        self.viewer.as_ref()
+    }
+
+    /// The signed-in caller.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when signed out.
+    pub fn signed_in(&self) -> Result<&Arc<Viewer>> {
+        self.viewer.as_ref().ok_or(Error::Unauthenticated)
+    }
+}
+
+/// The service as the operator sees it: administration on the command line, without permissions
+/// and limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator<'a>(&'a Service);

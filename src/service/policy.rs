@@ -4,7 +4,28 @@
 //! so a button that shows is a mutation that works.
 
 use super::{Error, Result};
-use crate::domain::{Account, Permission, Permissions, UserId};
+use crate::domain::{Account, Audience, Permission, Permissions, UserId};
+
+/// Whether answers depend on the reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody sees the same, so reads are shared between requests and users are cached.
+    #[default]
+    Public,
+    /// Each viewer sees an answer of their own: nothing is shared or cached for a signed-in
+    /// caller.
+    PerViewer,
+}
+
+impl Visibility {
+    /// Whom the answers to this caller are for.
+    pub(crate) fn audience(self, viewer: Option<&Viewer>) -> Audience {
+        match (self, viewer) {
+            (Self::PerViewer, Some(viewer)) => Audience::Viewer(viewer.id()),
+            (Self::PerViewer, None) | (Self::Public, _) => Audience::Everybody,
+        }
+    }
+}
 
 /// The signed-in caller, with what they may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -140,17 +140,17 @@ impl<'a> Writer<'a> {
             UserField::Id => writer.value(&*global_id::of_user(user.id)),
             UserField::IsFollowingViewer => writer.value(relation.followed_back_at.is_some()),
             UserField::IsViewer => {
-                let viewer = writer.request.viewer.as_deref();
+                let viewer = writer.request.viewer();
                 writer.value(viewer.is_some_and(|viewer| viewer.id() == user.id));
             }
             UserField::Name => writer.value(user.name.as_deref()),
             UserField::Username => writer.value(user.username.as_str()),
             UserField::ViewerCanFollow => {
-                let denials = follow_denials(writer.request.viewer.as_deref(), user.id);
+                let denials = follow_denials(writer.request.viewer(), user.id);
                 writer.value(denials.is_empty());
             }
             UserField::ViewerCannotFollowReasons => {
-                let denials = follow_denials(writer.request.viewer.as_deref(), user.id);
+                let denials = follow_denials(writer.request.viewer(), user.id);
                 writer.list(denials.into_iter(), |writer, denial| {
                     writer.value(enum_value(FollowDenialReason::from(denial)));
                 });

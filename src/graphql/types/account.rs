@@ -108,7 +108,7 @@ impl UpdateProfilePayload {
             avatar_url: parsed("avatarUrl", input.avatar_url, AvatarUrl::parse)?,
         };
 
-        let user = request.service.update_profile(request.signed_in()?, &change).await?;
+        let user = request.service.update_profile(&change).await?;
         request.loaders.clear().await;
 
         Ok(Self {
@@ -146,10 +146,10 @@ impl DeleteAccountPayload {
         input: DeleteAccountInput,
     ) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let viewer = request.signed_in()?;
+        let viewer = request.service.signed_in()?;
 
         let password = input.password.as_deref();
-        let deleted = request.service.delete_account(viewer, password).await?;
+        let deleted = request.service.delete_account(password).await?;
         request.loaders.clear().await;
 
         let wrong = || AccountError::wrong_password("password");

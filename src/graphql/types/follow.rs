@@ -15,7 +15,7 @@ use crate::service::ListedUser;
 use crate::{
     domain::{self, Changed, FollowLimit, FollowList, UserId, UsernameKey},
     graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
-    service::{Refusal, Service},
+    service::{Refusal, SeenBy},
 };
 
 /// Which user is meant: give exactly one field.
@@ -30,7 +30,7 @@ pub(crate) enum UserRef {
 impl UserRef {
     /// The user who is meant, if there is one. Changes are made one after the other, so there is
     /// nobody to share a batch with.
-    async fn find(&self, service: &Service) -> Result<Option<Arc<domain::User>>, Failure> {
+    async fn find(&self, service: &SeenBy) -> Result<Option<Arc<domain::User>>, Failure> {
         Ok(match self {
             Self::Id(id) => match global_id::to_user(id) {
                 Some(id) => service.users_by_ids(&[id]).await?.remove(&id),
@@ -193,10 +193,10 @@ impl FollowPayload {
     /// Follows, and clears the loaders so that the payload shows what is true then.
     pub(crate) async fn follow(ctx: &Context<'_>, input: FollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let viewer = request.signed_in()?;
+        let viewer = request.service.signed_in()?;
         let target = input.user.find(&request.service).await?;
 
-        let done = request.service.follow(viewer, target.as_ref().map(|user| user.id)).await?;
+        let done = request.service.follow(target.as_ref().map(|user| user.id)).await?;
         know(request, viewer.id(), target.as_ref(), &done).await;
 
         let outcome = |outcome| match outcome {
@@ -287,10 +287,10 @@ impl UnfollowPayload {
     /// Unfollows, and clears the loaders so that the payload shows what is true then.
     pub(crate) async fn unfollow(ctx: &Context<'_>, input: UnfollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let viewer = request.signed_in()?;
+        let viewer = request.service.signed_in()?;
         let target = input.user.find(&request.service).await?;
 
-        let done = request.service.unfollow(viewer, target.as_ref().map(|user| user.id)).await?;
+        let done = request.service.unfollow(target.as_ref().map(|user| user.id)).await?;
         know(request, viewer.id(), target.as_ref(), &done).await;
 
         let done =

@@ -96,6 +96,6 @@ impl Query {
 
     /// The signed-in caller; null when signed out.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
-        RequestContext::of(ctx).viewer.clone().map(Viewer)
+        RequestContext::of(ctx).service.viewer().cloned().map(Viewer)
     }
 }

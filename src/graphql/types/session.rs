@@ -169,7 +169,7 @@ impl ChangePasswordPayload {
         let request = RequestContext::of(ctx);
         let change = PasswordChange { current: input.current_password, new: input.new_password };
 
-        let signed_in = request.service.change_password(request.signed_in()?, change).await?;
+        let signed_in = request.service.change_password(change).await?;
 
         let signed_in = signed_in.ok_or_else(|| AccountError::wrong_password("currentPassword"));
         let Session { token, user_errors, viewer } = signed_in.into();
@@ -184,7 +184,7 @@ impl SignOutEverywherePayload {
         input: SignOutEverywhereInput,
     ) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        request.service.sign_out_everywhere(request.signed_in()?).await?;
+        request.service.sign_out_everywhere().await?;
         Ok(Self { client_mutation_id: input.client_mutation_id, user_errors: Vec::new() })
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct User(pub Arc<domain::User>);
 
 impl User {
     fn denials(&self, ctx: &Context<'_>) -> Vec<service::FollowDenial> {
-        service::follow_denials(RequestContext::of(ctx).viewer.as_deref(), self.0.id)
+        service::follow_denials(RequestContext::of(ctx).viewer(), self.0.id)
     }
 }
 
@@ -142,7 +142,7 @@ impl User {
 
     /// Whether this user is the viewer.
     async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
-        RequestContext::of(ctx).viewer.as_ref().is_some_and(|viewer| viewer.id() == self.0.id)
+        RequestContext::of(ctx).viewer().is_some_and(|viewer| viewer.id() == self.0.id)
     }
 
     /// The name that the user goes by.

@@ -49,7 +49,7 @@ pub(crate) struct Viewer(pub Arc<service::Viewer>);
 impl Viewer {
     /// Whom the viewer may still follow; null when the server has no such limits.
     async fn follow_quota(&self, ctx: &Context<'_>) -> Option<Result<FollowQuota, Failure>> {
-        let quota = RequestContext::of(ctx).service.follow_quota(&self.0).await;
+        let quota = RequestContext::of(ctx).service.follow_quota().await;
         quota.map_err(Failure::from).transpose().map(|quota| quota.map(FollowQuota))
     }
 

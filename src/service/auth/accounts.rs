@@ -1,37 +1,37 @@
-//! Accounts: making them, changing and deleting them.
+//! Accounts: creating, changing and deleting them.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use super::passwords::Passwords;
 use crate::{
     domain::{Audience, DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey},
-    service::{Error, Result, Service, SignedIn, Viewer},
+    service::{Error, Operator, Result, SeenBy, Service, SignedIn},
     store::{CreateOutcome, SetRoleOutcome, Store},
 };
 
-/// How often a name or an id is drawn anew before giving up.
+/// How often a taken name or id is drawn again before giving up.
 pub(crate) const DRAWS_MAX: u32 = 20;
 
-/// An account that somebody asks for.
+/// An account to create.
 #[derive(Clone)]
 pub struct NewAccount {
     /// The unique name.
     pub username: String,
     /// The name that the user goes by.
     pub name: Option<String>,
-    /// The password; without one nobody can sign in with a password.
+    /// The password; without one, sign-in with a password is not possible.
     pub password: Option<String>,
 }
 
-/// Why an account was not made.
+/// Why an account was not created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignUpError {
-    /// Somebody has the username, in whatever case.
+    /// Another user has the username, without regard to case.
     UsernameTaken,
 }
 
-impl Service {
-    /// Makes an account with a password and signs in to it.
+impl SeenBy {
+    /// Creates an account with a password and signs in to it.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a name or password that breaks a rule, [`Error::RateLimited`] after
@@ -41,60 +41,95 @@ impl Service {
         new: NewAccount,
         address: Option<IpAddr>,
     ) -> Result<Result<SignedIn, SignUpError>> {
-        if let Some(attempts) = &self.attempts {
+        if let Some(attempts) = &self.service.attempts {
             attempts.count(None, address)?;
         }
-        let id = match self.add_user(new).await? {
+        let id = match self.service.create_account(new).await? {
             Ok(user) => user,
             Err(error) => return Ok(Err(error)),
         };
-        let account = self.store.find_account(id).await?.ok_or(Error::Unauthenticated)?;
+        let account = self.service.store.find_account(id).await?.ok_or(Error::Unauthenticated)?;
         let epoch = account.token_epoch;
-        Ok(Ok(self.signed_in(account, epoch)?))
+        Ok(Ok(self.service.signed_in_to(account, epoch)?))
     }
 
     /// Changes the viewer's profile; `None` when the account is gone by now.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn update_profile(
-        &self,
-        viewer: &Viewer,
-        change: &ProfileChange,
-    ) -> Result<Option<Arc<User>>> {
-        let (id, change) = (viewer.id(), change.clone());
+    /// [`Error::Unauthenticated`] when signed out, or when the store fails.
+    pub async fn update_profile(&self, change: &ProfileChange) -> Result<Option<Arc<User>>> {
+        let (id, change) = (self.signed_in()?.id(), change.clone());
         let update = |store: Arc<dyn Store>| async move { store.update_profile(id, &change).await };
-        self.change_user(id, update).await
+        self.service.change_user(id, update).await
     }
 
-    /// Deletes the viewer's account, if the password is right. Accounts without a password, those
-    /// of an identity provider, need none.
+    /// Deletes the viewer's account; false when the password is wrong. Accounts without a
+    /// password, those of an identity provider, need none.
     ///
     /// # Errors
+    /// [`Error::Unauthenticated`] when signed out or when the account is gone by now,
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
-    pub async fn delete_account(&self, viewer: &Viewer, password: Option<&str>) -> Result<bool> {
-        let Some(credentials) = self.store.find_credentials_by_id(viewer.id()).await? else {
+    pub async fn delete_account(&self, password: Option<&str>) -> Result<bool> {
+        let (service, id) = (&self.service, self.signed_in()?.id());
+        let Some(credentials) = service.store.find_credentials_by_id(id).await? else {
             return Err(Error::Unauthenticated);
         };
         if let Some(hash) = credentials.password_hash {
-            if let Some(attempts) = &self.attempts {
-                attempts.count_confirmation(viewer.id())?;
+            if let Some(attempts) = &service.attempts {
+                attempts.count_confirmation(id)?;
             }
-            let password = password.unwrap_or_default();
-            if !self.passwords.verify(password, Some(hash)).await? {
+            if !service.passwords.verify(password.unwrap_or_default(), Some(hash)).await? {
                 return Ok(false);
             }
         }
 
-        self.remove_user(viewer.id()).await?;
+        service.remove_user(id).await?;
         Ok(true)
     }
+}
 
-    /// Makes a user.
+impl Operator<'_> {
+    /// Creates a user.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a name or password that breaks a rule, or when the store fails.
-    pub async fn add_user(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
+    pub async fn add_user(self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
+        self.0.create_account(new).await
+    }
+
+    /// The hash of a password, for accounts that are loaded in bulk.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when hashing fails, which is a bug.
+    pub async fn hash_password(self, password: &str) -> Result<String> {
+        self.0.passwords.hash(password).await
+    }
+
+    /// Gives a user a role.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn set_role(self, username: &UsernameKey, role: &str) -> Result<SetRoleOutcome> {
+        match self.0.find_user(username).await? {
+            Some(user) => Ok(self.0.store.set_role(user.id, role).await?),
+            None => Ok(SetRoleOutcome::NoSuchUser),
+        }
+    }
+
+    /// Deletes a user with all their edges; false when there is no such user.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn delete_user(self, username: &UsernameKey) -> Result<bool> {
+        match self.0.find_user(username).await? {
+            Some(user) => self.0.remove_user(user.id).await,
+            None => Ok(false),
+        }
+    }
+}
+
+impl Service {
+    async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
         let username = Username::parse(&new.username).map_err(|e| bad_input("username", e))?;
         let name = new.name.as_deref().map(DisplayName::parse).transpose();
         let name = name.map_err(|e| bad_input("name", e))?;
@@ -120,36 +155,6 @@ impl Service {
         }
     }
 
-    /// The hash of a password for many accounts that are loaded at once.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when hashing fails, which is a bug.
-    pub async fn hash_password(&self, password: &str) -> Result<String> {
-        self.passwords.hash(password).await
-    }
-
-    /// Gives a user a role.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn set_role(&self, username: &UsernameKey, role: &str) -> Result<SetRoleOutcome> {
-        match self.find_user(username).await? {
-            Some(user) => Ok(self.store.set_role(user.id, role).await?),
-            None => Ok(SetRoleOutcome::NoSuchUser),
-        }
-    }
-
-    /// Deletes a user with all their edges; tells whether there was one.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn delete_user(&self, username: &UsernameKey) -> Result<bool> {
-        match self.find_user(username).await? {
-            Some(user) => self.remove_user(user.id).await,
-            None => Ok(false),
-        }
-    }
-
     async fn remove_user(&self, id: UserId) -> Result<bool> {
         let delete = |store: Arc<dyn Store>| async move { store.delete_user(id).await };
         self.change_user(id, delete).await
@@ -160,7 +165,7 @@ impl Service {
         Ok(self.store.users_by_usernames(Audience::Everybody, key).await?.remove(username))
     }
 
-    /// Makes a user under a new id, drawn again while it is taken.
+    /// Creates a user under a new id, which is drawn again while it is taken.
     pub(crate) async fn create(&self, user: &mut NewUser) -> Result<CreateOutcome> {
         for _ in 0..DRAWS_MAX {
             user.id = self.ids.next(self.clock.now(), self.random.next_u32());

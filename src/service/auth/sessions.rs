@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use super::{accounts::bad_input, claims::Subject, passwords::Passwords, tokens::refused};
 use crate::{
     domain::{Account, Permissions, UsernameKey},
-    service::{Error, Result, Service, Viewer},
+    service::{Error, Operator, Result, SeenBy, Service, Viewer},
 };
 
 /// How long a sign-in lasts.
@@ -67,6 +67,15 @@ impl Service {
         Ok(viewer(account, claims.scope))
     }
 
+    /// A token for an account, in an epoch of it.
+    pub(crate) fn signed_in_to(&self, account: Account, epoch: i64) -> Result<SignedIn> {
+        let now = self.clock.now();
+        let token = self.tokens.issue(account.user.id, epoch, None, now, SIGN_IN_TTL)?;
+        Ok(SignedIn { token, viewer: viewer(account, None) })
+    }
+}
+
+impl SeenBy {
     /// Signs in with a password; `None` when the name or the password is wrong, which take the
     /// same time and cannot be told apart.
     ///
@@ -74,22 +83,24 @@ impl Service {
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
     pub async fn sign_in(&self, sign_in: SignIn) -> Result<Option<SignedIn>> {
         let key = UsernameKey::parse(&sign_in.username);
-        if let Some(attempts) = &self.attempts {
+        if let Some(attempts) = &self.service.attempts {
             attempts.count(key.as_ref(), sign_in.address)?;
         }
 
         let mut credentials = match &key {
-            Some(key) => self.store.find_credentials(key).await?,
+            Some(key) => self.service.store.find_credentials(key).await?,
             None => None,
         };
         let hash = credentials.as_mut().and_then(|credentials| credentials.password_hash.take());
-        if !self.passwords.verify(&sign_in.password, hash).await? {
+        if !self.service.passwords.verify(&sign_in.password, hash).await? {
             return Ok(None);
         }
 
         let Some(credentials) = credentials else { return Ok(None) };
-        let account = self.store.find_account(credentials.id).await?;
-        account.map(|account| self.signed_in(account, credentials.token_epoch)).transpose()
+        let account = self.service.store.find_account(credentials.id).await?;
+        account
+            .map(|account| self.service.signed_in_to(account, credentials.token_epoch))
+            .transpose()
     }
 
     /// Changes the viewer's password, ends all tokens of the account and gives a new one; `None`
@@ -99,63 +110,63 @@ impl Service {
     /// [`Error::BadInput`] for a new password that breaks a rule, [`Error::RateLimited`] after too
     /// many attempts, [`Error::Unauthenticated`] when the account is gone or has ended the
     /// viewer's token by now, or when the store fails.
-    pub async fn change_password(
-        &self,
-        viewer: &Viewer,
-        change: PasswordChange,
-    ) -> Result<Option<SignedIn>> {
+    pub async fn change_password(&self, change: PasswordChange) -> Result<Option<SignedIn>> {
+        let (service, viewer) = (&self.service, self.signed_in()?);
         if let Some(refusal) = Passwords::refusal(&change.new) {
             return Err(bad_input("newPassword", refusal));
         }
-        if let Some(attempts) = &self.attempts {
+        if let Some(attempts) = &service.attempts {
             attempts.count_confirmation(viewer.id())?;
         }
         let epoch = viewer.account.token_epoch;
-        let credentials = self.store.find_credentials_by_id(viewer.id()).await?;
+        let credentials = service.store.find_credentials_by_id(viewer.id()).await?;
         let credentials = credentials.filter(|credentials| credentials.token_epoch == epoch);
         let credentials = credentials.ok_or(Error::Unauthenticated)?;
-        if !self.passwords.verify(&change.current, credentials.password_hash).await? {
+        if !service.passwords.verify(&change.current, credentials.password_hash).await? {
             return Ok(None);
         }
 
-        let hash = self.passwords.hash(&change.new).await?;
-        let now = self.clock.now();
-        if !self.store.change_password(viewer.id(), Some(epoch), &hash, now).await? {
+        let hash = service.passwords.hash(&change.new).await?;
+        let now = service.clock.now();
+        if !service.store.change_password(viewer.id(), Some(epoch), &hash, now).await? {
             return Err(Error::Unauthenticated);
         }
-        self.signed_in(viewer.account.clone(), epoch + 1).map(Some)
+        service.signed_in_to(viewer.account.clone(), epoch + 1).map(Some)
     }
 
     /// Ends all tokens of the viewer, also the one of this request.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the account is gone by now, or when the store fails.
-    pub async fn sign_out_everywhere(&self, viewer: &Viewer) -> Result<()> {
-        let is_done = self.store.end_tokens(viewer.id(), self.clock.now()).await?;
+    pub async fn sign_out_everywhere(&self) -> Result<()> {
+        let (service, viewer) = (&self.service, self.signed_in()?);
+        let is_done = service.store.end_tokens(viewer.id(), service.clock.now()).await?;
         if is_done { Ok(()) } else { Err(Error::Unauthenticated) }
     }
+}
 
+impl Operator<'_> {
     /// Gives a user a password, whatever they had, and ends all their tokens; tells whether there
     /// is such a user.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a password that breaks a rule, or when the store fails.
-    pub async fn set_password(&self, username: &UsernameKey, password: &str) -> Result<bool> {
+    pub async fn set_password(self, username: &UsernameKey, password: &str) -> Result<bool> {
         if let Some(refusal) = Passwords::refusal(password) {
             return Err(bad_input("password", refusal));
         }
-        let Some(user) = self.find_user(username).await? else { return Ok(false) };
-        let hash = self.passwords.hash(password).await?;
-        Ok(self.store.change_password(user.id, None, &hash, self.clock.now()).await?)
+        let Some(user) = self.0.find_user(username).await? else { return Ok(false) };
+        let hash = self.0.passwords.hash(password).await?;
+        Ok(self.0.store.change_password(user.id, None, &hash, self.0.clock.now()).await?)
     }
 
     /// Ends all tokens of a user; tells whether there is such a user.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn sign_out(&self, username: &UsernameKey) -> Result<bool> {
-        match self.find_user(username).await? {
-            Some(user) => Ok(self.store.end_tokens(user.id, self.clock.now()).await?),
+    pub async fn sign_out(self, username: &UsernameKey) -> Result<bool> {
+        match self.0.find_user(username).await? {
+            Some(user) => Ok(self.0.store.end_tokens(user.id, self.0.clock.now()).await?),
             None => Ok(false),
         }
     }
@@ -165,23 +176,16 @@ impl Service {
     /// # Errors
     /// When the store fails.
     pub async fn token(
-        &self,
+        self,
         username: &UsernameKey,
         scope: Option<&str>,
         ttl: TimeDelta,
     ) -> Result<Option<String>> {
-        let Some(credentials) = self.store.find_credentials(username).await? else {
+        let Some(credentials) = self.0.store.find_credentials(username).await? else {
             return Ok(None);
         };
         let (id, epoch) = (credentials.id, credentials.token_epoch);
-        self.tokens.issue(id, epoch, scope, self.clock.now(), ttl).map(Some)
-    }
-
-    /// A token for an account, in an epoch of it.
-    pub(crate) fn signed_in(&self, account: Account, epoch: i64) -> Result<SignedIn> {
-        let now = self.clock.now();
-        let token = self.tokens.issue(account.user.id, epoch, None, now, SIGN_IN_TTL)?;
-        Ok(SignedIn { token, viewer: viewer(account, None) })
+        self.0.tokens.issue(id, epoch, scope, self.0.clock.now(), ttl).map(Some)
     }
 }
 

@@ -81,7 +81,7 @@ impl UserCache {
 
     /// Remembers rows that were read after `since`, as long as nothing has changed since then: they
     /// may be older than the change.
-    pub(crate) fn remember<'u>(&self, since: Moment, users: impl Iterator<Item = &'u Arc<User>>) {
+    pub(crate) fn insert<'u>(&self, since: Moment, users: impl Iterator<Item = &'u Arc<User>>) {
         if !self.is_on() || self.now().0 != since.0 {
             return;
         }
@@ -96,19 +96,19 @@ impl UserCache {
     }
 
     /// Forgets the row of a user that has changed.
-    pub(crate) fn forget(&self, id: UserId) {
+    pub(crate) fn evict(&self, id: UserId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.rows.remove(&id);
     }
 
-    fn forget_all(&self) {
+    fn evict_all(&self) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.rows.clear();
     }
 
     fn turn(&self, on: bool) {
         self.is_on.store(on, Ordering::Release);
-        self.forget_all();
+        self.evict_all();
     }
 }
 
@@ -128,7 +128,7 @@ impl Service {
                     cache.turn(true);
                     loop {
                         tokio::time::sleep(BELIEVED).await;
-                        cache.forget_all();
+                        cache.evict_all();
                     }
                 }
                 Err(error) => tracing::warn!(%error, "users are not remembered for now"),
@@ -148,8 +148,8 @@ pub(crate) fn count(hits: usize, misses: usize) {
 async fn follow(cache: &UserCache, mut changes: Box<dyn UserChanges>) -> crate::store::Error {
     loop {
         match changes.next().await {
-            Ok(UserNews::Changed(user)) => cache.forget(user),
-            Ok(UserNews::AnyChanged) => cache.forget_all(),
+            Ok(UserNews::Changed(user)) => cache.evict(user),
+            Ok(UserNews::AnyChanged) => cache.evict_all(),
             Ok(UserNews::NobodyChanged) => {}
             Err(error) => return error,
         }
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn what_was_read_is_found_by_id_and_by_name() {
         let (cache, alice) = (cache(), user(1, "Alice"));
-        cache.remember(cache.now(), [&alice].into_iter());
+        cache.insert(cache.now(), [&alice].into_iter());
         assert_eq!(of(&cache, 1), Some(alice.clone()));
         assert_eq!(named(&cache, "ALICE"), Some(alice));
         assert_eq!(of(&cache, 2), None);
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn many_are_found_in_the_order_in_which_they_are_asked_for() {
         let (cache, alice, bob) = (cache(), user(1, "alice"), user(2, "bob"));
-        cache.remember(cache.now(), [&alice, &bob].into_iter());
+        cache.insert(cache.now(), [&alice, &bob].into_iter());
         let keys = ["bob", "nobody", "alice"].map(|name| UsernameKey::parse(name).expect("a name"));
         let found = [Some(bob), None, Some(alice)];
         assert_eq!(cache.get([UserId(2), UserId(9), UserId(1)].iter()), found);
@@ -210,17 +210,17 @@ mod tests {
     #[test]
     fn who_takes_the_name_of_somebody_who_is_gone_is_found_by_it() {
         let (cache, first, second) = (cache(), user(1, "alice"), user(2, "alice"));
-        cache.remember(cache.now(), [&first].into_iter());
-        cache.forget(UserId(1));
-        cache.remember(cache.now(), [&second].into_iter());
+        cache.insert(cache.now(), [&first].into_iter());
+        cache.evict(UserId(1));
+        cache.insert(cache.now(), [&second].into_iter());
         assert_eq!(named(&cache, "alice"), Some(second));
     }
 
     #[test]
     fn who_has_changed_is_forgotten() {
         let (cache, alice) = (cache(), user(1, "alice"));
-        cache.remember(cache.now(), [&alice].into_iter());
-        cache.forget(UserId(1));
+        cache.insert(cache.now(), [&alice].into_iter());
+        cache.evict(UserId(1));
         assert_eq!((of(&cache, 1), named(&cache, "alice")), (None, None));
     }
 
@@ -228,18 +228,18 @@ mod tests {
     fn what_was_read_before_a_change_is_not_remembered_after_it() {
         let (cache, alice) = (cache(), user(1, "alice"));
         let before = cache.now();
-        cache.forget(UserId(1));
-        cache.remember(before, [&alice].into_iter());
+        cache.evict(UserId(1));
+        cache.insert(before, [&alice].into_iter());
         assert_eq!(of(&cache, 1), None);
     }
 
     #[test]
     fn nothing_is_remembered_while_nobody_tells_of_changes() {
         let (cache, alice) = (cache(), user(1, "alice"));
-        cache.remember(cache.now(), [&alice].into_iter());
+        cache.insert(cache.now(), [&alice].into_iter());
         cache.turn(false);
         assert_eq!(of(&cache, 1), None);
-        cache.remember(cache.now(), [&alice].into_iter());
+        cache.insert(cache.now(), [&alice].into_iter());
         cache.turn(true);
         assert_eq!(of(&cache, 1), None);
     }

@@ -1,20 +1,25 @@
-//! Users and the pages on which they are, as far as possible from the rows that are remembered.
+//! Users, and the pages of lists with the users on them, read through the cache of users.
 
 pub(crate) mod cache;
 mod clock_map;
 
-use std::{collections::HashMap, panic::resume_unwind, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    panic::resume_unwind,
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use tokio::task::JoinError;
 use tracing::Instrument;
 
 use self::cache::UserCache;
-use super::{Error, Result, Service};
+use super::{Error, Result, SeenBy, Service};
 use crate::{
     domain::{
         Audience, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, User,
-        UserId, UserListRequest, UsernameKey,
+        UserId, UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::{self, Store},
 };
@@ -53,34 +58,19 @@ impl ListPage {
     }
 }
 
-impl Service {
-    /// The users with these ids; those who are not there are missing.
+impl SeenBy {
+    /// The users with these ids; missing users are left out.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn users_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        let Some(cache) = self.user_cache() else {
-            return Ok(self.store.users_by_ids(Audience::Everybody, ids).await?);
-        };
-        let (mut users, mut missing) = (HashMap::with_capacity(ids.len()), Vec::new());
-        for (id, known) in ids.iter().zip(cache.get(ids.iter())) {
-            match known {
-                Some(user) => drop(users.insert(*id, user)),
-                None => missing.push(*id),
-            }
-        }
-
-        cache::count(users.len(), missing.len());
-        if !missing.is_empty() {
-            let since = cache.now();
-            let read = self.store.users_by_ids(Audience::Everybody, &missing).await?;
-            cache.remember(since, read.values());
-            users.extend(read);
-        }
-        Ok(users)
+        let (store, audience) = (&self.service.store, self.audience);
+        let Some(cache) = self.cache() else { return Ok(store.users_by_ids(audience, ids).await?) };
+        let read = |ids: Vec<UserId>| async move { store.users_by_ids(audience, &ids).await };
+        complete(cache, ids, cache.get(ids.iter()), read).await
     }
 
-    /// The users with these usernames; those who are not there are missing.
+    /// The users with these usernames; missing users are left out.
     ///
     /// # Errors
     /// When the store fails.
@@ -88,25 +78,12 @@ impl Service {
         &self,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        let Some(cache) = self.user_cache() else {
-            return Ok(self.store.users_by_usernames(Audience::Everybody, keys).await?);
+        let (store, audience) = (&self.service.store, self.audience);
+        let Some(cache) = self.cache() else {
+            return Ok(store.users_by_usernames(audience, keys).await?);
         };
-        let (mut users, mut missing) = (HashMap::with_capacity(keys.len()), Vec::new());
-        for (key, known) in keys.iter().zip(cache.get_by_names(keys)) {
-            match known {
-                Some(user) => drop(users.insert(key.clone(), user)),
-                None => missing.push(key.clone()),
-            }
-        }
-
-        cache::count(users.len(), missing.len());
-        if !missing.is_empty() {
-            let since = cache.now();
-            let read = self.store.users_by_usernames(Audience::Everybody, &missing).await?;
-            cache.remember(since, read.values());
-            users.extend(read);
-        }
-        Ok(users)
+        let read = |keys: Vec<_>| async move { store.users_by_usernames(audience, &keys).await };
+        complete(cache, keys, cache.get_by_names(keys), read).await
     }
 
     /// A page of users.
@@ -114,19 +91,27 @@ impl Service {
     /// # Errors
     /// When the store fails.
     pub async fn page_of_users(&self, request: &UserListRequest<'_>) -> Result<Page<Arc<User>>> {
-        let cache = self.user_cache().map(|cache| (cache, cache.now()));
-        let page = self.store.page_of_users(Audience::Everybody, request).await?;
+        let cache = self.cache().map(|cache| (cache, cache.now()));
+        let page = self.service.store.page_of_users(self.audience, request).await?;
         if let Some((cache, since)) = cache {
-            let known = cache.get(page.items.iter().map(|user| &user.id));
-            let new = page.items.iter().zip(known).filter(|(_, known)| known.is_none());
-            cache.remember(since, new.map(|(user, _)| user));
+            let cached = cache.get(page.items.iter().map(|user| &user.id));
+            let new = page.items.iter().zip(cached).filter(|(_, cached)| cached.is_none());
+            cache.insert(since, new.map(|(user, _)| user));
         }
         Ok(page)
     }
 
-    /// Pages of the lists of many users, in no order, without those of missing users. With a
-    /// cache the users on a page may be of another moment than the page itself: a user who was
-    /// deleted in between is left out.
+    /// How many users there are whose username begins with the prefix.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
+        Ok(self.service.store.count_users(self.audience, prefix).await?)
+    }
+
+    /// Pages of the lists of many users, in no order; pages of missing users are left out. Users
+    /// may be of another moment than the page itself: one who was deleted in between is left out
+    /// of the page.
     ///
     /// # Errors
     /// When the store fails.
@@ -134,32 +119,82 @@ impl Service {
         &self,
         keys: &[FollowPageKey],
     ) -> Result<Vec<(FollowPageKey, ListPage)>> {
-        let pages: Vec<_> =
-            self.store.pages_of_follows(Audience::Everybody, keys).await?.into_iter().collect();
-        let mut ids: Vec<_> =
-            pages.iter().flat_map(|(_, page)| &page.page.items).map(|item| item.user).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let users = self.users_by_ids(&ids).await?;
-        let listed = |FollowItem { user, followed_at }| {
-            Some(ListedUser { user: Arc::clone(users.get(&user)?), followed_at })
+        let (store, cache) = (&self.service.store, self.cache());
+        let pages = store.pages_of_follows(self.audience, keys).await?;
+        let pages: Vec<_> = pages.into_iter().collect();
+        let ids = || pages.iter().flat_map(|(_, page)| &page.page.items).map(|item| &item.user);
+
+        // The cached rows in the order of the entries: a map of them all would cost more than
+        // the rest of this function.
+        let cached = cache.map(|cache| cache.get(ids())).unwrap_or_default();
+        let missing: HashSet<_> = if cache.is_some() {
+            ids().zip(&cached).filter(|(_, row)| row.is_none()).map(|(id, _)| *id).collect()
+        } else {
+            ids().copied().collect()
+        };
+        let since = cache.map(UserCache::now);
+        let missing: Vec<_> = missing.into_iter().collect();
+        let read = store.users_by_ids(self.audience, &missing).await?;
+        if let (Some(cache), Some(since)) = (cache, since) {
+            cache::count(cached.iter().flatten().count(), missing.len());
+            cache.insert(since, read.values());
+        }
+
+        let mut cached = cached.into_iter();
+        let mut listed = |FollowItem { user: id, followed_at }| {
+            let user = cached.next().flatten().or_else(|| read.get(&id).cloned())?;
+            Some(ListedUser { user, followed_at })
         };
         let with_users = |(key, FollowPage { counts, page }): (_, FollowPage)| {
             let Page { items, has_next, has_previous } = page;
-            let items = items.into_iter().filter_map(listed).collect();
+            let items = items.into_iter().filter_map(&mut listed).collect();
             (key, ListPage { counts, page: Page { items, has_next, has_previous } })
         };
         Ok(pages.into_iter().map(with_users).collect())
     }
 
-    /// The remembered rows, while they are kept true.
-    fn user_cache(&self) -> Option<&UserCache> {
-        self.users.as_deref().filter(|cache| cache.is_on())
+    /// The cache of users, while it is on. It holds rows as everybody sees them, so an answer for
+    /// one viewer neither reads nor fills it.
+    fn cache(&self) -> Option<&UserCache> {
+        let is_for_everybody = self.audience == Audience::Everybody;
+        let cache = self.service.users.as_deref().filter(|_| is_for_everybody);
+        cache.filter(|cache| cache.is_on())
+    }
+}
+
+/// The users of `keys`: those that the cache has, and the others as `read` finds them.
+async fn complete<K, F>(
+    cache: &UserCache,
+    keys: &[K],
+    cached: Vec<Option<Arc<User>>>,
+    read: impl FnOnce(Vec<K>) -> F,
+) -> Result<HashMap<K, Arc<User>>>
+where
+    K: Clone + Eq + Hash,
+    F: Future<Output = store::Result<HashMap<K, Arc<User>>>>,
+{
+    let (mut users, mut missing) = (HashMap::with_capacity(keys.len()), Vec::new());
+    for (key, user) in keys.iter().zip(cached) {
+        match user {
+            Some(user) => drop(users.insert(key.clone(), user)),
+            None => missing.push(key.clone()),
+        }
     }
 
-    /// Changes the row of a user, and forgets what is remembered of it afterwards: in a task of its
-    /// own, since the change is made also when its caller leaves meanwhile.
-    pub(crate) async fn change_user<T, F>(
+    cache::count(users.len(), missing.len());
+    if !missing.is_empty() {
+        let since = cache.now();
+        let read = read(missing).await?;
+        cache.insert(since, read.values());
+        users.extend(read);
+    }
+    Ok(users)
+}
+
+impl Service {
+    /// Changes the row of a user, then evicts it from the cache. It runs in a task of its own: the
+    /// change happens even if the caller leaves, and so must the eviction.
+    pub(super) async fn change_user<T, F>(
         &self,
         id: UserId,
         change: impl FnOnce(Arc<dyn Store>) -> F,
@@ -168,12 +203,12 @@ impl Service {
         T: Send + 'static,
         F: Future<Output = store::Result<T>> + Send + 'static,
     {
-        let (changing, cache) = (change(Arc::clone(&self.store)), self.users.clone());
+        let (change, cache) = (change(Arc::clone(&self.store)), self.users.clone());
         let task = tokio::spawn(
             async move {
-                let changed = changing.await;
+                let changed = change.await;
                 if let Some(cache) = cache {
-                    cache.forget(id);
+                    cache.evict(id);
                 }
                 changed
             }

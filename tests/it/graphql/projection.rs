@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
     graphql::{Api, Caller, Request},
-    service::{Parts, Service, SystemRandom, Viewer},
+    service::{Parts, Service, SystemRandom, Viewer, Visibility},
     store::{Metered, Store},
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
@@ -53,7 +53,7 @@ async fn compare(engine: Engine) {
     let store = Arc::clone(&database.store);
     fill(&*store).await;
     let api = |service| Api::new(service, Limits::default());
-    let forgetful = || api(Arc::new(service(&store)));
+    let forgetful = || api(service(&store));
     let (projecting, resolving) = (forgetful(), forgetful().without_projection());
     let (remembering_graph, kept) = remembering(&store).await;
     let remembering = api(remembering_graph);
@@ -81,7 +81,7 @@ async fn remembering(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
     let metered = Metered::new(Arc::clone(store));
     let statements = metered.statements();
     let store: Arc<dyn Store> = Arc::new(metered);
-    let service = Arc::new(service(&store));
+    let service = service(&store);
     let kept = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_users_true().await }
@@ -89,7 +89,7 @@ async fn remembering(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
     let ann = [UsernameKey::parse("ann").expect("a username")];
     let is_remembered = async || {
         let before = statements.total();
-        service.users_by_usernames(&ann).await.expect("it works");
+        service.seen_by(None).users_by_usernames(&ann).await.expect("it works");
         statements.total() == before
     };
     let remembers = async {
@@ -146,7 +146,7 @@ async fn fill(store: &dyn Store) {
     store.update_profile(ids["bob"], &change).await.expect("it works");
 }
 
-fn service(store: &Arc<dyn Store>) -> Service {
+fn service(store: &Arc<dyn Store>) -> Arc<Service> {
     Service::new(Parts {
         store: Arc::clone(store),
         tokens: tokens(),
@@ -154,13 +154,14 @@ fn service(store: &Arc<dyn Store>) -> Service {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        visibility: Visibility::Public,
         limits: Limits::default(),
     })
 }
 
 async fn viewer(service: &Service, username: &str) -> Viewer {
     let key = UsernameKey::parse(username).expect("a username");
-    let token = service.token(&key, None, chrono::TimeDelta::hours(1)).await;
+    let token = service.operator().token(&key, None, chrono::TimeDelta::hours(1)).await;
     let token = token.expect("the store works").expect("the user is there");
     service.authenticate(&token).await.expect("the token is good")
 }

@@ -9,7 +9,7 @@ use entourage::{
         DisplayName, Ends, FollowList, FollowPageKey, Limits, OrderDirection, PageRequest,
         ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
     },
-    service::{ListedUser, Parts, Service, SystemRandom, Viewer},
+    service::{ListedUser, Parts, Service, SystemRandom, Viewer, Visibility},
     store::{Metered, Statements, Store},
 };
 use futures_util::FutureExt;
@@ -69,15 +69,16 @@ impl Servers {
     async fn on(database: &Database) -> Self {
         let store = Metered::new(Arc::clone(&database.store));
         let statements = store.statements();
-        let service = Arc::new(Service::new(Parts {
+        let service = Service::new(Parts {
             store: Arc::new(store),
             tokens: tokens(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
+            visibility: Visibility::Public,
             limits: Limits { users_cached_max: 100, ..Limits::default() },
-        }));
+        });
         let kept = {
             let service = Arc::clone(&service);
             tokio::spawn(async move { service.keep_users_true().await })
@@ -96,14 +97,18 @@ impl Servers {
 
     async fn user(&self, name: &str) -> Option<Arc<User>> {
         let key = UsernameKey::parse(name).expect("a username");
-        let mut users =
-            self.service.users_by_usernames(std::slice::from_ref(&key)).await.expect("it works");
+        let mut users = self
+            .service
+            .seen_by(None)
+            .users_by_usernames(std::slice::from_ref(&key))
+            .await
+            .expect("it works");
         users.remove(&key)
     }
 
     async fn viewer(&self, name: &str) -> Viewer {
         let key = UsernameKey::parse(name).expect("a username");
-        let token = self.service.token(&key, None, TimeDelta::hours(1)).await;
+        let token = self.service.operator().token(&key, None, TimeDelta::hours(1)).await;
         let token = token.expect("it works").expect("the user is there");
         self.service.authenticate(&token).await.expect("the token is good")
     }
@@ -119,7 +124,7 @@ impl Servers {
             ends: Ends::NONE,
         };
         let keys = [FollowPageKey { user, list: FollowList::Followers, request }];
-        let pages = self.service.pages_of_follows(&keys).await;
+        let pages = self.service.seen_by(None).pages_of_follows(&keys).await;
         let page = pages.expect("it works").pop().expect("a page").1.page;
         let name = |item: &ListedUser| item.user.name.as_deref().unwrap_or_default().to_owned();
         page.items.iter().map(name).collect()
@@ -154,7 +159,7 @@ async fn who_was_read_costs_no_statement_again(servers: Servers) {
         .within_seconds(5, async || {
             servers.user("bob").await;
             let (by_name, named) = servers.cost(servers.user("BOB")).await;
-            let by_id = servers.cost(servers.service.users_by_ids(&[bob.id])).await.0;
+            let by_id = servers.cost(servers.service.seen_by(None).users_by_ids(&[bob.id])).await.0;
             assert_eq!(named.as_ref(), Some(&bob));
             (by_name, by_id) == (0, 0)
         })
@@ -177,7 +182,12 @@ async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
     for n in 0..20 {
         let name = format!("Bob {n}");
         servers.followers("ann").await;
-        servers.service.update_profile(&bob, &named(&name)).await.expect("it works");
+        servers
+            .service
+            .seen_by(Some(Arc::new(bob.clone())))
+            .update_profile(&named(&name))
+            .await
+            .expect("it works");
         assert_eq!(
             servers.user("bob").await.and_then(|bob| bob.name.clone()),
             Some(name.as_str().into())
@@ -192,7 +202,11 @@ async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
         let name = format!("Bob {n}");
         servers.user("bob").await;
         let change = named(&name);
-        let left = servers.service.update_profile(&bob, &change).now_or_never();
+        let left = servers
+            .service
+            .seen_by(Some(Arc::new(bob.clone())))
+            .update_profile(&change)
+            .now_or_never();
         assert!(left.is_none(), "the caller has left before it was made");
         servers
             .within_seconds(5, async || {

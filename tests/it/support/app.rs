@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, UsernameKey},
-    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens},
+    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens, Visibility},
     store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -43,7 +43,7 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     /// What it works on, for tests that go behind its back.
     pub(crate) store: Arc<dyn Store>,
-    service: Service,
+    service: Arc<Service>,
     statements: Statements,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
@@ -115,6 +115,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
+            visibility: Visibility::Public,
             limits: Limits::default(),
         });
         let app = arrange(App::new(Arc::clone(&store), accepted, settings));
@@ -179,19 +180,24 @@ impl TestApp {
     /// Makes a user, and gives a token for them.
     pub(crate) async fn sign_up(&self, username: &str) -> String {
         let new = NewAccount { username: username.to_owned(), name: None, password: None };
-        self.service.add_user(new).await.expect("the store works").expect("the name is free");
+        self.service
+            .operator()
+            .add_user(new)
+            .await
+            .expect("the store works")
+            .expect("the name is free");
         self.token(username, None).await
     }
 
     /// The hash of a password, for accounts that are made without a word of the server.
     pub(crate) async fn hash(&self, password: &str) -> String {
-        self.service.hash_password(password).await.expect("it hashes")
+        self.service.operator().hash_password(password).await.expect("it hashes")
     }
 
     /// A token for a user who is there.
     pub(crate) async fn token(&self, username: &str, scope: Option<&str>) -> String {
         let key = UsernameKey::parse(username).expect("a username");
-        let token = self.service.token(&key, scope, TimeDelta::hours(1)).await;
+        let token = self.service.operator().token(&key, scope, TimeDelta::hours(1)).await;
         token.expect("the store works").expect("the user is there")
     }
 
