@@ -184,7 +184,7 @@ pub async fn serve(
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}
-        () = state.service.keep_users_true() => {}
+        () = state.service.keep_users_fresh() => {}
     }
 
     if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {

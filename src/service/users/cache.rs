@@ -1,12 +1,14 @@
-//! Rows of users, remembered from one request to the next.
+//! Rows of users, cached from one request to the next.
 //!
-//! Most of what the database does for a page of follows is to look up the users on it, and these
-//! hardly ever change. So rows that were read are remembered, and forgotten when they change: at
-//! once when they are changed through this process, and as soon as the database tells of it when
-//! they are changed through another. Nothing that permissions depend on is remembered.
+//! Most of the database's work for a page of follows is to look up the users on it, and their rows
+//! hardly ever change. A row is evicted when it changes: at once when it is changed through this
+//! process, and as soon as the database says so when it is changed through another. Nothing that
+//! permissions depend on is cached.
 //!
-//! **Invariant:** nothing is answered that was not true a second ago. While nobody tells of
-//! changes the cache is off, or forgets everything each second when the database cannot tell.
+//! **Invariant:** no answer is older than a second. While changes are not reported the cache is
+//! off; where the database cannot report them, everything is evicted each second.
+//!
+//! **Invariant:** the cache holds what everybody sees, never an answer for one viewer.
 
 use std::{
     sync::{
@@ -20,45 +22,45 @@ use super::clock_map::ClockMap;
 use crate::{
     domain::{User, UserId, UsernameKey},
     service::Service,
-    store::{UserChanges, UserNews},
+    store::{Error, UserChanges, UserNews},
 };
 
-/// How long a row is believed when the database does not tell of changes, and how long the cache
-/// stays off after it broke off telling.
-const BELIEVED: Duration = Duration::from_secs(1);
+/// How long rows stay when the database cannot report changes, and how long the cache stays off
+/// after a failure to report them.
+const STALE_AFTER: Duration = Duration::from_secs(1);
 
-/// The remembered rows.
+/// The cache.
 #[derive(Debug)]
 pub(crate) struct UserCache {
     rows: ClockMap<UserId, Arc<User>>,
-    /// Names are never changed, so they lead to the same user as long as there is one.
+    /// Usernames never change, so a name leads to the same user as long as that user exists.
     names: ClockMap<UsernameKey, UserId>,
     is_on: AtomicBool,
-    /// How often something was forgotten.
-    changes: AtomicU64,
+    /// How many evictions there were.
+    evictions: AtomicU64,
 }
 
-/// The moment at which a reading began.
+/// The moment at which a read began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment(u64);
 
 impl UserCache {
-    /// A cache of so many users, which is off.
+    /// A cache of at most `users_max` users. It is off.
     pub(crate) fn new(users_max: usize) -> Self {
         Self {
             rows: ClockMap::new(users_max),
             names: ClockMap::new(users_max),
             is_on: AtomicBool::new(false),
-            changes: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
         }
     }
 
-    /// Whether rows are remembered at the moment.
+    /// Whether rows are cached at the moment.
     pub(crate) fn is_on(&self) -> bool {
         self.is_on.load(Ordering::Acquire)
     }
 
-    /// The rows of these users in their order, as far as they are remembered.
+    /// The cached rows of these users, in the order of the ids.
     pub(crate) fn get<'k>(&self, ids: impl Iterator<Item = &'k UserId>) -> Vec<Option<Arc<User>>> {
         if self.is_on() {
             self.rows.get(ids, |user| user.username.len())
@@ -67,20 +69,20 @@ impl UserCache {
         }
     }
 
-    /// The same of users by their names.
+    /// The cached rows of users by their usernames, in the order of the keys.
     pub(crate) fn get_by_names(&self, keys: &[UsernameKey]) -> Vec<Option<Arc<User>>> {
         let ids = self.names.get(keys.iter(), |id| *id);
         let mut rows = self.get(ids.iter().flatten()).into_iter();
         ids.iter().map(|id| id.and_then(|_| rows.next()?)).collect()
     }
 
-    /// To be asked before rows are read that are to be remembered.
+    /// The moment to pass to [`Self::insert`]: take it before the rows are read.
     pub(crate) fn now(&self) -> Moment {
-        Moment(self.changes.load(Ordering::Acquire))
+        Moment(self.evictions.load(Ordering::Acquire))
     }
 
-    /// Remembers rows that were read after `since`, as long as nothing has changed since then: they
-    /// may be older than the change.
+    /// Caches rows that were read after `since`, unless anything was evicted since then: the rows
+    /// may be older than the change that evicted it.
     pub(crate) fn insert<'u>(&self, since: Moment, users: impl Iterator<Item = &'u Arc<User>>) {
         if !self.is_on() || self.now().0 != since.0 {
             return;
@@ -91,18 +93,19 @@ impl UserCache {
         }
         let names: Vec<_> = rows.iter().map(|(id, user)| (UsernameKey::of(user), *id)).collect();
         self.names.insert_many(names.into_iter());
-        // Told while the rows are locked: who forgets one has counted that before.
+        // Checked again under the lock of the rows: an eviction is counted before it takes that
+        // lock, so either it is seen here or it evicts the row that is inserted here.
         self.rows.insert_many(rows.into_iter().take_while(|_| self.now().0 == since.0));
     }
 
-    /// Forgets the row of a user that has changed.
+    /// Evicts the row of a user who has changed.
     pub(crate) fn evict(&self, id: UserId) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.evictions.fetch_add(1, Ordering::AcqRel);
         self.rows.remove(&id);
     }
 
     fn evict_all(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.evictions.fetch_add(1, Ordering::AcqRel);
         self.rows.clear();
     }
 
@@ -113,39 +116,40 @@ impl UserCache {
 }
 
 impl Service {
-    /// Keeps the cache of users true for as long as it is polled. Until then it is off.
-    pub async fn keep_users_true(&self) {
+    /// Keeps the cache of users fresh for as long as this future is polled. Until then the cache
+    /// is off.
+    pub async fn keep_users_fresh(&self) {
         let Some(cache) = &self.users else { return std::future::pending().await };
         loop {
             match self.store.watch_users().await {
                 Ok(Some(changes)) => {
                     cache.turn(true);
-                    let error = follow(cache, changes).await;
+                    let error = evict_changed(cache, changes).await;
                     cache.turn(false);
-                    tracing::warn!(%error, "users are not remembered for now");
+                    tracing::warn!(%error, "the cache of users is off for now");
                 }
                 Ok(None) => {
                     cache.turn(true);
                     loop {
-                        tokio::time::sleep(BELIEVED).await;
+                        tokio::time::sleep(STALE_AFTER).await;
                         cache.evict_all();
                     }
                 }
-                Err(error) => tracing::warn!(%error, "users are not remembered for now"),
+                Err(error) => tracing::warn!(%error, "the cache of users is off for now"),
             }
-            tokio::time::sleep(BELIEVED).await;
+            tokio::time::sleep(STALE_AFTER).await;
         }
     }
 }
 
-/// Counts look-ups, for the hit rate: how many were answered, and how many had to be read.
+/// Counts look-ups, for the hit rate.
 pub(crate) fn count(hits: usize, misses: usize) {
     metrics::counter!("entourage_user_cache_hits_total").increment(hits as u64);
     metrics::counter!("entourage_user_cache_misses_total").increment(misses as u64);
 }
 
-/// Forgets whoever changes, until that can no longer be told.
-async fn follow(cache: &UserCache, mut changes: Box<dyn UserChanges>) -> crate::store::Error {
+/// Evicts users as they change, until changes are no longer reported.
+async fn evict_changed(cache: &UserCache, mut changes: Box<dyn UserChanges>) -> Error {
     loop {
         match changes.next().await {
             Ok(UserNews::Changed(user)) => cache.evict(user),
@@ -173,11 +177,11 @@ mod tests {
         })
     }
 
-    fn of(cache: &UserCache, id: i64) -> Option<Arc<User>> {
+    fn by_id(cache: &UserCache, id: i64) -> Option<Arc<User>> {
         cache.get([UserId(id)].iter()).pop().flatten()
     }
 
-    fn named(cache: &UserCache, name: &str) -> Option<Arc<User>> {
+    fn by_name(cache: &UserCache, name: &str) -> Option<Arc<User>> {
         let key = UsernameKey::parse(name).expect("a username");
         cache.get_by_names(&[key]).pop().flatten()
     }
@@ -189,16 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_is_found_by_id_and_by_name() {
+    fn a_cached_user_is_found_by_id_and_by_name() {
         let (cache, alice) = (cache(), user(1, "Alice"));
         cache.insert(cache.now(), [&alice].into_iter());
-        assert_eq!(of(&cache, 1), Some(alice.clone()));
-        assert_eq!(named(&cache, "ALICE"), Some(alice));
-        assert_eq!(of(&cache, 2), None);
+        assert_eq!(by_id(&cache, 1), Some(alice.clone()));
+        assert_eq!(by_name(&cache, "ALICE"), Some(alice));
+        assert_eq!(by_id(&cache, 2), None);
     }
 
     #[test]
-    fn many_are_found_in_the_order_in_which_they_are_asked_for() {
+    fn users_come_in_the_order_of_their_keys() {
         let (cache, alice, bob) = (cache(), user(1, "alice"), user(2, "bob"));
         cache.insert(cache.now(), [&alice, &bob].into_iter());
         let keys = ["bob", "nobody", "alice"].map(|name| UsernameKey::parse(name).expect("a name"));
@@ -208,39 +212,39 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_the_name_of_somebody_who_is_gone_is_found_by_it() {
+    fn a_reused_name_leads_to_its_new_user() {
         let (cache, first, second) = (cache(), user(1, "alice"), user(2, "alice"));
         cache.insert(cache.now(), [&first].into_iter());
         cache.evict(UserId(1));
         cache.insert(cache.now(), [&second].into_iter());
-        assert_eq!(named(&cache, "alice"), Some(second));
+        assert_eq!(by_name(&cache, "alice"), Some(second));
     }
 
     #[test]
-    fn who_has_changed_is_forgotten() {
+    fn a_changed_user_is_evicted() {
         let (cache, alice) = (cache(), user(1, "alice"));
         cache.insert(cache.now(), [&alice].into_iter());
         cache.evict(UserId(1));
-        assert_eq!((of(&cache, 1), named(&cache, "alice")), (None, None));
+        assert_eq!((by_id(&cache, 1), by_name(&cache, "alice")), (None, None));
     }
 
     #[test]
-    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+    fn a_row_read_before_a_change_is_not_cached_after_it() {
         let (cache, alice) = (cache(), user(1, "alice"));
         let before = cache.now();
         cache.evict(UserId(1));
         cache.insert(before, [&alice].into_iter());
-        assert_eq!(of(&cache, 1), None);
+        assert_eq!(by_id(&cache, 1), None);
     }
 
     #[test]
-    fn nothing_is_remembered_while_nobody_tells_of_changes() {
+    fn nothing_is_cached_while_changes_are_not_reported() {
         let (cache, alice) = (cache(), user(1, "alice"));
         cache.insert(cache.now(), [&alice].into_iter());
         cache.turn(false);
-        assert_eq!(of(&cache, 1), None);
+        assert_eq!(by_id(&cache, 1), None);
         cache.insert(cache.now(), [&alice].into_iter());
         cache.turn(true);
-        assert_eq!(of(&cache, 1), None);
+        assert_eq!(by_id(&cache, 1), None);
     }
 }

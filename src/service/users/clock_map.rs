@@ -1,10 +1,14 @@
-//! A bounded map that forgets what nobody has asked for lately.
+//! A bounded map for batches of keys, which evicts entries that were not read lately.
 //!
-//! It is made for batches: a lock is taken once for all keys of one, and the values are looked at
-//! before any of them is taken, so that the processor waits for the memory of many at a time. Who
-//! has to go is decided by the clock algorithm (F. J. Corbató, *A Paging Experiment with the Multics
-//! System*, 1968): a hand goes round the entries, passes over whoever was asked for since it came by
-//! last, and takes the first that was not.
+//! Eviction is the clock algorithm (F. J. Corbató, *A Paging Experiment with the Multics System*,
+//! 1968): a hand goes round the entries, spares those that were read since it last came by, and
+//! evicts the first that was not.
+//!
+//! Why not `quick_cache`, which the program uses elsewhere: a page of 50 users with both their
+//! lists reads 858 users at once, and `quick_cache` takes 44, 89 and 194 microseconds for that with
+//! 1,000, 20,000 and 100,000 users cached, this map 29, 57 and 100. The difference is 6 to 36 % of
+//! the server's CPU time of such a request. The map takes its lock once for all keys, and looks at
+//! all values before it clones one, so that the processor waits for many cache lines at a time.
 
 use std::{
     hash::Hash,
@@ -19,40 +23,41 @@ use std::{
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
-/// A map of at most so many entries.
+/// A map of at most `entries_max` entries.
 #[derive(Debug)]
-pub(crate) struct ClockMap<K, V> {
+pub(super) struct ClockMap<K, V> {
     entries_max: usize,
     entries: RwLock<Entries<K, V>>,
 }
 
 #[derive(Debug)]
 struct Entries<K, V> {
-    /// In no order that means anything, without gaps.
+    /// In no particular order, without gaps.
     map: IndexMap<K, Entry<V>, RandomState>,
-    /// Where the search for an entry to forget goes on.
+    /// Where the search for an entry to evict goes on.
     hand: usize,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
     value: V,
-    /// Whether it was asked for since the hand came by.
+    /// Whether the value was read since the hand last came by.
     is_used: AtomicBool,
 }
 
 impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
-    pub(crate) fn new(entries_max: usize) -> Self {
+    pub(super) fn new(entries_max: usize) -> Self {
         let entries = Entries { map: IndexMap::default(), hand: 0 };
         Self { entries_max, entries: RwLock::new(entries) }
     }
 
-    /// The values of these keys, in their order. `look_at` reads what will be asked of a value
-    /// first: to take one, a counter is changed, and nothing is read ahead of that.
-    pub(crate) fn get<'k, T>(
+    /// The values of these keys, in their order. `prefetch` reads the part of a value that the
+    /// caller needs first. It is called for all values before the first is cloned, since cloning
+    /// writes to a counter and the processor reads nothing ahead of that.
+    pub(super) fn get<'k, T>(
         &self,
         keys: impl Iterator<Item = &'k K>,
-        look_at: impl Fn(&V) -> T,
+        prefetch: impl Fn(&V) -> T,
     ) -> Vec<Option<V>>
     where
         K: 'k,
@@ -60,14 +65,14 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
         let entries = self.read();
         let found: Vec<_> = keys.map(|key| entries.map.get(key)).collect();
         for entry in found.iter().flatten() {
-            black_box(look_at(&entry.value));
+            black_box(prefetch(&entry.value));
         }
-        found.into_iter().map(|entry| entry.map(Entry::used)).collect()
+        found.into_iter().map(|entry| entry.map(Entry::use_value)).collect()
     }
 
-    /// Takes in the values of these keys, in place of those that they have. The pairs are made
-    /// while the map is locked.
-    pub(crate) fn insert_many(&self, pairs: impl Iterator<Item = (K, V)>) {
+    /// Inserts pairs and replaces the values of keys that are there. The iterator runs under the
+    /// lock.
+    pub(super) fn insert_many(&self, pairs: impl Iterator<Item = (K, V)>) {
         let mut entries = self.write();
         for (key, value) in pairs {
             if let Some(entry) = entries.map.get_mut(&key) {
@@ -83,18 +88,18 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
         }
     }
 
-    pub(crate) fn remove(&self, key: &K) {
+    pub(super) fn remove(&self, key: &K) {
         self.write().map.swap_remove(key);
     }
 
-    pub(crate) fn clear(&self) {
-        let all = mem::take(&mut self.write().map);
-        // There may be many, and nobody has to wait for them to be dropped.
-        drop(all);
+    pub(super) fn clear(&self) {
+        let entries = mem::take(&mut self.write().map);
+        // Dropping many entries takes long: the lock is free by now.
+        drop(entries);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Entries<K, V>> {
-        // Whatever panics under the lock leaves a map behind of which each entry is right.
+        // A panic under the lock leaves every single entry intact.
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -104,14 +109,14 @@ impl<K: Eq + Hash, V: Clone> ClockMap<K, V> {
 }
 
 impl<K: Eq + Hash, V> Entries<K, V> {
-    /// Puts an entry in the place of the next that was not asked for. Once round, none is left that
-    /// was.
+    /// Replaces the next entry that was not read. The loop ends: one round clears every flag.
     fn replace_one(&mut self, key: K, entry: Entry<V>) {
         self.hand %= self.map.len();
         while mem::take(self.map[self.hand].is_used.get_mut()) {
             self.hand = (self.hand + 1) % self.map.len();
         }
-        // The last entry takes the place that is free, and goes back when the new one takes it.
+        // `swap_remove` moves the last entry into the gap; the second swap moves it back, so that
+        // the new entry is where the hand has just been.
         self.map.swap_remove_index(self.hand);
         let (last, _) = self.map.insert_full(key, entry);
         self.map.swap_indices(self.hand, last);
@@ -120,8 +125,8 @@ impl<K: Eq + Hash, V> Entries<K, V> {
 }
 
 impl<V: Clone> Entry<V> {
-    fn used(&self) -> V {
-        // Only when it changes: most are used already, and the line is shared by all threads.
+    fn use_value(&self) -> V {
+        // Write only on a change: most entries are used already, and all threads share the line.
         if !self.is_used.load(Ordering::Relaxed) {
             self.is_used.store(true, Ordering::Relaxed);
         }
@@ -148,59 +153,58 @@ mod tests {
         map.get(keys.as_ref().iter(), |value| *value)
     }
 
-    fn held(map: &ClockMap<u32, u32>) -> Vec<u32> {
+    fn keys(map: &ClockMap<u32, u32>) -> Vec<u32> {
         (0..100).filter(|n| map.read().map.contains_key(n)).collect()
     }
 
     #[test]
-    fn the_values_of_many_keys_come_in_their_order() {
+    fn values_come_in_the_order_of_their_keys() {
         let map = map_of([1, 2, 3]);
         assert_eq!(get(&map, [3, 9, 1]), [Some(30), None, Some(10)]);
     }
 
     #[test]
-    fn it_holds_no_more_than_it_may_and_keeps_what_was_asked_for() {
+    fn a_full_map_evicts_entries_that_were_not_read() {
         let map = map_of([1, 2, 3, 4]);
         get(&map, [1, 3]);
 
         map.insert_many([(5, 50), (6, 60)].into_iter());
 
-        assert_eq!(held(&map), [1, 3, 5, 6]);
+        assert_eq!(keys(&map), [1, 3, 5, 6]);
     }
 
     #[test]
-    fn what_was_asked_for_once_is_forgotten_in_the_end() {
+    fn an_entry_that_was_read_once_is_evicted_in_the_end() {
         let map = map_of([1, 2, 3, 4]);
         get(&map, [1, 2, 3, 4]);
 
         map.insert_many((5..9).map(|n| (n, n)));
 
-        assert_eq!(held(&map).len(), 4);
-        assert!(held(&map).iter().all(|n| *n > 4), "{:?}", held(&map));
+        assert_eq!(keys(&map), [5, 6, 7, 8]);
     }
 
     #[test]
-    fn a_key_has_the_value_that_it_got_last() {
+    fn inserting_a_key_again_replaces_its_value() {
         let map = map_of([1, 2, 3, 4]);
         map.insert_many([(1, 11)].into_iter());
         assert_eq!(get(&map, [1]), [Some(11)]);
-        assert_eq!(held(&map), [1, 2, 3, 4]);
+        assert_eq!(keys(&map), [1, 2, 3, 4]);
     }
 
     #[test]
-    fn what_was_removed_or_cleared_is_not_there() {
+    fn removed_and_cleared_entries_are_gone() {
         let map = map_of([1, 2, 3]);
         map.remove(&2);
         map.remove(&9);
-        assert_eq!(held(&map), [1, 3]);
+        assert_eq!(keys(&map), [1, 3]);
         map.clear();
-        assert!(held(&map).is_empty());
+        assert!(keys(&map).is_empty());
         map.insert_many((1..9).map(|n| (n, n)));
-        assert_eq!(held(&map).len(), 4);
+        assert_eq!(keys(&map).len(), 4);
     }
 
     #[test]
-    fn whatever_happens_it_holds_the_latest_values_and_no_more_than_it_may() {
+    fn random_use_keeps_the_bound_and_the_latest_values() {
         let mut random = ChaCha8Rng::seed_from_u64(7);
         for entries_max in [1, 2, 5] {
             let map = ClockMap::new(entries_max);
@@ -217,9 +221,9 @@ mod tests {
                         assert_eq!(get(&map, [key]), [Some(value)]);
                     }
                 }
-                let held = held(&map);
-                assert!(held.len() <= entries_max, "{held:?}");
-                for key in held {
+                let keys = keys(&map);
+                assert!(keys.len() <= entries_max, "{keys:?}");
+                for key in keys {
                     assert_eq!(map.read().map[&key].value, latest[&key]);
                 }
             }

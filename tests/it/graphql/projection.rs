@@ -84,7 +84,7 @@ async fn remembering(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
     let service = service(&store);
     let kept = tokio::spawn({
         let service = Arc::clone(&service);
-        async move { service.keep_users_true().await }
+        async move { service.keep_users_fresh().await }
     });
     let ann = [UsernameKey::parse("ann").expect("a username")];
     let is_remembered = async || {

@@ -81,7 +81,7 @@ impl Servers {
         });
         let kept = {
             let service = Arc::clone(&service);
-            tokio::spawn(async move { service.keep_users_true().await })
+            tokio::spawn(async move { service.keep_users_fresh().await })
         };
         let elsewhere = database.another_store().await;
         let servers = Self { service, statements, elsewhere, kept };
