@@ -1,5 +1,5 @@
-//! Rows of users that are remembered between requests: never wrong in this process, and for a
-//! second at most when somebody else changes them.
+//! Rows of users that are cached between requests: never stale after a change in this process, and
+//! for a second at most after a change elsewhere.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -40,29 +40,29 @@ macro_rules! on_both_engines {
 }
 
 on_both_engines! {
-    who_was_read_costs_no_statement_again,
-    a_page_of_known_users_costs_one_statement,
+    a_cached_user_costs_no_statement,
+    a_page_of_cached_users_costs_one_statement,
     a_change_here_is_seen_by_the_next_read,
-    a_change_whose_caller_leaves_is_seen,
+    a_change_is_seen_even_if_its_caller_leaves,
     a_change_elsewhere_is_seen_within_a_second,
-    who_is_deleted_elsewhere_is_gone_within_a_second,
+    a_user_deleted_elsewhere_is_gone_within_a_second,
 }
 
-/// A graph that remembers users, and another store on the same database.
+/// A service with a cache of users, and another store on the same database.
 struct Servers {
     service: Arc<Service>,
     statements: Statements,
     elsewhere: Arc<dyn Store>,
-    kept: JoinHandle<()>,
+    refresher: JoinHandle<()>,
 }
 
 async fn run<F: Future<Output = ()>>(engine: Engine, case: impl FnOnce(Servers) -> F) {
     let database = Database::migrated(engine).await;
     draw(database.store(), "ann -> bob cid\nbob -> ann\ncid -> ann").await;
     let servers = Servers::on(&database).await;
-    let kept = servers.kept.abort_handle();
+    let refresher = servers.refresher.abort_handle();
     case(servers).await;
-    kept.abort();
+    refresher.abort();
 }
 
 impl Servers {
@@ -79,18 +79,18 @@ impl Servers {
             visibility: Visibility::Public,
             limits: Limits { users_cached_max: 100, ..Limits::default() },
         });
-        let kept = {
+        let refresher = {
             let service = Arc::clone(&service);
             tokio::spawn(async move { service.keep_users_fresh().await })
         };
         let elsewhere = database.another_store().await;
-        let servers = Self { service, statements, elsewhere, kept };
-        servers.within_seconds(10, async || servers.knows_ann().await).await;
+        let servers = Self { service, statements, elsewhere, refresher };
+        servers.within_seconds(10, async || servers.has_cached_ann().await).await;
         servers
     }
 
-    /// Whether a second look at ann costs nothing.
-    async fn knows_ann(&self) -> bool {
+    /// Whether a second read of ann costs no statement.
+    async fn has_cached_ann(&self) -> bool {
         self.user("ann").await;
         self.cost(self.user("ann")).await.0 == 0
     }
@@ -113,9 +113,9 @@ impl Servers {
         self.service.authenticate(&token).await.expect("the token is good")
     }
 
-    /// The users on the first page of those who follow a user.
-    async fn followers(&self, of: &str) -> Vec<String> {
-        let user = self.user(of).await.expect("a user").id;
+    /// The names of the users on the first page of a user's followers.
+    async fn followers(&self, username: &str) -> Vec<String> {
+        let user = self.user(username).await.expect("a user").id;
         let request = PageRequest {
             direction: OrderDirection::Desc,
             window: Window::First(10),
@@ -130,14 +130,14 @@ impl Servers {
         page.items.iter().map(name).collect()
     }
 
-    /// What something gives, behind the number of statements that it took.
+    /// How many statements some work took, and its result.
     async fn cost<T>(&self, work: impl Future<Output = T>) -> (u64, T) {
         let before = self.statements.total();
         let done = work.await;
         (self.statements.total() - before, done)
     }
 
-    /// Waits until something is true, for so many seconds at most.
+    /// Waits until something is true, for at most this many seconds.
     async fn within_seconds(&self, seconds: u64, is_true: impl AsyncFn() -> bool) {
         let begin = Instant::now();
         while !is_true().await {
@@ -152,9 +152,9 @@ fn named(name: &str) -> ProfileChange {
     ProfileChange { name: Some(Some(name)), bio: None, avatar_url: None }
 }
 
-async fn who_was_read_costs_no_statement_again(servers: Servers) {
+async fn a_cached_user_costs_no_statement(servers: Servers) {
     let bob = servers.user("bob").await.expect("bob is there");
-    // On SQLite everything is forgotten after somebody else has written, maybe just now.
+    // On SQLite a write through another connection evicts everything, perhaps just now.
     servers
         .within_seconds(5, async || {
             servers.user("bob").await;
@@ -166,7 +166,7 @@ async fn who_was_read_costs_no_statement_again(servers: Servers) {
         .await;
 }
 
-async fn a_page_of_known_users_costs_one_statement(servers: Servers) {
+async fn a_page_of_cached_users_costs_one_statement(servers: Servers) {
     servers
         .within_seconds(5, async || {
             servers.followers("ann").await;
@@ -196,7 +196,7 @@ async fn a_change_here_is_seen_by_the_next_read(servers: Servers) {
     }
 }
 
-async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
+async fn a_change_is_seen_even_if_its_caller_leaves(servers: Servers) {
     let bob = servers.viewer("bob").await;
     for n in 0..20 {
         let name = format!("Bob {n}");
@@ -207,7 +207,7 @@ async fn a_change_whose_caller_leaves_is_seen(servers: Servers) {
             .seen_by(Some(Arc::new(bob.clone())))
             .update_profile(&change)
             .now_or_never();
-        assert!(left.is_none(), "the caller has left before it was made");
+        assert!(left.is_none(), "the caller leaves before the change is made");
         servers
             .within_seconds(5, async || {
                 servers.user("bob").await.is_some_and(|bob| bob.name.as_deref() == Some(&name))
@@ -226,7 +226,7 @@ async fn a_change_elsewhere_is_seen_within_a_second(servers: Servers) {
         .await;
 }
 
-async fn who_is_deleted_elsewhere_is_gone_within_a_second(servers: Servers) {
+async fn a_user_deleted_elsewhere_is_gone_within_a_second(servers: Servers) {
     let bob: UserId = servers.user("bob").await.expect("bob is there").id;
     assert!(servers.elsewhere.delete_user(bob).await.expect("it works"));
     servers.within_seconds(5, async || servers.user("bob").await.is_none()).await;
@@ -234,7 +234,7 @@ async fn who_is_deleted_elsewhere_is_gone_within_a_second(servers: Servers) {
 }
 
 #[tokio::test]
-async fn without_a_connection_that_listens_nothing_is_remembered() {
+async fn without_a_listening_connection_nothing_is_cached() {
     let database = Database::migrated(Engine::Postgres).await;
     draw(database.store(), "ann -> bob").await;
     let servers = Servers::on(&database).await;
@@ -243,13 +243,13 @@ async fn without_a_connection_that_listens_nothing_is_remembered() {
     let listening = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = current_database() AND application_name = 'entourage listener'";
     database.execute(listening).await;
-    servers.within_seconds(5, async || !servers.knows_ann().await).await;
+    servers.within_seconds(5, async || !servers.has_cached_ann().await).await;
     servers.elsewhere.update_profile(bob, &named("Robert")).await.expect("it works");
     assert_eq!(
         servers.user("bob").await.and_then(|bob| bob.name.clone()).as_deref(),
         Some("Robert")
     );
 
-    servers.within_seconds(10, async || servers.knows_ann().await).await;
-    servers.kept.abort();
+    servers.within_seconds(10, async || servers.has_cached_ann().await).await;
+    servers.refresher.abort();
 }
