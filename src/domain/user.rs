@@ -27,6 +27,15 @@ pub struct User {
     pub created_at: DateTime<Utc>,
 }
 
+impl User {
+    /// A user with only the required columns, for tests.
+    #[must_use]
+    pub fn bare(id: UserId, username: &str, created_at: DateTime<Utc>) -> Self {
+        let username = username.into();
+        Self { id, username, name: None, bio: None, avatar_url: None, created_at }
+    }
+}
+
 /// A user with their role: what a signed-in caller is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

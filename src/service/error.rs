@@ -1,6 +1,6 @@
-//! What can go wrong in a use case, told apart by what a client is told.
+//! How a use case fails. The variants are what clients can tell apart.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::{domain::Permissions, store};
 
@@ -10,7 +10,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failure of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody is signed in.
+    /// The caller is not signed in, or the token is no longer valid.
     #[error("sign in first")]
     Unauthenticated,
     /// The viewer lacks a permission.
@@ -19,26 +19,36 @@ pub enum Error {
         /// All permissions that are needed.
         required: Permissions,
     },
-    /// An input that no database needs to be asked about.
+    /// An input that is refused without asking the database.
     #[error("{field} {reason}")]
     BadInput {
-        /// The field of the input that is at fault.
+        /// The field of the input that is wrong.
         field: &'static str,
-        /// What is wrong with it, to be read after its name.
+        /// What is wrong with it, worded to follow the field's name.
         reason: String,
     },
     /// Too much in a short time.
     #[error("too many requests, try again later")]
     RateLimited {
-        /// When the next one will be looked at.
+        /// How long to wait before the next attempt.
         retry_after: Duration,
     },
-    /// The database did not answer. Whether a write happened is unknown.
+    /// The database did not answer. Whether a write was applied is unknown.
     #[error("not available: {0}")]
     Unavailable(String),
     /// A bug, here or in the database.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl Error {
+    pub(super) fn bad_input(field: &'static str, reason: impl fmt::Display) -> Self {
+        Self::BadInput { field, reason: reason.to_string() }
+    }
+
+    pub(super) fn internal(error: impl fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
 }
 
 impl From<store::Error> for Error {

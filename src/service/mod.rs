@@ -20,22 +20,18 @@ mod users;
 use std::sync::Arc;
 
 use self::{
-    auth::passwords::Passwords,
-    limits::{attempts::Attempts, budget::Budgets},
+    auth::Passwords,
+    limits::{Attempts, Budgets},
     users::cache::UserCache,
 };
 pub use self::{
     auth::{
-        accounts::{NewAccount, SignUpError},
-        claims::{ForeignAccount, Subject, TokenClaims},
-        key_set::JwksError,
-        provider::{IdentityProvider, KeySource, Trust},
-        sessions::{PasswordChange, SignIn, SignedIn},
-        tokens::{SecretError, Tokens},
+        ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
+        SecretError, SignIn, SignUpError, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
     follows::{FollowQuota, Refusal},
-    limits::budget::Budget,
+    limits::Budget,
     policy::{FollowDenial, Viewer, Visibility, authorize, follow_denials},
     random::{Random, SystemRandom},
     users::{ListPage, ListedUser},

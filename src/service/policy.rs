@@ -89,14 +89,7 @@ mod tests {
     use crate::domain::{Role, User};
 
     fn viewer(permissions: Permissions) -> Viewer {
-        let user = User {
-            id: UserId(1),
-            username: "alice".into(),
-            name: None,
-            bio: None,
-            avatar_url: None,
-            created_at: DateTime::UNIX_EPOCH,
-        };
+        let user = User::bare(UserId(1), "alice", DateTime::UNIX_EPOCH);
         let role = Role { name: "user".to_owned(), permissions };
         let account =
             Account { user: Arc::new(user), role, token_epoch: 0, tokens_valid_after: None };

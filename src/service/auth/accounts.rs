@@ -1,6 +1,6 @@
-//! Accounts: creating, changing and deleting them.
+//! Creating, changing and deleting accounts.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use super::passwords::Passwords;
 use crate::{
@@ -9,24 +9,24 @@ use crate::{
     store::{CreateOutcome, SetRoleOutcome, Store},
 };
 
-/// How often a taken name or id is drawn again before giving up.
+/// How many random ids or names are tried before giving up.
 pub(crate) const DRAWS_MAX: u32 = 20;
 
 /// An account to create.
 #[derive(Clone)]
 pub struct NewAccount {
-    /// The unique name.
+    /// The username.
     pub username: String,
-    /// The name that the user goes by.
+    /// The display name.
     pub name: Option<String>,
-    /// The password; without one, sign-in with a password is not possible.
+    /// The password; without one the user cannot sign in with a password.
     pub password: Option<String>,
 }
 
 /// Why an account was not created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignUpError {
-    /// Another user has the username, without regard to case.
+    /// Another user has the username, ignoring case.
     UsernameTaken,
 }
 
@@ -45,12 +45,12 @@ impl SeenBy {
             attempts.count(None, address)?;
         }
         let id = match self.service.create_account(new).await? {
-            Ok(user) => user,
+            Ok(id) => id,
             Err(error) => return Ok(Err(error)),
         };
         let account = self.service.store.find_account(id).await?.ok_or(Error::Unauthenticated)?;
         let epoch = account.token_epoch;
-        Ok(Ok(self.service.signed_in_to(account, epoch)?))
+        Ok(Ok(self.service.start_session(account, epoch)?))
     }
 
     /// Changes the viewer's profile; `None` when the account is gone by now.
@@ -63,8 +63,8 @@ impl SeenBy {
         self.service.change_user(id, update).await
     }
 
-    /// Deletes the viewer's account; false when the password is wrong. Accounts without a
-    /// password, those of an identity provider, need none.
+    /// Deletes the viewer's account; false when the password is wrong. Accounts of an identity
+    /// provider have no password and need none.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when signed out or when the account is gone by now,
@@ -89,7 +89,7 @@ impl SeenBy {
 }
 
 impl Operator<'_> {
-    /// Creates a user.
+    /// Creates an account.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a name or password that breaks a rule, or when the store fails.
@@ -97,7 +97,7 @@ impl Operator<'_> {
         self.0.create_account(new).await
     }
 
-    /// The hash of a password, for accounts that are loaded in bulk.
+    /// Hashes a password, for accounts that are created in bulk.
     ///
     /// # Errors
     /// [`Error::Internal`] when hashing fails, which is a bug.
@@ -130,14 +130,13 @@ impl Operator<'_> {
 
 impl Service {
     async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
-        let username = Username::parse(&new.username).map_err(|e| bad_input("username", e))?;
+        let username =
+            Username::parse(&new.username).map_err(|e| Error::bad_input("username", e))?;
         let name = new.name.as_deref().map(DisplayName::parse).transpose();
-        let name = name.map_err(|e| bad_input("name", e))?;
+        let name = name.map_err(|e| Error::bad_input("name", e))?;
         let password_hash = match new.password {
             Some(password) => {
-                if let Some(refusal) = Passwords::refusal(&password) {
-                    return Err(bad_input("password", refusal));
-                }
+                Passwords::check_rules("password", &password)?;
                 Some(self.passwords.hash(&password).await?)
             }
             None => None,
@@ -146,11 +145,11 @@ impl Service {
         let mut user = NewUser::bare(UserId::MIN, username, self.clock.now());
         user.name = name.map(|name| name.as_str().to_owned());
         user.password_hash = password_hash;
-        match self.create(&mut user).await? {
+        match self.create_with_new_id(&mut user).await? {
             CreateOutcome::Created => Ok(Ok(user.id)),
             CreateOutcome::UsernameTaken => Ok(Err(SignUpError::UsernameTaken)),
             taken @ (CreateOutcome::SubjectTaken | CreateOutcome::IdTaken) => {
-                Err(Error::Internal(format!("a new user was refused: {taken:?}")))
+                Err(Error::Internal(format!("could not create a user: {taken:?}")))
             }
         }
     }
@@ -165,8 +164,8 @@ impl Service {
         Ok(self.store.users_by_usernames(Audience::Everybody, key).await?.remove(username))
     }
 
-    /// Creates a user under a new id, which is drawn again while it is taken.
-    pub(crate) async fn create(&self, user: &mut NewUser) -> Result<CreateOutcome> {
+    /// Creates a user with a new id, and tries again with another while the id is taken.
+    pub(crate) async fn create_with_new_id(&self, user: &mut NewUser) -> Result<CreateOutcome> {
         for _ in 0..DRAWS_MAX {
             user.id = self.ids.next(self.clock.now(), self.random.next_u32());
             let outcome = self.store.create_user(user).await?;
@@ -176,8 +175,4 @@ impl Service {
         }
         Ok(CreateOutcome::IdTaken)
     }
-}
-
-pub(crate) fn bad_input(field: &'static str, reason: impl fmt::Display) -> Error {
-    Error::BadInput { field, reason: reason.to_string() }
 }

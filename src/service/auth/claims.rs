@@ -1,8 +1,7 @@
-//! What a token says, once its signature has been checked: whom it names, what it allows, and
-//! when it is worth something.
+//! The claims of a token whose signature has been verified: subject, scope and validity.
 //!
-//! **Invariant:** `exp` is required, `nbf` is honoured, and `iat` is not in the future where it
-//! decides; all three are read by the passed-in clock with [`LEEWAY_S`].
+//! **Invariant:** `exp` is required, `nbf` is honoured, and `iat` must not be in the future for
+//! tokens that are revoked by it. All three are compared to the injected clock with [`LEEWAY_S`].
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,72 +9,74 @@ use serde_json::Value;
 
 use crate::domain::{Account, Permissions, UserId};
 
-/// How far the clocks of two machines may be apart, in seconds.
+/// Tolerated clock skew between two machines, in seconds.
 const LEEWAY_S: f64 = 5.0;
-/// The most bytes of a subject.
+/// Maximum size of a subject, in bytes.
 const SUBJECT_BYTES_MAX: usize = 255;
 
-/// Whom a valid token names, and what it allows.
+/// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenClaims {
-    /// Whom it names.
+    /// The user that it identifies.
     pub subject: Subject,
-    /// What it narrows the role's permissions to; `None` when it narrows nothing.
+    /// Narrows the role's permissions; `None` leaves them as they are.
     pub scope: Option<Permissions>,
-    /// The epoch of the account in which it was made, if it is ours and tells.
+    /// The account's epoch when it was issued. Only our own tokens have one, and not all of them.
     epoch: Option<i64>,
-    /// When it was made, in seconds since 1970, if it tells.
+    /// When it was issued, in seconds since 1970, if it says so.
     issued_at_s: Option<f64>,
 }
 
 impl TokenClaims {
-    /// Looks whether a token that ends by its age tells a true one. One that claims to be made
-    /// later than it was would outlive every end of the account's tokens until then. A token with
-    /// an epoch ends by that, and a clock that is put back ends nobody's sign-in.
-    pub(crate) fn check_age(&self, now: DateTime<Utc>) -> Result<(), &'static str> {
-        let is_of_the_future = |made| made > seconds(now) + LEEWAY_S;
-        if self.epoch.is_none() && self.issued_at_s.is_some_and(is_of_the_future) {
-            return Err("it was made in the future");
+    /// Refuses a token without an epoch whose `iat` is in the future: until that time, revoking
+    /// the account's tokens would not revoke it. Tokens with an epoch do not depend on `iat`, so
+    /// setting the server's clock back invalidates no sign-in.
+    pub(crate) fn check_issued_at(&self, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let is_future = |issued_at_s| issued_at_s > seconds(now) + LEEWAY_S;
+        if self.epoch.is_none() && self.issued_at_s.is_some_and(is_future) {
+            return Err("it was issued in the future");
         }
         Ok(())
     }
 
-    /// Whether its account has ended all tokens since it was made.
+    /// Whether the account's tokens have been revoked since this one was issued.
     ///
-    /// A token with an epoch is of the account's own or has ended. One without has to be newer
-    /// than the end by its own word: without leeway, and not when it gives none.
-    pub(crate) fn is_ended(&self, account: &Account) -> bool {
+    /// An epoch must equal the account's. A token without an epoch must have an `iat` after the
+    /// last revocation, without leeway; with neither, it counts as revoked.
+    pub(crate) fn is_revoked(&self, account: &Account) -> bool {
         match (self.epoch, account.tokens_valid_after) {
             (Some(epoch), _) => epoch != account.token_epoch,
             (None, None) => false,
-            (None, Some(end)) => self.issued_at_s.is_none_or(|made| made <= seconds(end)),
+            (None, Some(revoked_at)) => {
+                self.issued_at_s.is_none_or(|issued_at_s| issued_at_s <= seconds(revoked_at))
+            }
         }
     }
 }
 
-/// Whom a token names.
+/// The user that a token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// One of our users.
     User(UserId),
-    /// An account at the identity provider, with what it says of itself.
+    /// An account at the identity provider.
     Foreign(ForeignAccount),
 }
 
-/// An account at the identity provider.
+/// An account at the identity provider, as its token describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForeignAccount {
     /// The identifier at the provider.
     pub subject: String,
-    /// The username that it would like to have.
+    /// The preferred username; it may break our rules or be taken.
     pub preferred_username: Option<String>,
-    /// The name.
+    /// The display name.
     pub name: Option<String>,
     /// The URL of a picture.
     pub picture: Option<String>,
 }
 
-/// What is written into a token of ours.
+/// The claims that we write into our own tokens.
 #[derive(Serialize)]
 pub(crate) struct OwnClaims<'a> {
     pub(crate) iss: &'a str,
@@ -88,14 +89,14 @@ pub(crate) struct OwnClaims<'a> {
     pub(crate) scope: Option<&'a str>,
 }
 
-/// What is read of a token. Times may have fractions (RFC 7519, 2).
+/// The claims that we read. Times may have fractions (RFC 7519, 2).
 #[derive(Deserialize)]
 pub(crate) struct Claims {
     sub: String,
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
-    /// In tokens of others it may be anything, and means nothing.
+    /// Of any type, since other issuers may use the name for something else; then it is ignored.
     epoch: Option<Value>,
     scope: Option<String>,
     preferred_username: Option<String>,
@@ -104,7 +105,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Looks whether the token is worth something now.
+    /// Checks `exp` and `nbf`.
     pub(crate) fn check_times(&self, now: DateTime<Utc>) -> Result<(), &'static str> {
         let now = seconds(now);
         if now >= self.exp + LEEWAY_S {
@@ -116,10 +117,11 @@ impl Claims {
         Ok(())
     }
 
-    /// What a token of ours says. The host makes some itself, and those may have no epoch.
+    /// The claims of a token signed with our secret. The host application may sign tokens with it
+    /// too, and those may lack an epoch.
     pub(crate) fn into_own(self) -> Result<TokenClaims, &'static str> {
-        let id = self.sub.parse().map_err(|_| "its subject is no user's id")?;
-        let epoch = self.epoch.map(|epoch| epoch.as_i64().ok_or("its epoch is no number"));
+        let id = self.sub.parse().map_err(|_| "its subject is not a user id")?;
+        let epoch = self.epoch.map(|epoch| epoch.as_i64().ok_or("its epoch is not a number"));
         Ok(TokenClaims {
             subject: Subject::User(UserId(id)),
             scope: self.scope.as_deref().map(Permissions::from_scope),
@@ -128,11 +130,11 @@ impl Claims {
         })
     }
 
-    /// What a token of the identity provider says.
+    /// The claims of a token from the identity provider.
     pub(crate) fn into_foreign(self) -> Result<TokenClaims, &'static str> {
         let fits = (1..=SUBJECT_BYTES_MAX).contains(&self.sub.len());
         if !fits || self.sub.contains('\0') {
-            return Err("its subject is empty, too long or has a character that no text may have");
+            return Err("its subject is empty, too long or contains a NUL character");
         }
         Ok(TokenClaims {
             subject: Subject::Foreign(ForeignAccount {
@@ -167,15 +169,16 @@ mod tests {
         DateTime::from_timestamp_millis(ms).expect("in range")
     }
 
-    fn claims(more: Value) -> Claims {
+    /// Claims with a subject, an expiry and `extra`.
+    fn claims(extra: Value) -> Claims {
         let mut claims = json!({ "sub": "7", "exp": 1_000 });
-        let Value::Object(more) = more else { panic!("claims are an object") };
-        claims.as_object_mut().expect("an object").extend(more);
+        let Value::Object(extra) = extra else { panic!("claims are an object") };
+        claims.as_object_mut().expect("an object").extend(extra);
         serde_json::from_value(claims).expect("claims")
     }
 
     #[test]
-    fn clocks_may_be_five_seconds_apart_and_no_more() {
+    fn exactly_five_seconds_of_clock_skew_are_tolerated() {
         let claims = claims(json!({ "nbf": 500 }));
         for (ms, is_valid) in
             [(494_999, false), (495_000, true), (1_004_999, true), (1_005_000, false)]
@@ -185,24 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_with_its_epoch_and_one_without_by_its_age() {
-        let account = |token_epoch, end: Option<i64>| Account {
-            user: Arc::new(User {
-                id: UserId(7),
-                username: "alice".into(),
-                name: None,
-                bio: None,
-                avatar_url: None,
-                created_at: DateTime::UNIX_EPOCH,
-            }),
+    fn a_token_is_revoked_by_its_epoch_or_else_by_its_age() {
+        let account = |token_epoch, revoked_at_ms: Option<i64>| Account {
+            user: Arc::new(User::bare(UserId(7), "alice", DateTime::UNIX_EPOCH)),
             role: Role { name: "user".to_owned(), permissions: Permissions::NONE },
             token_epoch,
-            tokens_valid_after: end.map(at_ms),
+            tokens_valid_after: revoked_at_ms.map(at_ms),
         };
-        let never = account(0, None);
-        let ended = account(2, Some(100_500));
+        let before = account(0, None);
+        let after = account(2, Some(100_500));
 
-        for (more, is_ended_never, is_ended) in [
+        for (extra, is_revoked_before, is_revoked_after) in [
             (json!({ "epoch": 0, "iat": 200 }), false, true),
             (json!({ "epoch": 2 }), true, false),
             (json!({ "epoch": 3, "iat": 200 }), true, true),
@@ -212,16 +208,16 @@ mod tests {
             (json!({ "iat": 100.6 }), false, false),
             (json!({ "iat": 101 }), false, false),
         ] {
-            let token = claims(more.clone()).into_own().expect("of ours");
-            assert_eq!(token.is_ended(&never), is_ended_never, "{more}");
-            assert_eq!(token.is_ended(&ended), is_ended, "{more}");
+            let token = claims(extra.clone()).into_own().expect("valid claims");
+            assert_eq!(token.is_revoked(&before), is_revoked_before, "{extra}");
+            assert_eq!(token.is_revoked(&after), is_revoked_after, "{extra}");
         }
     }
 
     #[test]
-    fn only_a_token_of_ours_has_an_epoch() {
-        let account = claims(json!({ "epoch": "x" })).into_foreign().expect("of others");
-        assert_eq!(account.epoch, None);
+    fn the_epoch_is_read_from_our_own_tokens_only() {
+        let foreign = claims(json!({ "epoch": "x" })).into_foreign().expect("valid claims");
+        assert_eq!(foreign.epoch, None);
         assert!(claims(json!({ "epoch": "x" })).into_own().is_err());
     }
 }

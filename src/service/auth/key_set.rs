@@ -1,27 +1,27 @@
-//! A JSON Web Key Set (RFC 7517): the keys that another party signs its tokens with.
+//! A JSON Web Key Set (RFC 7517): the public keys of an identity provider.
 //!
-//! **Invariant:** each key admits exactly one algorithm, whatever a token says.
+//! **Invariant:** each key verifies exactly one algorithm, whatever the token's header says.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Header,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse},
 };
 
-/// A key set that cannot be used.
+/// Why a key set cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
-    /// It cannot be read where it is.
+    /// The source cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// It is not a key set.
+    /// The text is not a key set.
     #[error("it is not a JSON Web Key Set: {0}")]
     NotAKeySet(String),
-    /// It holds no key for RS256, ES256 or EdDSA.
+    /// The set has no signature key for RS256, ES256 or EdDSA.
     #[error("it holds no key for RS256, ES256 or EdDSA")]
     NoUsableKey,
 }
 
-/// The keys of a set that we can use.
+/// The usable keys of a set.
 #[derive(Debug)]
 pub(crate) struct KeySet(Vec<PublicKey>);
 
@@ -33,39 +33,38 @@ struct PublicKey {
 }
 
 impl KeySet {
-    /// Reads a key set. Keys of other kinds, and keys that are not for signatures, are left out,
-    /// and perhaps none is left.
+    /// Parses a key set. Drops keys of other kinds and keys not meant for signatures, so the
+    /// result may be empty.
     ///
     /// # Errors
-    /// When it is not a key set.
+    /// [`JwksError::NotAKeySet`].
     pub(crate) fn parse(jwks: &str) -> Result<Self, JwksError> {
         let set: JwkSet =
             serde_json::from_str(jwks).map_err(|e| JwksError::NotAKeySet(e.to_string()))?;
         Ok(Self(set.keys.iter().filter_map(public_key).collect()))
     }
 
-    /// Whether no token can be checked with it.
     pub(crate) const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The keys that may have signed a token with this header: of its algorithm, and with its key
-    /// id when both have one.
+    /// The keys that may have signed a token with this header: same algorithm and, if both the key
+    /// and the header have a key id, same id.
     pub(crate) fn keys_for(&self, header: &Header) -> impl Iterator<Item = &DecodingKey> {
-        let fits = |key: &&PublicKey| {
-            let is_named = header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-            is_named && key.algorithm == header.alg
+        let is_candidate = |key: &&PublicKey| {
+            let id_matches = header.kid.is_none() || key.id.is_none() || key.id == header.kid;
+            id_matches && key.algorithm == header.alg
         };
-        self.0.iter().filter(fits).map(|key| &key.key)
+        self.0.iter().filter(is_candidate).map(|key| &key.key)
     }
 
-    /// Whether the token names a key that is not in the set, as it does when the set has changed.
+    /// Whether the token names a key that is not in the set, as after a key rotation.
     pub(crate) fn lacks_the_key_of(&self, header: &Header) -> bool {
         header.kid.is_some() && self.0.iter().all(|key| key.id != header.kid)
     }
 }
 
-/// The key with the one algorithm that it is for.
+/// The key and its one algorithm; `None` if the key is not usable.
 fn public_key(jwk: &Jwk) -> Option<PublicKey> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(_) => Algorithm::RS256,
@@ -94,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_keys_for_signatures_are_of_use() {
+    fn only_signature_keys_of_a_supported_algorithm_are_kept() {
         // The key of RFC 8037, A.2.
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
@@ -106,11 +105,10 @@ mod tests {
 
         let mut for_encryption = key.clone();
         for_encryption["use"] = "enc".into();
-        let mut of_another_algorithm = key;
-        of_another_algorithm["alg"] = "ES256".into();
+        let mut wrong_algorithm = key;
+        wrong_algorithm["alg"] = "ES256".into();
         let secret = json!({ "kty": "oct", "k": "AAAA" });
-        for keys in
-            [json!([]), json!([for_encryption]), json!([of_another_algorithm]), json!([secret])]
+        for keys in [json!([]), json!([for_encryption]), json!([wrong_algorithm]), json!([secret])]
         {
             assert!(is_empty(&keys), "{keys}");
         }

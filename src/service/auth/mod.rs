@@ -1,10 +1,25 @@
-//! Who the caller is: tokens, passwords, sessions and accounts.
+//! Authentication: who the caller is, and the life of an account.
+//!
+//! `tokens` issues and verifies bearer tokens, reading them with `claims`. `provider` holds the
+//! identity provider's keys (`key_set`) and keeps them fresh; `foreign` creates its users.
+//! `passwords` hashes. `sessions` has the use cases that end with a token or revoke tokens,
+//! `accounts` those that create, change or delete an account.
 
-pub(crate) mod accounts;
-pub(crate) mod claims;
-pub(crate) mod foreign;
-pub(crate) mod key_set;
-pub(crate) mod passwords;
-pub(crate) mod provider;
-pub(crate) mod sessions;
-pub(crate) mod tokens;
+mod accounts;
+mod claims;
+mod foreign;
+mod key_set;
+mod passwords;
+mod provider;
+mod sessions;
+mod tokens;
+
+pub(super) use self::passwords::Passwords;
+pub use self::{
+    accounts::{NewAccount, SignUpError},
+    claims::{ForeignAccount, Subject, TokenClaims},
+    key_set::JwksError,
+    provider::{IdentityProvider, KeySource, Trust},
+    sessions::{PasswordChange, SignIn, SignedIn},
+    tokens::{SecretError, Tokens},
+};

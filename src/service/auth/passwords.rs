@@ -1,9 +1,9 @@
-//! Passwords: argon2id, off the async threads, in a bounded number at once.
+//! Password hashing: argon2id on blocking threads, a few hashes at a time.
 //!
-//! A hash takes some 19 MiB and tens of milliseconds of one core by design, so a flood of
-//! sign-ins waits for the few places here instead of starving every query. The memory is kept from
-//! one password to the next: given back, most allocators would keep it as well, but once for each
-//! thread that ever hashed.
+//! By design a hash takes some 19 MiB and tens of milliseconds of a core. A semaphore bounds how
+//! many run, so that a flood of sign-ins queues here instead of starving the queries. Workspaces
+//! are reused: if they were freed, most allocators would hold on to the memory anyway, and once
+//! for every thread that ever hashed.
 
 use std::{
     fmt,
@@ -21,109 +21,119 @@ use tokio::{
 
 use crate::service::{Error, Result};
 
-/// How many passwords are hashed at once.
-const AT_ONCE: usize = 2;
-/// The fewest characters of a new password.
+/// Passwords hashed concurrently.
+const CONCURRENCY: usize = 2;
+/// Minimum length of a new password, in characters.
 const LENGTH_MIN: usize = 8;
-/// The most bytes of any password: more would only cost time.
+/// Maximum size of a password, in bytes: longer ones would only cost time.
 const BYTES_MAX: usize = 256;
+/// What the decoy hash is made from.
+const DECOY_PASSWORD: &str = "decoy password";
 
 /// Hashes and verifies passwords.
 #[derive(Debug)]
 pub(crate) struct Passwords {
-    places: Arc<Semaphore>,
-    /// What those who have a place left behind for the next.
+    permits: Arc<Semaphore>,
+    /// Idle workspaces; at most one per permit.
     workspaces: Arc<Mutex<Vec<Workspace>>>,
-    /// The hash of a password that nobody has, for accounts that are not there.
-    decoy: OnceCell<String>,
+    /// The hash that is verified when the account does not exist or has no password.
+    decoy_hash: OnceCell<String>,
 }
 
 impl Default for Passwords {
     fn default() -> Self {
         Self {
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(CONCURRENCY)),
             workspaces: Arc::default(),
-            decoy: OnceCell::new(),
+            decoy_hash: OnceCell::new(),
         }
     }
 }
 
 impl Passwords {
-    /// Why a password cannot be chosen, if it cannot.
-    pub(crate) fn refusal(password: &str) -> Option<String> {
+    /// Checks a new password against the rules; `field` is the input it came from.
+    ///
+    /// # Errors
+    /// [`Error::BadInput`] when it is too short or too long.
+    pub(crate) fn check_rules(field: &'static str, password: &str) -> Result<()> {
         if password.chars().count() < LENGTH_MIN {
-            return Some(format!("must have at least {LENGTH_MIN} characters"));
+            let reason = format!("must have at least {LENGTH_MIN} characters");
+            return Err(Error::bad_input(field, reason));
         }
-        (password.len() > BYTES_MAX).then(|| format!("must have at most {BYTES_MAX} bytes"))
+        if password.len() > BYTES_MAX {
+            return Err(Error::bad_input(field, format!("must have at most {BYTES_MAX} bytes")));
+        }
+        Ok(())
     }
 
-    /// The hash of a password, in PHC format with a random salt.
+    /// Hashes a password with a random salt, in PHC format.
     pub(crate) async fn hash(&self, password: &str) -> Result<String> {
         let password = password.to_owned();
         self.run(move |workspace| workspace.hash(&password)).await
     }
 
-    /// Whether the password is the one of the hash. Without a hash the answer is no, after the
-    /// same work, so that the time tells nothing.
+    /// Whether a password matches a hash. Without a hash the answer is no, after the same work on
+    /// a decoy hash, so that response times do not reveal which accounts exist.
     pub(crate) async fn verify(&self, password: &str, hash: Option<String>) -> Result<bool> {
-        let decoy = self.decoy.get_or_try_init(|| self.hash("nobody has this one")).await?;
-        let is_real = hash.is_some();
-        let hash = hash.unwrap_or_else(|| decoy.clone());
+        let decoy_hash = self.decoy_hash.get_or_try_init(|| self.hash(DECOY_PASSWORD)).await?;
+        let has_hash = hash.is_some();
+        let hash = hash.unwrap_or_else(|| decoy_hash.clone());
         let password = if password.len() > BYTES_MAX { String::new() } else { password.to_owned() };
 
         let matches = self.run(move |workspace| workspace.verify(&password, &hash)).await?;
-        Ok(matches && is_real)
+        Ok(matches && has_hash)
     }
 
+    /// Runs `work` on a blocking thread once a permit is free.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Workspace) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let place = self.places.clone().acquire_owned().await.map_err(internal)?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(Error::internal)?;
         let workspaces = Arc::clone(&self.workspaces);
-        // The work goes on when the caller leaves, so it is the work that holds the place.
+        // The closure owns the permit, because the work goes on if the caller is cancelled.
         let work = move || {
-            let left = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut workspace = left().pop().unwrap_or_default();
-            let done = work(&mut workspace);
-            left().push(workspace);
-            drop(place);
-            done
+            let idle = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut workspace = idle().pop().unwrap_or_default();
+            let result = work(&mut workspace);
+            idle().push(workspace);
+            drop(permit);
+            result
         };
-        spawn_blocking(work).await.map_err(internal)?
+        spawn_blocking(work).await.map_err(Error::internal)?
     }
 }
 
-/// The memory that a password is hashed in.
+/// Memory for one hash.
 #[derive(Default)]
 struct Workspace(Vec<Block>);
 
 impl Workspace {
-    /// The hash of a password, with the parameters of today.
+    /// Hashes a password with the current parameters.
     fn hash(&mut self, password: &str) -> Result<String> {
         let (argon2, salt) = (Argon2::default(), Salt::generate());
         let hash = PasswordHash {
             algorithm: Algorithm::default().ident(),
             version: Some(Version::default().into()),
-            params: ParamsString::try_from(argon2.params()).map_err(internal)?,
+            params: ParamsString::try_from(argon2.params()).map_err(Error::internal)?,
             hash: Some(self.output(&argon2, password, &salt)?),
             salt: Some(salt),
         };
         Ok(hash.to_string())
     }
 
-    /// Whether a password is the one of a hash, with the parameters that it names.
+    /// Whether a password matches a hash, with the algorithm and parameters that the hash names.
     fn verify(&mut self, password: &str, hash: &str) -> Result<bool> {
-        let hash = PasswordHash::new(hash).map_err(internal)?;
+        let hash = PasswordHash::new(hash).map_err(Error::internal)?;
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
-            return Err(internal(phc::Error::MissingField));
+            return Err(Error::internal(phc::Error::MissingField));
         };
-        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(internal)?;
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(Error::internal)?;
         let version = hash.version.map_or(Ok(Version::default()), Version::try_from);
-        let params = Params::try_from(&hash).map_err(internal)?;
-        let argon2 = Argon2::new(algorithm, version.map_err(internal)?, params);
+        let params = Params::try_from(&hash).map_err(Error::internal)?;
+        let argon2 = Argon2::new(algorithm, version.map_err(Error::internal)?, params);
 
-        // Outputs are compared in a time that does not tell where they differ.
+        // `Output` compares in constant time.
         Ok(self.output(&argon2, password, salt)? == *expected)
     }
 
@@ -136,20 +146,16 @@ impl Workspace {
         let memory = &mut self.0[..count];
         argon2
             .hash_password_into_with_memory(password.as_bytes(), salt, &mut output, memory)
-            .map_err(internal)?;
-        Output::new(&output).map_err(internal)
+            .map_err(Error::internal)?;
+        Output::new(&output).map_err(Error::internal)
     }
 }
 
-/// Says nothing of what was hashed.
+/// Omits the memory, which holds traces of the last password.
 impl fmt::Debug for Workspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Workspace").finish_non_exhaustive()
     }
-}
-
-fn internal(error: impl fmt::Display) -> Error {
-    Error::Internal(error.to_string())
 }
 
 #[cfg(test)]
@@ -159,64 +165,64 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_caller_who_leaves_does_not_free_the_place_of_its_work() {
+    async fn a_hash_keeps_its_permit_when_its_caller_is_cancelled() {
         let passwords = Passwords::default();
-        let (begun, mut begins) = tokio::sync::mpsc::channel(1);
-        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let (send_start, mut start) = tokio::sync::mpsc::channel(1);
+        let (send_finish, finish) = std::sync::mpsc::channel::<()>();
         let work = passwords.run(move |_| {
-            begun.try_send(()).expect("there is room");
-            ends.recv().map_err(|e| Error::Internal(e.to_string()))
+            send_start.try_send(()).expect("there is room");
+            finish.recv().map_err(Error::internal)
         });
 
         tokio::select! {
-            _ = work => panic!("it cannot end yet"),
-            begun = begins.recv() => begun.expect("it begins"),
+            _ = work => panic!("the work cannot finish yet"),
+            started = start.recv() => started.expect("the work starts"),
         }
-        assert_eq!(passwords.places.available_permits(), AT_ONCE - 1);
+        assert_eq!(passwords.permits.available_permits(), CONCURRENCY - 1);
 
-        end.send(()).expect("it still runs");
-        let all = u32::try_from(AT_ONCE).expect("few");
-        drop(passwords.places.acquire_many(all).await.expect("it is never closed"));
+        send_finish.send(()).expect("the work still runs");
+        let all = u32::try_from(CONCURRENCY).expect("few");
+        drop(passwords.permits.acquire_many(all).await.expect("never closed"));
     }
 
     #[tokio::test]
-    async fn hashes_are_those_of_everybody_else_whatever_was_hashed_before() {
+    async fn hashes_are_standard_argon2_even_from_a_reused_workspace() {
         let passwords = Passwords::default();
         for password in ["one", "another", "one"] {
             let hash = passwords.hash(password).await.expect("hashes");
             assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-            let fresh = Argon2::default().verify_password(password.as_bytes(), &*hash);
-            assert_eq!(fresh, Ok(()), "{hash}");
+            let verified = Argon2::default().verify_password(password.as_bytes(), &*hash);
+            assert_eq!(verified, Ok(()), "{hash}");
         }
-        // Of another program, with other parameters.
-        let theirs = Argon2::new(
+
+        let other_parameters = Argon2::new(
             Algorithm::Argon2i,
             Version::V0x10,
             Params::new(64, 3, 2, Some(24)).expect("within bounds"),
         );
-        let theirs = theirs.hash_password(b"theirs").expect("hashes").to_string();
-        assert!(passwords.verify("theirs", Some(theirs.clone())).await.expect("verifies"));
-        assert!(!passwords.verify("ours", Some(theirs)).await.expect("verifies"));
+        let imported = other_parameters.hash_password(b"theirs").expect("hashes").to_string();
+        assert!(passwords.verify("theirs", Some(imported.clone())).await.expect("verifies"));
+        assert!(!passwords.verify("ours", Some(imported)).await.expect("verifies"));
     }
 
     #[tokio::test]
-    async fn memory_is_kept_for_as_many_as_hash_at_once() {
+    async fn idle_workspaces_never_outnumber_the_permits() {
         let passwords = Passwords::default();
-        let hashes = (0..AT_ONCE * 4).map(|_| passwords.hash("a good one"));
+        let hashes = (0..CONCURRENCY * 4).map(|_| passwords.hash("a good one"));
         for hash in futures_util::future::join_all(hashes).await {
             hash.expect("hashes");
         }
-        let kept = passwords.workspaces.lock().expect("nobody panics with it").len();
-        assert!((1..=AT_ONCE).contains(&kept), "{kept} are kept");
+        let idle = passwords.workspaces.lock().expect("not poisoned").len();
+        assert!((1..=CONCURRENCY).contains(&idle), "{idle} are idle");
     }
 
     #[tokio::test]
-    async fn only_the_right_password_of_a_real_account_is_right() {
+    async fn only_the_right_password_of_a_real_account_verifies() {
         let passwords = Passwords::default();
         let hash = passwords.hash("correct horse").await.expect("hashes");
 
         assert!(passwords.verify("correct horse", Some(hash.clone())).await.expect("verifies"));
         assert!(!passwords.verify("correct house", Some(hash)).await.expect("verifies"));
-        assert!(!passwords.verify("nobody has this one", None).await.expect("verifies"));
+        assert!(!passwords.verify(DECOY_PASSWORD, None).await.expect("verifies"));
     }
 }

@@ -1,14 +1,13 @@
-//! The identity provider of the host: whose tokens are accepted beside our own, and the keys that
-//! it signs them with, read again while the server runs.
+//! The host's identity provider: which of its tokens are accepted, and the keys that verify them.
 //!
-//! The keys are read again when they have become old and, at once, for a token that names a key
-//! which is not among them; so a provider can change its keys whenever it likes. One reading is
-//! under way at a time and each is a while after the last, however many tokens ask for it. Only
-//! the request that begins it and those that have no key yet wait for it, and not for long.
+//! The keys are refreshed when they are `refresh_every` old, and early for a token that names an
+//! unknown key, so the provider can rotate its keys at any time. At most one refresh runs at a
+//! time, and early ones start at least [`EARLY_REFRESH_INTERVAL`] apart, however many tokens ask.
+//! Only the request that starts a refresh and requests whose key is unknown wait for it, for at
+//! most [`WAIT_MAX`].
 //!
-//! **Invariant:** keys that were read stay until another set is: a provider that does not answer,
-//! or with something else, locks nobody out. One that publishes an empty set has withdrawn its
-//! keys.
+//! **Invariant:** a failed refresh keeps the current keys, so a provider that is down or sends
+//! something else locks no user out. An empty set is not a failure: it withdraws all keys.
 
 use std::{
     fmt::Debug,
@@ -23,17 +22,16 @@ use tracing::Instrument;
 
 use super::key_set::{JwksError, KeySet};
 
-/// How long after one reading a token with an unknown key can be the reason for another.
-const PAUSE: TimeDelta = TimeDelta::seconds(10);
-/// The longest that a request waits for a reading.
+/// The shortest time between the start of a refresh and that of an early one.
+const EARLY_REFRESH_INTERVAL: TimeDelta = TimeDelta::seconds(10);
+/// The longest that a request waits for a refresh.
 const WAIT_MAX: Duration = Duration::from_secs(3);
-const NEVER_POISONED: &str = "whoever holds the lock does nothing that can panic";
+const NEVER_POISONED: &str = "no code that holds the lock can panic";
 
-/// Where the key set of an identity provider is.
+/// Where an identity provider publishes its key set.
 #[async_trait]
 pub trait KeySource: Debug + Send + Sync {
-    /// The text of the key set, as it is now. It is for the source to bound its size and the time
-    /// that it takes.
+    /// Fetches the text of the key set. The source bounds its size and the time that it takes.
     ///
     /// # Errors
     /// [`JwksError::Unreadable`], in one line.
@@ -43,143 +41,147 @@ pub trait KeySource: Debug + Send + Sync {
 /// Which tokens of an identity provider are accepted.
 #[derive(Clone, Debug)]
 pub struct Trust {
-    /// The `iss` that they must have, if that is known.
+    /// The required `iss`; `None` accepts any.
     pub issuer: Option<String>,
-    /// The `aud` that they must have, if that is known.
+    /// The required `aud`; `None` accepts any.
     pub audience: Option<String>,
-    /// How old the keys become before they are read again.
+    /// The age at which the keys are refreshed.
     pub refresh_every: TimeDelta,
 }
 
-/// The identity provider of the host, whose tokens are accepted.
+/// The host's identity provider.
 #[derive(Debug)]
 pub struct IdentityProvider {
     pub(crate) trust: Trust,
-    keys: Arc<Keys>,
+    keys: Arc<CachedKeys>,
 }
 
 #[derive(Debug)]
-struct Keys {
+struct CachedKeys {
     source: Arc<dyn KeySource>,
     current: Mutex<Arc<KeySet>>,
-    /// The last reading, which may be under way.
-    last: Mutex<Reading>,
-    /// The longest that a request waits for a reading.
+    /// The last refresh, running or finished.
+    last_refresh: Mutex<Refresh>,
+    /// The longest that a request waits for a refresh.
     wait_max: Duration,
 }
 
-/// One reading of the keys.
+/// One refresh of the keys.
 #[derive(Debug)]
-struct Reading {
-    began_at: DateTime<Utc>,
-    /// Closes when it ends, for all who wait for it at once.
-    end: watch::Receiver<()>,
+struct Refresh {
+    started_at: DateTime<Utc>,
+    /// Closes when the refresh finishes, which wakes all waiting requests at once.
+    finished: watch::Receiver<()>,
 }
 
-impl Reading {
-    /// A reading, and what has to be dropped when it ends.
-    fn begin(now: DateTime<Utc>) -> (Self, watch::Sender<()>) {
-        let (under_way, end) = watch::channel(());
-        (Self { began_at: now, end }, under_way)
+impl Refresh {
+    /// A refresh, and the guard to drop when it finishes.
+    fn start(now: DateTime<Utc>) -> (Self, watch::Sender<()>) {
+        let (running, finished) = watch::channel(());
+        (Self { started_at: now, finished }, running)
     }
 
-    fn is_under_way(&self) -> bool {
-        self.end.has_changed().is_ok()
+    fn is_running(&self) -> bool {
+        self.finished.has_changed().is_ok()
     }
 }
 
 impl IdentityProvider {
-    /// Reads the keys for the first time.
+    /// Fetches the keys for the first time.
     ///
     /// # Errors
-    /// When they cannot be read, or none of them can be used.
+    /// When the source fails, or the set has no usable key.
     pub async fn load(
         source: Arc<dyn KeySource>,
         trust: Trust,
         now: DateTime<Utc>,
     ) -> Result<Self, JwksError> {
-        Self::waiting(source, trust, now, WAIT_MAX).await
+        Self::load_with(source, trust, now, WAIT_MAX).await
     }
 
-    async fn waiting(
+    async fn load_with(
         source: Arc<dyn KeySource>,
         trust: Trust,
         now: DateTime<Utc>,
         wait_max: Duration,
     ) -> Result<Self, JwksError> {
-        let (reading, under_way) = Reading::begin(now);
-        let first = KeySet::parse(&source.read().await?)?;
-        drop(under_way);
-        if first.is_empty() {
+        let (refresh, running) = Refresh::start(now);
+        let keys = KeySet::parse(&source.read().await?)?;
+        drop(running);
+        if keys.is_empty() {
             return Err(JwksError::NoUsableKey);
         }
-        let (current, last) = (Mutex::new(Arc::new(first)), Mutex::new(reading));
-        let keys = Keys { source, current, last, wait_max };
-        Ok(Self { trust, keys: Arc::new(keys) })
+        let (current, last_refresh) = (Mutex::new(Arc::new(keys)), Mutex::new(refresh));
+        let keys = Arc::new(CachedKeys { source, current, last_refresh, wait_max });
+        Ok(Self { trust, keys })
     }
 
-    /// The keys, read again if they are old.
+    /// The keys, refreshed first if they are old.
     pub(crate) async fn keys(&self, now: DateTime<Utc>) -> Arc<KeySet> {
-        if self.keys.begin_reading(now, self.trust.refresh_every) {
-            self.keys.wait_for_reading().await;
+        if self.keys.start_refresh(now, self.trust.refresh_every) {
+            self.keys.wait_for_refresh().await;
         }
         self.keys.current()
     }
 
-    /// The keys for a token with a key that [`Self::keys`] lacks: read again, unless that was done
-    /// a moment ago.
-    pub(crate) async fn newer_keys(&self, now: DateTime<Utc>) -> Arc<KeySet> {
-        self.keys.begin_reading(now, PAUSE.min(self.trust.refresh_every));
-        self.keys.wait_for_reading().await;
+    /// The keys for a token whose key [`Self::keys`] lacks: refreshed early, unless the last refresh
+    /// was a moment ago.
+    pub(crate) async fn refreshed_keys(&self, now: DateTime<Utc>) -> Arc<KeySet> {
+        self.keys.start_refresh(now, EARLY_REFRESH_INTERVAL.min(self.trust.refresh_every));
+        self.keys.wait_for_refresh().await;
         self.keys.current()
     }
 }
 
-impl Keys {
+impl CachedKeys {
     fn current(&self) -> Arc<KeySet> {
         Arc::clone(&self.current.lock().expect(NEVER_POISONED))
     }
 
-    /// Begins to read the keys, unless somebody is doing so, or began less than `pause` ago. Tells
-    /// whether it did. What has begun goes on when the caller leaves.
-    fn begin_reading(self: &Arc<Self>, now: DateTime<Utc>, pause: TimeDelta) -> bool {
-        let mut last = self.last.lock().expect(NEVER_POISONED);
-        // A clock that was put back must not keep the keys from being read until it is there again.
-        if last.is_under_way() || (now - last.began_at).abs() < pause {
+    /// Starts a refresh, unless one is running or the last one started less than `interval` ago.
+    /// Returns whether it started one. The refresh outlives the request that started it.
+    fn start_refresh(self: &Arc<Self>, now: DateTime<Utc>, interval: TimeDelta) -> bool {
+        let mut last = self.last_refresh.lock().expect(NEVER_POISONED);
+        // The absolute value, so that a clock that is set back does not stop refreshes until it
+        // has caught up.
+        if last.is_running() || (now - last.started_at).abs() < interval {
             return false;
         }
-        let (reading, under_way) = Reading::begin(now);
-        *last = reading;
+        let (refresh, running) = Refresh::start(now);
+        *last = refresh;
 
         let keys = Arc::clone(self);
-        let read = async move {
-            keys.read().await;
-            drop(under_way);
+        let refresh = async move {
+            keys.refresh().await;
+            drop(running);
         };
-        tokio::spawn(read.in_current_span());
+        tokio::spawn(refresh.in_current_span());
         true
     }
 
-    async fn read(&self) {
-        let read = self.source.read().await.and_then(|text| KeySet::parse(&text));
-        match read {
-            Ok(set) => {
-                if set.is_empty() {
+    async fn refresh(&self) {
+        let result = self.source.read().await.and_then(|text| KeySet::parse(&text));
+        match result {
+            Ok(keys) => {
+                if keys.is_empty() {
                     tracing::warn!("the provider has withdrawn all its keys");
                 }
-                *self.current.lock().expect(NEVER_POISONED) = Arc::new(set);
+                *self.current.lock().expect(NEVER_POISONED) = Arc::new(keys);
             }
             Err(error) => {
-                tracing::warn!(%error, "the provider's keys could not be read again, and stay");
+                tracing::warn!(
+                    %error,
+                    "the provider's keys could not be read again; keeping the current ones"
+                );
             }
         }
     }
 
-    /// Waits until nobody is reading, or long enough.
-    async fn wait_for_reading(&self) {
-        let mut end = self.last.lock().expect(NEVER_POISONED).end.clone();
-        // Nothing is ever sent, so this is an error, and that is the end.
-        drop(timeout(self.wait_max, end.changed()).await);
+    /// Waits until the running refresh, if any, finishes, or for `wait_max`.
+    async fn wait_for_refresh(&self) {
+        let mut finished = self.last_refresh.lock().expect(NEVER_POISONED).finished.clone();
+        // No value is ever sent: `changed` resolves, with an error, when the sender is dropped.
+        drop(timeout(self.wait_max, finished.changed()).await);
     }
 }
 
@@ -197,19 +199,19 @@ mod tests {
 
     use super::*;
 
-    /// A key set that is answered as often as it is allowed to.
+    /// A source that answers each read only with a permit.
     #[derive(Debug)]
-    struct Gated {
-        answers: Semaphore,
+    struct GatedSource {
+        permits: Semaphore,
         answered: AtomicUsize,
     }
 
-    impl Gated {
-        fn answering(times: usize) -> Arc<Self> {
-            Arc::new(Self { answers: Semaphore::new(times), answered: AtomicUsize::new(0) })
+    impl GatedSource {
+        fn with_permits(permits: usize) -> Arc<Self> {
+            Arc::new(Self { permits: Semaphore::new(permits), answered: AtomicUsize::new(0) })
         }
 
-        async fn has_answered(&self, times: usize) {
+        async fn wait_for_answers(&self, times: usize) {
             while self.answered.load(Ordering::SeqCst) < times {
                 tokio::task::yield_now().await;
             }
@@ -217,9 +219,9 @@ mod tests {
     }
 
     #[async_trait]
-    impl KeySource for Gated {
+    impl KeySource for GatedSource {
         async fn read(&self) -> Result<String, JwksError> {
-            self.answers.acquire().await.expect("it stays open").forget();
+            self.permits.acquire().await.expect("never closed").forget();
             self.answered.fetch_add(1, Ordering::SeqCst);
             let key = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519",
                 "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -227,42 +229,43 @@ mod tests {
         }
     }
 
-    async fn provider(source: &Arc<Gated>, wait_max: Duration) -> IdentityProvider {
+    async fn provider(source: &Arc<GatedSource>, wait_max: Duration) -> IdentityProvider {
         let trust = Trust { issuer: None, audience: None, refresh_every: TimeDelta::minutes(5) };
-        let source = Arc::<Gated>::clone(source);
-        let provider = IdentityProvider::waiting(source, trust, at(0), wait_max).await;
+        let source = Arc::<GatedSource>::clone(source);
+        let provider = IdentityProvider::load_with(source, trust, at_second(0), wait_max).await;
         provider.expect("a key set")
     }
 
-    fn at(second: i64) -> DateTime<Utc> {
+    fn at_second(second: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
     }
 
     #[tokio::test]
-    async fn a_source_that_does_not_answer_holds_nobody_for_long() {
-        let source = Gated::answering(1);
+    async fn a_source_that_hangs_delays_requests_only_briefly() {
+        let source = GatedSource::with_permits(1);
         let provider = provider(&source, Duration::from_millis(10)).await;
 
         let header = Header::new(Algorithm::EdDSA);
-        let (old, newer) = tokio::join!(provider.keys(at(300)), provider.newer_keys(at(300)));
-        assert_eq!((old.keys_for(&header).count(), newer.keys_for(&header).count()), (1, 1));
+        let (old, early) =
+            tokio::join!(provider.keys(at_second(300)), provider.refreshed_keys(at_second(300)));
+        assert_eq!((old.keys_for(&header).count(), early.keys_for(&header).count()), (1, 1));
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_a_reading_does_not_keep_the_next_one_from_beginning() {
-        let source = Gated::answering(1);
+    async fn a_request_that_still_waits_does_not_block_the_next_refresh() {
+        let source = GatedSource::with_permits(1);
         let provider = provider(&source, Duration::from_mins(1)).await;
-        let mut waiting = pin!(provider.newer_keys(at(10)));
+        let mut waiting = pin!(provider.refreshed_keys(at_second(10)));
         poll_fn(|context| {
             assert!(waiting.as_mut().poll(context).is_pending());
             Poll::Ready(())
         })
         .await;
-        source.answers.add_permits(2);
-        source.has_answered(2).await;
+        source.permits.add_permits(2);
+        source.wait_for_answers(2).await;
 
-        // Nobody has told whoever waits, and it does not matter.
-        provider.newer_keys(at(20)).await;
+        // The first request has not been polled since, so it still counts as waiting.
+        provider.refreshed_keys(at_second(20)).await;
         assert_eq!(source.answered.load(Ordering::SeqCst), 3);
         waiting.await;
     }

@@ -1,74 +1,75 @@
-//! Sessions: who sends a token, how somebody gets one, and how all of an account's end.
+//! Sessions: authenticating a token, signing in, and revoking all tokens of an account.
 //!
-//! **Invariant:** a token is made for the epoch in which its reason was checked, never for a later
-//! one. A password that is changed while an older one is being checked, or tokens that are ended
-//! meanwhile, leave nobody with a token that works.
+//! **Invariant:** a token carries the epoch that was current when the password was checked, never a
+//! later one. If the password changes or the tokens are revoked during the check, the token that
+//! comes out of it is already revoked.
 
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
 
-use super::{accounts::bad_input, claims::Subject, passwords::Passwords, tokens::refused};
+use super::{claims::Subject, passwords::Passwords, tokens::refused_token};
 use crate::{
     domain::{Account, Permissions, UsernameKey},
     service::{Error, Operator, Result, SeenBy, Service, Viewer},
 };
 
-/// How long a sign-in lasts.
+/// Lifetime of a token from a sign-in.
 const SIGN_IN_TTL: TimeDelta = TimeDelta::hours(24);
 
-/// What is needed to sign in.
+/// The credentials of a sign-in.
 #[derive(Clone)]
 pub struct SignIn {
-    /// The unique name of the account, in whatever case.
+    /// The username, in any case.
     pub username: String,
     /// The password.
     pub password: String,
-    /// Where the attempt comes from.
+    /// The caller's address, for rate limits.
     pub address: Option<IpAddr>,
 }
 
-/// What is needed to change a password.
+/// A change of password.
 #[derive(Clone)]
 pub struct PasswordChange {
-    /// The password as it is.
+    /// The current password.
     pub current: String,
-    /// The password as it is to be.
+    /// The new password.
     pub new: String,
 }
 
-/// Somebody who has just signed in.
+/// The result of signing in.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// A bearer token for the next requests.
     pub token: String,
-    /// Who they are.
+    /// The user who signed in.
     pub viewer: Viewer,
 }
 
 impl Service {
-    /// Who sends this bearer token. A token of the identity provider whose subject is new makes
-    /// a user.
+    /// The viewer that a bearer token identifies. The first token with a new subject of the
+    /// identity provider creates the user.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the token is not valid, its account is gone or has ended
-    /// it, or when the store fails.
+    /// [`Error::Unauthenticated`] when the token is invalid or revoked or its account is gone, or
+    /// when the store fails.
     pub async fn authenticate(&self, token: &str) -> Result<Viewer> {
         let claims = self.tokens.read(token, self.clock.now()).await?;
         let account = match &claims.subject {
             Subject::User(id) => self.store.find_account(*id).await?,
-            Subject::Foreign(foreign) => Some(self.foreign_account(foreign).await?),
+            Subject::Foreign(foreign) => Some(self.find_or_create_foreign(foreign).await?),
         };
-        let account = account.ok_or_else(|| refused("its account is gone"))?;
-        if claims.is_ended(&account) {
-            return Err(refused("its account has ended it"));
+        let account = account.ok_or_else(|| refused_token("its account is gone"))?;
+        if claims.is_revoked(&account) {
+            return Err(refused_token("it has been revoked"));
         }
 
         Ok(viewer(account, claims.scope))
     }
 
-    /// A token for an account, in an epoch of it.
-    pub(crate) fn signed_in_to(&self, account: Account, epoch: i64) -> Result<SignedIn> {
+    /// Issues a token for an account that has just proved who it is; `epoch` is the account's
+    /// epoch of the moment when it did.
+    pub(crate) fn start_session(&self, account: Account, epoch: i64) -> Result<SignedIn> {
         let now = self.clock.now();
         let token = self.tokens.issue(account.user.id, epoch, None, now, SIGN_IN_TTL)?;
         Ok(SignedIn { token, viewer: viewer(account, None) })
@@ -76,8 +77,8 @@ impl Service {
 }
 
 impl SeenBy {
-    /// Signs in with a password; `None` when the name or the password is wrong, which take the
-    /// same time and cannot be told apart.
+    /// Signs in with a password. `None` when the username or the password is wrong; both take the
+    /// same time, so callers cannot tell which it was.
     ///
     /// # Errors
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
@@ -99,22 +100,20 @@ impl SeenBy {
         let Some(credentials) = credentials else { return Ok(None) };
         let account = self.service.store.find_account(credentials.id).await?;
         account
-            .map(|account| self.service.signed_in_to(account, credentials.token_epoch))
+            .map(|account| self.service.start_session(account, credentials.token_epoch))
             .transpose()
     }
 
-    /// Changes the viewer's password, ends all tokens of the account and gives a new one; `None`
-    /// when the current password is wrong or there is none.
+    /// Changes the viewer's password, revokes all tokens of the account and issues a new one.
+    /// `None` when the current password is wrong or the account has no password.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a new password that breaks a rule, [`Error::RateLimited`] after too
-    /// many attempts, [`Error::Unauthenticated`] when the account is gone or has ended the
-    /// viewer's token by now, or when the store fails.
+    /// many attempts, [`Error::Unauthenticated`] when signed out, when the account is gone or when
+    /// the viewer's token has been revoked meanwhile, or when the store fails.
     pub async fn change_password(&self, change: PasswordChange) -> Result<Option<SignedIn>> {
         let (service, viewer) = (&self.service, self.signed_in()?);
-        if let Some(refusal) = Passwords::refusal(&change.new) {
-            return Err(bad_input("newPassword", refusal));
-        }
+        Passwords::check_rules("newPassword", &change.new)?;
         if let Some(attempts) = &service.attempts {
             attempts.count_confirmation(viewer.id())?;
         }
@@ -131,36 +130,35 @@ impl SeenBy {
         if !service.store.change_password(viewer.id(), Some(epoch), &hash, now).await? {
             return Err(Error::Unauthenticated);
         }
-        service.signed_in_to(viewer.account.clone(), epoch + 1).map(Some)
+        service.start_session(viewer.account.clone(), epoch + 1).map(Some)
     }
 
-    /// Ends all tokens of the viewer, also the one of this request.
+    /// Revokes all of the viewer's tokens, including the one on this request.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the account is gone by now, or when the store fails.
+    /// [`Error::Unauthenticated`] when signed out or when the account is gone by now, or when the
+    /// store fails.
     pub async fn sign_out_everywhere(&self) -> Result<()> {
         let (service, viewer) = (&self.service, self.signed_in()?);
-        let is_done = service.store.end_tokens(viewer.id(), service.clock.now()).await?;
-        if is_done { Ok(()) } else { Err(Error::Unauthenticated) }
+        let exists = service.store.end_tokens(viewer.id(), service.clock.now()).await?;
+        if exists { Ok(()) } else { Err(Error::Unauthenticated) }
     }
 }
 
 impl Operator<'_> {
-    /// Gives a user a password, whatever they had, and ends all their tokens; tells whether there
-    /// is such a user.
+    /// Sets a user's password, whether or not there was one, and revokes all tokens of the
+    /// account. False when there is no such user.
     ///
     /// # Errors
     /// [`Error::BadInput`] for a password that breaks a rule, or when the store fails.
     pub async fn set_password(self, username: &UsernameKey, password: &str) -> Result<bool> {
-        if let Some(refusal) = Passwords::refusal(password) {
-            return Err(bad_input("password", refusal));
-        }
+        Passwords::check_rules("password", password)?;
         let Some(user) = self.0.find_user(username).await? else { return Ok(false) };
         let hash = self.0.passwords.hash(password).await?;
         Ok(self.0.store.change_password(user.id, None, &hash, self.0.clock.now()).await?)
     }
 
-    /// Ends all tokens of a user; tells whether there is such a user.
+    /// Revokes all tokens of a user. False when there is no such user.
     ///
     /// # Errors
     /// When the store fails.
@@ -171,7 +169,8 @@ impl Operator<'_> {
         }
     }
 
-    /// A bearer token for a user, or `None` when there is no such user.
+    /// Issues a bearer token for a user. `scope` narrows the role's permissions. `None` when there
+    /// is no such user.
     ///
     /// # Errors
     /// When the store fails.
@@ -189,6 +188,7 @@ impl Operator<'_> {
     }
 }
 
+/// A viewer with the permissions that both the role and the token's scope grant.
 fn viewer(account: Account, scope: Option<Permissions>) -> Viewer {
     let permissions = account.role.permissions;
     let permissions = scope.map_or(permissions, |scope| permissions.intersection(scope));

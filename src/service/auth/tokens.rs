@@ -1,12 +1,14 @@
-//! Bearer tokens: JSON Web Tokens (RFC 7519), our own and those of an identity provider.
+//! Bearer tokens: JSON Web Tokens (RFC 7519), our own and an identity provider's.
 //!
-//! Our own are HS256 with the configured secret, and name the user by id. An identity provider's
-//! are RS256, ES256 or EdDSA with a key of its key set (RFC 7517), and name the user by a
-//! subject. Which of the two a token is, is decided by its algorithm alone, and each key admits
-//! exactly one algorithm, so a token can never choose how it is checked.
+//! | issuer | algorithm | key | subject |
+//! |---|---|---|---|
+//! | ourselves | HS256 | the configured secret | our user id |
+//! | provider | RS256, ES256 or EdDSA | one of its key set (RFC 7517) | the provider's user id |
 //!
-//! **Invariant:** issuer and audience are checked whenever they are known, and the times of a
-//! token always.
+//! The algorithm alone decides which of the two a token is, and each key verifies exactly one
+//! algorithm, so a token cannot choose how it is verified.
+//!
+//! **Invariant:** issuer and audience are checked whenever they are configured, the times always.
 
 use std::fmt;
 
@@ -26,20 +28,20 @@ use crate::{
     service::{Error, Result},
 };
 
-/// The fewest bytes of a secret: as many as its hash has (RFC 7518, 3.2).
+/// Minimum size of a secret, in bytes: the size of the hash (RFC 7518, 3.2).
 const SECRET_BYTES_MIN: usize = 32;
 /// The `iss` and `aud` of our own tokens.
-const OURSELVES: &str = "entourage";
+const OWN_ISSUER: &str = "entourage";
 
 /// A secret that is too short to sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret has {bytes} bytes, and needs at least {SECRET_BYTES_MIN}")]
 pub struct SecretError {
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub bytes: usize,
 }
 
-/// Makes and reads bearer tokens.
+/// Issues and verifies bearer tokens.
 pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
@@ -53,7 +55,7 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Signs with this secret, and accepts tokens of the provider as well, if there is one.
+    /// Signs with this secret, and also accepts the provider's tokens if there is one.
     ///
     /// # Errors
     /// When the secret is too short.
@@ -68,7 +70,8 @@ impl Tokens {
         })
     }
 
-    /// A token for a user in an epoch of the account, with the scope if there is one.
+    /// Issues a token for a user. It is valid while the account stays in this epoch, for at most
+    /// `ttl`; `scope` narrows the role's permissions.
     ///
     /// # Errors
     /// [`Error::Internal`] when signing fails, which is a bug.
@@ -81,34 +84,34 @@ impl Tokens {
         ttl: TimeDelta,
     ) -> Result<String> {
         let claims = OwnClaims {
-            iss: OURSELVES,
-            aud: OURSELVES,
+            iss: OWN_ISSUER,
+            aud: OWN_ISSUER,
             sub: user.to_string(),
             iat: now.timestamp(),
             exp: (now + ttl).timestamp(),
             epoch,
             scope,
         };
-        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
-            .map_err(|e| Error::Internal(e.to_string()))
+        encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(Error::internal)
     }
 
-    /// Whom a token names, if it is valid now.
+    /// The claims of a token, if it is valid now. Revocation is not checked here, since it needs
+    /// the account.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever is wrong with it.
+    /// [`Error::Unauthenticated`], whatever is wrong with the token; the log has the reason.
     pub async fn read(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims> {
-        self.verify(token, now).await.map_err(refused)
+        self.verify(token, now).await.map_err(refused_token)
     }
 
     async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<TokenClaims, &'static str> {
         let header = decode_header(token).map_err(|error| reason(&error))?;
-        // Whoever does not understand an extension must refuse the token (RFC 7515, 4.1.11).
+        // Critical extensions must be understood or refused (RFC 7515, 4.1.11); we support none.
         if header.crit.is_some() {
-            return Err("it needs an extension that we do not know");
+            return Err("it needs an extension that is not supported");
         }
         let claims = if header.alg == Algorithm::HS256 {
-            let validation = validation(Algorithm::HS256, Some(OURSELVES), Some(OURSELVES));
+            let validation = validation(Algorithm::HS256, Some(OWN_ISSUER), Some(OWN_ISSUER));
             let claims = verify_with(token, &self.decoding, &validation)?;
             claims.check_times(now)?;
             claims.into_own()?
@@ -117,18 +120,19 @@ impl Tokens {
             claims.check_times(now)?;
             claims.into_foreign()?
         };
-        claims.check_age(now)?;
+        claims.check_issued_at(now)?;
         Ok(claims)
     }
 
-    /// The claims of a token that a key of the provider has signed.
+    /// Verifies a token against the provider's keys. A key id that we lack may be from a rotation,
+    /// so the keys are refreshed and tried once more.
     async fn verify_foreign(
         &self,
         token: &str,
         header: &Header,
         now: DateTime<Utc>,
     ) -> Result<Claims, &'static str> {
-        let provider = self.provider.as_ref().ok_or("there is no identity provider")?;
+        let provider = self.provider.as_ref().ok_or("no identity provider is configured")?;
         let trust = &provider.trust;
         let validation = validation(header.alg, trust.issuer.as_deref(), trust.audience.as_deref());
 
@@ -137,26 +141,25 @@ impl Tokens {
         if verified.is_ok() || !keys.lacks_the_key_of(header) {
             return verified;
         }
-        let keys = provider.newer_keys(now).await;
+        let keys = provider.refreshed_keys(now).await;
         verify_with_any(token, header, &keys, &validation)
     }
 }
 
-/// The claims of a token that one of these keys has signed.
 fn verify_with_any(
     token: &str,
     header: &Header,
     keys: &KeySet,
     validation: &Validation,
 ) -> Result<Claims, &'static str> {
-    let mut refused = "the provider has no key for it";
+    let mut refusal = "the provider has no key for it";
     for key in keys.keys_for(header) {
         match verify_with(token, key, validation) {
             Ok(claims) => return Ok(claims),
-            Err(reason) => refused = reason,
+            Err(reason) => refusal = reason,
         }
     }
-    Err(refused)
+    Err(refusal)
 }
 
 fn verify_with(
@@ -168,25 +171,25 @@ fn verify_with(
     decoded.map(|decoded| decoded.claims).map_err(|error| reason(&error))
 }
 
-/// A client is not told what is wrong with its token; the log is, for whoever runs the server.
-pub(crate) fn refused(reason: &'static str) -> Error {
+/// Logs for the operator why a token is refused. The client does not learn the reason.
+pub(crate) fn refused_token(reason: &'static str) -> Error {
     tracing::info!(reason, "a token is refused");
     Error::Unauthenticated
 }
 
-/// What is wrong with a token, in words that repeat nothing of it.
+/// What is wrong with a token, without quoting any of it.
 fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
     match error.kind() {
         ErrorKind::InvalidSignature => "its signature is not of our key",
-        ErrorKind::InvalidIssuer => "its issuer is another one",
-        ErrorKind::InvalidAudience => "its audience is another one",
+        ErrorKind::InvalidIssuer => "its issuer is wrong",
+        ErrorKind::InvalidAudience => "its audience is wrong",
         ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "its algorithm is wrong",
-        _ => "it is not a token, or its claims are of the wrong types",
+        _ => "it is malformed, or a claim has the wrong type",
     }
 }
 
-/// What the library has to check. Times are ours to check, by our own clock.
+/// What the library checks. We check the times ourselves, by the injected clock.
 fn validation(algorithm: Algorithm, issuer: Option<&str>, audience: Option<&str>) -> Validation {
     let mut validation = Validation::new(algorithm);
     let mut required = vec!["exp", "sub"];
@@ -213,7 +216,7 @@ mod tests {
 
     const SECRET: &[u8] = b"a secret of 32 bytes and a little";
 
-    fn at(second: i64) -> DateTime<Utc> {
+    fn at_second(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).expect("in range")
     }
 
@@ -231,13 +234,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_names_its_user_until_it_expires() {
-        let token = tokens().issue(UserId(7), 0, Some("follow"), at(0), TimeDelta::hours(1));
+        let token = tokens().issue(UserId(7), 0, Some("follow"), at_second(0), TimeDelta::hours(1));
         let token = token.expect("signs");
 
-        let read = tokens().read(&token, at(3_599)).await.expect("valid");
+        let read = tokens().read(&token, at_second(3_599)).await.expect("valid");
         assert_eq!(read.subject, Subject::User(UserId(7)));
         assert_eq!(read.scope, Some(Permissions::from_scope("follow")));
-        assert!(tokens().read(&token, at(3_606)).await.is_err());
+        assert!(tokens().read(&token, at_second(3_606)).await.is_err());
     }
 
     #[test]
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_is_not_exactly_ours_is_refused() {
+    async fn any_deviation_from_our_own_tokens_is_refused() {
         let with = |key: &str, value: serde_json::Value| {
             let mut claims = claims();
             claims[key] = value;
@@ -258,7 +261,7 @@ mod tests {
             signed(&claims, SECRET, Algorithm::HS256)
         };
         let good = signed(&claims(), SECRET, Algorithm::HS256);
-        assert!(tokens().read(&good, at(0)).await.is_ok());
+        assert!(tokens().read(&good, at_second(0)).await.is_ok());
 
         let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiI3IiwiZXhwIjo5OTk5OTk5OTk5fQ.";
         let tampered = good.replacen('.', ".x", 1);
@@ -272,14 +275,14 @@ mod tests {
             ("no audience", without("aud")),
             ("no expiry", without("exp")),
             ("no subject", without("sub")),
-            ("a subject that is no id", with("sub", "alice".into())),
+            ("a subject that is not an id", with("sub", "alice".into())),
             ("not yet valid", with("nbf", 500.into())),
             ("tampered with", tampered),
             ("cut off", good[..good.len() - 1].to_owned()),
             ("nothing", String::new()),
         ];
-        for (what, token) in bad {
-            assert!(tokens().read(&token, at(0)).await.is_err(), "{what}");
+        for (case, token) in bad {
+            assert!(tokens().read(&token, at_second(0)).await.is_err(), "{case}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How often a password may be tried: by account, by address, and by viewer.
+//! How often a password may be tried, by account, address and viewer.
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
@@ -8,17 +8,17 @@ use crate::{
     service::Result,
 };
 
-/// Attempts in a minute for one account from one address. Others who guess at it take nothing from
-/// its owner.
+/// Attempts per minute on one account from one address. Keyed by both, so that guesses from
+/// elsewhere do not use up the owner's attempts.
 const PER_ACCOUNT_AND_ADDRESS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-/// Attempts in a minute for one account, from all addresses together.
+/// Attempts per minute on one account, from all addresses together.
 const PER_ACCOUNT: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
-/// Attempts in a minute from one address, for whatever account.
+/// Attempts per minute from one address, on all accounts together.
 const PER_ADDRESS: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
-/// Passwords in a minute that one viewer gives to confirm something.
+/// Passwords per minute that one viewer may enter to confirm a change.
 const PER_VIEWER: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
-/// Counts what is tried with passwords.
+/// Counts attempts with passwords.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     pairs: Limiter<(UsernameKey, Option<IpAddr>)>,
@@ -37,12 +37,10 @@ impl Attempts {
         }
     }
 
-    /// Counts an attempt to sign in, or to sign up without an account.
+    /// Counts an attempt to sign in to an account, or to sign up (no account).
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when there were too many.
-    ///
-    /// [`Error::RateLimited`]: crate::service::Error::RateLimited
+    /// [`RateLimited`](crate::service::Error::RateLimited) after too many attempts.
     pub(crate) fn count(
         &self,
         account: Option<&UsernameKey>,
@@ -59,13 +57,11 @@ impl Attempts {
         Ok(())
     }
 
-    /// Counts a password with which a viewer confirms something. Whoever may try holds a token of
-    /// the account, so nobody else can use these up.
+    /// Counts a password that a signed-in viewer enters to confirm a change. It takes a token of
+    /// the account to get here, so strangers cannot use these attempts up.
     ///
     /// # Errors
-    /// [`Error::RateLimited`] when there were too many.
-    ///
-    /// [`Error::RateLimited`]: crate::service::Error::RateLimited
+    /// [`RateLimited`](crate::service::Error::RateLimited) after too many attempts.
     pub(crate) fn count_confirmation(&self, viewer: UserId) -> Result<()> {
         self.viewers.take(&viewer, NonZeroU32::MIN).map(drop)
     }

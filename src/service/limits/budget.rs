@@ -1,64 +1,35 @@
-//! What callers may cost in a minute: one viewer, wherever they are, and all callers at one address
-//! together, signed in or not. An address may cost more than a viewer, since many can be behind
-//! one; but not as much as many viewers, since anybody can make accounts.
+//! What callers may spend per minute: each viewer, from any address, and each address, with all its
+//! callers signed in or not.
+//!
+//! An address may spend more than a viewer, since many people can share one, but not as much as
+//! many viewers, since anybody can create accounts.
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::limiter::{Left, Limiter, network};
+use super::limiter::{Bucket, Limiter, network};
 use crate::{
     domain::{Clock, Limits, UserId},
     service::{Result, Service, Viewer},
 };
 
-/// What a request costs its address before anybody has looked at it: as much as parsing and
-/// refusing one, in nodes.
-const COST_OF_A_REQUEST: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
+/// What every request costs its address up front, in nodes: about as much work as parsing an
+/// operation and refusing it.
+const REQUEST_COST: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
 
-/// The budget of a caller, after an operation was charged: of the two that pay, the one with less
-/// left.
+/// The caller's budget after an operation was charged. Two budgets pay, the viewer's and the
+/// address's; this is the one with less remaining.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// What the operation cost.
+    /// Cost of the operation.
     pub cost: NonZeroU32,
-    /// What a minute allows.
+    /// Cost allowed per minute.
     pub limit: NonZeroU32,
-    /// How much of it is left.
+    /// How much of the limit remains.
     pub remaining: u32,
-    /// When all of it is there again.
+    /// When the whole limit is available again.
     pub resets_at: DateTime<Utc>,
-}
-
-impl Service {
-    /// Charges a request to the address that it comes from, before anything is known of it. So a
-    /// flood of requests that are refused ends as well.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`](crate::service::Error::RateLimited) when too little of its budget is left.
-    pub fn admit(&self, address: Option<IpAddr>) -> Result<()> {
-        match (&self.budgets, address) {
-            (Some(budgets), Some(address)) => budgets.admit(address),
-            (None, _) | (_, None) => Ok(()),
-        }
-    }
-
-    /// Charges an operation to the viewer and to the address that it comes from; `None` when
-    /// nothing limits the cost.
-    ///
-    /// # Errors
-    /// [`Error::RateLimited`](crate::service::Error::RateLimited) when one of their budgets is too low.
-    pub fn charge(
-        &self,
-        viewer: Option<&Viewer>,
-        address: Option<IpAddr>,
-        cost: NonZeroU32,
-    ) -> Result<Option<Budget>> {
-        match &self.budgets {
-            Some(budgets) => budgets.charge(viewer, address, cost),
-            None => Ok(None),
-        }
-    }
 }
 
 /// The budgets of all callers.
@@ -76,23 +47,40 @@ impl Budgets {
             addresses: Limiter::new(address, Arc::clone(clock)),
         }
     }
+}
 
-    fn admit(&self, address: IpAddr) -> Result<()> {
-        self.addresses.take(&network(address), COST_OF_A_REQUEST).map(drop)
+impl Service {
+    /// Charges a request to its address before the body is looked at, so that refused requests
+    /// count as well.
+    ///
+    /// # Errors
+    /// [`RateLimited`](crate::service::Error::RateLimited) when the address's budget is too low.
+    pub fn admit(&self, address: Option<IpAddr>) -> Result<()> {
+        if let (Some(budgets), Some(address)) = (&self.budgets, address) {
+            budgets.addresses.take(&network(address), REQUEST_COST)?;
+        }
+        Ok(())
     }
 
-    fn charge(
+    /// Charges an operation to the viewer and to the address; `None` when cost is not limited.
+    ///
+    /// # Errors
+    /// [`RateLimited`](crate::service::Error::RateLimited) when either budget is too low.
+    pub fn charge(
         &self,
         viewer: Option<&Viewer>,
         address: Option<IpAddr>,
         cost: NonZeroU32,
     ) -> Result<Option<Budget>> {
-        // The viewer pays first: whoever has nothing left takes nothing from others at the address.
-        let viewers = viewer.map(|viewer| self.viewers.take(&viewer.id(), cost)).transpose()?;
-        let address = address.map(|address| self.addresses.take(&network(address), cost));
-        let both = [viewers, address.transpose()?].into_iter().flatten();
-        let less = both.min_by_key(|left| left.remaining);
-        Ok(less.map(|Left { limit, remaining, full_at }| Budget {
+        let Some(budgets) = &self.budgets else { return Ok(None) };
+
+        // Charge the viewer first: a viewer with an empty budget must not drain the address that
+        // others share.
+        let viewer = viewer.map(|viewer| budgets.viewers.take(&viewer.id(), cost)).transpose()?;
+        let address = address.map(|address| budgets.addresses.take(&network(address), cost));
+        let charged = [viewer, address.transpose()?].into_iter().flatten();
+        let lowest = charged.min_by_key(|bucket| bucket.remaining);
+        Ok(lowest.map(|Bucket { limit, remaining, full_at }| Budget {
             cost,
             limit,
             remaining,

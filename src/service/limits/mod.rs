@@ -1,5 +1,13 @@
-//! Limits over time: what callers may cost, and how often a password may be tried.
+//! Rate limits, kept in this process's memory: what callers may spend, and how often they may try
+//! a password.
+//!
+//! `limiter` is a token bucket per key. `budget` charges the cost of operations to viewers and
+//! addresses; `attempts` counts passwords by account, address and viewer. Daily limits on follows
+//! are not here: they are part of the rule of a follow.
 
-pub(crate) mod attempts;
-pub(crate) mod budget;
-pub(crate) mod limiter;
+mod attempts;
+mod budget;
+mod limiter;
+
+pub use self::budget::Budget;
+pub(super) use self::{attempts::Attempts, budget::Budgets};
