@@ -167,14 +167,7 @@ mod tests {
     use super::*;
 
     fn user(id: i64, username: &str) -> Arc<User> {
-        Arc::new(User {
-            id: UserId(id),
-            username: username.into(),
-            name: None,
-            bio: None,
-            avatar_url: None,
-            created_at: DateTime::UNIX_EPOCH,
-        })
+        Arc::new(User::bare(UserId(id), username, DateTime::UNIX_EPOCH))
     }
 
     fn by_id(cache: &UserCache, id: i64) -> Option<Arc<User>> {
