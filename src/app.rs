@@ -113,7 +113,7 @@ impl App {
             random,
             limits,
             proxies,
-            places: Semaphore::new(limits.operations_max),
+            operation_permits: Semaphore::new(limits.operations_max),
             timeouts,
             playground,
             metrics,

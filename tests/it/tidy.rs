@@ -14,7 +14,7 @@ const CONFINED: [(&str, &[&str]); 4] = [
     ("sqlx", &["src/store/"]),
     ("axum", &["src/http/", "src/app.rs"]),
     ("async_graphql", &["src/graphql/"]),
-    ("rust_embed", &["src/http/pages/mod.rs"]),
+    ("rust_embed", &["src/http/pages/"]),
 ];
 /// The most lines of a file.
 const LINES_MAX: usize = 600;
