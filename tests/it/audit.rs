@@ -38,17 +38,17 @@ async fn the_server_passes_every_audit_of_graphql_over_http() {
 /// As many requests as take some seconds; `DIFFERENTIAL_DOCUMENTS` and `DIFFERENTIAL_SEED` choose
 /// how many, and which.
 #[tokio::test]
-async fn the_server_answers_generated_requests_as_graphql_js_does() {
+async fn generated_requests_get_the_answers_of_graphql_js() {
     let app = TestApp::start().await;
     run("differential.mjs", &app.url("/graphql")).await;
 }
 
 #[tokio::test]
-async fn graphql_js_finds_nothing_wrong_with_the_schema() {
+async fn graphql_js_accepts_the_schema() {
     run("schema.mjs", SCHEMA).await;
 }
 
 #[tokio::test]
-async fn graphql_eslint_finds_the_schema_well_designed_for_relay_too() {
+async fn graphql_eslint_accepts_the_schema_for_relay() {
     run("lint.mjs", SCHEMA).await;
 }

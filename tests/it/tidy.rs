@@ -116,7 +116,7 @@ fn paths_of_the_crate(code: &str) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn no_layer_uses_one_above_it() {
+fn no_layer_imports_a_layer_above_it() {
     let mut broken = Vec::new();
     for source in files("src", &[".rs"]) {
         let code = source.code();
@@ -133,7 +133,7 @@ fn no_layer_uses_one_above_it() {
 }
 
 #[test]
-fn crates_stay_where_they_belong() {
+fn confined_crates_stay_in_their_layer() {
     let mut broken = Vec::new();
     for source in files("src", &[".rs"]) {
         let code = source.code();
@@ -150,7 +150,7 @@ fn crates_stay_where_they_belong() {
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_starts_with_its_purpose() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
     let silent = all.filter(|source| !source.text.starts_with("//! "));
     let broken: Vec<_> = silent.map(|source| source.path).collect();
@@ -201,7 +201,7 @@ fn no_file_names_a_path_of_a_machine() {
 }
 
 #[test]
-fn what_the_promises_name_is_there() {
+fn reliability_md_names_only_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let promises = fs::read_to_string(root.join("docs/reliability.md")).expect("it is there");
     let tests = files("tests", &[".rs"]);
@@ -223,7 +223,7 @@ fn what_the_promises_name_is_there() {
 }
 
 #[test]
-fn paths_are_found_in_groups_and_alone() {
+fn crate_paths_are_found_alone_and_in_groups() {
     let code =
         "use crate::{\n    domain::{User, service},\n    store,\n};\nlet x = crate::http::y;";
     let names: Vec<_> = paths_of_the_crate(code).into_iter().map(|(_, name)| name).collect();
