@@ -1,4 +1,4 @@
-//! The pages for the browser: which there are, in which coding, for how long, and what they may do.
+//! The pages for the browser: paths, codings, caching and content policies.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ use crate::support::app::{TestApp, settings};
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const SCRIPT: &str = "/assets/app-B2xyz_-9.js";
 
-/// A build as small as it can be. What a variant says is its name, so that a test can tell them
-/// apart; nothing here decodes it.
+/// A minimal build. The content of a variant is its name, so that a test can tell them apart; it is
+/// never decoded.
 fn built() -> Playground {
     let files = [
         ".gitignore",
@@ -105,7 +105,7 @@ async fn a_file_has_the_coding_the_client_prefers() {
         (SCRIPT, "br", Some("br"), "assets/app-B2xyz_-9.js.br"),
         ("/favicon.svg", "br, gzip", None, "favicon.svg"),
     ] {
-        // The bytes are compared as they come: they are not what their coding says.
+        // Compare raw bytes: they are not really coded.
         let file = send(accepting(&app, path, accepted)).await;
         assert_eq!((file.status, file.body.as_str()), (200, body), "{path} {accepted}");
         let coded = file.headers.get("content-encoding").map(|name| name.to_str().expect("text"));
@@ -249,7 +249,7 @@ async fn files_outside_the_build_are_not_served() {
         assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"), "{path}");
         assert_eq!(reply.header("cache-control"), "no-store", "{path}");
     }
-    // A client that is no browser sends the dots as they are.
+    // Unlike a browser, this client sends the dots unresolved.
     let plain = "GET /assets/../../Cargo.toml HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let reply = app.raw(plain.as_bytes()).await;
     assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
