@@ -1,5 +1,5 @@
-# `make run` serves a small demo graph; `make test` is what CI runs; `make help` tells the rest.
-# `--locked` everywhere: what is tested is what is built.
+# `make run` serves a demo graph, `make test` is what CI runs, `make help` lists all targets.
+# `--locked` everywhere, so that the tested dependencies are the built ones.
 
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,54 +11,54 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-# One after the other: cargo and Vite use all cores by themselves, and write to the same folders.
+# Targets run one by one: cargo and Vite use all cores by themselves and write to the same folders.
 .NOTPARALLEL:
 
-# Succeeds when the pages can be built: Vite needs Node 20.19.
+# Succeeds if the pages can be built: Vite needs Node 20.19.
 HAS_NODE = command -v npm >/dev/null && node -e 'const [major, minor] = \
 	process.versions.node.split(".").map(Number); \
 	process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
-# Runs commands, and prints what they say only when they fail.
-quietly = said=$$({ $(1); } 2>&1) || { echo "$$said" >&2; exit 1; }
+# Runs commands and prints their output only if they fail.
+quietly = output=$$({ $(1); } 2>&1) || { echo "$$output" >&2; exit 1; }
 
-help: ## Print this
+help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(MAKEFILE_LIST) | \
 		awk '{ printf "%-17s", $$1 " " $$2; $$1 = $$2 = ""; print }'
 
-run: ## Serve a small demo graph and its pages on SQLite, built for release
+run: ## Serve a demo graph and its pages on SQLite, built for release
 	@if $(HAS_NODE); then $(MAKE) playground; elif [ ! -e playground/dist/graphiql.html ]; then \
-		echo "without the pages for the browser: they need Node 20.19 or newer, with npm" >&2; fi
+		echo "building without the pages for the browser: they need Node 20.19 or newer, with npm" >&2; fi
 	@cargo run --locked --release -- serve --demo
 
-test: ## Everything that CI runs: formatting, lints, docs, licences, pages, clients, and all tests
+test: ## Run everything that CI runs: formatting, lints, docs, licences, pages, clients, all tests
 	@$(MAKE) check-fmt check-playground check-browser playground lint check-doc deny audit \
 		clients all-tests browser
-	@echo "== all is well"
+	@echo "== OK"
 
 fmt: ## Format the sources
 	@cargo fmt
 	@$(MAKE) playground/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json
 	@$(call quietly,npm run format --prefix playground && npm run format --prefix tests/browser)
 
-lint: ## Look for mistakes
+lint: ## Run clippy
 	@echo "== clippy"
 	@cargo clippy --locked --all-targets -- -D warnings
-	@cargo clippy --locked --test faults -- -D warnings # which `cargo test` leaves out
+	@cargo clippy --locked --test faults -- -D warnings # not among the default test targets
 
 schema: ## Rewrite schema.graphql
 	@cargo run --locked --quiet -- schema > schema.graphql.new
 	@mv schema.graphql.new schema.graphql
 
-# One run after the other, or each would be measured amid the rest.
-test-faults: ## Kill, starve, cut off and soak servers for twenty minutes, and print the figures
+# One run at a time, so that no run disturbs the figures of another.
+test-faults: ## Kill, starve, cut off and soak servers for twenty minutes; print the figures
 	@echo "== fault runs on SQLite and PostgreSQL"
 	@tests/postgres.sh cargo test --locked --test faults -- --nocapture --test-threads=1
 
 bench: ## Measure requests per second and statements per request, on both engines
 	@tests/postgres.sh cargo bench --locked --bench load
 
-# OPTIONS="--smoke" is a quick look; docs/performance.md has the others.
-bench-peers: release benches/peers/node_modules/.package-lock.json ## Measure PostGraphile, Mercurius and plain SQL next to ours
+# OPTIONS=--smoke takes a minute; docs/performance.md lists the others.
+bench-peers: release benches/peers/node_modules/.package-lock.json ## Compare with PostGraphile, Mercurius and plain SQL
 	@benches/peers/run.sh peers $(OPTIONS)
 
 bench-growth: release node ## Measure how cost grows with lists, connections and writes
@@ -80,8 +80,8 @@ check-browser: tests/browser/node_modules/.package-lock.json
 	@echo "== sources of the browser tests"
 	@$(call quietly,npm run check --prefix tests/browser)
 
-# It is built by itself, once, into a folder of its own. A debug build takes a third of the time of
-# a release build, and looks through all licences in four seconds.
+# Built once, into a folder of its own. A debug build takes a third of the time of a release build
+# and checks all licences in four seconds.
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY_ROOT := target/tools/cargo-deny-$(CARGO_DENY_VERSION)
 
@@ -104,18 +104,18 @@ release:
 	@echo "== release"
 	@cargo build --locked --release
 
-browser: playground tests/browser/node_modules/.package-lock.json ## Take the tour of the pages in Chromium
+browser: playground tests/browser/node_modules/.package-lock.json ## Test the pages in Chromium
 	@echo "== pages in a browser"
 	@cargo build --locked
 	@tests/browser.sh
 
-screenshots: browser ## Take the pictures of the README anew
+screenshots: browser ## Retake the pictures of the README
 	@mkdir -p playground/screenshots
 	@cp target/screenshots/followers-1440-light.png playground/screenshots/followers.png
 	@cp target/screenshots/graphiql-1440-dark.png playground/screenshots/graphiql.png
 
-# A target below is what its recipe writes last, so a recipe that failed is run again, and nothing
-# is done twice.
+# A target below is the last file that its recipe writes, so a failed recipe runs again and nothing
+# runs twice.
 
 node:
 	@$(HAS_NODE) || { echo "Node 20.19 or newer is missing: install it, with npm" >&2; exit 1; }
@@ -125,20 +125,20 @@ node:
 	@$(call quietly,npm ci --prefix $* --no-audit --no-fund)
 	@touch $@
 
-# The pages for the browser, which the next binary embeds.
+# The pages for the browser; the next binary embeds them.
 PLAYGROUND_SOURCES := $(shell find playground -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' \
 	-not -path '*/screenshots/*' -not -name '*.md')
 
 playground: playground/dist/graphiql.html ## Build the pages for the browser, for the next binary
 
-# It is the last page that the build writes.
+# The last page that the build writes.
 playground/dist/graphiql.html: playground/node_modules/.package-lock.json schema.graphql \
 		$(PLAYGROUND_SOURCES)
 	@echo "== pages for the browser"
 	@$(call quietly,npm run build --prefix playground)
 
-# What others' generators make of schema.graphql. Tools are heard when they fail.
+# Clients that code generators write from schema.graphql.
 CLIENTS := tests/clients
 
 clients: $(CLIENTS)/dist/typescript/client.js $(CLIENTS)/dist/relay/Profile.js

@@ -1,7 +1,7 @@
-//! Tells cargo what the program is made of besides its Rust sources.
+//! Declares the inputs of the build that are not Rust sources.
 
 fn main() {
-    // Macros read these folders at compile time, and cargo would not know.
+    // Macros read these folders at compile time, which cargo cannot see.
     println!("cargo::rerun-if-changed=migrations");
     println!("cargo::rerun-if-changed=playground/dist");
 }

@@ -1,9 +1,8 @@
 //! Requests per second and statements per request, on both engines: `make bench`.
 //!
-//! The binary serves a seeded graph from a process of its own, and this one asks it over
-//! loopback, so the numbers hold what a client on the same machine would see. Both share the
-//! machine's cores. Every run is of the same graph and takes the same time. `cargo test` takes a
-//! short look with a small graph, to see that it works.
+//! The binary serves a seeded graph in its own process, and this one sends requests over loopback. So
+//! the figures are those of a client on the same machine, and both share its cores. Every run uses
+//! the same graph and takes the same time. `cargo test` runs it briefly on a small graph.
 
 mod support;
 
@@ -24,7 +23,7 @@ use tempfile::TempDir;
 
 const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(5) };
 const FOLLOWS_PER_USER: usize = 20;
-/// How many requests are under way at once, each on a connection and of a user of its own.
+/// The number of concurrent requests, each with its own connection and user.
 const CLIENTS: usize = 16;
 
 const FIFTY_USERS: &str = "{ users(first: 50) { nodes { username \
@@ -35,7 +34,7 @@ const TWO_LEVELS: &str = "query($username: String!) { user(username: $username) 
 const FOLLOW: &str = "mutation($username: String!) { \
     follow(input: {user: {username: $username}}) { outcome } }";
 
-/// What is measured: a name, a document, and whether it needs a viewer.
+/// The operations: a name, a document, and whether it needs a viewer.
 const OPERATIONS: [(&str, &str, bool); 3] = [
     ("50 users, both lists", FIFTY_USERS, false),
     ("1 user, 2 levels", TWO_LEVELS, false),
@@ -117,15 +116,15 @@ fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
     sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
 }
 
-/// One operation, asked again and again for one user after another.
+/// One operation, repeated for one user after another.
 struct Load {
     client: Client,
     server: String,
     document: &'static str,
-    /// One for each client, or none.
+    /// A token for each client, or none.
     tokens: Vec<String>,
     users: usize,
-    /// Whom the next request is about.
+    /// The user of the next request.
     next: Arc<AtomicU64>,
 }
 
@@ -141,7 +140,7 @@ impl Load {
         }
     }
 
-    /// Keeps all clients busy for so long, and gives the latency of every request.
+    /// Keeps all clients busy for a while and returns the latency of every request.
     async fn drive(&self, time: Duration) -> Result<Vec<Duration>> {
         let until = Instant::now() + time;
         let clients: Vec<_> = (0..CLIENTS)
@@ -153,7 +152,7 @@ impl Load {
                 tokio::spawn(async move {
                     let mut latencies = Vec::new();
                     while Instant::now() < until {
-                        // Each of the clients comes by every user, and no two at once.
+                        // Each client visits every user, and no two the same user at once.
                         let step = usize::try_from(next.fetch_add(1, Ordering::Relaxed))?;
                         let about = username((step / CLIENTS + n * users / CLIENTS) % users + 1);
                         let body = json!({ "query": document, "variables": { "username": about } });
@@ -173,7 +172,7 @@ impl Load {
         Ok(latencies)
     }
 
-    /// How many statements the server has sent to its database, as its metrics say.
+    /// The number of statements that the server has sent to its database, from its metrics.
     async fn statements(&self) -> Result<f64> {
         let text = self.client.get(format!("{}/metrics", self.server)).send().await?;
         let text = text.error_for_status()?.text().await?;

@@ -1,8 +1,8 @@
-//! How long a wrong sign-in takes for names that are known and for others: `cargo bench --bench
-//! sign_in`. Exits with 1 when the time tells which is which.
+//! The time of a failed sign-in for existing and for unknown names: `cargo bench --bench sign_in`.
+//! Exits with 1 if the times differ.
 //!
-//! The server is in this process, on SQLite and without limits over time, and is asked over
-//! loopback. Names of both kinds take turns, so that whatever else the machine does meets both.
+//! The server runs in this process, on SQLite and without limits over time, and is called over
+//! loopback. Names of both kinds take turns, so that noise affects both alike.
 
 use std::{
     error::Error,
@@ -27,7 +27,7 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// How many sign-ins of each kind are measured.
 const SIGN_INS: usize = 200;
-/// By how much of the smaller median the two may differ, in percent.
+/// How much the medians may differ, in percent of the smaller one.
 const DIFFERENCE_MAX: f64 = 10.0;
 const KEY: &[u8] = b"the key of the benchmark, no secret";
 const SIGN_IN: &str = "mutation($username: String!) { \
@@ -62,7 +62,8 @@ async fn main() -> Result<ExitCode> {
     let server = tokio::spawn(app::serve(app, listener, std::future::pending()));
 
     let client = Client::new();
-    // The first one of all also opens connections and makes what is compared with for others.
+    // The very first one also opens connections and computes the hash that unknown names are compared
+    // with.
     sign_in(&client, &url, "nobody").await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for n in 0..SIGN_INS {
@@ -81,7 +82,7 @@ async fn main() -> Result<ExitCode> {
     Ok(if difference <= DIFFERENCE_MAX { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The time of one sign-in, which must fail for the usual reason.
+/// The time of one sign-in, which must fail with the usual error.
 async fn sign_in(client: &Client, url: &str, username: &str) -> Result<Duration> {
     let body = json!({ "query": SIGN_IN, "variables": { "username": username } }).to_string();
     let request = client.post(url).header(CONTENT_TYPE, "application/json").body(body);

@@ -1,12 +1,11 @@
-//! What a server on SQLite makes of its statements: `cargo bench --locked --bench sqlite`.
+//! A server on SQLite next to its bare statements: `cargo bench --locked --bench sqlite`.
 //!
-//! The binary answers two questions over loopback, from a process of its own. Next to it
-//! a plain loop runs the statements that answer them, prepared, on one connection for each core:
-//! no HTTP, no GraphQL, no JSON. They are those of the store itself, in two forms: with the rows of
-//! users, which is what an answer takes, and with their ids alone, as a server asks that remembers
-//! users; that loop is spared the look-up of names as well. All are measured in turn, round by
-//! round, and a ratio is the median of those of the rounds. `cargo test` takes a short look with a
-//! small graph, to see that it works.
+//! The binary answers two queries over loopback, in its own process. Next to it a plain loop runs the
+//! same statements, prepared, on one connection per core: no HTTP, no GraphQL, no JSON. The statements
+//! are those of the store, in two forms: with the rows of users, which an answer needs, and with ids
+//! only, as a server with a warm cache reads them; that loop looks up no names either. All take turns
+//! in each round, and a ratio is the median over the rounds. `cargo test` runs it briefly on a small
+//! graph.
 
 mod support;
 
@@ -32,16 +31,16 @@ use tempfile::TempDir;
 const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(2) };
 const FOLLOWS_PER_USER: usize = 20;
 const ROUNDS: usize = 5;
-/// How many requests are under way at once, each on a connection of its own.
+/// The number of concurrent requests, each on its own connection.
 const CLIENTS: usize = 16;
-/// The pages of users that are asked for, and the users on each.
+/// The number of pages of users to request, and the users on each.
 const PAGES: usize = 64;
 const PAGE: usize = 50;
 
 const PROFILE: &str = include_str!("peers/queries/entourage/profile.graphql");
 const LISTS: &str = include_str!("peers/queries/entourage/lists.graphql");
 
-/// What is asked.
+/// The queries.
 #[derive(Clone, Copy)]
 enum Question {
     Profile,
@@ -86,13 +85,13 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Answers one after the other.
+/// Answers queries one by one.
 trait Answer: Send + 'static {
-    /// Answers about the nth.
+    /// Answers the nth request.
     fn answer(&mut self, n: usize) -> Result<()>;
 }
 
-/// Keeps so many threads busy for a while, and tells how many answers they gave a second.
+/// Keeps the threads busy for a while and returns their answers per second.
 fn per_second<A: Answer>(
     scale: Scale,
     threads: usize,
@@ -123,7 +122,7 @@ fn per_second<A: Answer>(
     Ok(answers / begin.elapsed().as_secs_f64())
 }
 
-/// The requests of a question, one for each user or page.
+/// The requests of a query, one for each user or page.
 fn requests(question: Question, server: &Server, users: usize) -> Result<Vec<Vec<u8>>> {
     match question {
         Question::Profile => {
@@ -154,7 +153,7 @@ fn request(document: &str, variables: &Value) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A connection that is kept open. It does as little as a client can, since it shares the cores.
+/// A persistent connection. It does as little as a client can, since it shares the cores.
 struct Client {
     connection: BufReader<TcpStream>,
     requests: Arc<Vec<Vec<u8>>>,
@@ -204,7 +203,7 @@ impl Answer for Client {
     }
 }
 
-/// The statements of a question on a connection.
+/// The statements of a query on a connection.
 struct Loop {
     question: Question,
     runtime: tokio::runtime::Runtime,
@@ -212,7 +211,7 @@ struct Loop {
     statements: HashMap<&'static str, &'static str>,
     /// The users by name.
     users: Vec<i64>,
-    /// Whether the users are remembered.
+    /// Whether the users are cached.
     remembers: bool,
 }
 
@@ -282,12 +281,12 @@ fn statement(part: &str, other: &str) -> &'static str {
     statement
 }
 
-/// How the statement of pages tells the two lists apart.
+/// How the page statement distinguishes the two lists.
 const FOLLOWERS: i64 = 1;
 const FOLLOWING: i64 = 0;
 
-/// Reads the newest of these lists of each of these users, as the store does where nobody asks
-/// whether there are more.
+/// Reads the newest entries of these lists of each user, as the store does if `hasNextPage` is not
+/// selected.
 async fn pages(
     connection: &mut SqliteConnection,
     sql: &'static str,
@@ -304,7 +303,7 @@ async fn pages(
     let rows = rows.fetch_all(connection).await?;
     let edges = rows.iter().map(|row| row.try_get::<&str, _>(5).map(str::len));
     let edges: usize = edges.sum::<sqlx::Result<usize>>()?;
-    // An empty list is two brackets; the list of one user may be empty, but not those of many.
+    // An empty list is two brackets; one user may have an empty list, but not all of many.
     let are_empty = keys.len() > 1 && edges <= 2 * keys.len();
     if rows.len() == keys.len() && !are_empty {
         Ok(())

@@ -17,7 +17,7 @@ const config: CodegenConfig = {
       presetConfig: { fragmentMasking: { unmaskFunctionName: "getFragmentData" } },
       config: types,
     },
-    // What GraphiQL's tabs open with is held to the schema as well, and what its bar sends.
+    // The documents of GraphiQL's tabs and of its bar are checked too.
     "src/graphiql/generated/": {
       documents: ["documents/*.graphql", "src/graphiql/*.graphql"],
       preset: "client",

@@ -1,7 +1,6 @@
-//! The composition root: store, graph, API and routes, put together once.
+//! The composition root: store, service, API and routes, assembled once.
 //!
-//! Everything that a server is made of is passed in here, so a test makes the same server that
-//! the command line does.
+//! Every part of a server is passed in here, so a test builds the same server as the command line.
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
@@ -20,31 +19,31 @@ use crate::{
     store::{Metered, Statements, Store},
 };
 
-/// How long the connections to the database may take to close.
+/// How long the database connections may take to close.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What an operator decides about a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What one request may ask for.
+    /// The limits.
     pub limits: Limits,
     /// How long clients may take.
     pub timeouts: Timeouts,
-    /// The sites whose scripts may talk to the server.
+    /// The sites whose scripts may call the server.
     pub cors_origins: Vec<Origin>,
-    /// The proxies that are believed about whose request it is.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Vec<ProxyNet>,
-    /// Whether strangers can make accounts and sign in with a password.
+    /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub sign_up: bool,
-    /// Whether there are limits over time.
+    /// Whether the limits over time apply.
     pub rate_limits: bool,
     /// Whether answers depend on the reader.
     pub visibility: Visibility,
-    /// The pages for the browser; without them, those paths are not there.
+    /// The pages for the browser; `None` serves none.
     pub playground: Option<Playground>,
-    /// Where the time comes from.
+    /// Source of the time.
     pub clock: Arc<dyn Clock>,
-    /// Where randomness comes from.
+    /// Source of randomness.
     pub random: Arc<dyn Random>,
 }
 
@@ -65,7 +64,7 @@ impl Default for Settings {
     }
 }
 
-/// A server that does not listen yet.
+/// A server that is not listening yet.
 pub struct App {
     state: Arc<http::State>,
     cors_origins: Vec<Origin>,
@@ -80,7 +79,7 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    /// Puts a server together. The store is expected to be migrated; `/readyz` tells if it is not.
+    /// Assembles a server. The store should be migrated; until it is, `/readyz` answers 503.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, settings: Settings) -> Self {
         let Settings {
             limits,
@@ -118,7 +117,7 @@ impl App {
             random,
             limits,
             proxies,
-            places: Semaphore::new(limits.operations_max),
+            operation_permits: Semaphore::new(limits.operations_max),
             timeouts,
             playground,
             metrics,
@@ -128,7 +127,7 @@ impl App {
         Self { state, cors_origins, metrics_listener: None, statements }
     }
 
-    /// Moves `/metrics` to a listener of its own, away from everybody who can reach the API.
+    /// Moves `/metrics` to its own listener, so that API clients cannot reach it.
     #[must_use]
     pub fn with_metrics_on(self, listener: TcpListener) -> Self {
         Self { metrics_listener: Some(listener), ..self }
@@ -139,19 +138,19 @@ impl App {
         self.statements.clone()
     }
 
-    /// The routes that the server's own listener has.
+    /// The routes of the main listener.
     pub fn router(&self) -> Router {
         let part = if self.metrics_listener.is_some() { Part::Public } else { Part::All };
         http::router(Arc::clone(&self.state), part, &self.cors_origins)
     }
 }
 
-/// Serves until `shutdown` is ready, then in this order: `/readyz` answers 503, nobody is
-/// accepted any more, idle connections are closed, requests under way are answered, and the
-/// store is closed. Each step is bounded by the [`Timeouts`].
+/// Serves until `shutdown` resolves. Then, in this order: `/readyz` answers 503, the server stops
+/// accepting, idle connections are closed, requests in flight are answered, the store is closed.
+/// Each step is bounded by the [`Timeouts`].
 ///
 /// # Errors
-/// When a listener does not know its own address.
+/// If a listener has no local address.
 pub async fn serve(
     app: App,
     listener: TcpListener,
@@ -188,7 +187,7 @@ pub async fn serve(
     }
 
     if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {
-        tracing::warn!("the connections to the database did not close in time");
+        tracing::warn!("the database connections did not close in time");
     }
     Ok(())
 }

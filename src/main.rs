@@ -1,10 +1,10 @@
-//! The server's binary. All that it does is in [`entourage::cli`].
+//! The server's binary, a thin wrapper around [`entourage::cli`].
 
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-/// An answer is made of many small pieces that live shortly, on all cores at once.
+/// An answer takes many small, short-lived allocations, on all cores at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 
     let code = runtime.block_on(entourage::cli::run(std::env::args_os()));
 
-    // Whoever asks twice for the end does not want to wait for what is still being done.
+    // After a second signal, do not wait for tasks that still run.
     runtime.shutdown_background();
     code
 }

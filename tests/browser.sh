@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Takes the tour of the pages in Chromium: tests/browser.sh [ARGUMENT OF playwright test...]
+# Tests the pages in Chromium: tests/browser.sh [ARGUMENT OF playwright test...]
 #
-# Needs the playground, the binary that `cargo build` makes, and `npm ci` in tests/browser. The browser
-# is that of CHROMIUM or the machine's own; root gets Debian's installed.
+# Needs the playground, the debug binary, and `npm ci` in tests/browser. The browser is $CHROMIUM or
+# the installed one; as root, the script installs Debian's.
 set -euo pipefail
 cd "$(dirname "$0")/browser"
 
@@ -18,7 +18,7 @@ find_chromium() {
 
 chromium=$(find_chromium)
 if [[ -z "$chromium" && $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
-    # Without a font there is nothing to look at.
+    # Without a font there is no text to test.
     apt-get update -qq >&2 &&
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
             chromium fonts-dejavu-core >/dev/null

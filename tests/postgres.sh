@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs a command with a PostgreSQL of its own: tests/postgres.sh COMMAND [ARGUMENT...]
 #
-# The server lives in a temporary folder, on a free port of 127.0.0.1, and is gone when the command
-# ends, however it ends. The command finds its URL in TEST_POSTGRES_URL, and in
-# TEST_POSTGRES_BINARIES the folder of initdb and postgres, for tests that start a server of their
-# own. When the first is set already, the command is just run. Options of the server in
-# TEST_POSTGRES_OPTIONS win over those below. Exits as the command does, or with 1 when there is no
+# The server runs in a temporary folder, on a free port of 127.0.0.1, and is deleted when the command
+# exits, for whatever reason. The command gets its URL in TEST_POSTGRES_URL, and in
+# TEST_POSTGRES_BINARIES the folder of initdb and postgres, for tests that start a server themselves.
+# If the first is already set, the script only runs the command. Server options in
+# TEST_POSTGRES_OPTIONS override those below. The exit code is that of the command, or 1 without a
 # server.
 set -euo pipefail
 
@@ -14,7 +14,7 @@ if [[ $# -eq 0 ]]; then
     exit 2
 fi
 
-# The folder of initdb and postgres: the newest that is installed, else wherever PATH has them.
+# The folder of initdb and postgres: the newest installed version, else from PATH.
 find_binaries() {
     local folder
     for folder in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V -r); do
@@ -33,7 +33,7 @@ if [[ -n "${TEST_POSTGRES_URL:-}" ]]; then
     TEST_POSTGRES_BINARIES=$binaries exec "$@"
 fi
 if [[ -z "$binaries" && $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
-    # Only the binaries are wanted: no cluster, no service.
+    # Only install the binaries: no cluster, no service.
     mkdir -p /etc/postgresql-common
     [[ -e /etc/postgresql-common/createcluster.conf ]] ||
         echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
@@ -75,8 +75,8 @@ cd "$folder"
     { cat "$folder/initdb.log" >&2; exit 1; }
 cd - >/dev/null
 
-# What is lost when the machine fails matters to nobody here, so nothing waits for the disk. A port
-# can be taken between its choice and its use: another is tried.
+# Durability does not matter here, so nothing waits for the disk. If the chosen port is taken before
+# the server binds it, another is tried.
 for _ in 1 2 3 4 5; do
     port=$((20000 + RANDOM % 12000))
     if (cd "$folder" && "${as_server[@]}" "$binaries/pg_ctl" --pgdata="$folder/data" --silent \
@@ -95,7 +95,7 @@ if [[ -z "${TEST_POSTGRES_URL:-}" ]]; then
     exit 1
 fi
 
-# In the background, so that a signal is handled while the command runs.
+# In the background, so that signals are handled while the command runs.
 "$@" <&0 &
 command=$!
 trap 'kill -INT $command 2>/dev/null; wait $command; exit 130' INT

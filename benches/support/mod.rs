@@ -1,4 +1,4 @@
-//! What benches of the binary share: its commands, and a server of its own process.
+//! Shared by the benches of the binary: its commands, and a server process.
 
 mod scale;
 
@@ -23,12 +23,12 @@ pub(crate) fn say(text: &str) -> io::Result<()> {
 fn binary(database: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
     command.env("DATABASE_URL", database).env("ENTOURAGE_JWT_SECRET", KEY);
-    // One address asks for everything here.
+    // All requests come from one address.
     command.env("ENTOURAGE_RATE_LIMITS", "off").stdin(Stdio::null());
     command
 }
 
-/// Runs a command of the binary, and gives what it prints.
+/// Runs a command of the binary and returns its output.
 pub(crate) fn run(database: &str, arguments: &[&str]) -> Result<String> {
     let output = binary(database).args(arguments).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
@@ -42,14 +42,14 @@ pub(crate) fn username(n: usize) -> String {
     format!("user{n:06}")
 }
 
-/// A server that is killed when it is dropped.
+/// A server that is killed on drop.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
 }
 
 impl Server {
-    /// Serves with these variables of the environment.
+    /// Serves with these environment variables.
     pub(crate) fn start(database: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let mut process = binary(database)
             .args(["serve", "--listen", "127.0.0.1:0", "--rate-limits", "off", "--log", "error"])
@@ -71,7 +71,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,11 +1,11 @@
-//! What the operator is told once a server is ready: where it is, and how to sign in.
+//! The banner of a server that is ready: its addresses, and how to sign in.
 
 use std::{fmt, net::SocketAddr};
 
 use super::demo;
 use crate::config::DatabaseUrl;
 
-/// What it has for browsers.
+/// What the server offers to browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pages {
     /// The example app and GraphiQL.
@@ -19,15 +19,15 @@ pub(super) enum Pages {
 /// A server that is ready.
 pub(super) struct Banner<'a> {
     pub(super) database: &'a DatabaseUrl,
-    /// Where it listens, with the port that was picked.
+    /// The bound address, with the actual port.
     pub(super) address: SocketAddr,
     pub(super) pages: Pages,
-    /// Where its metrics are, if not on the same listener.
+    /// The listener of the metrics, if they have their own.
     pub(super) metrics: Option<SocketAddr>,
     pub(super) sign_up: bool,
-    /// Whether the database had users, and so was not filled as was asked for.
+    /// Whether `--demo` left the database alone because it had users.
     pub(super) was_not_empty: bool,
-    /// Whether the accounts of the demo graph are there.
+    /// Whether the demo accounts can sign in.
     pub(super) has_demo_accounts: bool,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Banner<'_> {
                 writeln!(f, "  GraphiQL  http://{address}/graphiql")?;
             }
             Pages::NotBuilt => {
-                writeln!(f, "  pages     not built: http://{address}/ tells how")?;
+                writeln!(f, "  pages     not built: see http://{address}/")?;
             }
             Pages::Off => {}
         }
@@ -52,7 +52,7 @@ impl fmt::Display for Banner<'_> {
         writeln!(f)?;
 
         if self.was_not_empty {
-            writeln!(f, "The database had users already: --demo left it as it was.")?;
+            writeln!(f, "The database already has users: --demo changed nothing.")?;
         }
         if self.has_demo_accounts {
             self.accounts(f)?;
@@ -64,7 +64,7 @@ impl fmt::Display for Banner<'_> {
 
 impl Banner<'_> {
     fn accounts(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Accounts of the demo graph")?;
+        f.write_str("Demo accounts")?;
         if self.sign_up {
             write!(f, ", all with the password {:?}", demo::PASSWORD)?;
         }
@@ -82,11 +82,11 @@ impl Banner<'_> {
                 writeln!(f, "Sign-up is closed: `entourage token {someone}` prints a bearer token.")
             }
             (true, false) => {
-                writeln!(f, "Make an account with `signUp`, or sign in to one with `signIn`.")
+                writeln!(f, "Create an account with `signUp`, or sign in with `signIn`.")
             }
             (true, true) => writeln!(
                 f,
-                "Sign in to one, and send the token with `authorization: Bearer TOKEN`:\n\n  \
+                "Sign in, then send the token as `authorization: Bearer TOKEN`:\n\n  \
                  curl -s http://{}/graphql -H 'content-type: application/json' -d '{{\"query\": \
                  \"mutation {{ signIn(input: {{username: \\\"{someone}\\\", password: \
                  \\\"{}\\\"}}) {{ token }} }}\"}}'",

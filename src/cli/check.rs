@@ -8,12 +8,15 @@ use super::{
     database::{self, Migrate},
     print, progress,
 };
-use crate::config::{Database, Logging};
+use crate::{
+    config::{Database, Logging},
+    domain::{Audience, UsernamePrefix},
+};
 
-/// Recount every counter and compare both tables of follows; exit code 1 when something differs
+/// Recount every counter and compare both tables of follows; exit code 1 if anything differs
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Mend what differs, also while a server runs
+    /// Repair the differences; safe while a server runs
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
@@ -35,20 +38,21 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     print(&found)?;
     if drift.is_empty() {
+        let users = store.count_users(Audience::Everybody, &UsernamePrefix::default()).await?;
         store.close().await;
-        return print("everything agrees\n");
+        return print(&format!("OK: {users} users, 0 differences\n"));
     }
     if !args.repair {
-        bail!("{} found: `entourage check --repair` mends them", differences(drift.len()));
+        bail!("{} found: run `entourage check --repair`", differences(drift.len()));
     }
 
     let changed = store.repair(&drift).await?;
     let left = store.find_drift(&|_| ()).await?;
     if !left.is_empty() {
-        bail!("{} left after the repair: check again", differences(left.len()));
+        bail!("{} left after the repair: run `entourage check` again", differences(left.len()));
     }
     store.close().await;
-    print(&format!("{} mended, {changed} rows changed\n", differences(drift.len())))
+    print(&format!("repaired {}, {changed} rows changed\n", differences(drift.len())))
 }
 
 fn differences(n: usize) -> String {

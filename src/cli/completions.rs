@@ -5,10 +5,10 @@ use clap_complete::Shell;
 
 use super::{Cli, print};
 
-/// Print the completions of a shell, to be sourced by it
+/// Print a completion script for a shell to source
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The shell
+    /// Shell
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! Opening the database, for every command that needs one.
+//! Opens the database for the commands.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::{
     store::{self, SchemaState, Store},
 };
 
-/// What may be done about a schema that is not this program's.
+/// Whether opening a database may migrate it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Migrate {
-    /// Nothing, and a SQLite file that is not there is not made.
+    /// Never; a missing SQLite file is not created either.
     Never,
-    /// SQLite is brought up to date, and made when it is not there.
+    /// Migrate SQLite, and create the file if it is missing.
     Sqlite,
-    /// Both engines are brought up to date.
+    /// Migrate both engines.
     Always,
 }
 
-/// Opens the database with the schema of this program.
+/// Opens a database that has, or now gets, the schema of this program.
 pub(super) async fn open(database: &Database, migrate: Migrate) -> anyhow::Result<Arc<dyn Store>> {
     let store = connect(database, migrate != Migrate::Never).await?;
     let state = store.schema_state().await?;
@@ -40,18 +40,18 @@ pub(super) async fn open(database: &Database, migrate: Migrate) -> anyhow::Resul
     Ok(store)
 }
 
-/// Opens the database, whatever its schema is.
-pub(super) async fn connect(database: &Database, make: bool) -> anyhow::Result<Arc<dyn Store>> {
+/// Opens the database, whatever its schema.
+pub(super) async fn connect(database: &Database, create: bool) -> anyhow::Result<Arc<dyn Store>> {
     if let Some(file) = database.url.sqlite_file()
-        && !make
-        && !file.try_exists().with_context(|| format!("cannot look for {}", file.display()))?
+        && !create
+        && !file.try_exists().with_context(|| format!("cannot access {}", file.display()))?
     {
-        bail!("there is no database {}: `entourage migrate` makes one", file.display());
+        bail!("no such database: {}; `entourage migrate` creates it", file.display());
     }
     Ok(store::connect(database.url.expose(), database.options()).await?)
 }
 
-/// The use cases over a store, without the limits that are for strangers.
+/// The service over a store, without rate limits.
 pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
     Service::new(Parts {
         store: Arc::clone(store),
@@ -65,24 +65,24 @@ pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
     })
 }
 
-/// What is wrong with a schema, and what to do.
+/// A message that says what is wrong with a schema, and what to do.
 pub(super) fn complaint(state: SchemaState) -> String {
     match state {
         SchemaState::Current => "the schema of the database is current".to_owned(),
         SchemaState::Empty => {
-            "the database has no tables yet: run `entourage migrate`, or serve with --migrate"
+            "the database has no tables: run `entourage migrate`, or serve with --migrate"
                 .to_owned()
         }
         SchemaState::Older { found, needed } => format!(
-            "the schema of the database is at migration {found} and this program needs {needed}: \
-             run `entourage migrate`, or serve with --migrate"
+            "the database is at migration {found}, this program needs {needed}: run `entourage \
+             migrate`, or serve with --migrate"
         ),
         SchemaState::Newer { found, needed } => format!(
-            "the schema of the database is at migration {found} and this program knows none after \
-             {needed}: run the newer program that migrated it"
+            "the database is at migration {found}, the newest of this program is {needed}: run the \
+             newer program that migrated it"
         ),
         SchemaState::Foreign => {
-            "the database has tables that are not Entourage's: give DATABASE_URL one of its own"
+            "the database has tables of another program: point DATABASE_URL to an empty database"
                 .to_owned()
         }
     }

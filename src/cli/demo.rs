@@ -1,7 +1,6 @@
-//! The small graph that a newcomer meets.
+//! The demo graph: who there is and who follows whom, written out below.
 //!
-//! It is all here to be read: who there is, and who follows whom. Times are relative to now, so
-//! that the newest follow is always a few minutes old.
+//! Times are relative to now, so that the newest follow is always a few minutes old.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -17,10 +16,10 @@ use crate::{
 /// The password of every account here.
 pub(super) const PASSWORD: &str = "entourage";
 
-/// The accounts that a newcomer is told of, and why.
+/// The accounts that the banner prints, with a remark each.
 pub(super) const GUIDE: [(&str, &str); 5] = [
-    ("ada", "whom nearly everybody follows"),
-    ("emily", "whom nobody follows"),
+    ("ada", "followed by nearly everybody"),
+    ("emily", "no followers"),
     ("diogenes", "restricted: may not follow"),
     ("hypatia", "moderator"),
     ("grace", "admin"),
@@ -30,7 +29,7 @@ pub(super) const GUIDE: [(&str, &str); 5] = [
 const ROLES: [(&str, &str); 3] =
     [("diogenes", "restricted"), ("hypatia", "moderator"), ("grace", "admin")];
 
-/// Username, name, bio, and whom the user follows.
+/// Username, name, bio, and the usernames that the user follows.
 type Person = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip]
@@ -91,16 +90,16 @@ const PEOPLE: [Person; 27] = [
         "ada galileo leonhard ibn_battuta isaac"),
 ];
 
-/// What became of filling the database.
+/// The outcome of filling the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filled {
-    /// The graph is there now.
+    /// The graph was loaded.
     Now,
-    /// There are users already, and nothing was changed.
+    /// The database has users; nothing was changed.
     NotEmpty,
 }
 
-/// Fills a database without users.
+/// Loads the graph into a database without users.
 pub(super) async fn fill(
     store: &Arc<dyn Store>,
     service: &Arc<Service>,
@@ -110,18 +109,18 @@ pub(super) async fn fill(
         return Ok(Filled::NotEmpty);
     }
 
-    // Hashing is dear by design, and there is but one password.
+    // Hashing is expensive by design, and all accounts share one password.
     let password_hash = service.operator().hash_password(PASSWORD).await?;
     let people = people(&password_hash, now)?;
     let follows = follows(&people, now)?;
     Ok(match store.load(store::Graph { users: people, follows }, &|_| ()).await? {
         LoadOutcome::Loaded => Filled::Now,
-        // Somebody else was faster.
+        // Another process was faster.
         LoadOutcome::NotEmpty => Filled::NotEmpty,
     })
 }
 
-/// Everybody, with accounts that are two years old and older.
+/// The users; their accounts are more than two years old.
 fn people(password_hash: &str, now: DateTime<Utc>) -> anyhow::Result<Vec<NewUser>> {
     let ids = UserIds::default();
     let person = |(n, (username, name, bio, _)): (i32, &Person)| {
@@ -139,8 +138,7 @@ fn people(password_hash: &str, now: DateTime<Utc>) -> anyhow::Result<Vec<NewUser
     (0..).zip(&PEOPLE).map(person).collect()
 }
 
-/// Who follows whom. The newest follow is some minutes old, and each is older than the next by
-/// ever more, back to two years.
+/// The follows. The newest is some minutes old, and the gaps grow back to two years.
 fn follows(people: &[NewUser], now: DateTime<Utc>) -> anyhow::Result<Vec<Follow>> {
     let mut pairs = Vec::new();
     for (username, _, _, followees) in &PEOPLE {
@@ -149,7 +147,7 @@ fn follows(people: &[NewUser], now: DateTime<Utc>) -> anyhow::Result<Vec<Follow>
         }
     }
 
-    // A step that shares no factor with the number of pairs visits each once, far from the last.
+    // A step coprime to the number of pairs visits each pair once, far from the previous one.
     let count = pairs.len();
     let follow = |(age, step): (i64, usize)| {
         let (follower, followee) = pairs[step * STEP % count];
@@ -167,7 +165,7 @@ fn id_of(people: &[NewUser], username: &str) -> anyhow::Result<UserId> {
     person.map(|person| person.id).with_context(|| format!("{username} is not in the demo graph"))
 }
 
-/// Whether the accounts are those of the demo graph, as far as a newcomer will notice.
+/// Whether the demo accounts can sign in: it tries the first of them.
 pub(super) async fn can_sign_in(service: &Arc<Service>) -> anyhow::Result<bool> {
     let (username, _) = GUIDE[0];
     let attempt =

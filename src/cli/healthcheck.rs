@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::config::{Address, Listen};
 
-/// Ask a running server whether it is ready: exit code 0 or 1, for containers
+/// Check that a running server is ready: exit code 0 or 1, for containers
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -18,23 +18,25 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let address = reachable(&args.listen.address);
     if address.port == 0 {
-        bail!("port 0 is none to ask: name the port that the server told (ENTOURAGE_LISTEN)");
+        bail!(
+            "port 0 cannot be checked: set ENTOURAGE_LISTEN to the port in the banner of the server"
+        );
     }
 
-    // The server is on this machine: a proxy would be asked for another one.
+    // The server is on this machine; a proxy would resolve the address on another.
     let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
     let asked = client.get(format!("http://{address}/readyz")).send().await;
     let reply = asked.map_err(reqwest::Error::without_url);
-    let reply = reply.with_context(|| format!("no server answers on {address}"))?;
+    let reply = reply.with_context(|| format!("no server answers at {address}"))?;
 
     if !reply.status().is_success() {
         let reason = reply.text().await.unwrap_or_default();
-        bail!("the server on {address} is not ready: {reason}");
+        bail!("the server at {address} is not ready: {reason}");
     }
     Ok(())
 }
 
-/// Where to ask a server that listens on every address.
+/// A concrete address of a server that listens on all of them.
 fn reachable(address: &Address) -> Address {
     let host = match address.host.as_str() {
         "0.0.0.0" => "127.0.0.1",

@@ -1,7 +1,6 @@
-//! Where the key set of an identity provider is: a file, or a URL.
+//! Loads the key set of an identity provider from a file or a URL.
 //!
-//! **Invariant:** no more than a key set may have is kept of what is there, and no server is waited
-//! for without an end.
+//! **Invariant:** size and time are bounded, whatever the other end sends.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -13,7 +12,7 @@ use crate::service::{JwksError, KeySource};
 
 /// The most bytes of a key set.
 const BYTES_MAX: u64 = 1024 * 1024;
-/// The longest that a server may take to send one.
+/// The longest that a server may take to send a key set.
 const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// A file or a URL with a key set.
@@ -27,10 +26,10 @@ enum Place {
 }
 
 impl JwksPlace {
-    /// The place of this name, which is taken for a URL when it begins like one of http or https.
+    /// A URL if the name starts with `http://` or `https://`, else a file.
     ///
     /// # Errors
-    /// When this machine is not prepared for TLS.
+    /// If TLS cannot be set up on this machine.
     pub fn new(name: &str) -> anyhow::Result<Self> {
         Self::within(name, TIME_MAX)
     }
@@ -39,7 +38,7 @@ impl JwksPlace {
         if !name.starts_with("https://") && !name.starts_with("http://") {
             return Ok(Self(Place::File(name.into())));
         }
-        // A redirect from https must not lead to http, where whoever is in between could add keys.
+        // Never follow a redirect from https to http: somebody in between could add keys.
         let is_safe = name.starts_with("https://");
         let client = reqwest::Client::builder().timeout(time_max).https_only(is_safe).build()?;
         Ok(Self(Place::Url { url: name.to_owned(), client }))
@@ -61,7 +60,7 @@ impl JwksPlace {
     }
 }
 
-/// The bytes at a URL, or a few too many.
+/// The bytes at a URL. Stops reading once they exceed the limit.
 async fn fetch(client: &reqwest::Client, url: &str) -> reqwest::Result<Vec<u8>> {
     let mut reply = client.get(url).send().await?.error_for_status()?;
     let mut bytes = Vec::new();
@@ -90,13 +89,13 @@ mod tests {
 
     use super::*;
 
-    /// What is wrong with the place of this name.
+    /// The message of a place that cannot be read.
     async fn refusal(name: &str, time_max: Duration) -> String {
         let place = JwksPlace::within(name, time_max).expect("a place");
         place.read().await.expect_err("it cannot be read").to_string()
     }
 
-    /// A server that writes without an end to its first client, until that leaves.
+    /// A server that writes to its first client until the client hangs up.
     fn endless(line: &'static [u8]) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/", listener.local_addr().expect("it is bound"));
@@ -110,24 +109,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_is_read_than_a_key_set_may_have() {
+    async fn a_key_set_that_is_too_large_is_refused() {
         let too_large = "the key set is larger than 1048576 bytes";
         assert_eq!(refusal("/dev/zero", TIME_MAX).await, too_large);
         assert_eq!(refusal(&endless(&[b' '; 16_384]), TIME_MAX).await, too_large);
     }
 
     #[tokio::test]
-    async fn a_server_that_takes_too_long_is_given_up() {
-        // It is connected to and never accepts.
+    async fn a_silent_server_times_out() {
+        // The kernel completes the connection; the server never accepts it.
         let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}/", silent.local_addr().expect("it is bound"));
         let refusal = refusal(&url, Duration::from_millis(50)).await;
         assert!(refusal.contains("timed out"), "{refusal}");
-        assert!(!refusal.contains("127.0.0.1"), "whoever reads it knows where: {refusal}");
+        assert!(!refusal.contains("127.0.0.1"), "the message repeats the URL: {refusal}");
     }
 
     #[tokio::test]
-    async fn what_is_not_text_is_told() {
+    async fn a_key_set_that_is_not_text_is_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("keys");
         std::fs::write(&file, [0xff]).expect("writes");

@@ -8,10 +8,10 @@ use crate::{
     store::SchemaState,
 };
 
-/// Bring the schema of the database up to date, and exit
+/// Migrate the schema of the database and exit
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Only tell: exit code 1 when it is not up to date
+    /// Change nothing; exit code 1 if the schema is not up to date
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -25,15 +25,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let store = database::connect(&args.database, !args.check).await?;
     let state = store.schema_state().await?;
 
-    let said = match state {
-        SchemaState::Current => "the schema was up to date\n",
+    let message = match state {
+        SchemaState::Current => "the schema is up to date\n",
         SchemaState::Empty | SchemaState::Older { .. } if !args.check => {
             store.migrate().await?;
-            "the schema is up to date now\n"
+            "migrated the schema\n"
         }
         state => bail!("{}", database::complaint(state)),
     };
 
     store.close().await;
-    print(said)
+    print(message)
 }

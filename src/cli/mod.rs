@@ -1,7 +1,7 @@
 //! The command line: one file per command, and what they share.
 //!
-//! Results go to stdout. A failure is one line on stderr that says what to do, and exit code 1,
-//! or 2 when the command line itself is wrong. A command that fails has left nothing half-done.
+//! Results go to stdout. A failure is one line on stderr that says what to do, with exit code 1,
+//! or 2 if the command line is invalid. A failed command leaves nothing half-done.
 
 mod banner;
 mod check;
@@ -51,7 +51,7 @@ enum Command {
     Migrate(migrate::Args),
     Schema(schema::Args),
     Seed(seed::Args),
-    /// Make, promote, sign out and delete users, without a server
+    /// Create, promote, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
     Token(token::Args),
@@ -60,7 +60,7 @@ enum Command {
     Completions(completions::Args),
 }
 
-/// Does what the arguments say, the first of which is the program's name.
+/// Runs the command in the arguments, the first of which is the program's name.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -81,7 +81,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
-/// Tells of a failure, in one line. That nobody reads our output any more is none.
+/// Reports a failure in one line. A closed stdout (EPIPE) is not an error.
 pub fn failed(error: &anyhow::Error) -> ExitCode {
     let io_error = error.downcast_ref::<io::Error>();
     if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
@@ -95,7 +95,7 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
 /// Writes one line to stderr.
 fn complain(message: &str) {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Where stderr is closed there is nobody left to tell.
+    // Nothing can be done about a closed stderr.
     let _ = writeln!(io::stderr(), "entourage: {line}");
 }
 
@@ -107,7 +107,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Begins to log, to stderr.
+/// Starts logging to stderr.
 fn log(logging: &Logging, default_filter: &str) -> anyhow::Result<()> {
     let filter = logging.filter.as_deref().unwrap_or(default_filter);
     let is_terminal = io::stderr().is_terminal();
@@ -121,5 +121,5 @@ fn log(logging: &Logging, default_filter: &str) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     }
     .map_err(anyhow::Error::from_boxed)
-    .context("cannot begin to log")
+    .context("cannot start logging")
 }

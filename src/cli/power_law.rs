@@ -1,9 +1,10 @@
-//! A large graph like those that people make: few have many followers, most have few.
+//! A large random graph shaped like a social network: a few users have many followers, most have
+//! few.
 //!
-//! Both ends follow a power law. The user at rank r of popularity is drawn in proportion to
-//! r^-3/4, and the one at rank r of activity follows in proportion to r^-1/2; the two ranks are
-//! independent. Weights are made of square roots and divisions alone, which IEEE 754 defines to
-//! the last bit, so that one seed is one graph on every machine.
+//! Both degrees follow a power law. The user at popularity rank r is drawn with weight r^-3/4, the
+//! user at activity rank r follows with weight r^-1/2, and the two ranks are independent. Weights
+//! use square roots and divisions only, which IEEE 754 defines to the last bit, so a seed gives the
+//! same graph on every machine.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
@@ -14,26 +15,26 @@ use crate::{
     store::Graph,
 };
 
-/// Users join in the first years from here on, and follow each other until the end.
+/// Users join during the first span, and follow until the end of the second.
 const BEGIN_S: i64 = 1_577_836_800;
 const JOIN_SPAN_S: i64 = 4 * 365 * 86_400;
 const WHOLE_SPAN_S: i64 = 6 * 365 * 86_400;
 
-/// A graph that cannot be made.
+/// More follows than pairs of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{users} users can have at most {most} follows between them")]
 pub struct Impossible {
-    /// How many users were asked for.
+    /// The requested number of users.
     pub users: u32,
     /// The most follows between them.
     pub most: u64,
 }
 
-/// Makes a graph of exactly this many users and follows. The same numbers and the same seed make
-/// the same graph. Users are called `user000001` and so on, in the order in which they joined.
+/// Generates exactly this many users and follows, reproducible from the seed. Users are called
+/// `user000001` and so on, in the order in which they joined.
 ///
 /// # Errors
-/// When there are more follows than pairs.
+/// If there are more follows than pairs.
 pub fn power_law(users: u32, follows: u64, seed: u64) -> Result<Graph, Impossible> {
     let most = u64::from(users) * u64::from(users.saturating_sub(1));
     if follows > most {
@@ -90,7 +91,7 @@ fn moment(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(second, 0).expect("in this century")
 }
 
-/// A follow at some time after both have joined.
+/// A follow at a random time after both have joined.
 fn follow(follower: &NewUser, followee: &NewUser, rng: &mut ChaCha8Rng) -> Follow {
     let earliest = follower.created_at.max(followee.created_at);
     let left = moment(BEGIN_S + WHOLE_SPAN_S) - earliest;
@@ -99,8 +100,7 @@ fn follow(follower: &NewUser, followee: &NewUser, rng: &mut ChaCha8Rng) -> Follo
     Follow { follower: follower.id, followee: followee.id, followed_at }
 }
 
-/// How many users each user follows: exactly `follows` in all, and nobody more than there are
-/// others.
+/// How many users each user follows: `follows` in total, at most everybody else for one user.
 fn activity(users: usize, follows: u64, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let weights: Vec<f64> = ranks(users, rng).into_iter().map(|rank| 1.0 / rank.sqrt()).collect();
     let total: f64 = weights.iter().sum();
@@ -110,7 +110,7 @@ fn activity(users: usize, follows: u64, rng: &mut ChaCha8Rng) -> Vec<usize> {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a share is not negative, and what rounding takes is given out below"
+        reason = "a share is not negative, and the rounding loss is distributed below"
     )]
     let share = |weight: &f64| ((follows as f64 * (weight / total)) as usize).min(most);
     let mut numbers: Vec<usize> = weights.iter().map(share).collect();
@@ -128,7 +128,7 @@ fn activity(users: usize, follows: u64, rng: &mut ChaCha8Rng) -> Vec<usize> {
     numbers
 }
 
-/// The ranks from 1 on, in random order.
+/// The ranks from 1, in random order.
 fn ranks(users: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
     #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^32 users")]
     let mut ranks: Vec<f64> = (1..=users).map(|rank| rank as f64).collect();
@@ -138,7 +138,7 @@ fn ranks(users: usize, rng: &mut ChaCha8Rng) -> Vec<f64> {
 
 /// Draws users in proportion to their popularity, each in constant time (Vose's alias method).
 struct Popularity {
-    /// For each user: below which 32-bit number it is itself that is drawn, and who else it is.
+    /// For each column: draw its own user up to this 32-bit threshold, else the other user.
     table: Vec<(u32, u32)>,
 }
 
@@ -185,9 +185,9 @@ fn threshold(share: f64) -> u32 {
     (share * f64::from(u32::MAX)) as u32
 }
 
-/// Chooses distinct others for one user after another.
+/// Chooses distinct followees for one user after another.
 struct Chosen {
-    /// The last user, plus one, that each user was chosen for.
+    /// For each user, the last user that chose them, plus one. Saves clearing a set for each.
     chosen_for: Vec<u32>,
     list: Vec<usize>,
 }
@@ -197,8 +197,8 @@ impl Chosen {
         Self { chosen_for: vec![0; users], list: Vec::new() }
     }
 
-    /// So many distinct others than `user`. Draws again until one is new; whoever wants more than
-    /// half of all others is easier told by whom they do not want.
+    /// `wanted` distinct users other than `user`. Draws until one is new. If more than half of all
+    /// are wanted, draws those to leave out instead, which takes fewer draws.
     fn choose(
         &mut self,
         user: usize,
@@ -250,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn one_seed_is_one_graph() {
+    fn the_same_seed_gives_the_same_graph() {
         let [a, b, c] = [7, 7, 8].map(|seed| power_law(500, 5_000, seed).expect("possible"));
         assert_eq!((&a.users, &a.follows), (&b.users, &b.follows));
         assert_ne!(a.follows, c.follows);
     }
 
     #[test]
-    fn follows_are_distinct_pairs_of_different_users_after_both_joined() {
+    fn follows_are_distinct_pairs_from_after_both_joined() {
         for (users, follows) in
             [(0, 0), (1, 0), (2, 2), (2, 1), (40, 40 * 39), (40, 1_200), (90, 9)]
         {
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn few_have_many_and_most_have_few() {
+    fn few_users_have_many_followers_and_most_have_few() {
         let graph = power_law(10_000, 200_000, 1).expect("possible");
         for (degrees, top) in
             [(degrees(&graph, |f| f.followee), 2_000), (degrees(&graph, |f| f.follower), 800)]

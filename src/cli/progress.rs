@@ -1,13 +1,13 @@
-//! A bar that shows how far long work has come, where somebody watches.
+//! The progress bar of long commands.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::store::Progress;
 
-/// A bar on stderr. Where that is no terminal, nothing is shown.
+/// A bar on stderr; hidden unless stderr is a terminal.
 pub(super) fn bar(what: &'static str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_message(what);
-    // The template is constant; were it wrong, the default bar would be shown.
+    // The template is constant; if it were invalid, the default bar would be shown.
     if let Ok(style) =
         ProgressStyle::with_template("{msg} {wide_bar} {human_pos}/{human_len} {eta}")
     {
@@ -16,7 +16,7 @@ pub(super) fn bar(what: &'static str) -> ProgressBar {
     bar
 }
 
-/// What moves the bar.
+/// The callback that advances the bar.
 pub(super) fn moves(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync {
     |progress| {
         bar.set_length(progress.total);

@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use super::print;
 use crate::graphql;
 
-/// Print the GraphQL schema, in the schema definition language
+/// Print the GraphQL schema (SDL)
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Compare it with this file instead: exit code 1 when they differ
+    /// Compare with this file instead; exit code 1 if they differ
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
@@ -23,8 +23,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     if let Some((number, ours)) = first_difference(&sdl, &text) {
         bail!(
-            "{} is not the schema of this program, from line {number} on, which is {ours:?} here: \
-             `entourage schema > {}` brings it up to date",
+            "{} differs from the schema of this program at line {number}, which should be {ours:?}: \
+             run `entourage schema > {}`",
             file.display(),
             file.display()
         );
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The number of the first line that differs, and what it should be.
+/// The number of the first different line, and our text of it.
 fn first_difference<'a>(ours: &'a str, theirs: &str) -> Option<(usize, &'a str)> {
     if ours == theirs {
         return None;

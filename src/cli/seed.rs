@@ -13,16 +13,16 @@ use crate::{
     store::LoadOutcome,
 };
 
-/// Fill a database without users with a large graph; the same numbers make the same graph
+/// Fill an empty database with a large, reproducible graph
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// How many users
+    /// Number of users
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     users: u32,
-    /// How many follows
+    /// Number of follows
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     follows: u64,
-    /// What chance begins with
+    /// Seed of the random generator
     #[arg(long, value_name = "N", default_value_t = 1)]
     rng_seed: u64,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     match loaded? {
         LoadOutcome::Loaded => {}
         LoadOutcome::NotEmpty => {
-            bail!("the database has users already: `seed` only fills an empty one");
+            bail!("the database already has users: `seed` fills an empty one only");
         }
     }
     store.close().await;

@@ -24,7 +24,7 @@ use crate::{
     store::Store,
 };
 
-/// Serve the graph
+/// Serve the GraphQL API
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -44,8 +44,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "info")?;
 
-    // What can be found wrong without changing anything comes first: the limits, the keys and the
-    // addresses. The database is opened next, and only one that is ours gets a key file beside it.
+    // Check what can be checked without changing anything first: limits, keys, addresses. Then open
+    // the database; the key file is generated only next to a database that is ours.
     let Args { listen, service, database, signing, limits, .. } = args;
     let limits = limits.limits()?;
     let signer = Signer::load(&signing, &database.url).await?;
@@ -97,20 +97,20 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         metrics,
         sign_up,
         was_not_empty: demo.as_ref().is_some_and(|demo| demo.filled == Filled::NotEmpty),
-        has_demo_accounts: demo.is_some_and(|demo| demo.is_known),
+        has_demo_accounts: demo.is_some_and(|demo| demo.has_accounts),
     };
     print(&banner.to_string())?;
-    serve_until_told(app, listener, signals).await
+    serve_until_signalled(app, listener, signals).await
 }
 
-/// Serves until the first signal; then until all is done, or the second one.
-async fn serve_until_told(
+/// Serves until the first signal, then drains until everything is done or a second signal comes.
+async fn serve_until_signalled(
     app: App,
     listener: TcpListener,
     mut signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = oneshot::channel::<()>();
-    // That `stop` is dropped tells as much as that something is sent.
+    // Dropping `stop` is the signal; nothing is ever sent.
     let serving = app::serve(app, listener, async { drop(stopped.await) });
     tokio::pin!(serving);
 
@@ -120,11 +120,11 @@ async fn serve_until_told(
     }
     tokio::select! {
         served = serving => Ok(served?),
-        () = signals.next() => bail!("told twice to stop: requests under way are not answered"),
+        () = signals.next() => bail!("second signal: stopped without answering the requests in flight"),
     }
 }
 
-/// The signals that ask for an end.
+/// The signals that stop the server.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -148,7 +148,7 @@ async fn bind(address: &Address, variable: &str) -> anyhow::Result<TcpListener> 
     match TcpListener::bind(address.to_string()).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "{address} is in use: stop what listens there, or choose another one with {variable}"
+            "{address} is in use: stop what listens there, or choose another address with {variable}"
         ),
         Err(error) => {
             Err(error).with_context(|| format!("cannot listen on {address} ({variable})"))
@@ -156,15 +156,15 @@ async fn bind(address: &Address, variable: &str) -> anyhow::Result<TcpListener> 
     }
 }
 
-/// What became of `--demo`.
+/// The outcome of `--demo`.
 struct Demo {
     filled: Filled,
-    /// Whether the accounts can be told to a newcomer.
-    is_known: bool,
+    /// Whether the demo accounts can sign in, so that the banner may print them.
+    has_accounts: bool,
 }
 
 async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
     let service = database::service(store, signing::no_tokens()?);
     let filled = demo::fill(store, &service, SystemClock.now()).await?;
-    Ok(Demo { filled, is_known: demo::can_sign_in(&service).await? })
+    Ok(Demo { filled, has_accounts: demo::can_sign_in(&service).await? })
 }

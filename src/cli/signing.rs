@@ -1,7 +1,7 @@
-//! The key that tokens are signed with, and the keys of the identity provider.
+//! The key that signs tokens, and the keys of the identity provider.
 //!
-//! What can be found wrong is found before anything is opened or made: the file with a key of
-//! our own is only written once the database has proved to be ours.
+//! Keys are checked before anything is opened or created. A generated key is written only once the
+//! database has proved to be ours.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -21,40 +21,40 @@ use crate::{
     service::{IdentityProvider, Random, SystemRandom, Tokens, Trust},
 };
 
-/// The name of the file with the key, beside the SQLite file.
+/// The name of the key file, next to the SQLite file.
 const FILE_NAME: &str = "entourage.secret";
 
-/// What tokens will be signed and checked with.
+/// The checked keys, before tokens are needed.
 pub(super) struct Signer {
     key: Key,
     provider: Option<IdentityProvider>,
 }
 
 enum Key {
-    /// A key that is long enough.
+    /// A configured key, long enough.
     Given(Vec<u8>),
-    /// A key that is still to be made, in this file.
-    ToBeMade(PathBuf),
+    /// To be generated in this file.
+    Generate(PathBuf),
 }
 
 impl Signer {
-    /// Reads what the configuration names. Writes nothing.
+    /// Reads the configured keys. Writes nothing.
     pub(super) async fn load(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Self> {
         Ok(Self { key: key(signing, database)?, provider: provider(signing).await? })
     }
 
-    /// The tokens, with the file of the key made if that is still to be done.
+    /// The tokens; generates the key file if there is none.
     pub(super) fn into_tokens(self) -> anyhow::Result<Tokens> {
         let key = match self.key {
             Key::Given(key) => key,
-            Key::ToBeMade(file) => make(&file, &SystemRandom)
-                .with_context(|| format!("cannot make the key file {}", file.display()))?,
+            Key::Generate(file) => generate(&file, &SystemRandom)
+                .with_context(|| format!("cannot create the key file {}", file.display()))?,
         };
         Ok(Tokens::new(&key, self.provider)?)
     }
 }
 
-/// Tokens with a key that nobody keeps, for commands that make and read none.
+/// Tokens with a throw-away key, for commands that neither sign nor verify any.
 pub(super) fn no_tokens() -> anyhow::Result<Tokens> {
     Ok(Tokens::new(random_key(&SystemRandom).as_bytes(), None)?)
 }
@@ -66,31 +66,31 @@ fn key(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Key> {
     if let Some(file) = &signing.jwt_secret_file {
         let origin = format!("ENTOURAGE_JWT_SECRET_FILE {}", file.display());
         let Some(key) = read(file).with_context(|| origin.clone())? else {
-            bail!("{origin}: there is no such file");
+            bail!("{origin}: no such file");
         };
         return given(key, &origin);
     }
 
     let Some(database) = database.sqlite_file() else {
         bail!(
-            "on PostgreSQL, ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE has to be set: \
-             `openssl rand -hex 32` makes a key"
+            "PostgreSQL requires ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE: generate a key \
+             with `openssl rand -hex 32`"
         );
     };
     let file = database.with_file_name(FILE_NAME);
     match read(&file).with_context(|| format!("cannot read {}", file.display()))? {
         Some(key) => given(key, &file.display().to_string()),
-        None => Ok(Key::ToBeMade(file)),
+        None => Ok(Key::Generate(file)),
     }
 }
 
-/// A key that was given, if it is one.
+/// A configured key, checked.
 fn given(key: Vec<u8>, origin: &str) -> anyhow::Result<Key> {
     Tokens::new(&key, None).with_context(|| origin.to_owned())?;
     Ok(Key::Given(key))
 }
 
-/// The key in a file: its bytes without the line break at the end.
+/// The key in a file: its bytes without a trailing line break.
 fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(file) {
         Ok(bytes) => {
@@ -102,10 +102,10 @@ fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Makes the file with a new key, that only its owner may read, and gives the key that the file
-/// then has. Of several processes that do so at once, one makes the file and all give its key.
-fn make(file: &Path, random: &dyn Random) -> io::Result<Vec<u8>> {
-    // A link appears with its whole content or not at all, and never replaces a file.
+/// Generates a key file that only its owner may read, and returns the key in it. If several
+/// processes do so at once, one creates the file and all return its key.
+fn generate(file: &Path, random: &dyn Random) -> io::Result<Vec<u8>> {
+    // A hard link appears with its whole content or not at all, and never replaces a file.
     let draft = file.with_file_name(format!("{FILE_NAME}.{:08x}", random.next_u32()));
     let written = write_draft(&draft, &random_key(random));
     let linked = written.and_then(|()| fs::hard_link(&draft, file));
@@ -147,8 +147,8 @@ async fn provider(signing: &Signing) -> anyhow::Result<Option<IdentityProvider>>
     let provider = provider.with_context(origin)?;
     if signing.jwt_issuer.is_none() || signing.jwt_audience.is_none() {
         tracing::warn!(
-            "without ENTOURAGE_JWT_ISSUER and ENTOURAGE_JWT_AUDIENCE, tokens that the provider made \
-             for others are accepted too"
+            "without ENTOURAGE_JWT_ISSUER and ENTOURAGE_JWT_AUDIENCE, tokens that the provider issued \
+             to other services are accepted too"
         );
     }
     Ok(Some(provider))
@@ -167,7 +167,7 @@ mod tests {
 
         let keys: Vec<_> = thread::scope(|scope| {
             let starts: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| make(&file, &SystemRandom).expect("a key")))
+                .map(|_| scope.spawn(|| generate(&file, &SystemRandom).expect("a key")))
                 .collect();
             starts.into_iter().map(|start| start.join().expect("no panic")).collect()
         });
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_break_is_not_part_of_a_key() {
+    fn one_trailing_line_break_is_not_part_of_a_key() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("key");
         for (text, key) in [("abc\n", "abc"), ("abc\r\n", "abc"), ("abc", "abc"), ("a\n\n", "a\n")]

@@ -16,16 +16,16 @@ use crate::{
     domain::Permission,
 };
 
-/// Print a bearer token for each user, one a line, in order
+/// Print a bearer token for each user, one per line, in order
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The usernames
+    /// Usernames
     #[arg(required = true, value_name = "NAME")]
     usernames: Vec<String>,
-    /// How long the tokens are valid
+    /// Lifetime of the tokens
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = config::duration)]
     ttl: Duration,
-    /// Narrow what the tokens allow to these permissions, between commas
+    /// Restrict the tokens to these permissions, comma-separated
     #[arg(
         long,
         value_name = "PERMISSION",

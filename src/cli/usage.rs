@@ -1,4 +1,4 @@
-//! A command line that cannot be understood, told in one line.
+//! Reports an invalid command line in one line.
 
 use std::process::ExitCode;
 
@@ -6,34 +6,34 @@ use clap::{Command, CommandFactory, error::ContextKind, error::ContextValue, err
 
 use super::{Cli, complain};
 
-/// Tells what is wrong, or prints the help that was asked for.
+/// Reports the error, or prints the help or version that was requested.
 pub(super) fn report(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let printed = error.print();
         return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        complain("a command is missing, see `entourage --help`");
+        complain("a command is missing; see `entourage --help`");
         return ExitCode::from(2);
     }
 
     let text = error.to_string();
-    let said = text.split("\n\n").next().unwrap_or(&text);
-    let said = said.strip_prefix("error: ").unwrap_or(said);
-    complain(&format!("{said}{}; see `entourage --help`", variable(error)));
+    let message = text.split("\n\n").next().unwrap_or(&text);
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    complain(&format!("{message}{}; see `entourage --help`", variable(error)));
     ExitCode::from(2)
 }
 
-/// The variable of the argument that is at fault: its value may have come from there.
+/// The variable of the invalid argument, since the value may come from there.
 fn variable(error: &clap::Error) -> String {
     let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg) else {
         return String::new();
     };
     let found = variable_of(&Cli::command(), shown);
-    found.map(|name| format!(" (the flag, or the variable {name})")).unwrap_or_default()
+    found.map(|name| format!(" (flag, or variable {name})")).unwrap_or_default()
 }
 
-/// The variable of an argument, by how it is shown: `--flag <VALUE>`.
+/// The variable of an argument that clap shows as `--flag <VALUE>`.
 fn variable_of(command: &Command, shown: &str) -> Option<String> {
     let flag = shown.split([' ', '=']).next()?.strip_prefix("--")?;
     let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));

@@ -20,45 +20,45 @@ use crate::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Make a user, with the password that is the first line of stdin
+    /// Create a user; the password is the first line of stdin
     Add {
-        /// The username: 1 to 30 of a-z, A-Z, 0-9 and _
+        /// Username: 1 to 30 of a-z, A-Z, 0-9 and _
         username: String,
-        /// The name that the user goes by
+        /// Display name
         #[arg(long)]
         name: Option<String>,
-        /// Read no password: nobody can sign in to the account with one
+        /// Create the user without a password: `signIn` is not possible
         #[arg(long)]
         no_password: bool,
         #[command(flatten)]
         common: Common,
     },
-    /// Give a user another role
+    /// Change a user's role
     Role {
-        /// The username
+        /// Username
         username: String,
-        /// The role: user, restricted, moderator, admin or one of your own
+        /// Role: user, restricted, moderator, admin or one of your own
         role: String,
         #[command(flatten)]
         common: Common,
     },
-    /// Give a user another password, the first line of stdin, and end all their tokens
+    /// Change a user's password to the first line of stdin, and revoke all their tokens
     Password {
-        /// The username
+        /// Username
         username: String,
         #[command(flatten)]
         common: Common,
     },
-    /// End all tokens of a user
+    /// Revoke all tokens of a user
     SignOut {
-        /// The username
+        /// Username
         username: String,
         #[command(flatten)]
         common: Common,
     },
-    /// Delete a user with all their follows, in both directions
+    /// Delete a user and all their follows, in both directions
     Delete {
-        /// The username
+        /// Username
         username: String,
         #[command(flatten)]
         common: Common,
@@ -93,11 +93,11 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 SetRoleOutcome::Set => {}
                 SetRoleOutcome::NoSuchUser => return Err(no_such_user(&username)),
                 SetRoleOutcome::NoSuchRole => {
-                    bail!("there is no role {role:?}: user, restricted, moderator and admin are")
+                    bail!("unknown role {role:?}; roles: user, restricted, moderator, admin")
                 }
             }
             store.close().await;
-            print(&format!("{username} is {role} now\n"))
+            print(&format!("{username} now has the role {role}\n"))
         }
         Command::Password { username, common } => {
             let password = password("")?;
@@ -106,7 +106,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 return Err(no_such_user(&username));
             }
             store.close().await;
-            print(&format!("{username} has another password now, and is signed out everywhere\n"))
+            print(&format!("changed the password of {username} and signed them out everywhere\n"))
         }
         Command::SignOut { username, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
@@ -114,7 +114,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
                 return Err(no_such_user(&username));
             }
             store.close().await;
-            print(&format!("{username} is signed out everywhere\n"))
+            print(&format!("signed out {username} everywhere\n"))
         }
         Command::Delete { username, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
@@ -127,13 +127,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// The key of a username on the command line.
+/// Parses a username on the command line.
 pub(super) fn key(username: &str) -> anyhow::Result<UsernameKey> {
     UsernameKey::parse(username).ok_or_else(|| no_such_user(username))
 }
 
 pub(super) fn no_such_user(username: &str) -> anyhow::Error {
-    anyhow!("there is no user {username:?}")
+    anyhow!("no such user: {username:?}")
 }
 
 async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Store>, Arc<Service>)> {
@@ -143,19 +143,19 @@ async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Stor
     Ok((store, service))
 }
 
-/// The first line of stdin. `instead` is what else can be done, for whoever writes none.
+/// The first line of stdin. If it is empty, the message ends with `instead`, an alternative.
 fn password(instead: &str) -> anyhow::Result<String> {
-    /// More than any password may have, so that endless input ends.
+    /// More than any password may have; bounds endless input.
     const BYTES_MAX: u64 = 4_096;
     if io::stdin().is_terminal() {
-        super::complain("type the password and press Enter; it shows, so better pipe it in");
+        super::complain("type the password and press Enter; it is echoed, so prefer a pipe");
     }
     let mut text = String::new();
     let mut input = BufReader::new(io::stdin().take(BYTES_MAX));
     input.read_line(&mut text).context("cannot read the password from stdin")?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!("no password on stdin: write one line to it{instead}");
+        bail!("no password on stdin: write it as one line{instead}");
     }
     Ok(password.to_owned())
 }

@@ -1,4 +1,4 @@
-//! A flag and a variable for each limit.
+//! The limits: a flag and a variable for each.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -7,12 +7,12 @@ use clap::{Args, builder::RangedU64ValueParser, value_parser};
 use super::duration;
 use crate::domain::{FollowLimits, Limits};
 
-/// A variable for each field of [`Limits`].
+/// The flags that fill [`Limits`].
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Limits")]
 #[expect(clippy::struct_field_names, reason = "the names are those of the limits")]
 pub struct LimitArgs {
-    /// The most bytes in the body of a request
+    /// Most bytes in the body of a request
     #[arg(
         long,
         env = "ENTOURAGE_BODY_BYTES_MAX",
@@ -22,7 +22,7 @@ pub struct LimitArgs {
     )]
     body_bytes_max: usize,
 
-    /// The most tokens in a document
+    /// Most tokens in a document
     #[arg(
         long,
         env = "ENTOURAGE_TOKENS_MAX",
@@ -32,7 +32,7 @@ pub struct LimitArgs {
     )]
     tokens_max: usize,
 
-    /// The deepest nesting of fields in an operation
+    /// Deepest nesting of fields in an operation
     #[arg(
         long,
         env = "ENTOURAGE_DEPTH_MAX",
@@ -42,7 +42,7 @@ pub struct LimitArgs {
     )]
     depth_max: usize,
 
-    /// The most aliases in an operation
+    /// Most aliases in an operation
     #[arg(
         long,
         env = "ENTOURAGE_ALIASES_MAX",
@@ -52,7 +52,7 @@ pub struct LimitArgs {
     )]
     aliases_max: usize,
 
-    /// The most fields at the root of an operation
+    /// Most root fields in an operation
     #[arg(
         long,
         env = "ENTOURAGE_ROOT_FIELDS_MAX",
@@ -62,7 +62,7 @@ pub struct LimitArgs {
     )]
     root_fields_max: usize,
 
-    /// The most fragments in a document
+    /// Most fragments in a document
     #[arg(
         long,
         env = "ENTOURAGE_FRAGMENTS_MAX",
@@ -72,7 +72,7 @@ pub struct LimitArgs {
     )]
     fragments_max: usize,
 
-    /// The most variables in a document
+    /// Most variables in a document
     #[arg(
         long,
         env = "ENTOURAGE_VARIABLES_MAX",
@@ -82,7 +82,7 @@ pub struct LimitArgs {
     )]
     variables_max: usize,
 
-    /// The most directives in a document
+    /// Most directives in a document
     #[arg(
         long,
         env = "ENTOURAGE_DIRECTIVES_MAX",
@@ -92,7 +92,7 @@ pub struct LimitArgs {
     )]
     directives_max: usize,
 
-    /// The most nodes that the page sizes of an operation multiply to
+    /// Most nodes that an operation may select: its page sizes, multiplied
     #[arg(
         long,
         env = "ENTOURAGE_NODES_MAX",
@@ -102,7 +102,7 @@ pub struct LimitArgs {
     )]
     nodes_max: u64,
 
-    /// The most items on a page
+    /// Largest page of a list
     #[arg(
         long,
         env = "ENTOURAGE_PAGE_SIZE_MAX",
@@ -112,7 +112,7 @@ pub struct LimitArgs {
     )]
     page_size_max: u32,
 
-    /// The longest that an operation is worked on
+    /// Longest execution of an operation
     #[arg(
         long,
         env = "ENTOURAGE_EXECUTION_TIME_MAX",
@@ -122,7 +122,7 @@ pub struct LimitArgs {
     )]
     execution_time_max: Duration,
 
-    /// The most operations that are worked on at once; one more is told to come again
+    /// Most operations in flight; further ones are refused with `UNAVAILABLE`
     #[arg(
         long,
         env = "ENTOURAGE_OPERATIONS_MAX",
@@ -132,7 +132,7 @@ pub struct LimitArgs {
     )]
     operations_max: usize,
 
-    /// The most connections of clients; whoever comes then waits to be accepted
+    /// Most client connections; further clients wait to be accepted
     #[arg(
         long,
         env = "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
@@ -142,8 +142,8 @@ pub struct LimitArgs {
     )]
     client_connections_max: usize,
 
-    /// The most users whose rows are remembered between requests, at some 500 bytes each; 0
-    /// remembers none. What another server changes is seen within a second
+    /// Size of the user cache, in users of some 500 bytes each; 0 disables it. Changes by other
+    /// servers are visible within a second
     #[arg(
         long,
         env = "ENTOURAGE_USERS_CACHED_MAX",
@@ -153,8 +153,8 @@ pub struct LimitArgs {
     )]
     users_cached_max: usize,
 
-    /// The most that the operations of one viewer may cost in a minute: the nodes that they
-    /// multiply to, and the work beside them
+    /// Cost budget of one viewer per minute: the nodes selected, plus a charge for each change and
+    /// each count of users
     #[arg(
         long,
         env = "ENTOURAGE_COST_PER_MINUTE_MAX",
@@ -164,8 +164,8 @@ pub struct LimitArgs {
     )]
     cost_per_minute_max: NonZeroU32,
 
-    /// The most that all requests from one address may cost in a minute, signed in or not: 100
-    /// each, and what their operations cost
+    /// Cost budget of one address per minute, signed in or not: 100 per request, plus the cost of
+    /// its operation
     #[arg(
         long,
         env = "ENTOURAGE_COST_PER_ADDRESS_MAX",
@@ -175,7 +175,7 @@ pub struct LimitArgs {
     )]
     cost_per_address_max: NonZeroU32,
 
-    /// The most new follows of one user a day
+    /// Most new follows per user and day
     #[arg(
         long,
         env = "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
@@ -185,7 +185,7 @@ pub struct LimitArgs {
     )]
     follows_per_day_max: i64,
 
-    /// The most users whom one user may follow; a tenth more than their followers, if that is more
+    /// Most users that one user may follow, or their followers plus a tenth if that is more
     #[arg(
         long,
         env = "ENTOURAGE_FOLLOWING_MAX",
@@ -195,7 +195,7 @@ pub struct LimitArgs {
     )]
     following_max: i64,
 
-    /// The most changes of one pair a day: follows and unfollows
+    /// Most changes of one pair per day: follows and unfollows
     #[arg(
         long,
         env = "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX",
@@ -206,29 +206,29 @@ pub struct LimitArgs {
     pair_changes_per_day_max: i64,
 }
 
-/// Limits of which one cannot be reached, for another one is reached before.
+/// A limit that can never take effect, because another one is always reached first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitsError {
-    /// The costliest operation that is allowed would take more than a full budget.
+    /// The costliest operation that is allowed exceeds a viewer's full budget.
     #[error(
-        "ENTOURAGE_COST_PER_MINUTE_MAX is {minute}, less than one operation may cost by \
-         ENTOURAGE_NODES_MAX, {operation}: raise the one or lower the other"
+        "ENTOURAGE_COST_PER_MINUTE_MAX ({minute}) is below ENTOURAGE_NODES_MAX ({operation}), the \
+         cost of the largest operation: raise the first or lower the second"
     )]
     MinuteBelowOperation {
-        /// What a minute allows.
+        /// The budget of one viewer.
         minute: NonZeroU32,
-        /// What one operation may cost.
+        /// The cost of the largest operation.
         operation: u64,
     },
-    /// A viewer could never spend the whole of their budget.
+    /// A viewer could never spend their full budget.
     #[error(
-        "ENTOURAGE_COST_PER_ADDRESS_MAX is {address}, less than one viewer may spend by \
-         ENTOURAGE_COST_PER_MINUTE_MAX, {viewer}: raise the one or lower the other"
+        "ENTOURAGE_COST_PER_ADDRESS_MAX ({address}) is below ENTOURAGE_COST_PER_MINUTE_MAX \
+         ({viewer}), the budget of one viewer: raise the first or lower the second"
     )]
     AddressBelowViewer {
-        /// What an address may spend.
+        /// The budget of an address.
         address: NonZeroU32,
-        /// What one viewer may spend.
+        /// The budget of one viewer.
         viewer: NonZeroU32,
     },
 }
@@ -237,7 +237,7 @@ impl LimitArgs {
     /// The limits.
     ///
     /// # Errors
-    /// When one contradicts another.
+    /// If one makes another unreachable.
     pub fn limits(&self) -> Result<Limits, LimitsError> {
         let (minute, operation) = (self.cost_per_minute_max, self.nodes_max);
         if u64::from(minute.get()) < operation {
@@ -247,11 +247,7 @@ impl LimitArgs {
         if address < viewer {
             return Err(LimitsError::AddressBelowViewer { address, viewer });
         }
-        Ok(self.each())
-    }
-
-    const fn each(&self) -> Limits {
-        Limits {
+        Ok(Limits {
             body_bytes_max: self.body_bytes_max,
             tokens_max: self.tokens_max,
             depth_max: self.depth_max,
@@ -273,6 +269,6 @@ impl LimitArgs {
                 total: self.following_max,
                 pair_changes_per_day: self.pair_changes_per_day_max,
             },
-        }
+        })
     }
 }

@@ -1,11 +1,11 @@
-//! The configuration: what the command line and the environment may say, parsed once.
+//! The configuration: flags and environment variables, parsed once.
 //!
-//! Each group below is a part of one or more commands. A value that breaks a rule is refused
-//! here, before anything is opened, with the flag and its variable in the message.
+//! Each group below belongs to one or more commands. An invalid value is refused here, before
+//! anything is opened, with the flag and its variable in the message.
 //!
-//! **Invariant:** the environment is read here, through clap, and nowhere else.
+//! **Invariant:** only this module reads the environment, through clap.
 //!
-//! **Invariant:** `Debug` shows no secret and no password of a database.
+//! **Invariant:** `Debug` shows no secret and no database password.
 
 mod limits;
 
@@ -24,11 +24,11 @@ use crate::{
     store,
 };
 
-/// Which database, and how to talk to it.
+/// The database and its connection pool.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub struct Database {
-    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`
+    /// URL of the database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(
         long = "database-url",
         env = "DATABASE_URL",
@@ -39,7 +39,7 @@ pub struct Database {
     )]
     pub url: DatabaseUrl,
 
-    /// The most connections to the database
+    /// Pool size; one more connection is used for `LISTEN`
     #[arg(
         long = "database-connections-max",
         env = "ENTOURAGE_DATABASE_CONNECTIONS_MAX",
@@ -49,7 +49,7 @@ pub struct Database {
     )]
     connections_max: u32,
 
-    /// The longest wait for a connection, then `UNAVAILABLE`
+    /// Longest wait for a pooled connection, then `UNAVAILABLE`
     #[arg(
         long = "database-acquire-timeout",
         env = "ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT",
@@ -59,7 +59,7 @@ pub struct Database {
     )]
     acquire_timeout: Duration,
 
-    /// The longest that PostgreSQL works on one statement of a request
+    /// Longest execution of one statement on PostgreSQL
     #[arg(
         long = "database-statement-timeout",
         env = "ENTOURAGE_DATABASE_STATEMENT_TIMEOUT",
@@ -71,7 +71,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// How to talk to it.
+    /// The settings of the pool.
     pub const fn options(&self) -> store::Options {
         store::Options {
             connections_max: self.connections_max,
@@ -81,12 +81,12 @@ impl Database {
     }
 }
 
-/// What bearer tokens are signed and checked with.
+/// The keys that sign and verify bearer tokens.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tokens")]
 pub struct Signing {
-    /// The key of our own tokens (HS256), at least 32 bytes; better given as a file or by the
-    /// variable, since others on the machine can see arguments
+    /// Key that signs our own tokens (HS256), at least 32 bytes. Prefer the file or the variable:
+    /// other users of the machine can read arguments
     #[arg(
         long,
         env = "ENTOURAGE_JWT_SECRET",
@@ -96,13 +96,13 @@ pub struct Signing {
     )]
     pub jwt_secret: Option<Secret>,
 
-    /// A file with that key; a line break at its end is not part of it. With SQLite, a file
-    /// `entourage.secret` beside the database is made when neither is given
+    /// File with that key; a trailing line break is ignored. If neither is given on SQLite, the key
+    /// is generated in `entourage.secret` next to the database
     #[arg(long, env = "ENTOURAGE_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
 
-    /// The keys of the host's identity provider, whose tokens are accepted as well: a JSON Web
-    /// Key Set, as a file or an http(s) URL
+    /// JSON Web Key Set of an identity provider whose tokens are accepted too: a file or an http(s)
+    /// URL
     #[arg(
         long,
         env = "ENTOURAGE_JWKS",
@@ -111,8 +111,8 @@ pub struct Signing {
     )]
     pub jwks: Option<String>,
 
-    /// How old those keys become before they are read again; at once, but not twice in 10 seconds,
-    /// for a token that names a key which is not among them
+    /// How often the key set is reloaded. A token with an unknown key reloads it at once, at most
+    /// every 10 seconds
     #[arg(
         long,
         env = "ENTOURAGE_JWKS_REFRESH",
@@ -123,7 +123,7 @@ pub struct Signing {
     )]
     pub jwks_refresh: Duration,
 
-    /// The `iss` that the identity provider's tokens must have
+    /// Required `iss` of the identity provider's tokens
     #[arg(
         long,
         env = "ENTOURAGE_JWT_ISSUER",
@@ -133,7 +133,7 @@ pub struct Signing {
     )]
     pub jwt_issuer: Option<String>,
 
-    /// The `aud` that the identity provider's tokens must have
+    /// Required `aud` of the identity provider's tokens
     #[arg(
         long,
         env = "ENTOURAGE_JWT_AUDIENCE",
@@ -147,7 +147,7 @@ pub struct Signing {
 /// Where the server listens.
 #[derive(Args, Clone, Debug)]
 pub struct Listen {
-    /// The address and port to serve on; port 0 picks a free one
+    /// Address and port to listen on; port 0 picks a free one
     #[arg(
         long = "listen",
         env = "ENTOURAGE_LISTEN",
@@ -157,19 +157,18 @@ pub struct Listen {
     pub address: Address,
 }
 
-/// What the server offers, and to whom.
+/// Features of the server.
 #[derive(Args, Clone, Debug)]
 pub struct Service {
-    /// Fill an empty database with a small graph, whose accounts are told at the start
+    /// Fill an empty database with a small demo graph and print its accounts
     #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
 
-    /// Bring the schema of a PostgreSQL database up to date first; SQLite's always is
+    /// Migrate a PostgreSQL database first; SQLite is always migrated
     #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
     pub migrate: bool,
 
-    /// Whether `signUp`, `signIn` and `changePassword` exist [default: open with SQLite, else
-    /// closed]
+    /// Whether `signUp`, `signIn` and `changePassword` exist [default: open on SQLite, else closed]
     #[arg(
         long,
         env = "ENTOURAGE_SIGN_UP",
@@ -178,7 +177,7 @@ pub struct Service {
     )]
     pub sign_up: Option<SignUp>,
 
-    /// Whether sign-ins, follows and cost are limited over time; the limits on one request stay
+    /// Whether sign-ins, follows and cost are limited over time; limits per request always apply
     #[arg(
         long,
         env = "ENTOURAGE_RATE_LIMITS",
@@ -188,7 +187,7 @@ pub struct Service {
     )]
     pub rate_limits: Switch,
 
-    /// Whether there are pages for the browser: the example app at `/`, GraphiQL at `/graphiql`
+    /// Whether to serve the example app at `/` and GraphiQL at `/graphiql`
     #[arg(
         long,
         env = "ENTOURAGE_PLAYGROUND",
@@ -198,22 +197,22 @@ pub struct Service {
     )]
     pub playground: Switch,
 
-    /// The sites whose scripts may call the server, such as `https://app.example.com`, between
-    /// commas; `*` is all of them
+    /// Sites whose scripts may call the server, such as `https://app.example.com`,
+    /// comma-separated; `*` allows any site
     #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
 
-    /// The proxies in front of the server, such as `10.0.0.0/8`, between commas: whose requests
-    /// they bring is read from their `X-Forwarded-For`, for the limits on one address
+    /// Trusted proxies, such as `10.0.0.0/8`, comma-separated. For requests through them the limits
+    /// per address use the client in `X-Forwarded-For`
     #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
     pub trusted_proxies: Vec<ProxyNet>,
 
-    /// Serve `/metrics` on this address instead
+    /// Serve `/metrics` on this address only
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
 
-    /// How long `/readyz` says no before a server that was told to stop accepts nobody: as long as
-    /// whoever sends it requests takes to notice
+    /// How long `/readyz` reports `draining` before the server stops accepting connections: the
+    /// time that a load balancer takes to notice
     #[arg(
         long,
         env = "ENTOURAGE_SHUTDOWN_NOTICE",
@@ -223,15 +222,15 @@ pub struct Service {
     pub shutdown_notice: Option<Duration>,
 }
 
-/// What is logged, on stderr.
+/// What is logged to stderr.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
 pub struct Logging {
-    /// What to log, such as `info` or `entourage=debug` [default: info for serve, else error]
+    /// Log filter, such as `info` or `entourage=debug` [default: info for serve, else error]
     #[arg(long = "log", env = "RUST_LOG", value_name = "FILTER", value_parser = log_filter)]
     pub filter: Option<String>,
 
-    /// How to log [default: pretty on a terminal, else json]
+    /// Log format [default: pretty on a terminal, else json]
     #[arg(
         long = "log-format",
         env = "ENTOURAGE_LOG_FORMAT",
@@ -241,7 +240,7 @@ pub struct Logging {
     pub format: Option<LogFormat>,
 }
 
-/// How to log.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -250,12 +249,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// Whether strangers can make accounts.
+/// Whether anybody can create an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SignUp {
-    /// They can.
+    /// `signUp`, `signIn` and `changePassword` exist.
     Open,
-    /// They cannot; accounts come from the identity provider or the command line.
+    /// Accounts come from the identity provider or the command line only.
     Closed,
 }
 
@@ -268,7 +267,7 @@ pub enum Switch {
     Off,
 }
 
-/// A text that is never shown.
+/// A secret, redacted in `Debug`.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -291,7 +290,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The URL of a database that we know how to open. It may hold a password, so it is shown without.
+/// The URL of a database. It may contain a password, so `Display` and `Debug` leave that out.
 #[derive(Clone)]
 pub struct DatabaseUrl(String);
 
@@ -301,13 +300,13 @@ impl DatabaseUrl {
         &self.0
     }
 
-    /// The file, when it is one of SQLite.
+    /// The file of a SQLite database.
     pub fn sqlite_file(&self) -> Option<PathBuf> {
         store::sqlite_file(&self.0)
     }
 }
 
-/// Reads the URL. What clap says of a bad value holds the value; this does not.
+/// Parses the URL. Unlike clap's own errors, this one does not repeat the value.
 #[derive(Clone, Debug)]
 struct DatabaseUrlParser;
 
@@ -353,7 +352,7 @@ impl fmt::Debug for DatabaseUrl {
 /// A host and a port to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// A name or an address, an IPv6 one in brackets.
+    /// A host name or an IP address; IPv6 in brackets.
     pub host: String,
     /// The port; 0 picks a free one.
     pub port: u16,
@@ -380,13 +379,12 @@ impl fmt::Display for Address {
     }
 }
 
-/// Parses a time such as `500ms`, `10s`, `15m`, `1h` or `7d`: more than nothing, at most ten
-/// years.
+/// Parses a time such as `500ms`, `10s`, `15m`, `1h` or `7d`: above zero, at most ten years.
 ///
 /// # Errors
-/// When it is not one.
+/// If the text is not such a time; the message says how to write one.
 pub fn duration(text: &str) -> Result<Duration, &'static str> {
-    const RULE: &str = "write a number and ms, s, m, h or d, such as 10s, and at most 3650d";
+    const RULE: &str = "write a number with ms, s, m, h or d, such as 10s; at most 3650d";
     const LONGEST: Duration = Duration::from_hours(3_650 * 24);
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or(RULE)?;
     let (number, unit) = text.split_at(unit_at);
@@ -403,6 +401,7 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
     if time.is_zero() || time > LONGEST { Err(RULE) } else { Ok(time) }
 }
 
+/// Checks a log filter when the command line is parsed, not when logging starts.
 fn log_filter(text: &str) -> Result<String, String> {
     tracing_subscriber::EnvFilter::try_new(text).map_err(|e| e.to_string())?;
     Ok(text.to_owned())
@@ -426,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_layers_that_use_them() {
+    fn defaults_match_those_of_the_layers_that_use_them() {
         let all = Everything::parse_from(["entourage"]);
         let (ours, theirs) = (all.database.options(), store::Options::default());
 
@@ -435,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_output_shows_no_secret() {
         let all = Everything::parse_from([
             "entourage",
             "--database-url=postgres://bob:hunter2@db.example/follows?password=hunter2",
@@ -448,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_a_unit_and_are_more_than_nothing() {
+    fn times_have_a_unit_and_are_above_zero() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
         for bad in ["", "5", "s", "0s", "-1s", "1.5s", "1 s", "99999999999999999999d", "4000d"] {

@@ -1,13 +1,14 @@
-//! Who an answer is for.
+//! The audience of an answer.
 
 use super::UserId;
 
-/// Whose eyes an answer is for. What everybody sees alike is read once for many requests and may
-/// be remembered; what depends on a viewer is read for that viewer's request alone.
+/// The reader that an answer is for. It is part of every key whose answer may depend on the
+/// reader: answers for everybody are shared between requests and may be cached, answers for a
+/// viewer live as long as that viewer's request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// The answer is the same for everybody.
+    /// Any reader, signed in or not: the answer is the same for all.
     Everybody,
-    /// The answer is for this viewer only.
+    /// This viewer only.
     Viewer(UserId),
 }

@@ -1,15 +1,15 @@
-//! Time as the product knows it: UTC, in whole microseconds.
+//! Time: UTC, in whole microseconds.
 //!
-//! Both databases keep microseconds, so nothing finer is ever made: a time read back equals the
-//! time written. The clock is passed in, so that a test can choose it.
+//! Both databases store microseconds, so no finer time is ever created: a time read back equals
+//! the time written. The clock is passed in, so that a test can set it.
 
 use std::fmt::Debug;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Where the program takes the time from.
+/// The source of the time.
 pub trait Clock: Debug + Send + Sync {
-    /// The time now, in whole microseconds.
+    /// The current time, in whole microseconds.
     fn now(&self) -> DateTime<Utc>;
 }
 
@@ -24,7 +24,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Cuts a time off to whole microseconds.
+/// Truncates a time to whole microseconds.
 #[must_use]
 pub fn to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(6)

@@ -1,7 +1,7 @@
 //! The words of the product and their rules: users, roles, follows, pages.
 //!
-//! Plain data and pure functions over `std` and `chrono`. Nothing here waits, allocates a
-//! connection or knows of a database, GraphQL or HTTP; every other layer may use it.
+//! Plain data and pure functions over `std` and `chrono`. Nothing here is async, opens a connection
+//! or depends on a database, GraphQL or HTTP. Every other layer may use it.
 
 mod audience;
 mod change;

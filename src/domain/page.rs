@@ -1,9 +1,9 @@
-//! Pages of a list: what is asked for, and what comes back.
+//! Pages of a list: the request and the result.
 //!
-//! A list has a total order. A *position* is a place in that order that need not hold an item,
-//! so a page can begin at an item that is gone. The rules are those of the GraphQL Cursor
-//! Connections Specification (<https://relay.dev/graphql/connections.htm>), with one promise
-//! more: `has_next` and `has_previous` are exact in both directions of paging.
+//! A list has a total order. A *position* is a place in that order that need not hold an item, so a
+//! page can start at an item that has been deleted. The rules are those of the GraphQL Cursor
+//! Connections Specification (<https://relay.dev/graphql/connections.htm>), and stricter in one
+//! point: `has_next` and `has_previous` are exact in both directions of paging.
 
 /// The direction of a list's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub enum OrderDirection {
 }
 
 impl OrderDirection {
-    /// The other direction.
+    /// The opposite direction.
     #[must_use]
     pub const fn reversed(self) -> Self {
         match self {
@@ -25,7 +25,7 @@ impl OrderDirection {
     }
 }
 
-/// Which items of the list between the bounds are wanted.
+/// The part of the list between the bounds that is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
     /// The first n.
@@ -35,7 +35,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// The most items that the page can hold.
+    /// The page size: the most items on the page.
     #[must_use]
     pub const fn size(self) -> u32 {
         match self {
@@ -44,8 +44,8 @@ impl Window {
     }
 }
 
-/// At which ends of a page it has to be found out whether the list goes on. Of the others the page
-/// may say that it does not, and the database does less.
+/// The ends of a page at which to find out whether the list goes on. At the other ends the page
+/// reports `false`, and the database does less.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ends {
     /// After the page, in the order of the list.
@@ -55,29 +55,29 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// At no end.
+    /// Neither end.
     pub const NONE: Self = Self { next: false, previous: false };
-    /// At both.
+    /// Both ends.
     pub const BOTH: Self = Self { next: true, previous: true };
 }
 
-/// A page that is asked for, of a list whose positions are `P`.
+/// A request for a page of a list with positions `P`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest<P> {
     /// The order of the list, which is also the order of the page.
     pub direction: OrderDirection,
-    /// Which items between the bounds.
+    /// The items between the bounds to return.
     pub window: Window,
     /// Only items after this position, in the order of the list.
     pub after: Option<P>,
     /// Only items before this position, in the order of the list.
     pub before: Option<P>,
-    /// Where to find out whether there is more.
+    /// Where to find out whether the list goes on.
     pub ends: Ends,
 }
 
 impl<P: Copy> PageRequest<P> {
-    /// The direction in which the list has to be scanned: against its order for `Last`.
+    /// The direction of the scan: against the list's order for `Last`.
     #[must_use]
     pub const fn scan(&self) -> OrderDirection {
         match self.window {
@@ -86,18 +86,18 @@ impl<P: Copy> PageRequest<P> {
         }
     }
 
-    /// How many items to fetch: one more than wanted tells whether there are more at the end where
-    /// the scan stops.
+    /// How many items to fetch: the page size, and one more if the request asks whether the list
+    /// goes on where the scan stops.
     #[must_use]
     pub const fn fetch(&self) -> u32 {
-        let is_asked = match self.window {
+        let needs_probe = match self.window {
             Window::First(_) => self.ends.next,
             Window::Last(_) => self.ends.previous,
         };
-        self.window.size() + is_asked as u32
+        self.window.size() + needs_probe as u32
     }
 
-    /// Whether to look for items at the bounds and beyond, by value: (at the lower, at the upper).
+    /// Whether to look for items at or beyond the bounds, by value: (lower, upper).
     #[must_use]
     pub const fn probes(&self) -> (bool, bool) {
         let at_after = self.ends.previous && self.after.is_some();
@@ -108,7 +108,7 @@ impl<P: Copy> PageRequest<P> {
         }
     }
 
-    /// The bounds by value: (only above this, only below this).
+    /// The exclusive bounds by value: (lower, upper).
     #[must_use]
     pub const fn bounds(&self) -> (Option<P>, Option<P>) {
         match self.direction {
@@ -118,12 +118,12 @@ impl<P: Copy> PageRequest<P> {
     }
 }
 
-/// What lies on and beyond the bounds of a request.
+/// Whether items lie at or beyond the bounds of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outside {
-    /// There is an item at the lower bound (by value) or below it.
+    /// An item is at or below the lower bound (by value).
     pub below: bool,
-    /// There is an item at the upper bound (by value) or above it.
+    /// An item is at or above the upper bound (by value).
     pub above: bool,
 }
 
@@ -139,8 +139,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The page that answers `request`, from what a scan found: at most [`PageRequest::fetch`]
-    /// items between the bounds, in the order of [`PageRequest::scan`].
+    /// Builds the page for `request` from the result of a scan: at most [`PageRequest::fetch`] items
+    /// between the bounds, in the order of [`PageRequest::scan`].
     #[must_use]
     pub fn from_scan<P: Copy>(
         request: &PageRequest<P>,
@@ -148,7 +148,7 @@ impl<T> Page<T> {
         outside: Outside,
     ) -> Self {
         let size = request.window.size() as usize;
-        let more = found.len() > size;
+        let goes_on = found.len() > size;
         found.truncate(size);
 
         let (before_page, after_page) = match request.direction {
@@ -157,11 +157,11 @@ impl<T> Page<T> {
         };
         match request.window {
             Window::First(_) => {
-                Self { items: found, has_next: more || after_page, has_previous: before_page }
+                Self { items: found, has_next: goes_on || after_page, has_previous: before_page }
             }
             Window::Last(_) => {
                 found.reverse();
-                Self { items: found, has_next: after_page, has_previous: more || before_page }
+                Self { items: found, has_next: after_page, has_previous: goes_on || before_page }
             }
         }
     }
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn one_item_more_than_wanted_means_there_is_more() {
+    fn one_item_beyond_the_page_size_means_a_next_page() {
         let page = Page::from_scan(&request(Window::First(2)), vec![1, 2, 3], Outside::default());
         assert_eq!(page, Page { items: vec![1, 2], has_next: true, has_previous: false });
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_asks_for_is_not_looked_for() {
+    fn only_requested_ends_are_probed() {
         let both = PageRequest { after: Some(1), before: Some(9), ..request(Window::First(2)) };
         let next = Ends { next: true, previous: false };
         let previous = Ends { next: false, previous: true };
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_still_tells_what_lies_after_it() {
+    fn an_empty_page_still_reports_a_next_page() {
         let page = Page::from_scan(&request(Window::First(0)), vec![1], Outside::default());
         assert_eq!(page, Page { items: vec![], has_next: true, has_previous: false });
     }

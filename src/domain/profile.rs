@@ -1,11 +1,11 @@
-//! What users say about themselves: bounded text, parsed once.
+//! The profile of a user: bounded text, parsed once.
 //!
-//! A value of these types fits the database and a page. No control character but a line break in
-//! a bio gets past, a NUL above all: one of the two databases refuses it and the other does not.
+//! Control characters are refused, except line breaks in a bio. NUL above all: one of the two
+//! databases rejects it and the other does not.
 
 use std::fmt;
 
-/// Why a text is refused. The message is for people and names the rule.
+/// The rule that a text breaks. `Display` is the message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextError {
     /// More characters than allowed.
@@ -13,7 +13,7 @@ pub enum TextError {
         /// The most characters.
         max: usize,
     },
-    /// No character that shows.
+    /// Empty or white space only.
     Blank,
     /// A control character.
     ControlCharacter,
@@ -38,24 +38,24 @@ fn check_length(text: &str, max: usize) -> Result<(), TextError> {
     if text.chars().count() > max { Err(TextError::TooLong { max }) } else { Ok(()) }
 }
 
-/// The name that a user goes by: 1 to 100 characters, one line.
+/// A display name: 1 to 100 characters, one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
 impl DisplayName {
     const LENGTH_MAX: usize = 100;
 
-    /// Parses a name; white space around it is dropped.
+    /// Parses a name; surrounding white space is trimmed.
     ///
     /// # Errors
-    /// When it is blank, too long or has a control character.
+    /// If it is blank, too long or has a control character.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         let text = text.trim();
         check_length(text, Self::LENGTH_MAX)?;
         if text.is_empty() {
             return Err(TextError::Blank);
         }
-        if text.chars().any(|c| c.is_control() || turns_around(c)) {
+        if text.chars().any(|c| c.is_control() || changes_direction(c)) {
             return Err(TextError::ControlCharacter);
         }
         Ok(Self(text.to_owned()))
@@ -68,13 +68,13 @@ impl DisplayName {
     }
 }
 
-/// Whether a character changes the direction in which others are shown, so that a name could pass
-/// for another one.
-const fn turns_around(c: char) -> bool {
+/// Whether a character changes the direction of the text around it, so that one name could be
+/// displayed as another.
+const fn changes_direction(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// What a user says about themselves: at most 500 characters, line breaks allowed.
+/// A bio: at most 500 characters, line breaks allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bio(String);
 
@@ -84,7 +84,7 @@ impl Bio {
     /// Parses a bio.
     ///
     /// # Errors
-    /// When it is too long or has a control character other than a line break.
+    /// If it is too long or has a control character other than a line break.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         check_length(text, Self::LENGTH_MAX)?;
         if text.chars().any(|c| c.is_control() && c != '\n') {
@@ -107,11 +107,11 @@ pub struct AvatarUrl(String);
 impl AvatarUrl {
     const LENGTH_MAX: usize = 2_000;
 
-    /// Parses a URL. Only its shape is looked at: the scheme, a host, and no character that RFC
-    /// 3986 does not allow.
+    /// Parses a URL. Checks its form only: the scheme, a host, and the characters that RFC 3986
+    /// allows.
     ///
     /// # Errors
-    /// When it is too long or not such a URL.
+    /// If it is too long or not such a URL.
     pub fn parse(text: &str) -> Result<Self, TextError> {
         check_length(text, Self::LENGTH_MAX)?;
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -130,7 +130,7 @@ impl AvatarUrl {
     }
 }
 
-/// A change of a profile. `None` leaves a field as it is, `Some(None)` empties it.
+/// A change of a profile. `None` keeps a field, `Some(None)` clears it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     /// The name.

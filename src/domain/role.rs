@@ -1,10 +1,10 @@
-//! Roles and the permissions that they give.
+//! Roles and their permissions.
 //!
-//! A permission is one bit, so that a set of them is one integer in the database.
+//! A permission is one bit, so a set of permissions is one integer in the database.
 
 use std::fmt;
 
-/// What an operation may need. The value is the bit in the database.
+/// A permission that an operation may require. The value is its bit in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i64)]
 pub enum Permission {
@@ -17,7 +17,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Every permission there is, in the order of their bits.
+    /// Every permission, in the order of their bits.
     pub const ALL: [Self; 3] = [Self::Follow, Self::Moderate, Self::Admin];
 
     /// The name in a token's `scope` claim.
@@ -39,7 +39,7 @@ impl Permissions {
     /// No permission.
     pub const NONE: Self = Self(0);
 
-    /// The set from its bits in the database; bits that mean nothing are dropped.
+    /// The set from its bits in the database; unknown bits are ignored.
     #[must_use]
     pub fn from_bits(bits: i64) -> Self {
         Permission::ALL.into_iter().filter(|p| bits & *p as i64 != 0).collect()
@@ -51,26 +51,26 @@ impl Permissions {
         self.0
     }
 
-    /// The set that a token's `scope` names: words between spaces. Unknown words give nothing.
+    /// The set that a token's space-separated `scope` names; unknown words are ignored.
     #[must_use]
     pub fn from_scope(scope: &str) -> Self {
         let named = |p: &Permission| scope.split(' ').any(|word| word == p.scope());
         Permission::ALL.into_iter().filter(named).collect()
     }
 
-    /// Whether the set holds the permission.
+    /// Whether the set contains the permission.
     #[must_use]
     pub const fn contains(self, permission: Permission) -> bool {
         self.0 & permission as i64 != 0
     }
 
-    /// What both sets hold.
+    /// The permissions in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The permissions of the set, in the order of their bits.
+    /// The permissions in the set, in the order of their bits.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |p| self.contains(*p))
     }
@@ -88,12 +88,12 @@ impl fmt::Debug for Permissions {
     }
 }
 
-/// A named set of permissions. The built-in roles are made by the migrations.
+/// A named set of permissions. The migrations create the built-in roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
     /// The unique name, such as `moderator`.
     pub name: String,
-    /// What the role gives.
+    /// The permissions of the role.
     pub permissions: Permissions,
 }
 
@@ -107,14 +107,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_gives_the_permissions_it_names_and_nothing_else() {
+    fn a_scope_gives_only_the_permissions_it_names() {
         let scope = Permissions::from_scope("openid follow  followers");
         assert_eq!(scope, [Permission::Follow].into_iter().collect());
         assert_eq!(Permissions::from_scope(""), Permissions::NONE);
     }
 
     #[test]
-    fn bits_that_mean_nothing_are_dropped() {
+    fn unknown_bits_are_ignored() {
         assert_eq!(Permissions::from_bits(-1).bits(), 1 + 8 + 16);
         assert_eq!(Permissions::from_bits(2 + 4), Permissions::NONE);
     }

@@ -1,6 +1,6 @@
 //! Users and their accounts.
 //!
-//! A [`Username`] can only be made by parsing, so whatever holds one needs no check of its own.
+//! A [`Username`] can only be created by parsing, so code that has one need not check it.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -9,21 +9,21 @@ use smol_str::SmolStr;
 
 use super::{PageRequest, Role, UserId};
 
-/// A user as everybody may see them. What most answers show of one is part of the value itself, and
-/// so takes no memory of its own to be fetched: names are short.
+/// The public part of a user. The names, which most answers show, are short enough to be stored
+/// inline, so reading them takes no further access to memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The identifier.
     pub id: UserId,
-    /// The unique name, in the letters that its owner chose.
+    /// The unique name, in the owner's spelling.
     pub username: SmolStr,
-    /// The name that the user goes by.
+    /// The display name.
     pub name: Option<SmolStr>,
-    /// What the user says about themselves.
+    /// The bio.
     pub bio: Option<String>,
-    /// A picture of the user.
+    /// The URL of the picture.
     pub avatar_url: Option<String>,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: DateTime<Utc>,
 }
 
@@ -36,27 +36,28 @@ impl User {
     }
 }
 
-/// A user with their role: what a signed-in caller is.
+/// A user with their role: the account of a signed-in viewer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The user.
     pub user: Arc<User>,
-    /// The role, as the database has it now.
+    /// The current role in the database.
     pub role: Role,
-    /// How often all its tokens have been ended: a token of another epoch is worth nothing.
+    /// How often all its tokens have been revoked: a token of another epoch is not valid.
     pub token_epoch: i64,
-    /// When they were ended last: a token without an epoch has to be newer.
+    /// When they were last revoked: a token without an epoch must be newer.
     pub tokens_valid_after: Option<DateTime<Utc>>,
 }
 
-/// What a password is checked against.
+/// The stored credentials of an account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Whose password.
+    /// The account.
     pub id: UserId,
     /// The hash in PHC format; `None` for accounts of an identity provider.
     pub password_hash: Option<String>,
-    /// The epoch of the account's tokens, of the same moment: a new password begins another one.
+    /// The epoch of the account's tokens, read together with the hash: a new password starts another
+    /// epoch.
     pub token_epoch: i64,
 }
 
@@ -66,31 +67,31 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A user to be made.
+/// A user to be created.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewUser {
     /// The identifier.
     pub id: UserId,
     /// The unique name.
     pub username: Username,
-    /// The name that the user goes by.
+    /// The display name.
     pub name: Option<String>,
-    /// What the user says about themselves.
+    /// The bio.
     pub bio: Option<String>,
-    /// A picture of the user.
+    /// The URL of the picture.
     pub avatar_url: Option<String>,
-    /// The account at the host's identity provider.
+    /// The subject at the identity provider.
     pub subject: Option<String>,
     /// The hash of the password in PHC format.
     pub password_hash: Option<String>,
-    /// The name of the role, which has to be there.
+    /// The name of an existing role.
     pub role: Cow<'static, str>,
-    /// When the account is made.
+    /// When the account is created.
     pub created_at: DateTime<Utc>,
 }
 
 impl NewUser {
-    /// A user with nothing but a name, and the default role.
+    /// A user with a username, the default role and nothing else.
     #[must_use]
     pub const fn bare(id: UserId, username: Username, created_at: DateTime<Utc>) -> Self {
         Self {
@@ -120,7 +121,7 @@ impl fmt::Debug for NewUser {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
-/// A username that breaks the rule.
+/// Not a valid username.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsernameError;
 
@@ -143,7 +144,7 @@ impl Username {
     /// Parses a username.
     ///
     /// # Errors
-    /// When it is empty, too long, or has another character.
+    /// If it is empty, too long or has another character.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
         let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
         if fits && text.chars().all(is_username_character) {
@@ -153,13 +154,13 @@ impl Username {
         }
     }
 
-    /// The name in the letters that its owner chose.
+    /// The name in the owner's spelling.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as look-ups know it.
+    /// The key that look-ups use.
     #[must_use]
     pub fn key(&self) -> UsernameKey {
         UsernameKey(self.0.to_ascii_lowercase())
@@ -172,18 +173,18 @@ impl fmt::Display for Username {
     }
 }
 
-/// A username in lower case: unique, and what look-ups and the order of users go by.
+/// A username in lower case: unique, used for look-ups and for the order of users.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UsernameKey(String);
 
 impl UsernameKey {
-    /// The key of a name, if the name could be one at all.
+    /// The key of a name; `None` if the name is not a valid username.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Username::parse(text).ok().map(|name| name.key())
     }
 
-    /// The key of a name that the database gave.
+    /// The key of a user from the database.
     #[must_use]
     pub fn of(user: &User) -> Self {
         Self(user.username.to_ascii_lowercase())
@@ -196,44 +197,44 @@ impl UsernameKey {
     }
 }
 
-/// The beginning of usernames, in lower case: 0 to 30 of `a-z 0-9 _`.
+/// A prefix of usernames, in lower case: 0 to 30 of `a-z 0-9 _`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UsernamePrefix(String);
 
 impl UsernamePrefix {
-    /// The prefix, if any username could begin with it.
+    /// The prefix; `None` if no valid username can start with it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = text.len() <= Username::LENGTH_MAX && text.chars().all(is_username_character);
         fits.then(|| Self(text.to_ascii_lowercase()))
     }
 
-    /// Whether every username begins with it.
+    /// Whether every username starts with it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The lowest key that could begin with it.
+    /// The lowest key with this prefix.
     #[must_use]
     pub fn lower_bound(&self) -> &str {
         &self.0
     }
 
-    /// Above every key that begins with it, and below every other key above those. (`~` sorts
-    /// after every character of a username.)
+    /// Above every key with this prefix and below the next other key. (`~` sorts after every
+    /// character of a username.)
     #[must_use]
     pub fn upper_bound(&self) -> String {
         format!("{}~", self.0)
     }
 }
 
-/// What users can be ordered by.
+/// The orders of a list of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UserOrderField {
-    /// When the account was made, then the id.
+    /// By creation time, then id.
     CreatedAt,
-    /// The username key.
+    /// By username key.
     Username,
 }
 
@@ -246,14 +247,14 @@ pub enum UserPosition<'a> {
     Username(&'a str),
 }
 
-/// A page of the list of users.
+/// A request for a page of the list of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserListRequest<'a> {
-    /// The order. Positions in `page` are of the same order.
+    /// The order. Positions in `page` must be of the same order.
     pub order: UserOrderField,
     /// The page.
     pub page: PageRequest<UserPosition<'a>>,
-    /// Only users whose key begins with this; the empty prefix means all.
+    /// Only users whose key starts with this; the empty prefix means all.
     pub prefix: UsernamePrefix,
 }
 
@@ -272,12 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn case_does_not_matter_to_the_key() {
+    fn keys_ignore_case() {
         assert_eq!(UsernameKey::parse("AliCE"), UsernameKey::parse("alice"));
     }
 
     #[test]
-    fn a_prefix_bounds_exactly_the_keys_that_begin_with_it() {
+    fn a_prefix_bounds_exactly_the_keys_that_start_with_it() {
         let prefix = UsernamePrefix::parse("Al_").expect("good");
         let (low, high) = (prefix.lower_bound(), prefix.upper_bound());
         assert!(("al_".."al_~").contains(&"al_zzz") && low == "al_" && high == "al_~");

@@ -1,26 +1,27 @@
-//! Who sends a request: `Authorization: Bearer` (RFC 6750), or nobody.
+//! Authentication of a request by `Authorization: Bearer` (RFC 6750). Without the header the
+//! request is anonymous.
 //!
-//! **Invariant:** a request that says who sends it is answered for that viewer or not at all. A
-//! bad token never makes a request anonymous.
+//! **Invariant:** a request with a token is answered for that viewer or refused. A bad token never
+//! makes a request anonymous.
 
 use hyper::{
     HeaderMap, StatusCode,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 
-use super::{failure::Failure, request::RequestId};
+use super::{failure::Failure, request_id::RequestId};
 use crate::{
     graphql::Code,
     service::{Error, Service, Viewer},
 };
 
-/// What a client is told to send (RFC 9110, 11.6.1): every status 401 says it.
+/// The challenge in `WWW-Authenticate`, required with every status 401 (RFC 9110, 11.6.1).
 pub(super) const CHALLENGE: &str = "Bearer";
 
-/// The bearer token of a request, if it has one. The scheme is matched without regard to case.
+/// The bearer token of a request, if it has one. The scheme is case-insensitive.
 ///
 /// # Errors
-/// Status 400 for two headers, 401 for another scheme or nothing after it.
+/// Status 400 if the header is repeated, 401 for another scheme or an empty token.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -37,10 +38,10 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     token.ok_or_else(unauthenticated).map(Some)
 }
 
-/// Whom the token names.
+/// The viewer that the token identifies.
 ///
 /// # Errors
-/// Status 401 when the token names nobody, 503 or 500 when the store fails.
+/// Status 401 if the token is not valid, 503 or 500 if the store fails.
 pub(super) async fn viewer(
     service: &Service,
     token: &str,
@@ -52,11 +53,11 @@ pub(super) async fn viewer(
         | Error::BadInput { .. }
         | Error::RateLimited { .. } => unauthenticated(),
         Error::Unavailable(cause) => {
-            tracing::error!(cause, "the viewer could not be looked up");
+            tracing::error!(cause, "cannot look up the viewer");
             Failure::unavailable(id)
         }
         Error::Internal(cause) => {
-            tracing::error!(cause, "the viewer could not be looked up");
+            tracing::error!(cause, "cannot look up the viewer");
             Failure::internal(id)
         }
     })

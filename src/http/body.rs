@@ -1,24 +1,62 @@
-//! Reading a body, within bounds on bytes and on time.
+//! The body of a request: its media type, and reading it within bounds on size and time.
 
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
-use hyper::{StatusCode, header::CONNECTION};
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE},
+};
 use tokio::time::timeout;
 
-use super::failure::Failure;
+use super::{failure::Failure, media::is_utf8};
 use crate::graphql::Code;
 
-/// How much of a body that is too large is still taken from the wire, as a multiple of the
-/// limit: a client that is still sending when the connection closes would never see why.
+/// How much of an oversized body is still read, as a multiple of the limit: a client that is
+/// sending when the connection closes would never see the reply.
 const DISCARDED_TIMES_MAX: usize = 4;
 
-/// Reads a body whole, however it is framed.
+/// Accepts only uncompressed JSON in UTF-8. A compressed body could inflate past the limit on
+/// bytes, and the content types of forms could be posted by other sites without a preflight.
 ///
 /// # Errors
-/// Status 413 when it has more than `bytes_max` bytes, 408 when it takes longer than `time_max`,
-/// 400 when it breaks off.
+/// Status 415 for anything else.
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let refuse = |message: &'static str| {
+        Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message)
+    };
+
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let failure = refuse("Bodies must not be compressed.");
+        return Err(failure.with(ACCEPT_ENCODING, "identity"));
+    }
+
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
+        (Some(content_type), None) if is_json(content_type) => Ok(()),
+        _ => Err(refuse("Bodies must be application/json in UTF-8.")
+            .with(ACCEPT, "application/json; charset=utf-8")),
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    is_named
+        && parts.filter(|parameter| !parameter.is_empty()).all(|parameter| {
+            parameter.split_once('=').is_some_and(|(name, value)| {
+                !name.eq_ignore_ascii_case("charset") || is_utf8(value)
+            })
+        })
+}
+
+/// Reads a whole body, with or without `Content-Length`.
+///
+/// # Errors
+/// Status 413 if it has more than `bytes_max` bytes, 408 if it takes longer than `time_max`, 400
+/// if it ends early.
 pub(super) async fn read(
     body: Body,
     bytes_max: usize,
@@ -35,7 +73,7 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut seen = 0_usize;
     let taken_max = bytes_max.saturating_mul(DISCARDED_TIMES_MAX);
-    // A length that is told beforehand needs no waiting for.
+    // A `Content-Length` past that is refused without reading.
     let is_hopeless = body.size_hint().lower() > taken_max as u64;
     while !is_hopeless && let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Failure::bad_request("The body broke off."))?;
@@ -53,4 +91,21 @@ async fn collect(mut body: Body, bytes_max: usize) -> Result<Vec<u8>, Failure> {
     }
     let message = format!("The body has more than {bytes_max} bytes.");
     Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Code::QueryTooLarge, &message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf_8_is_a_body() {
+        for good in
+            ["application/json", "Application/JSON ; Charset=\"utf-8\"", "application/json;"]
+        {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in ["text/plain", "application/jsonp", "application/json; charset=utf-16", ""] {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! Whose request it is: the address that a client has for the limits.
+//! The address of the client, which the limits per address count.
 //!
-//! It is the peer of the connection, unless that is a proxy which the configuration trusts. Then it
-//! is the last address of `X-Forwarded-For` that no trusted proxy has: what stands before it is what
-//! the client itself has sent, and may be made up.
+//! It is the peer of the connection, unless that is a trusted proxy. Then it is the last address in
+//! `X-Forwarded-For` that is not a trusted proxy: everything before it was sent by the client and
+//! may be forged.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -15,11 +15,11 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// The addresses of proxies that are believed, such as `10.0.0.0/8` or `192.0.2.7`.
+/// The address or network of a trusted proxy, such as `10.0.0.0/8` or `192.0.2.7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyNet(IpNet);
 
-/// A text that names no network.
+/// Neither an address nor a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write an address or a network, such as 192.0.2.7 or 10.0.0.0/8")]
 pub struct ProxyNetError;
@@ -34,7 +34,7 @@ impl FromStr for ProxyNet {
 }
 
 impl Peer {
-    /// The address of the client whose request this is.
+    /// The address of the client that sent this request.
     pub(super) fn client(self, headers: &HeaderMap, proxies: &[ProxyNet]) -> IpAddr {
         let is_trusted =
             |address: &IpAddr| proxies.iter().any(|ProxyNet(net)| net.contains(address));
@@ -43,7 +43,7 @@ impl Peer {
         let hops: Vec<_> = hops.flat_map(|hops| hops.split(',')).map(str::trim).collect();
         let mut hops = hops.into_iter().rev();
         while is_trusted(&client) {
-            // Where the trail ends, the last proxy on it stands for its clients.
+            // No readable hop is left: the last trusted proxy counts as the client.
             let Some(hop) = hops.next().and_then(address) else { break };
             client = hop;
         }
@@ -51,7 +51,7 @@ impl Peer {
     }
 }
 
-/// The address of a hop, which may come with a port.
+/// The address of a hop, which may have a port.
 fn address(hop: &str) -> Option<IpAddr> {
     let parsed = hop.parse::<IpAddr>().ok();
     let with_port = || hop.parse::<std::net::SocketAddr>().ok().map(|socket| socket.ip());
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
+    fn only_a_trusted_proxy_may_name_the_client() {
         assert_eq!(client("198.51.100.1", &["203.0.113.5"]), "198.51.100.1");
         assert_eq!(client("10.1.2.3", &["203.0.113.5"]), "203.0.113.5");
         assert_eq!(client("::ffff:10.1.2.3", &["203.0.113.5"]), "203.0.113.5");
     }
 
     #[test]
-    fn the_last_address_that_is_no_proxy_is_the_client() {
+    fn the_last_address_that_is_not_a_proxy_is_the_client() {
         assert_eq!(client("10.1.2.3", &["1.1.1.1, 203.0.113.5, 192.0.2.7"]), "203.0.113.5");
         assert_eq!(client("10.1.2.3", &["1.1.1.1", "203.0.113.5,10.9.9.9"]), "203.0.113.5");
         assert_eq!(client("10.1.2.3", &["203.0.113.5:4711"]), "203.0.113.5");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_trail_ends_the_proxy_stands_for_its_clients() {
+    fn without_a_readable_hop_the_last_proxy_is_the_client() {
         assert_eq!(client("10.1.2.3", &[]), "10.1.2.3");
         assert_eq!(client("10.1.2.3", &["203.0.113.5, unknown"]), "10.1.2.3");
         assert_eq!(client("10.1.2.3", &["nonsense, 192.0.2.7"]), "192.0.2.7");

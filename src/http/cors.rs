@@ -1,6 +1,6 @@
-//! Which other sites' scripts may talk to us: those that the configuration names, or none.
+//! CORS: the sites whose scripts may call the server. By default there are none.
 //!
-//! Without an origin there are no CORS headers at all. Tokens travel in a header and never in a
+//! Without a configured origin no CORS header is sent. Tokens travel in a header and never in a
 //! cookie, so credentials are never allowed.
 
 use std::{str::FromStr, time::Duration};
@@ -12,18 +12,18 @@ use hyper::{
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use url::Url;
 
-use super::request::REQUEST_ID;
+use super::request_id::REQUEST_ID;
 
-/// How long a browser may remember that it was allowed to ask.
-const REMEMBERED_FOR: Duration = Duration::from_hours(1);
+/// How long a browser may cache a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The origin of a site, such as `https://app.example.com`; `*` is all of them.
+/// The origin of a site, such as `https://app.example.com`; `*` means any site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
-/// A text that is no origin.
+/// Not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is like https://app.example.com, without a path, or *")]
+#[error("write an origin such as https://app.example.com, without a path, or *")]
 pub struct OriginError;
 
 impl FromStr for Origin {
@@ -42,7 +42,7 @@ impl FromStr for Origin {
     }
 }
 
-/// The layer that answers browsers, unless no site is named.
+/// The layer that answers preflights and adds CORS headers; `None` without an origin.
 pub(super) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;
@@ -58,7 +58,7 @@ pub(super) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
             .expose_headers([REQUEST_ID, RETRY_AFTER])
-            .max_age(REMEMBERED_FOR),
+            .max_age(PREFLIGHT_MAX_AGE),
     )
 }
 

@@ -1,4 +1,4 @@
-//! Content codings of replies that are there in several (RFC 9110, 8.4.1 and 12.5.3).
+//! Content codings of files that exist in several (RFC 9110, 8.4.1 and 12.5.3).
 
 use std::cmp::Reverse;
 
@@ -6,19 +6,19 @@ use hyper::{HeaderMap, header::ACCEPT_ENCODING};
 
 use super::media::weight;
 
-/// How the bytes of a reply are coded. Of those that a client likes equally it gets the first.
+/// How the bytes of a reply are coded. At equal weight the first of these wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Encoding {
     /// `br`: the smallest.
     Brotli,
-    /// `gzip`: for clients that know no other.
+    /// `gzip`: for clients without brotli.
     Gzip,
-    /// As they are.
+    /// Not coded.
     Identity,
 }
 
 impl Encoding {
-    /// The name in headers; what is not coded has none.
+    /// The name in `Content-Encoding`; `None` if not coded.
     pub(super) const fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -27,31 +27,28 @@ impl Encoding {
         }
     }
 
-    /// What the client likes best of what there is, if it takes any of it.
+    /// The available coding that the client prefers; `None` if it accepts none of them.
     pub(super) fn negotiate(
         headers: &HeaderMap,
         available: impl IntoIterator<Item = Self>,
     ) -> Option<Self> {
-        let wishes: Vec<_> = headers
-            .get_all(ACCEPT_ENCODING)
-            .iter()
-            .filter_map(|wish| wish.to_str().ok())
-            .flat_map(|wish| wish.split(','))
-            .filter_map(wish)
-            .collect();
+        let values =
+            headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        let accepted: Vec<_> =
+            values.flat_map(|value| value.split(',')).filter_map(parse_element).collect();
 
-        let liked = available.into_iter().map(|encoding| (encoding.liked(&wishes), encoding));
-        let liked = liked.filter(|(thousandths, _)| *thousandths > 0);
-        liked
-            .min_by_key(|&(thousandths, encoding)| (Reverse(thousandths), encoding))
-            .map(|(_, e)| e)
+        let weighted = available.into_iter().map(|coding| (coding.weight(&accepted), coding));
+        let (_, preferred) = weighted
+            .filter(|(thousandths, _)| *thousandths > 0)
+            .min_by_key(|&(thousandths, coding)| (Reverse(thousandths), coding))?;
+        Some(preferred)
     }
 
-    /// How much a client with these wishes likes this. What is not coded is taken by everybody
-    /// who does not refuse it, and is the last choice of those who do not name it.
-    fn liked(self, wishes: &[(&str, u16)]) -> u16 {
+    /// The weight of this coding in thousandths; 0 means refused. The identity coding is accepted
+    /// unless it is refused explicitly, and is the last choice if it is not named.
+    fn weight(self, accepted: &[(&str, u16)]) -> u16 {
         let named = |name: &str| {
-            let mut found = wishes.iter().filter(|(named, _)| named.eq_ignore_ascii_case(name));
+            let mut found = accepted.iter().filter(|(named, _)| named.eq_ignore_ascii_case(name));
             found.next().map(|(_, thousandths)| *thousandths)
         };
         let (name, unnamed) = match self {
@@ -63,8 +60,8 @@ impl Encoding {
     }
 }
 
-/// One element of an `Accept-Encoding` header. One that cannot be read wishes nothing.
-fn wish(text: &str) -> Option<(&str, u16)> {
+/// Parses one element of an `Accept-Encoding` header: a coding and its weight in thousandths.
+fn parse_element(text: &str) -> Option<(&str, u16)> {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next()?;
     let Some(parameter) = parts.next() else { return Some((name, 1_000)) };
@@ -82,14 +79,14 @@ mod tests {
 
     fn negotiate(accept: &[&'static str], available: &[Encoding]) -> Option<Encoding> {
         let mut headers = HeaderMap::new();
-        for wish in accept {
-            headers.append(ACCEPT_ENCODING, HeaderValue::from_static(wish));
+        for value in accept {
+            headers.append(ACCEPT_ENCODING, HeaderValue::from_static(value));
         }
         Encoding::negotiate(&headers, available.iter().copied())
     }
 
     #[test]
-    fn the_client_gets_the_coding_that_it_likes_best() {
+    fn the_client_gets_the_coding_it_prefers() {
         let cases: [(&[&str], _); 16] = [
             (&[], Some(Encoding::Identity)),
             (&[""], Some(Encoding::Identity)),
@@ -114,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_there_is_chosen() {
+    fn only_an_available_coding_is_chosen() {
         let accept = "br, gzip;q=0.5";
         let there = [Encoding::Identity, Encoding::Gzip];
         assert_eq!(negotiate(&[accept], &there), Some(Encoding::Gzip));

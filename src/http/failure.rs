@@ -1,4 +1,7 @@
-//! A request that is answered without an operation being looked at.
+//! The status of a request that is refused or fails, and its response.
+//!
+//! Two cases: the request never reached an operation ([`Failure`], always its own status), or the
+//! operation was refused ([`status`], by its error code).
 
 use axum::{
     body::Body,
@@ -9,10 +12,35 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
-use super::{media::MediaType, request::RequestId};
+use super::{media::MediaType, request_id::RequestId};
 use crate::graphql::{Code, Reply};
 
-/// A status that is not 2xx, with an error for the body in the shape of GraphQL's.
+/// The status of a reply to an operation. `application/json` is 200 for any well-formed request,
+/// as its clients expect; `application/graphql-response+json` says by status why nothing was
+/// executed.
+pub(super) fn status(reply: &Reply, media: MediaType) -> StatusCode {
+    let (MediaType::GraphqlResponse, Some(code)) = (media, reply.refused) else {
+        return StatusCode::OK;
+    };
+    match code {
+        Code::BadUserInput
+        | Code::InvalidCursor
+        | Code::ParseFailed
+        | Code::ValidationFailed
+        | Code::QueryTooLarge
+        | Code::QueryTooDeep
+        | Code::QueryTooWide
+        | Code::CostLimitExceeded => StatusCode::BAD_REQUEST,
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::Forbidden => StatusCode::FORBIDDEN,
+        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// A status other than 2xx, with a body in the shape of a GraphQL error.
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
@@ -25,18 +53,28 @@ impl Failure {
         Self { status, body: Reply::refusal(code, message).body, header: None }
     }
 
-    /// Something about the request that a client has to mend.
+    /// The client has to change its request.
     pub(super) fn bad_request(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::BadUserInput, message)
     }
 
-    /// The database does not answer. The client is told where to find it in the log, and no more.
+    /// No route, or no such file.
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, Code::BadUserInput, "Not found")
+    }
+
+    /// The route exists, but not for this method.
+    pub(super) fn wrong_method(message: &str) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message)
+    }
+
+    /// The database does not answer. The client sees the request's id; the cause is in the log.
     pub(super) fn unavailable(id: &RequestId) -> Self {
         let body = Reply::failure(Code::Unavailable, id.as_str()).body;
         Self { status: StatusCode::SERVICE_UNAVAILABLE, body, header: None }
     }
 
-    /// A bug. The client is told where to find it in the log, and no more.
+    /// A bug. The client sees the request's id; the cause is in the log.
     pub(super) fn internal(id: &RequestId) -> Self {
         let body = Reply::failure(Code::Internal, id.as_str()).body;
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, body, header: None }
@@ -48,7 +86,7 @@ impl Failure {
         self
     }
 
-    /// The response in a media type of the client's choice.
+    /// The response, in the media type that the client prefers.
     pub(super) fn into_response(self, media: MediaType) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
@@ -63,5 +101,39 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         self.into_response(MediaType::Json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(code: Code) -> Reply {
+        let body = b"{}".to_vec();
+        Reply { body, refused: Some(code), error: Some(code), retry_after: None }
+    }
+
+    #[test]
+    fn only_the_graphql_media_type_has_a_status_for_refusals() {
+        let cases = [
+            (Code::ParseFailed, 400),
+            (Code::CostLimitExceeded, 400),
+            (Code::Unauthenticated, 401),
+            (Code::Forbidden, 403),
+            (Code::RateLimited, 429),
+            (Code::Internal, 500),
+            (Code::Unavailable, 503),
+            (Code::Timeout, 504),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(status(&refusal(code), MediaType::GraphqlResponse), expected, "{code:?}");
+            assert_eq!(status(&refusal(code), MediaType::Json), 200, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_executed_operation_is_200_whatever_its_errors() {
+        let reply = Reply { refused: None, ..refusal(Code::Internal) };
+        assert_eq!(status(&reply, MediaType::GraphqlResponse), 200);
     }
 }

@@ -1,8 +1,8 @@
 //! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! The order is: what the client takes, whether its address has sent too much already, what it
-//! sends, how much of it, whether it is GraphQL that we can run, who sends it, and only then the
-//! operation. Whatever comes before the viewer costs no statement.
+//! The order of checks: the media type of the reply, the rate limit of the address, the media type
+//! of the body, its size, whether the operation is valid and affordable, the viewer, and only then
+//! the operation itself. Everything before the viewer costs no SQL statement.
 //!
 //! **Invariant:** GET changes nothing.
 
@@ -16,27 +16,30 @@ use axum::{
 };
 use hyper::{
     Method, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{
     auth, body,
     client::Peer,
-    failure::Failure,
+    failure::{self, Failure},
     media::{self, MediaType},
     metrics, params,
-    request::{FirstError, RequestId},
+    request::FirstError,
+    request_id::RequestId,
+    state,
 };
 use crate::graphql::{Caller, Code, Reply};
 
-/// `GET /graphql` and `POST /graphql`. Somebody who opens it in a browser is shown GraphiQL.
-pub(super) async fn endpoint(State(state): State<Arc<super::State>>, request: Request) -> Response {
+/// `GET /graphql` and `POST /graphql`. A browser that opens the address is redirected to GraphiQL.
+pub(super) async fn endpoint(State(state): State<Arc<state::State>>, request: Request) -> Response {
     if state.playground.is_some() && is_visit(&request) {
         return Redirect::to("/graphiql").into_response();
     }
-    let media = match MediaType::negotiate(request.headers()) {
-        Ok(media) => media,
-        Err(failure) => return failure.into_response(MediaType::Json),
+    let Some(media) = MediaType::negotiate(request.headers()) else {
+        let message = "Replies are application/graphql-response+json or application/json.";
+        let failure = Failure::new(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message);
+        return failure.into_response(MediaType::Json);
     };
     let (head, body) = request.into_parts();
     match answer(&state, &head, body).await {
@@ -45,13 +48,13 @@ pub(super) async fn endpoint(State(state): State<Arc<super::State>>, request: Re
     }
 }
 
-/// Whether this is an address that a person opened, and not an operation.
+/// Whether a person opened this address in a browser; no operation comes this way.
 fn is_visit(request: &Request) -> bool {
-    let asks_nothing = request.uri().query().is_none_or(str::is_empty);
-    request.method() != Method::POST && asks_nothing && media::names_html(request.headers())
+    let has_no_query = request.uri().query().is_none_or(str::is_empty);
+    request.method() != Method::POST && has_no_query && media::names_html(request.headers())
 }
 
-async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
+async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
     let peer = head.extensions.get::<Peer>();
     let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
     if let Err(error) = state.service.admit(address) {
@@ -61,7 +64,7 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
     let is_post = head.method == Method::POST;
     let token = auth::bearer(&head.headers)?;
     let request = if is_post {
-        media::expect_json(&head.headers)?;
+        body::expect_json(&head.headers)?;
         let body = body::read(body, state.limits.body_bytes_max, state.timeouts.body).await?;
         params::from_json(&body)?
     } else {
@@ -73,20 +76,19 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
         Err(reply) => return Ok(reply),
     };
     if operation.is_mutation() && !is_post {
-        let message = "Mutations must be sent by POST.";
-        return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message)
-            .with(ALLOW, "POST"));
+        let failure = Failure::wrong_method("Mutations must be sent by POST.");
+        return Err(failure.with(ALLOW, "POST"));
     }
 
-    // Whoever comes when all places are taken is better told at once than kept waiting: those who
-    // wait take as much memory, and their clients give up before their turn.
-    let Ok(_place) = state.places.try_acquire() else {
+    // Refuse at once instead of queueing: a waiting request holds as much memory, and its client
+    // gives up before its turn.
+    let Ok(_permit) = state.operation_permits.try_acquire() else {
         let message = "The server has too much to do.";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
             .with(RETRY_AFTER, "1"));
     };
 
-    let id = head.extensions.get::<RequestId>().expect("every request is given an id");
+    let id = head.extensions.get::<RequestId>().expect("the middleware gives every request an id");
     let viewer = match token {
         Some(token) => Some(auth::viewer(&state.service, token, id).await?),
         None => None,
@@ -96,8 +98,13 @@ async fn answer(state: &super::State, head: &Parts, body: Body) -> Result<Reply,
 }
 
 fn response(reply: Reply, media: MediaType) -> Response {
-    let status = status(&reply, media);
-    let mut headers = HeaderMap::new();
+    metrics::count_operation(reply.error);
+
+    let status = failure::status(&reply, media);
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = status;
+    response.extensions_mut().insert(FirstError(reply.error));
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     if let Some(wait) = reply.retry_after {
         headers.insert(RETRY_AFTER, seconds(wait).into());
@@ -105,40 +112,10 @@ fn response(reply: Reply, media: MediaType) -> Response {
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(auth::CHALLENGE));
     }
-
-    metrics::count_operation(reply.error);
-    let mut response = Response::new(Body::from(reply.body));
-    response.extensions_mut().insert(FirstError(reply.error));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
     response
 }
 
-/// The status of a reply. With `application/json` any well-formed request is answered with 200,
-/// as clients of that media type expect; the newer one tells why nothing was executed.
-fn status(reply: &Reply, media: MediaType) -> StatusCode {
-    let (MediaType::GraphqlResponse, Some(code)) = (media, reply.refused) else {
-        return StatusCode::OK;
-    };
-    match code {
-        Code::BadUserInput
-        | Code::InvalidCursor
-        | Code::ParseFailed
-        | Code::ValidationFailed
-        | Code::QueryTooLarge
-        | Code::QueryTooDeep
-        | Code::QueryTooWide
-        | Code::CostLimitExceeded => StatusCode::BAD_REQUEST,
-        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Code::Forbidden => StatusCode::FORBIDDEN,
-        Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Code::Timeout => StatusCode::GATEWAY_TIMEOUT,
-    }
-}
-
-/// A wait in whole seconds, never too short.
+/// A wait in whole seconds, rounded up.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
@@ -147,40 +124,9 @@ fn seconds(wait: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn refusal(code: Code) -> Reply {
-        let body = b"{}".to_vec();
-        Reply { body, refused: Some(code), error: Some(code), retry_after: None }
-    }
-
     #[test]
-    fn only_the_graphql_media_type_tells_by_status_why_nothing_was_executed() {
-        let cases = [
-            (Code::ParseFailed, 400),
-            (Code::CostLimitExceeded, 400),
-            (Code::Unauthenticated, 401),
-            (Code::Forbidden, 403),
-            (Code::RateLimited, 429),
-            (Code::Internal, 500),
-            (Code::Unavailable, 503),
-            (Code::Timeout, 504),
-        ];
-        for (code, expected) in cases {
-            assert_eq!(status(&refusal(code), MediaType::GraphqlResponse), expected, "{code:?}");
-            assert_eq!(status(&refusal(code), MediaType::Json), 200, "{code:?}");
-        }
-    }
-
-    #[test]
-    fn an_executed_operation_is_200_whatever_its_errors_are() {
-        let reply = Reply { refused: None, ..refusal(Code::Internal) };
-        assert_eq!(status(&reply, MediaType::GraphqlResponse), 200);
-    }
-
-    #[test]
-    fn a_client_is_told_when_to_come_again_in_whole_seconds() {
-        let wait = Some(Duration::from_millis(1_200));
-        let reply = Reply { retry_after: wait, ..refusal(Code::RateLimited) };
-        let response = response(reply, MediaType::GraphqlResponse);
-        assert_eq!(response.headers()[RETRY_AFTER], "2");
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        assert_eq!(seconds(Duration::from_millis(1_200)), 2);
+        assert_eq!(seconds(Duration::from_secs(2)), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the server is alive, and whether it is ready for requests.
+//! Health: `/healthz` (the process is alive) and `/readyz` (it can serve).
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
@@ -6,9 +6,10 @@ use axum::extract::State;
 use hyper::StatusCode;
 use tokio::time::timeout;
 
+use super::state;
 use crate::store::SchemaState;
 
-/// How long the database may take to prove that it is there.
+/// How long the database may take to answer the probe.
 const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// `GET /healthz`: the process answers.
@@ -16,9 +17,9 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: 200 when the database answers, its schema is this program's and the server is
-/// not about to stop. Else 503 with one word: `draining`, `database` or `schema`.
-pub(super) async fn ready(State(state): State<Arc<super::State>>) -> (StatusCode, &'static str) {
+/// `GET /readyz`: 200 if the database answers, its schema is the one this program expects and the
+/// server is not shutting down. Else 503 with one word: `draining`, `database` or `schema`.
+pub(super) async fn ready(State(state): State<Arc<state::State>>) -> (StatusCode, &'static str) {
     if *state.draining.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }

@@ -1,5 +1,5 @@
-//! Whom a request is for. Where it is not said once and clearly, this server and a proxy in front
-//! of it could take the request for two different ones, so it is refused.
+//! The `Host` of a request. If it is missing, repeated or malformed, this server and a proxy in
+//! front of it could read two different requests, so the request is refused.
 
 use hyper::{
     HeaderMap, Version,
@@ -9,8 +9,8 @@ use hyper::{
 
 use super::failure::Failure;
 
-/// Refuses a request of HTTP/1.1 without exactly one host (RFC 9112, 3.2). One of HTTP/1.0 may do
-/// without, and one of HTTP/2 has another place for it.
+/// Refuses an HTTP/1.1 request without exactly one `Host` (RFC 9112, 3.2). HTTP/1.0 does not
+/// require one, and HTTP/2 uses `:authority` instead.
 pub(super) fn expect_one(version: Version, headers: &HeaderMap) -> Result<(), Failure> {
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next();
@@ -24,7 +24,8 @@ pub(super) fn expect_one(version: Version, headers: &HeaderMap) -> Result<(), Fa
     }
 }
 
-/// Whether this is a name or an address, perhaps with a port. It is empty where nobody has one.
+/// Whether this is a name or an address, with or without a port. It is empty if the request's
+/// target has no authority.
 fn is_host(host: &HeaderValue) -> bool {
     let is_authority = || Authority::try_from(host.as_bytes()).is_ok();
     host.is_empty() || (!host.as_bytes().contains(&b'@') && is_authority())

@@ -1,17 +1,14 @@
-//! Media types of requests and replies (RFC 9110, 8.3 and 12.5.1; GraphQL over HTTP, 4 and 6).
+//! The media type of a reply (RFC 9110, 8.3 and 12.5.1; GraphQL over HTTP, 4 and 6).
 
 use hyper::{
-    HeaderMap, StatusCode,
-    header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue},
+    HeaderMap,
+    header::{ACCEPT, HeaderValue},
 };
-
-use super::failure::Failure;
-use crate::graphql::Code;
 
 /// The media type of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/json`: the status says nothing about the operation.
+    /// `application/json`: the status does not depend on the operation.
     Json,
     /// `application/graphql-response+json`: the status says whether the operation was executed.
     GraphqlResponse,
@@ -25,48 +22,41 @@ impl MediaType {
         })
     }
 
-    /// What the client likes best. Without a wish it is `application/json`, which every client
-    /// understands; a client that names both equally gets the one that says more.
-    ///
-    /// # Errors
-    /// When it takes neither.
-    pub(super) fn negotiate(headers: &HeaderMap) -> Result<Self, Failure> {
-        let wishes: Vec<_> = headers.get_all(ACCEPT).iter().collect();
-        if wishes.is_empty() {
-            return Ok(Self::Json);
+    /// The type that the client prefers, `None` if it accepts neither. Without an `Accept` header
+    /// it is `application/json`, which every client understands. A client that names both with
+    /// the same weight gets `application/graphql-response+json`, whose status says more.
+    pub(super) fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(ACCEPT) {
+            return Some(Self::Json);
         }
-        let ranges: Vec<_> = wishes
-            .iter()
-            .filter_map(|wish| wish.to_str().ok())
-            .flat_map(|wish| wish.split(','))
-            .filter_map(Range::parse)
-            .collect();
-
-        let json = wish_for(&ranges, "json");
-        let graphql = wish_for(&ranges, "graphql-response+json");
+        let ranges: Vec<_> = accepted(headers).collect();
+        let json = preference(&ranges, "json");
+        let graphql = preference(&ranges, "graphql-response+json");
         if json.is_none() && graphql.is_none() {
-            return Err(Failure::new(
-                StatusCode::NOT_ACCEPTABLE,
-                Code::BadUserInput,
-                "Replies are application/graphql-response+json or application/json.",
-            ));
+            return None;
         }
-        let is_named_too = graphql == json && graphql.is_some_and(Wish::is_exact);
-        Ok(if graphql > json || is_named_too { Self::GraphqlResponse } else { Self::Json })
+        let is_named_too = graphql == json && graphql.is_some_and(Preference::is_exact);
+        Some(if graphql > json || is_named_too { Self::GraphqlResponse } else { Self::Json })
     }
 }
 
-/// How much a client wants a media type: first by weight, then by how exactly it names it.
+/// How much a client prefers a media type: first by weight, then by how exactly it is named.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Wish {
+struct Preference {
     thousandths: u16,
     exactness: u8,
 }
 
-impl Wish {
+impl Preference {
     const fn is_exact(self) -> bool {
         self.exactness == 2
     }
+}
+
+/// The readable elements of the `Accept` headers.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Range<'_>> {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(Range::parse)
 }
 
 /// One element of an `Accept` header.
@@ -77,7 +67,7 @@ struct Range<'a> {
 }
 
 impl<'a> Range<'a> {
-    /// Reads an element. One that cannot be read, or asks for another charset, wishes nothing.
+    /// Parses an element; `None` if it is malformed or asks for a charset other than UTF-8.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
@@ -93,7 +83,7 @@ impl<'a> Range<'a> {
         Some(Self { kind, subtype, thousandths })
     }
 
-    /// How exactly this names `application/{subtype}`, if it does at all.
+    /// How exactly this names `application/{subtype}`: 2 by name, 1 by `application/*`, 0 by `*/*`.
     fn exactness(&self, subtype: &str) -> Option<u8> {
         match (self.kind, self.subtype) {
             ("*", "*") => Some(0),
@@ -113,65 +103,29 @@ pub(super) fn weight(text: &str) -> Option<u16> {
     (0.0..=1.0).contains(&weight).then(|| (weight * 1_000.0).round() as u16)
 }
 
-/// The wish for `application/{subtype}`: that of the range which names it most exactly.
-fn wish_for(ranges: &[Range<'_>], subtype: &str) -> Option<Wish> {
+/// The preference for `application/{subtype}`: that of the range which names it most exactly.
+fn preference(ranges: &[Range<'_>], subtype: &str) -> Option<Preference> {
     ranges
         .iter()
         .filter_map(|range| {
             let exactness = range.exactness(subtype)?;
-            Some(Wish { thousandths: range.thousandths, exactness })
+            Some(Preference { thousandths: range.thousandths, exactness })
         })
-        .max_by_key(|wish| (wish.exactness, wish.thousandths))
-        .filter(|wish| wish.thousandths > 0)
+        .max_by_key(|preference| (preference.exactness, preference.thousandths))
+        .filter(|preference| preference.thousandths > 0)
 }
 
-/// Whether the client asks for HTML by name, as browsers do that open an address.
+/// Whether the client asks for HTML by name, as a browser does when it opens an address.
 pub(super) fn names_html(headers: &HeaderMap) -> bool {
-    let wishes = headers.get_all(ACCEPT).iter().filter_map(|wish| wish.to_str().ok());
-    let mut ranges = wishes.flat_map(|wish| wish.split(',')).filter_map(Range::parse);
-    ranges.any(|range| {
+    accepted(headers).any(|range| {
         let is_html =
             range.kind.eq_ignore_ascii_case("text") && range.subtype.eq_ignore_ascii_case("html");
         is_html && range.thousandths > 0
     })
 }
 
-/// Lets only plain JSON in UTF-8 pass as a body. Compressed bodies would make the limit on
-/// bytes one on nothing; a form's content types would let other sites post without asking.
-///
-/// # Errors
-/// Status 415 for anything else.
-pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Failure> {
-    let refuse = |message: &'static str| {
-        Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::BadUserInput, message)
-    };
-
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        let failure = refuse("Bodies must not be compressed.");
-        return Err(failure.with(ACCEPT_ENCODING, "identity"));
-    }
-
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    match (types.next().and_then(|value| value.to_str().ok()), types.next()) {
-        (Some(content_type), None) if is_json(content_type) => Ok(()),
-        _ => Err(refuse("Bodies must be application/json in UTF-8.")
-            .with(ACCEPT, "application/json; charset=utf-8")),
-    }
-}
-
-fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
-    let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
-    is_named
-        && parts.filter(|parameter| !parameter.is_empty()).all(|parameter| {
-            parameter.split_once('=').is_some_and(|(name, value)| {
-                !name.eq_ignore_ascii_case("charset") || is_utf8(value)
-            })
-        })
-}
-
-fn is_utf8(charset: &str) -> bool {
+/// Whether the value of a `charset` parameter is UTF-8.
+pub(super) fn is_utf8(charset: &str) -> bool {
     let charset = charset.trim_matches('"');
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
 }
@@ -182,14 +136,14 @@ mod tests {
 
     fn negotiate(accept: &[&'static str]) -> Option<MediaType> {
         let mut headers = HeaderMap::new();
-        for wish in accept {
-            headers.append(ACCEPT, HeaderValue::from_static(wish));
+        for value in accept {
+            headers.append(ACCEPT, HeaderValue::from_static(value));
         }
-        MediaType::negotiate(&headers).ok()
+        MediaType::negotiate(&headers)
     }
 
     #[test]
-    fn the_client_gets_what_it_likes_best() {
+    fn the_client_gets_the_media_type_it_prefers() {
         let cases: [(&[&str], _); 15] = [
             (&[], Some(MediaType::Json)),
             (&["*/*"], Some(MediaType::Json)),
@@ -215,18 +169,6 @@ mod tests {
         ];
         for (accept, expected) in cases {
             assert_eq!(negotiate(accept), expected, "{accept:?}");
-        }
-    }
-
-    #[test]
-    fn only_json_in_utf_8_is_a_body() {
-        for good in
-            ["application/json", "Application/JSON ; Charset=\"utf-8\"", "application/json;"]
-        {
-            assert!(is_json(good), "{good}");
-        }
-        for bad in ["text/plain", "application/jsonp", "application/json; charset=utf-16", ""] {
-            assert!(!is_json(bad), "{bad}");
         }
     }
 }

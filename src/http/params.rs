@@ -1,8 +1,8 @@
-//! The parameters of a GraphQL request, out of a body or out of a query string
+//! Parses the parameters of a GraphQL request from a body or a query string
 //! (GraphQL over HTTP, 5).
 //!
-//! They are read by hand, so that a client is told which one is wrong, in words that name none of
-//! our types. Parameters with other names are let be, as the specification wants.
+//! Parsed by hand, so that a message names the wrong parameter and none of our types. Unknown
+//! parameters are ignored, as the specification requires.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,16 @@ use url::form_urlencoded;
 use super::failure::Failure;
 use crate::graphql::Request;
 
-/// Reads the body of a POST.
+/// Parses the body of a POST.
 ///
 /// # Errors
-/// Status 400 when it is not one JSON object with parameters of the right types.
+/// Status 400 if it is not one JSON object whose parameters have the right types.
 pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
     let mut body = match serde_json::from_slice(body) {
         Ok(Value::Object(body)) => body,
-        Ok(Value::Array(_)) => return Err(Failure::bad_request("Batches are not supported.")),
+        Ok(Value::Array(_)) => {
+            return Err(Failure::bad_request("Batching (a JSON array) is not supported."));
+        }
         Ok(_) => return Err(Failure::bad_request("The body must be a JSON object.")),
         Err(_) => return Err(Failure::bad_request("The body is not JSON.")),
     };
@@ -34,10 +36,10 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
     Ok(request)
 }
 
-/// Reads the query string of a GET. An empty parameter is one that is not there.
+/// Parses the query string of a GET. An empty parameter counts as absent.
 ///
 /// # Errors
-/// Status 400 when a parameter is there twice, or is of the wrong type.
+/// Status 400 if a parameter is repeated or has the wrong type.
 pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
     let mut given =
         [("query", None), ("operationName", None), ("variables", None), ("extensions", None)];

@@ -1,4 +1,4 @@
-//! Headers that tell browsers and caches what they must not do with a reply.
+//! Security headers: what browsers and caches must not do with a reply.
 
 use hyper::{
     HeaderMap,
@@ -8,12 +8,12 @@ use hyper::{
     },
 };
 
-/// For replies that are data: nothing may be loaded from them, and nobody may frame them.
+/// The policy of replies that are data: they load nothing and cannot be framed.
 const DATA_ONLY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Adds the headers that every reply has, unless it brings a policy of its own. Nothing may be
-/// kept: what a reply says depends on who asks, and when.
+/// Adds the headers that every reply has. A handler may set its own caching and content policy;
+/// the default forbids caching, because a reply depends on the viewer and the time.
 pub(super) fn add_headers(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

@@ -1,8 +1,6 @@
-//! Connections: accepting them, bounding how long a silent client may hold one, and letting go of
-//! them when the server stops.
+//! Connections: accepting them, timing out silent clients, and draining at shutdown.
 //!
-//! HTTP/1.1 and HTTP/2 (with prior knowledge) share a port. TLS is the business of whatever
-//! stands in front.
+//! HTTP/1.1 and HTTP/2 (with prior knowledge) share a port. TLS is terminated by a proxy in front.
 
 use std::{io, pin::pin, sync::Arc, time::Duration};
 
@@ -25,27 +23,27 @@ use tower::Service;
 
 use super::client::Peer;
 
-/// How many requests may be under way on one connection of HTTP/2.
+/// The most concurrent requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
-/// The most bytes of the head of a request.
+/// The most bytes in the head of a request.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// How often a quiet connection of HTTP/2 is asked whether it is still there.
+/// How often an idle HTTP/2 connection is pinged.
 const PING_EVERY: Duration = Duration::from_secs(20);
-/// How long accepting pauses when the process has run out of sockets.
+/// How long to wait before accepting again when the process is out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long clients may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the head of a request, from the first moment that one is waited for. So this is also
-    /// how long an idle connection of HTTP/1.1 is kept.
+    /// For the head of a request, from the moment the server waits for one. So it is also how long
+    /// an idle HTTP/1.1 connection is kept open.
     pub headers: Duration,
     /// For the body of a request.
     pub body: Duration,
-    /// How long the server tells `/readyz` that it stops before it does: as long as whoever
-    /// sends it requests takes to notice.
+    /// How long `/readyz` reports `draining` before the server stops accepting connections: the
+    /// time that a load balancer takes to notice.
     pub notice: Duration,
-    /// For the requests under way when the server stops.
+    /// For the requests that are in flight at shutdown.
     pub drain: Duration,
 }
 
@@ -60,8 +58,8 @@ impl Default for Timeouts {
     }
 }
 
-/// Serves until `draining` turns true: then, after the notice, it accepts nobody, closes idle
-/// connections, and returns when the last request is answered or the time for that is over.
+/// Serves until `draining` turns true. Then, after the notice, it stops accepting, closes idle
+/// connections, and returns when the last request is answered or the drain time is over.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -74,14 +72,14 @@ pub async fn serve(
     let mut connections = JoinSet::new();
 
     let mut stop = pin!(async {
-        // The sender is gone only when the server is, which is a reason to stop as well.
+        // An error means that the sender is gone, and the server with it: stop as well.
         let _ = draining.wait_for(|is_draining| *is_draining).await;
         sleep(timeouts.notice).await;
     });
     loop {
         tokio::select! {
             () = &mut stop => break,
-            // Past the limit clients wait in the queue of the operating system.
+            // Past the limit, clients wait in the operating system's accept queue.
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
                 Ok((stream, peer)) => {
                     let connection = Connection { peer: Peer(peer.ip()), router: router.clone() };
@@ -97,7 +95,7 @@ pub async fn serve(
 
     drop(listener);
     if timeout(timeouts.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "requests were cut off by the shutdown");
+        tracing::warn!(connections = connections.len(), "shutdown cut off requests");
         connections.shutdown().await;
     }
 }
@@ -118,12 +116,12 @@ fn protocol(timeouts: Timeouts) -> auto::Builder<TokioExecutor> {
     protocol
 }
 
-/// A client that left before it was accepted concerns nobody; anything else is a lack of
-/// something that a moment may bring back.
+/// Ignores a client that left before it was accepted. Any other error means that the process is
+/// out of something, such as file descriptors: wait a moment.
 async fn pause_after(error: &io::Error) {
     let left = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
     if !left.contains(&error.kind()) {
-        tracing::error!(%error, "no connection can be accepted");
+        tracing::error!(%error, "cannot accept connections");
         sleep(ACCEPT_PAUSE).await;
     }
 }
@@ -142,7 +140,7 @@ impl Connection {
         first_request_within: Duration,
     ) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection is slower than it could be");
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
 
         let Self { peer, router } = self;
@@ -153,7 +151,7 @@ impl Connection {
             router.clone().call(request)
         });
         let served = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service));
-        // While the protocol is still being guessed from the first bytes, no timer of it runs.
+        // Neither protocol's timer runs until the first bytes have shown which protocol it is.
         let silence = async {
             if timeout(first_request_within, begun.notified()).await.is_ok() {
                 std::future::pending::<()>().await;
@@ -162,9 +160,9 @@ impl Connection {
 
         tokio::select! {
             result = served => if let Err(error) = result {
-                tracing::debug!(error, "a connection broke off");
+                tracing::debug!(error, "connection failed");
             },
-            () = silence => tracing::debug!("a connection brought no request"),
+            () = silence => tracing::debug!("no request on a new connection"),
         }
     }
 }

@@ -1,7 +1,7 @@
-// Holds a running server to GraphQL over HTTP: node audit.mjs http://127.0.0.1:8000/graphql
+// Checks a running server against GraphQL over HTTP: node audit.mjs http://127.0.0.1:8000/graphql
 //
-// Every audit has to pass, also those of what a server only SHOULD or MAY do, and their number
-// has to be the one we know: an update that brings new ones is looked at, not passed by.
+// Every audit must pass, SHOULD and MAY included. Their number is fixed here, so that an update that
+// adds audits is noticed.
 
 import { serverAudits } from 'graphql-http';
 

@@ -2,12 +2,11 @@
  * Compares a running server with graphql-js, request by request:
  * node differential.mjs http://127.0.0.1:8000/graphql --documents 5000 --seed 1
  *
- * Requests are made from `schema.graphql` and sent to the server; graphql-js answers the same ones
- * from a copy of the server's graph. Both have to refuse at the same stage, or to answer with the
- * same data, in the same order, and with errors at the same paths. The server has to have few
- * users and nobody else who uses it: this makes six accounts, and follows with one of them. The
- * same seed makes the same requests. DIFFERENTIAL_DOCUMENTS and DIFFERENTIAL_SEED do what the
- * options do.
+ * Requests are generated from `schema.graphql` and sent to the server; graphql-js answers the same
+ * requests from a copy of the server's graph. Both must refuse at the same stage, or answer with the
+ * same data in the same order and errors at the same paths. The server must have few users and no
+ * other clients: the script creates six accounts and follows with one of them. The same seed
+ * generates the same requests. DIFFERENTIAL_DOCUMENTS and DIFFERENTIAL_SEED replace the options.
  */
 
 import { readFileSync } from 'node:fs';
@@ -27,7 +26,7 @@ import { Random } from './differential/random.mjs';
 import { Server } from './differential/server.mjs';
 import { smallest } from './differential/smallest.mjs';
 
-/** How many differences are told before it gives up. */
+/** The number of differences to print before giving up. */
 const DIFFERENCES_MAX = 5;
 /** Every third request is as generated; the others are mutants of one. */
 const GENERATED_EVERY = 3;
@@ -53,7 +52,7 @@ const token = await server.prepare();
 const graph = new Graph(server, token);
 await graph.load();
 
-/** Asks both, and tells how they differ, if they do. */
+/** Sends a request to both and returns the difference, if any. */
 async function compare({ query, variables, operationName, isSignedIn }) {
   const request = { query, variables, operationName };
   const actual = await server.send(request, isSignedIn ? token : undefined);
@@ -70,7 +69,7 @@ let differences = 0;
 
 const introspection = await server.run(getIntrospectionQuery({ oneOf: true, specifiedByUrl: true }));
 const [introspected, written] = [buildClientSchema(introspection), schema].map((each) => {
-  // The executor has no place for descriptions of the arguments of directives.
+  // The executor cannot represent descriptions of directive arguments.
   for (const argument of each.getDirective('hasPermission').args) argument.description = undefined;
   return printSchema(lexicographicSortSchema(each));
 });

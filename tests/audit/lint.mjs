@@ -1,15 +1,15 @@
-// Holds an SDL file to graphql-eslint's rules for schemas, those for Relay included:
+// Checks an SDL file against graphql-eslint's rules for schemas, including those for Relay:
 // node lint.mjs schema.graphql
 //
-// All rules are on. Below are those that are turned off or told something, each with the reason.
+// All rules are on, except for those that are turned off or configured below, each with the reason.
 
 import { basename, dirname, resolve } from 'node:path';
 import graphql from '@graphql-eslint/eslint-plugin';
 import { ESLint } from 'eslint';
 
 const EXCEPTIONS = {
-  // The SDL is printed in the order of the alphabet, but directives come before types, and capitals
-  // before small letters. Fields have no groups: `id` and `createdAt` are where the alphabet puts them.
+  // The SDL is printed in alphabetical order, but with directives before types and capitals before
+  // small letters. Fields are not grouped: `id` and `createdAt` are in alphabetical order too.
   alphabetize: [
     'error',
     {
@@ -22,17 +22,16 @@ const EXCEPTIONS = {
   // There are mutations.
   'no-root-type': 'off',
 
-  // It takes `User.username` for a prefix, and has no exceptions. The word is the field's.
+  // It mistakes `User.username` for a type prefix and allows no exceptions.
   'no-typename-prefix': 'off',
 
-  // Lists that are not paged are lists of what they hold: `nodes` beside `edges`, `userErrors`,
-  // `permissions`.
+  // Some lists are not paged: `nodes` next to `edges`, `userErrors`, `permissions`.
   'relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
 
-  // A payload holds what the change has touched; everything else is a query of its own.
+  // A payload contains what the change affected; everything else is a separate query.
   'require-field-of-type-query-in-mutation-result': 'off',
 
-  // Only nodes have an ID. What is reached through one has none, and a role is known by its name.
+  // Only nodes have an ID. Objects reached through a node have none, and a role is identified by name.
   'strict-id-in-types': [
     'error',
     {

@@ -1,8 +1,8 @@
-// Holds an SDL file to the GraphQL specification, as graphql-js reads it:
+// Checks an SDL file against the GraphQL specification with graphql-js:
 // node schema.mjs schema.graphql
 //
-// Beyond being valid, everything that is ours has a description, every custom scalar says where
-// it is specified, and nothing is named like a keyword of some client's language.
+// Besides validity: all our definitions have a description, every custom scalar links to its
+// specification, and no name is a keyword of a common client language.
 
 import { readFileSync } from 'node:fs';
 import {

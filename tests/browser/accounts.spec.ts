@@ -1,8 +1,8 @@
-/** Signing up, in and out. */
+/** Sign-up, sign-in and sign-out. */
 import { expect, signedInAs, test } from "./fixtures";
 import { Server } from "./server";
 
-test("a wrong password is said, and nothing that was typed is lost", async ({ page }) => {
+test("a wrong password is reported and the input is kept", async ({ page }) => {
   await page.goto("/sign-in");
   await page.getByLabel("Username").fill("ada");
   await page.getByLabel("Password").fill("not the password");
@@ -12,7 +12,7 @@ test("a wrong password is said, and nothing that was typed is lost", async ({ pa
   await expect(page.getByLabel("Password")).toHaveValue("not the password");
 });
 
-test("somebody new signs up, and is signed in", async ({ page }) => {
+test("a new user signs up and is signed in", async ({ page }) => {
   await page.goto("/sign-up");
   await page.getByLabel("Username").fill("ada");
   await page.getByLabel(/^Name/).fill("Ada again");
@@ -33,14 +33,14 @@ test("a session survives a reload", async ({ page, server }) => {
   await expect(page.getByRole("banner")).toContainText("emily");
 });
 
-test("a page that the browser kept notices on its return that the session has ended", async ({
+test("a page restored by the browser notices an ended session", async ({
   page,
   server,
 }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/");
   await expect(page.getByRole("banner")).toContainText("emily");
-  // What going back does, which a browser under test never does from memory.
+  // Simulates going back: a browser under test never restores a page from memory.
   await page.evaluate(() => {
     sessionStorage.removeItem("entourage.token");
     window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
@@ -59,8 +59,8 @@ for (const target of ["//example.org/", "/\t/example.org/", "https://example.org
   });
 }
 
-test("a token that the server refuses ends the session, and says so", async ({ page, conduct }) => {
-  // The browser itself says so of every reply with that status.
+test("a refused token ends the session with a message", async ({ page, conduct }) => {
+  // The browser logs every reply with that status.
   conduct.expect(/status of 401/);
   await page.addInitScript(() => {
     if (!sessionStorage.getItem("visited")) {
@@ -74,7 +74,7 @@ test("a token that the server refuses ends the session, and says so", async ({ p
   await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();
 });
 
-test.describe("where sign-up is closed", () => {
+test.describe("with sign-up closed", () => {
   test.use({
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names from the pattern.
     server: async ({}, use) => {
@@ -84,7 +84,7 @@ test.describe("where sign-up is closed", () => {
     },
   });
 
-  test("a token of the operator signs in", async ({ page, server }) => {
+  test("an operator's token signs in", async ({ page, server }) => {
     await page.goto("/sign-in");
     await expect(page.getByLabel("Password")).toHaveCount(0);
     await page.getByLabel(/token/i).fill("not a token");

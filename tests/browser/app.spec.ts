@@ -1,11 +1,11 @@
-/** The example app, as a newcomer meets it. */
+/** The example app. */
 import type { Page, Request } from "@playwright/test";
 import { expect, expectAccessible, expectToFit, signedInAs, test } from "./fixtures";
 
-/** The sentence that the app says last. */
+/** The message that the app showed last. */
 const message = (page: Page) => page.getByRole("status").getByRole("paragraph");
 
-/** Holds back the server's answer to the first such request until it is released. */
+/** Holds back the server's answer to the first matching request until it is released. */
 async function holdBack(page: Page, matches: (request: Request) => boolean) {
   let answer = () => {};
   let release = () => {};
@@ -126,7 +126,7 @@ test("the whole tour", async ({ page }) => {
   });
 });
 
-test("each page asks once", async ({ page, conduct }) => {
+test("each page sends one query", async ({ page, conduct }) => {
   for (const path of ["/", "/users/ada", "/users/ada/followers", "/users/ada/following"]) {
     const before = conduct.operations.length;
     await page.goto(path);
@@ -148,14 +148,14 @@ test("a restricted user sees no button", async ({ page, server }) => {
   await expect(page.getByRole("button", { name: /follow/i })).toHaveCount(0);
 });
 
-test("nobody can follow themselves", async ({ page, server }) => {
+test("users cannot follow themselves", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/users/emily");
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Emily Dickinson/);
   await expect(page.getByRole("main").getByRole("button", { name: /follow/i })).toHaveCount(0);
 });
 
-test("whoever follows the viewer is labelled", async ({ page, server }) => {
+test("a follower of the viewer is labelled", async ({ page, server }) => {
   await signedInAs(page, server, "ada");
   await page.goto("/users/alan");
   await expect(page.getByText("Follows you")).toBeVisible();
@@ -164,7 +164,7 @@ test("whoever follows the viewer is labelled", async ({ page, server }) => {
   await expect(page.getByText("Follows you")).toHaveCount(0);
 });
 
-test("a follow shows at once, and is taken back when the server refuses", async ({
+test("a follow shows at once and is reverted on refusal", async ({
   page,
   server,
 }) => {
@@ -209,7 +209,7 @@ test("a follow shows at once, and is taken back when the server refuses", async 
   await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
 });
 
-test("an answer from before a follow does not undo it on the screen", async ({ page, server }) => {
+test("a stale answer does not revert a follow", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
   await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
@@ -230,7 +230,7 @@ test("an answer from before a follow does not undo it on the screen", async ({ p
   await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
 });
 
-test("whom one follows already is said so", async ({ page, server }) => {
+test("following a followed user says so", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
   await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
@@ -244,20 +244,20 @@ test("whom one follows already is said so", async ({ page, server }) => {
   await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
 });
 
-test("an unknown user is no valid user", async ({ page }) => {
+test("an unknown user is reported", async ({ page }) => {
   await page.goto("/users/nobody_at_all");
   await expect(page.getByText("That is not a valid user.")).toBeVisible();
 });
 
-test("an empty list says so", async ({ page }) => {
+test("an empty list says that it is empty", async ({ page }) => {
   await page.goto("/users/emily/followers");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await expect(page.getByRole("table")).toHaveCount(0);
   await expect(page.getByText(/nobody follows|no followers/i)).toBeVisible();
 });
 
-test("a cursor that cannot be read leads to the first page", async ({ page, conduct }) => {
-  // The browser itself says so of every reply with that status.
+test("an invalid cursor leads to the first page", async ({ page, conduct }) => {
+  // The browser logs every reply with that status.
   conduct.expect(/status of 400/);
   await page.goto("/users/ada/followers?after=nonsense");
   await page.getByRole("link", { name: /first page/i }).click();
@@ -265,7 +265,7 @@ test("a cursor that cannot be read leads to the first page", async ({ page, cond
   await expect(page.getByRole("row")).toHaveCount(11);
 });
 
-test("a list says that it is loading, and when it has loaded", async ({ page }) => {
+test("a list announces that it is loading and loaded", async ({ page }) => {
   const held = await holdBack(page, () => true);
   await page.goto("/users/ada/followers");
   await expect(page.getByRole("table")).toHaveAttribute("aria-busy", "true");
@@ -274,8 +274,8 @@ test("a list says that it is loading, and when it has loaded", async ({ page }) 
   await expect(page.getByRole("row").nth(1)).toContainText("maria");
 });
 
-test("a search that fails leaves the field, for another one", async ({ page, conduct }) => {
-  // The browser itself says so of every request without an answer.
+test("a failed search keeps the field for another one", async ({ page, conduct }) => {
+  // The browser logs every request without an answer.
   conduct.expect(/Failed to load resource/);
   await page.goto("/");
   await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
@@ -290,7 +290,7 @@ test("a search that fails leaves the field, for another one", async ({ page, con
   await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);
 });
 
-test("the directory goes on", async ({ page }) => {
+test("the directory loads more users", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(12);
   await page.getByRole("button", { name: "Show more" }).click();
@@ -311,7 +311,7 @@ test("a table can follow back, row by row", async ({ page, server }) => {
   await expect(page.getByRole("row").nth(1)).toContainText("alan");
 });
 
-test("keys are enough", async ({ page }) => {
+test("the app works with the keyboard only", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
   await page.keyboard.press("Tab");

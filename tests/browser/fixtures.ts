@@ -2,12 +2,12 @@ import AxeBuilder from "@axe-core/playwright";
 import { test as base, expect, type Page, type Request } from "@playwright/test";
 import { Server } from "./server";
 
-/** What a page must never do. It is looked at when the test is over. */
+/** Records what a page must never do; checked at the end of the test. */
 class Conduct {
   readonly faults: string[] = [];
   /** Every request for `/graphql`, in order. */
   readonly operations: string[] = [];
-  /** What a test expects to see on the console, and so is no fault. */
+  /** Console lines that the test expects. */
   private readonly expected: RegExp[] = [];
 
   constructor(page: Page, origin: string) {
@@ -16,7 +16,7 @@ class Conduct {
     page.on("request", (request) => this.request(request, origin));
   }
 
-  /** Lets one kind of line pass, such as the browser's own about a refused request. */
+  /** Allows one kind of line, such as the browser's own about a refused request. */
   expect(line: RegExp): void {
     this.expected.push(line);
   }
@@ -55,7 +55,7 @@ export const test = base.extend<Fixtures>({
   conduct: [
     async ({ page, server }, use) => {
       const conduct = new Conduct(page, server.origin);
-      // A violation is told on the console as well; this one says which directive it was.
+      // The console reports a violation too; this one names the directive.
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => {
           console.error(`violates ${event.violatedDirective}: ${event.blockedURI}`);
@@ -68,7 +68,7 @@ export const test = base.extend<Fixtures>({
   ],
 });
 
-/** Fails on what axe calls serious or critical, but for rules that are broken by others. */
+/** Fails on what axe rates serious or critical, except for rules that third-party code breaks. */
 export async function expectAccessible(page: Page, others: string[] = []): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).disableRules(others).analyze();
   const serious = violations
@@ -77,7 +77,7 @@ export async function expectAccessible(page: Page, others: string[] = []): Promi
   expect(serious).toEqual([]);
 }
 
-/** Fails when something is wider than the window. */
+/** Fails if something is wider than the window. */
 export async function expectToFit(page: Page, name: string): Promise<void> {
   const overflow = await page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
@@ -85,7 +85,7 @@ export async function expectToFit(page: Page, name: string): Promise<void> {
   expect(overflow, `${name} is too wide`).toBeLessThanOrEqual(0);
 }
 
-/** Where the pages keep the token: a test that is not about signing in begins signed in. */
+/** The storage key of the token: tests that are not about sign-in start signed in. */
 export async function signedInAs(page: Page, server: Server, username: string): Promise<void> {
   const token = await server.token(username);
   await page.addInitScript((token) => {

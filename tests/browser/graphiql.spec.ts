@@ -1,4 +1,4 @@
-/** GraphiQL, with the bar that signs in. */
+/** GraphiQL, with its sign-in bar. */
 import type { Page } from "@playwright/test";
 import { expect, expectAccessible, signedInAs, test } from "./fixtures";
 
@@ -10,13 +10,13 @@ async function open(page: Page): Promise<void> {
   await expect(page.locator(".graphiql-query-editor .view-line").first()).toBeVisible();
 }
 
-/** Goes to a tab, and waits until its document is the one in the editor. */
+/** Opens a tab and waits until its document is in the editor. */
 async function openTab(page: Page, name: string): Promise<void> {
   await page.getByRole("tablist").getByRole("button", { name, exact: true }).click();
   await expect.poll(() => model(page, "operation.graphql")).toMatch(new RegExp(` ${name}\\b`));
 }
 
-/** The whole text of an editor; only what is in sight is in the document. */
+/** The whole text of an editor; the DOM has only the visible part. */
 async function model(page: Page, file: string): Promise<string> {
   return page.evaluate((file) => {
     type Model = { uri: { path: string }; getValue(): string };
@@ -28,9 +28,9 @@ async function model(page: Page, file: string): Promise<string> {
   }, file);
 }
 
-/** Runs the operation in the editor, and gives the answer. */
+/** Runs the operation in the editor and returns the answer. */
 async function run(page: Page, name: string): Promise<string> {
-  // The page asks for other things meanwhile, such as who is signed in.
+  // The page sends other queries too, such as the one for the viewer.
   const answered = page.waitForResponse(
     (response) =>
       new URL(response.url()).pathname === "/graphql" &&
@@ -47,7 +47,7 @@ async function run(page: Page, name: string): Promise<string> {
   return JSON.stringify(answer.data ?? answer.errors);
 }
 
-test("every tab runs as it is", async ({ page }) => {
+test("every tab runs unchanged", async ({ page }) => {
   await open(page);
   await expect(page.getByRole("tablist").getByRole("tab").first()).toBeVisible();
 
@@ -71,7 +71,7 @@ test("every tab runs as it is", async ({ page }) => {
   expect(await run(page, "Unfollow")).toContain('"outcome":"UNFOLLOWED"');
 });
 
-test("the bar signs in, says as whom, survives a reload, and signs out", async ({ page }) => {
+test("the bar signs in, shows the user, survives a reload, signs out", async ({ page }) => {
   await open(page);
   await bar(page).getByLabel("Username").fill("emily");
   await bar(page).getByLabel("Password").fill("not the password");
@@ -106,7 +106,7 @@ test("passwords and tokens do not outlive the browser tab", async ({ page }) => 
   expect(stored).not.toContain(token);
 });
 
-test("a token can be pasted, and one that is refused is told and forgotten", async ({
+test("a token can be pasted, and a refused one is discarded", async ({
   page,
   server,
   conduct,
@@ -119,7 +119,7 @@ test("a token can be pasted, and one that is refused is told and forgotten", asy
   await bar(page).getByRole("button", { name: "Use token" }).click();
   await expect(session(page)).toHaveText(/Signed in as hypatia, role moderator/);
 
-  // The browser itself says so of every reply with that status.
+  // The browser logs every reply with that status.
   conduct.expect(/status of 401/);
   await page.evaluate(() => sessionStorage.setItem("entourage.token", "e30.e30.AAAA"));
   await page.reload();
@@ -128,7 +128,7 @@ test("a token can be pasted, and one that is refused is told and forgotten", asy
   expect(await run(page, "Profile")).toContain('"username":"ada"');
 });
 
-test("the documentation is there, and the editor completes a field", async ({ page }) => {
+test("the documentation opens and the editor completes a field", async ({ page }) => {
   await open(page);
   await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
   await page.getByRole("link", { name: "Query" }).first().click();
@@ -157,7 +157,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     await signedInAs(page, server, "grace");
     await open(page);
     await expect(session(page)).toHaveText(/Signed in as grace/);
-    // GraphiQL draws a tab as a tab with buttons inside, and nothing outside of it can change that.
+    // GraphiQL renders a tab with buttons inside, which we cannot change from outside.
     await expectAccessible(page, ["nested-interactive"]);
 
     await page.getByRole("button", { name: "Show Documentation Explorer" }).click();

@@ -11,16 +11,16 @@ export default defineConfig({
   forbidOnly: true,
   retries: 0,
   workers: 2,
-  // Long enough for a machine that does a lot besides: nothing here is about time.
+  // Long enough for a busy machine: no test here is about time.
   timeout: 180_000,
   expect: { timeout: 30_000 },
   use: {
     browserName: "chromium",
-    // What goes wrong can be looked at: `npx playwright show-trace target/browser/TEST/trace.zip`.
+    // To inspect a failure: `npx playwright show-trace target/browser/TEST/trace.zip`.
     trace: "retain-on-failure",
     launchOptions: {
       executablePath,
-      // Root may not use the sandbox; the rest keeps Chromium from asking its maker anything.
+      // Root may not use the sandbox; the other flags keep Chromium from contacting its vendor.
       args: [
         "--no-sandbox",
         "--disable-gpu",

@@ -4,7 +4,7 @@ import { expect, expectToFit, signedInAs, test } from "./fixtures";
 const FOLDER = "../../target/screenshots";
 const WIDTHS = [360, 1440];
 
-/** A name of a picture, where it is taken, and what is there when the page is. */
+/** The name of a picture, its URL, and a text that shows that the page has loaded. */
 const PAGES = [
   ["directory", "/", "Ada Lovelace"],
   ["search", "/?q=ma", "Marie Curie"],
@@ -29,7 +29,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await expect(page.getByText(content).first()).toBeVisible();
         await page.waitForLoadState("networkidle");
         if (name === "graphiql") {
-          // The colours come after the text.
+          // Syntax colours appear after the text.
           await expect(
             page.locator(".graphiql-query-editor .view-line span[class^=mtk]:not(.mtk1)").first(),
           ).toBeVisible();

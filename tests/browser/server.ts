@@ -7,16 +7,16 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-/** The program under test: the one that the other tests have built. */
+/** The binary under test, the same as in the other tests. */
 const BINARY =
   process.env.ENTOURAGE ?? fileURLToPath(new URL("../../target/debug/entourage", import.meta.url));
 
-/** How long a server may take to say where it listens, on a machine that does a lot besides. */
+/** How long a server may take to print its address, on a busy machine. */
 const START_TIMEOUT_MS = 60_000;
 
 const DATABASE = "sqlite://entourage.db";
 
-/** A server with the demo graph on a database and a port of its own. */
+/** A server with the demo graph, its own database and its own port. */
 export class Server {
   private constructor(
     readonly origin: string,
@@ -24,14 +24,14 @@ export class Server {
     private readonly folder: string,
   ) {}
 
-  /** Starts one, and waits until it says where it listens. */
+  /** Starts one and waits until it prints its address. */
   static async start(environment: Record<string, string> = {}): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), "entourage-browser-"));
     const child = spawn(BINARY, ["serve", "--demo", "--listen", "127.0.0.1:0"], {
       cwd: folder,
       env: { RUST_LOG: "warn", ...environment, DATABASE_URL: DATABASE },
     });
-    // A program that cannot be run says nothing: its output ends, and the error below has the cause.
+    // If the binary cannot be run, its output ends at once, and the error below has the cause.
     let log = "";
     child.on("error", (error) => {
       log += error.message;
@@ -54,7 +54,7 @@ export class Server {
     throw new Error(`the server does not start:\n${log}`);
   }
 
-  /** The data of an operation, for what a test wants to know behind the back of the pages. */
+  /** The data of an operation that a test sends without a page. */
   async ask<Data>(query: string, token?: string): Promise<Data> {
     const reply = await fetch(`${this.origin}/graphql`, {
       method: "POST",
@@ -79,7 +79,7 @@ export class Server {
     return signIn.token;
   }
 
-  /** The same from the command line, which the operator has also where sign-up is closed. */
+  /** The same from the command line, which works with sign-up closed too. */
   async operatorToken(username: string): Promise<string> {
     const options = { cwd: this.folder, env: { DATABASE_URL: DATABASE } };
     const { stdout } = await promisify(execFile)(BINARY, ["token", username], options);

@@ -1,4 +1,4 @@
-/** What the first page costs. */
+/** The weight of the first page. */
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 
@@ -24,7 +24,7 @@ test("the first page is light", async ({ page }) => {
   const bytes = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   expect(bytes, JSON.stringify(sizes)).toBeLessThan(150 * KILOBYTE);
 
-  // The best of three: a machine that was busy once is no fault of the page.
+  // The best of three, since the machine may be busy.
   const paints = [await largestPaint(page)];
   while (paints.length < 3) {
     await page.reload();
@@ -36,7 +36,7 @@ test("the first page is light", async ({ page }) => {
   expect(Math.min(...paints)).toBeLessThan(1_000);
 });
 
-/** When the largest part of the page was drawn, in milliseconds since it was asked for. */
+/** Largest Contentful Paint, in milliseconds since the request. */
 async function largestPaint(page: Page): Promise<number> {
   const paint = Number(await page.locator("html").getAttribute("data-largest-paint"));
   expect(paint).toBeGreaterThan(0);

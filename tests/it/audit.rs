@@ -1,5 +1,5 @@
-//! The server and its schema before the judges that others wrote: the audit of GraphQL over HTTP
-//! of the npm package `graphql-http`, graphql-js, and the rules of graphql-eslint.
+//! Third-party checks of the server and its schema: the audit of the npm package `graphql-http`,
+//! graphql-js, and graphql-eslint.
 
 use std::{
     path::PathBuf,
@@ -12,7 +12,7 @@ use crate::support::app::TestApp;
 
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema.graphql");
 
-/// Runs a script of `tests/audit`, and panics with what it says when it finds anything.
+/// Runs a script of `tests/audit` and panics with its output if it finds anything.
 async fn run(script: &str, argument: &str) {
     let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "audit"].iter().collect();
     assert!(
@@ -35,20 +35,20 @@ async fn the_server_passes_every_audit_of_graphql_over_http() {
     run("audit.mjs", &app.url("/graphql")).await;
 }
 
-/// As many requests as take some seconds; `DIFFERENTIAL_DOCUMENTS` and `DIFFERENTIAL_SEED` choose
-/// how many, and which.
+/// Runs for some seconds by default; `DIFFERENTIAL_DOCUMENTS` and `DIFFERENTIAL_SEED` set the number
+/// of documents and the seed.
 #[tokio::test]
-async fn the_server_answers_generated_requests_as_graphql_js_does() {
+async fn generated_requests_get_the_answers_of_graphql_js() {
     let app = TestApp::start().await;
     run("differential.mjs", &app.url("/graphql")).await;
 }
 
 #[tokio::test]
-async fn graphql_js_finds_nothing_wrong_with_the_schema() {
+async fn graphql_js_accepts_the_schema() {
     run("schema.mjs", SCHEMA).await;
 }
 
 #[tokio::test]
-async fn graphql_eslint_finds_the_schema_well_designed_for_relay_too() {
+async fn graphql_eslint_accepts_the_schema_for_relay() {
     run("lint.mjs", SCHEMA).await;
 }

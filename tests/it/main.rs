@@ -1,4 +1,4 @@
-//! The one test binary: the specification of the product, area by area.
+//! The single test binary: the specification of the product, by area.
 
 mod audit;
 mod cli;

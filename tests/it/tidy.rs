@@ -1,40 +1,40 @@
-//! Rules about the sources that the compiler does not keep.
+//! Rules about the sources that the compiler does not check.
 //!
-//! Each test reads the files that it is about and names every line that breaks its rule.
+//! Each test reads the files that it applies to and lists every line that breaks its rule.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// The layers, from the one that all may use to the one that may use all.
+/// The layers, bottom to top: each may use those before it.
 const LAYERS: [&str; 8] = ["domain", "store", "service", "graphql", "http", "app", "config", "cli"];
-/// Crates that only some files may name.
+/// Crates that only these files may name.
 const CONFINED: [(&str, &[&str]); 4] = [
     ("sqlx", &["src/store/"]),
     ("axum", &["src/http/", "src/app.rs"]),
     ("async_graphql", &["src/graphql/"]),
-    ("rust_embed", &["src/http/pages/mod.rs"]),
+    ("rust_embed", &["src/http/pages/"]),
 ];
 /// The most lines of a file.
 const LINES_MAX: usize = 600;
-/// What is text, and ours.
+/// The text files of the project.
 const TEXTS: [&str; 14] = [
     ".rs", ".md", ".sql", ".toml", ".sh", ".mjs", ".ts", ".tsx", ".py", ".html", ".json",
     ".graphql", "Makefile", "run",
 ];
-/// Folders of what is built or fetched.
+/// Folders of generated or downloaded files.
 const NOT_OURS: [&str; 7] =
     ["target", "node_modules", "dist", ".git", ".venv", "generated", "__generated__"];
 
-/// A file, by its path from the root of the project.
+/// A file, with its path from the root of the project.
 struct Source {
     path: String,
     text: String,
 }
 
 impl Source {
-    /// The text without comments, with all its lines.
+    /// The text with blanked comments, so that line numbers stay the same.
     fn code(&self) -> String {
         let code = |line: &'_ str| {
             let is_comment = line.trim_start().starts_with("//");
@@ -49,19 +49,19 @@ impl Source {
         format!("{}:{}", self.path, text[..at].lines().count().max(1))
     }
 
-    /// Which layer the file belongs to; `lib.rs` and `main.rs` to the topmost.
+    /// The layer of the file; the topmost for `lib.rs` and `main.rs`.
     fn layer(&self) -> usize {
         let name = self.path.trim_start_matches("src/").split(['/', '.']).next();
         LAYERS.iter().position(|layer| Some(*layer) == name).unwrap_or(LAYERS.len() - 1)
     }
 }
 
-/// Every file below the folder whose name ends with one of these.
+/// Every file below a folder whose name ends with one of `endings`.
 fn files(folder: &str, endings: &[&str]) -> Vec<Source> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     collect(&root, &root.join(folder), endings, &mut found);
-    assert!(!found.is_empty(), "there is nothing to look at in {folder}");
+    assert!(!found.is_empty(), "no files in {folder}");
     found
 }
 
@@ -84,8 +84,8 @@ fn assert_none(rule: &str, broken: &[String]) {
     assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
 }
 
-/// The first names of all paths that begin with `crate::`, and where they are; those of
-/// `use crate::{a, b::{c, d}}` are `a` and `b`.
+/// The first segments of all paths that start with `crate::`, with their offsets:
+/// `use crate::{a, b::{c, d}}` has `a` and `b`.
 fn paths_of_the_crate(code: &str) -> Vec<(usize, String)> {
     let name_at = |at: usize| -> String {
         code[at..].trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
@@ -116,7 +116,7 @@ fn paths_of_the_crate(code: &str) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn no_layer_uses_one_above_it() {
+fn no_layer_imports_a_layer_above_it() {
     let mut broken = Vec::new();
     for source in files("src", &[".rs"]) {
         let code = source.code();
@@ -133,7 +133,7 @@ fn no_layer_uses_one_above_it() {
 }
 
 #[test]
-fn crates_stay_where_they_belong() {
+fn confined_crates_stay_in_their_layer() {
     let mut broken = Vec::new();
     for source in files("src", &[".rs"]) {
         let code = source.code();
@@ -146,15 +146,15 @@ fn crates_stay_where_they_belong() {
             }
         }
     }
-    assert_none("a crate is named outside of its layer", &broken);
+    assert_none("a crate is used outside its layer", &broken);
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_starts_with_its_purpose() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
     let silent = all.filter(|source| !source.text.starts_with("//! "));
     let broken: Vec<_> = silent.map(|source| source.path).collect();
-    assert_none("a file has to begin with `//!` and its purpose", &broken);
+    assert_none("a file must start with `//!` and its purpose", &broken);
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn no_file_is_too_long() {
     let all = ["src", "tests", "benches"].into_iter().flat_map(|folder| files(folder, &[".rs"]));
     let long = all.filter(|source| source.text.lines().count() > LINES_MAX);
     let broken: Vec<_> = long.map(|source| source.path).collect();
-    assert_none("a file has to have at most 600 lines", &broken);
+    assert_none("a file must have at most 600 lines", &broken);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn sql_is_constant_text() {
             }
         }
     }
-    assert_none("SQL has to be constant, with parameters", &broken);
+    assert_none("SQL must be constant, with parameters", &broken);
 }
 
 #[test]
@@ -197,13 +197,13 @@ fn no_file_names_a_path_of_a_machine() {
             }
         }
     }
-    assert_none("no path of one machine means anything on another", &broken);
+    assert_none("paths of one machine do not exist on another", &broken);
 }
 
 #[test]
-fn what_the_promises_name_is_there() {
+fn reliability_md_names_only_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let promises = fs::read_to_string(root.join("docs/reliability.md")).expect("it is there");
+    let reliability = fs::read_to_string(root.join("docs/reliability.md")).expect("it is there");
     let tests = files("tests", &[".rs"]);
     let is_test = |word: &str| {
         let function = format!("fn {word}(");
@@ -213,17 +213,17 @@ fn what_the_promises_name_is_there() {
         word.contains('_') && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
 
-    let quoted = promises.split('`').skip(1).step_by(2);
+    let quoted = reliability.split('`').skip(1).step_by(2);
     let missing = quoted.filter(|word| {
         let is_path = word.starts_with("tests/") && !word.contains(' ');
         (is_path && !root.join(word).exists()) || (is_name(word) && !is_test(word))
     });
     let broken: Vec<_> = missing.map(str::to_owned).collect();
-    assert_none("docs/reliability.md names what is not there", &broken);
+    assert_none("docs/reliability.md names missing tests or files", &broken);
 }
 
 #[test]
-fn paths_are_found_in_groups_and_alone() {
+fn crate_paths_are_found_alone_and_in_groups() {
     let code =
         "use crate::{\n    domain::{User, service},\n    store,\n};\nlet x = crate::http::y;";
     let names: Vec<_> = paths_of_the_crate(code).into_iter().map(|(_, name)| name).collect();

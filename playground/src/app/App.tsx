@@ -1,4 +1,4 @@
-/** The frame around every page, and which page an address shows. */
+/** The frame around every page, and the routes. */
 
 import { ApolloProvider } from "@apollo/client/react";
 import { useMemo, useSyncExternalStore } from "react";
@@ -18,8 +18,8 @@ import { SignUpPage } from "./pages/SignUpPage";
 
 export function App() {
   const token = useSyncExternalStore(subscribe, getToken);
-  // Nearly every answer depends on who asks. A client of their own for each token, with a cache of
-  // its own, means that nobody sees what was fetched for somebody else.
+  // Nearly every answer depends on the viewer. Each token gets its own client with its own cache, so
+  // no user sees data that was fetched for another.
   const client = useMemo(() => createClient(token), [token]);
 
   return (
@@ -53,7 +53,7 @@ export function App() {
   );
 }
 
-/** A new page begins at its top; back and forward keep the position that the browser restores. */
+/** A new page starts at its top; back and forward keep the position that the browser restores. */
 const navigateToTop: AroundNavHandler = (navigate, to, options) => {
   navigate(to, options);
   if (!options?.replace) {

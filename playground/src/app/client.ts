@@ -1,4 +1,4 @@
-/** The GraphQL client: where it asks, as whom, and how its cache joins what it gets. */
+/** The GraphQL client: its endpoint, its token and its cache policies. */
 
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from "@apollo/client";
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
@@ -9,7 +9,7 @@ import { defer, finalize, type Observable, of, switchMap } from "rxjs";
 import { clearToken, getToken } from "../session";
 import { warn } from "./messages";
 
-/** A client for whoever has this token, or for nobody in particular. */
+/** A client with this token, or an anonymous one. */
 export function createClient(token: string | null): ApolloClient {
   return new ApolloClient({
     link: ApolloLink.from([
@@ -24,31 +24,31 @@ export function createClient(token: string | null): ApolloClient {
       typePolicies: {
         Query: {
           fields: {
-            // "Show more" appends: all pages of one search are one list. `User.followers` and
-            // `User.following` have no such policy, because there each page has an address and
-            // stands alone: without a policy the cache keeps one entry for each set of arguments.
+            // "Show more" appends: all pages of one search are merged into one list.
+            // `User.followers` and `User.following` have no such policy, because each of their
+            // pages has its own URL: by default the cache has one entry for each set of arguments.
             users: relayStylePagination(["usernamePrefix"]),
           },
         },
       },
     }),
-    // What is known shows at once, and every visit asks the server again, once. The directory, which
-    // grows, does otherwise.
+    // Show cached data at once, and refetch it once per visit. The growing directory has a policy of
+    // its own.
     defaultOptions: { watchQuery: { fetchPolicy: "cache-and-network" } },
   });
 }
 
 /**
- * Signs out when the server does not accept the token any more. The page then gets a client
- * without a token, with which its query is sent again.
+ * Signs out when the server no longer accepts the token. The page then gets an anonymous client and
+ * sends its query again.
  */
 function endRefusedSession(token: string | null): ErrorLink {
   return new ErrorLink(({ error }) => {
     const refused =
       CombinedGraphQLErrors.is(error) &&
       error.errors.some(({ extensions }) => extensions?.code === "UNAUTHENTICATED");
-    // Several requests may have carried the token: the first refusal ends the session, and a late
-    // one must not end the session that began after it.
+    // Several requests may have carried the token. The first refusal ends the session; a late one
+    // must not end the next session.
     if (refused && token !== null && token === getToken()) {
       clearToken();
       warn("Your session has ended. Sign in again.");
@@ -57,8 +57,8 @@ function endRefusedSession(token: string | null): ErrorLink {
 }
 
 /**
- * Asks again when a mutation ended while the answer to a query was under way. That answer may be
- * from before the mutation, and would undo on the screen what the mutation has done.
+ * Repeats a query if a mutation finished while it was in flight. Its answer may be from before the
+ * mutation, and would revert the mutation's effect on the screen.
  */
 function askAgainAfterMutations(): ApolloLink {
   let ended = 0;

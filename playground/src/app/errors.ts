@@ -1,18 +1,18 @@
-/** Failures of whole operations, in the words of the app. */
+/** Messages for failures of whole operations. */
 
 import { CombinedGraphQLErrors, ServerError } from "@apollo/client/errors";
 
-/** The code of a top-level error of the server, if it is one. */
+/** The code of a top-level error of the server, if it has one. */
 export function errorCode(error: unknown): string | undefined {
   return extension(error, "code");
 }
 
-/** The id under which the server logged the cause, where it does not tell the cause itself. */
+/** The id under which the server logged the cause, for errors that hide their cause. */
 export function requestId(error: unknown): string | undefined {
   return extension(error, "requestId");
 }
 
-/** The last name in the path of the argument that the server finds fault with. */
+/** The last name in the path of the invalid argument. */
 export function argumentName(error: unknown): string | undefined {
   return extension(error, "argument")?.split(".").at(-1);
 }
@@ -21,7 +21,7 @@ const NO_ANSWER = "The server could not answer. Try again in a moment.";
 
 /** One or two sentences for the user. */
 export function describeError(error: unknown): string {
-  // Something in front of the server answered in its place, or the server not in GraphQL.
+  // A proxy answered instead of the server, or the server did not answer in GraphQL.
   if (ServerError.is(error)) {
     return NO_ANSWER;
   }

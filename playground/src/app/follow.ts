@@ -1,4 +1,4 @@
-/** Following and unfollowing: shown at once, taken back when refused, right in every list after. */
+/** Follow and unfollow: optimistic, reverted on refusal, consistent in every list afterwards. */
 
 import type { ApolloCache, ApolloClient } from "@apollo/client";
 import { describeError, errorCode } from "./errors";
@@ -6,8 +6,8 @@ import { graphql, makeFragmentData } from "./generated";
 import type { FollowErrorCode } from "./generated/graphql";
 import { say, warn } from "./messages";
 
-// What comes back under an `id` updates that user wherever they are shown: in the directory, on
-// their page, in every row. So a payload asks for exactly what the change may change.
+// A user in a payload updates the cached user of that `id` wherever they are shown: in the directory,
+// on their page, in every row. So the payload selects exactly the fields that the change affects.
 const Follow_user = graphql(`
   fragment Follow_user on User {
     id
@@ -60,7 +60,7 @@ const Unfollow = graphql(`
   }
 `);
 
-/** What a change needs to know of the user in order to show its effect before the answer. */
+/** The fields of the user that a change needs for its optimistic result. */
 export interface FollowTarget {
   id: string;
   username: string;
@@ -69,12 +69,12 @@ export interface FollowTarget {
   followers: { totalCount: number };
 }
 
-/** Follows whom the viewer does not follow, unfollows whom they do, and tells what became of it. */
+/** Follows or unfollows a user, whichever applies, and reports the outcome. */
 export async function toggleFollow(client: ApolloClient, user: FollowTarget): Promise<void> {
   try {
     await (user.viewerIsFollowing ? unfollow(client, user) : follow(client, user));
   } catch (error) {
-    // The client has said already that the session has ended.
+    // The client has already reported that the session has ended.
     if (errorCode(error) !== "UNAUTHENTICATED") {
       warn(describeError(error));
     }
@@ -123,8 +123,8 @@ async function unfollow(client: ApolloClient, user: FollowTarget): Promise<void>
 }
 
 /**
- * The user as they will be when all goes well. The client lays this over its cache until the
- * answer is there and then takes it away, so a refusal leaves no trace and no count drifts.
+ * The user after a successful change. The client applies it on top of its cache until the answer
+ * arrives and then discards it, so a refusal leaves no trace and no count drifts.
  */
 function expected(user: FollowTarget, viewerIsFollowing: boolean) {
   return makeFragmentData(
@@ -151,8 +151,8 @@ function refuse(userErrors: { code: FollowErrorCode; message: string }[] | undef
 }
 
 /**
- * Where the viewer now stands in a list, and which page that is, only the server knows. The pages
- * of both lists are forgotten, and whichever is on the screen is asked for again.
+ * Only the server knows the viewer's new position in a list. Evicts the pages of both lists, and
+ * refetches the visible one.
  */
 async function refreshLists(
   client: ApolloClient,
@@ -167,13 +167,13 @@ async function refreshLists(
       forgetPages(cache, userId, "followers");
       forgetPages(cache, viewerId, "following");
     },
-    // Other pages read the same field for its count only, and that is right already.
+    // Other pages read only the count of this field, which is already correct.
     onQueryUpdated: ({ queryName }) =>
       queryName === "FollowersPage" || queryName === "FollowingPage",
   });
 }
 
-/** Forgets the field with arguments, which is a page, and keeps it without, which is the count. */
+/** Evicts the field with arguments (a page) and keeps it without arguments (the count). */
 function forgetPages(cache: ApolloCache, id: string, field: "followers" | "following"): void {
   cache.modify({
     id: `User:${id}`,

@@ -1,6 +1,6 @@
-/** The addresses of the app. */
+/** The URLs of the app. */
 
-/** The paths of the pages that one can come back to: the directory, profiles and their lists. */
+/** The paths that sign-in may return to: the directory, profiles and their lists. */
 const PAGE = /^\/(users\/[^/]+(\/(followers|following))?)?$/;
 
 export function profilePath(username: string): string {
@@ -15,7 +15,7 @@ export function followingPath(username: string): string {
   return `${profilePath(username)}/following`;
 }
 
-/** The sign-in page, which leads back to where the user came from. */
+/** The sign-in page, which returns to the page the user came from. */
 export function signInPath(returnTo: string): string {
   return `/sign-in${returnQuery(returnTo)}`;
 }
@@ -24,14 +24,14 @@ export function signUpPath(returnTo: string): string {
   return `/sign-up${returnQuery(returnTo)}`;
 }
 
-/** Where to go after signing in: a page of this app, whatever the address says. */
+/** The page after signing in: always a page of this app, whatever the URL says. */
 export function returnPath(search: URLSearchParams): string {
   const target = search.get("return") ?? "/";
   const { origin } = window.location;
   if (!URL.canParse(target, origin)) {
     return "/";
   }
-  // As the browser reads it: what looks like a path may lead elsewhere, such as `//example.org`.
+  // Parse it as the browser does: an apparent path may lead elsewhere, such as `//example.org`.
   const url = new URL(target, origin);
   return url.origin === origin && PAGE.test(url.pathname) ? url.pathname + url.search : "/";
 }

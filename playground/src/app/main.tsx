@@ -1,4 +1,4 @@
-/** Starts the example app in the page that `index.html` has drawn already. */
+/** Starts the example app in the page that `index.html` has already rendered. */
 
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

@@ -1,10 +1,10 @@
-/** The one message to the user that shows at a time, kept outside React so that all can set it. */
+/** The current message to the user, kept outside React so that any code can set it. */
 
 export interface Message {
   id: number;
   tone: "status" | "error";
   text: string;
-  /** The path on which it was said: it is gone when the user leaves it. */
+  /** The path that it belongs to; the message disappears when the user leaves it. */
   path: string;
 }
 
@@ -12,12 +12,12 @@ let current: Message | null = null;
 let lastId = 0;
 const listeners = new Set<() => void>();
 
-/** Tells that something was done. */
+/** Reports a success. */
 export function say(text: string): void {
   show("status", text);
 }
 
-/** Tells that something went wrong. */
+/** Reports a failure. */
 export function warn(text: string): void {
   show("error", text);
 }

@@ -1,4 +1,4 @@
-/** The position in a list, as it stands in the address. */
+/** The position in a list, kept in the URL. */
 
 import { useSearchParams } from "wouter";
 
@@ -12,8 +12,8 @@ export interface Position {
 }
 
 /**
- * The paging arguments for the page that the address names: `?after=CURSOR` for those behind the
- * cursor, `?before=CURSOR` for those in front of it, nothing for the first page.
+ * The paging arguments of the page in the URL: `?after=CURSOR` for the items after the cursor,
+ * `?before=CURSOR` for those before it, neither for the first page.
  */
 export function usePosition(): Position {
   const [search] = useSearchParams();

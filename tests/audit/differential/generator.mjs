@@ -1,11 +1,11 @@
 /**
- * Requests made from the schema: operations with fragments, variables and directives that mostly
- * fit it, as trees of graphql-js.
+ * Generates requests from the schema: operations with fragments, variables and directives, mostly
+ * valid, as graphql-js trees.
  *
- * Where our server is stricter than the specification on purpose, nothing is generated: page sizes
- * out of bounds, both sizes at once, cursors of other lists, NUL characters, and mutations by
- * nobody. Limits on size are far away from what is generated. Subscriptions, which the schema does
- * not have, are refused by our validator, and by graphql-js only when they are executed.
+ * Where our server is deliberately stricter than the specification, nothing is generated: page sizes
+ * out of bounds, both sizes at once, cursors of other lists, NUL characters, and anonymous mutations.
+ * Generated requests stay far below the limits on size. The schema has no subscriptions; our
+ * validator refuses them, graphql-js only when it executes them.
  */
 
 import {
@@ -23,9 +23,9 @@ import {
 import { AVATAR_SIZES } from './graph.mjs';
 
 /**
- * Fields that are not selected: mutations that are about accounts, and in introspection lists without
- * an order, texts that every implementation words in its own way, what graphql-js has before the
- * specification does, and what the executor gets wrong: null for the interfaces of an interface.
+ * Fields that are never selected: account mutations, and in introspection unordered lists, texts that
+ * each implementation words differently, features of graphql-js that the specification lacks, and a
+ * bug of the executor: null for the interfaces of an interface.
  */
 const AVOIDED = [
   'Mutation.deleteAccount',
@@ -41,7 +41,7 @@ const AVOIDED = [
   '__Type.interfaces',
 ];
 const DEPTH_MAX = 7;
-/** Beyond so many selections of an operation, or aliases, only plain fields follow. */
+/** After this many selections or aliases in an operation, only plain fields follow. */
 const SELECTIONS_MAX = 40;
 const ALIASES_MAX = 20;
 const TEXTS = ['', 'x', 'né', '😀', 'a "quote"', 'back\\slash', 'two\nlines', '\ttab ', '  both\n  of them', '"""'];
@@ -82,7 +82,7 @@ export class Generator {
   #operation(isMutation, operationName) {
     this.variables = {};
     this.variableDefinitions = [];
-    // A fragment is used by the operation only whose variables it may use.
+    // Only the operation whose variables a fragment may use spreads that fragment.
     this.open = [];
     this.aliases = 0;
     this.size = 0;
@@ -125,7 +125,7 @@ export class Generator {
     const composite = fields.filter((field) => isCompositeType(getNamedType(field.type)));
     const field = random.pick(composite.length > 0 && random.chance(0.4) ? composite : fields);
     const named = getNamedType(field.type);
-    // Fields with arguments mostly have a response key of their own, so that few of them conflict.
+    // Fields with arguments mostly get a unique response key, so that few of them conflict.
     const needsAlias = (field.args.length > 0 || type === this.schema.getMutationType()) && random.chance(0.85);
     const isAliased = needsAlias || random.chance(0.08);
     return {
@@ -195,7 +195,7 @@ export class Generator {
     };
     this.fragments.push(fragment);
     fragment.selectionSet = this.selections(this.schema.getType(fragment.typeCondition.name.value), depth + 1);
-    // Only now may it be spread again: before, it would spread itself.
+    // Only now may it be spread; earlier it could spread itself.
     this.open.push(fragment);
     return fragment;
   }
@@ -216,7 +216,7 @@ export class Generator {
     );
   }
 
-  /** Arguments that keep the rules which no type tells. */
+  /** Arguments that obey the rules which types cannot express. */
   #argumentValues(type, field) {
     const { random, graph } = this;
     const user = () => random.pick([...graph.users.values()]);
@@ -265,7 +265,7 @@ export class Generator {
       const cursors = this.graph.cursors(list === 'users' ? `${field}_${direction}` : `${list}${direction}`);
       const cursor = random.pick(cursors);
       if (cursor) values[random.pick(['after', 'before'])] = cursor;
-      // Variables might be left out, and a cursor is of one order only.
+      // Variables might be omitted, and a cursor belongs to one order.
       this.fixed.add(values.orderBy).add(cursor);
     }
     if (list === 'users' && random.chance(0.2)) {
@@ -302,7 +302,7 @@ export class Generator {
   #field_value(object, key, value, isFixed) {
     const { type } = object.getFields()[key];
     if (isFixed) return astFromValue(value, type);
-    // The one field of a @oneOf has to be there, whatever its type says.
+    // The single field of a @oneOf is required, whatever its type.
     return this.value(object.isOneOf ? Object.assign(Object.create(type), { mustBe: true }) : type, value);
   }
 

@@ -1,14 +1,14 @@
 /**
  * A copy of the server's small graph, and resolvers over it for graphql-js.
  *
- * It is read from the server over its API. What only the server can know, such as the time of a
- * follow that an operation makes, is FRESH here: any text agrees with it. The copy is read anew
- * where it changed before the next operation.
+ * It is read from the server over its API. Values that only the server can know, such as the time of
+ * a new follow, are FRESH here, which matches any text. Changed parts of the copy are reloaded before
+ * the next operation.
  */
 
 /** Stands for a text that only the server can know. */
 export const FRESH = '\u0000fresh';
-/** The sizes of pictures that the generator asks for. */
+/** The sizes of pictures that the generator uses. */
 export const AVATAR_SIZES = [16, 96, 512];
 
 const USERS_MAX = 100;
@@ -39,7 +39,7 @@ export class Graph {
   constructor(server, token) {
     this.server = server;
     this.token = token;
-    /** The places of cursors, those of follows that are gone included. */
+    /** The positions of cursors, deleted follows included. */
     this.places = new Map();
     /** The users whom the viewer followed or unfollowed since the copy was read. */
     this.changed = new Set();
@@ -69,7 +69,7 @@ export class Graph {
     this.changed.clear();
   }
 
-  /** Reads again what the last operation changed. */
+  /** Reloads what the last operation changed. */
   async refresh() {
     for (const changed of this.changed) {
       const { viewer, node } = await this.server.run(PAIR, { user: changed }, this.token);

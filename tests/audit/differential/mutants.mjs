@@ -1,6 +1,6 @@
 /**
- * Mutants: requests with one thing changed, so that most of them break a rule of the
- * specification, and some keep it in an unusual way.
+ * Mutants: requests with small changes. Most break a rule of the specification, some obey it in an
+ * unusual way.
  */
 
 import { Kind, Lexer, Source, TokenKind, parse, print } from 'graphql';
@@ -141,7 +141,7 @@ export function mutant(request, random) {
   return changed;
 }
 
-/** The tokens of a text, as they are written. */
+/** The tokens of a text, verbatim. */
 export function tokens(text) {
   const lexer = new Lexer(new Source(text));
   const found = [];
@@ -151,7 +151,7 @@ export function tokens(text) {
   return found;
 }
 
-/** The text of a document: as it is printed, or oddly spaced, or with a token changed. */
+/** The text of a document: as printed, oddly spaced, or with a changed token. */
 export function text(document, random) {
   const printed = print(document);
   if (random.chance(0.6)) return printed;

@@ -1,10 +1,10 @@
-/** What graphql-js makes of a request, and how a reply of the server differs from that. */
+/** The answer of graphql-js to a request, and how the server's reply differs. */
 
 import { GraphQLError, execute, getOperationAST, parse, validate } from 'graphql';
 import { FRESH } from './graph.mjs';
 import { root } from './resolvers.mjs';
 
-/** The stages at which a request can be refused, and the code that our server gives there. */
+/** The stages at which a request can be refused, with the codes of our server. */
 const CODES = {
   GRAPHQL_PARSE_FAILED: 'unreadable',
   GRAPHQL_VALIDATION_FAILED: 'invalid',
@@ -14,15 +14,15 @@ const CODES = {
 /** Limits on the size of an operation, which graphql-js does not have. */
 const LIMITS = ['QUERY_TOO_LARGE', 'QUERY_TOO_DEEP', 'QUERY_TOO_WIDE', 'COST_LIMIT_EXCEEDED'];
 
-/** Rules about arguments that no type tells, which fail the whole request before anything ran.
- * So does a variable that brings null where none may be: the specification has only that field
- * fail, when it comes to it. */
+/** Rules about arguments that types cannot express. Breaking one fails the whole request before
+ * execution, and so does a null variable in a non-null position, for which the specification fails
+ * only the field. */
 const RULES = /must not be null|must be from|cannot be given together with|must be at most/;
 
-/** A rule of validation that graphql-js 16 forgets where the input object must not be null. */
+/** A validation rule that graphql-js 16 omits for non-null input objects. */
 const ONE_OF = /must not be null within @oneOf/;
 
-/** Whether the server is stricter than graphql-js on purpose: there is nothing to compare. */
+/** Whether the server is deliberately stricter than graphql-js, so that answers cannot be compared. */
 export function isStricter({ errors }) {
   if (!errors) return false;
   const [{ message, extensions }] = errors;
@@ -33,7 +33,7 @@ export function isStricter({ errors }) {
   );
 }
 
-/** `stage`, and what was said: `data` and `errors` when the request was executed. */
+/** The `stage`, with `data` and `errors` if the request was executed. */
 export async function oracle(schema, graph, { query, variables, operationName }, isSignedIn) {
   let document;
   try {
@@ -51,7 +51,7 @@ export async function oracle(schema, graph, { query, variables, operationName },
   return { stage: 'executed', ...result };
 }
 
-/** In a few words how the server's reply differs; nothing when it agrees. */
+/** A short description of the difference, or undefined. */
 export function difference(actual, expected) {
   const code = actual.errors?.[0].extensions.code;
   const stage = 'data' in actual ? 'executed' : (CODES[code] ?? code);
@@ -65,7 +65,7 @@ function paths({ errors = [] }) {
   return JSON.stringify(errors.map(({ path }) => path.join('.')).sort());
 }
 
-/** Whether both are the same, keys in the same order; a FRESH text agrees with any. */
+/** Whether both are equal, with keys in the same order; FRESH equals any text. */
 function agrees(actual, expected) {
   if (expected === FRESH) return typeof actual === 'string';
   if (expected === null || typeof expected !== 'object') return actual === expected;

@@ -1,4 +1,4 @@
-/** Random choices that a seed repeats. */
+/** Reproducible random choices. */
 
 /** The generator mulberry32: small, fast, and good enough to choose among a few things. */
 export class Random {
@@ -6,7 +6,7 @@ export class Random {
     this.state = seed >>> 0;
   }
 
-  /** From 0 up to 1, without 1. */
+  /** A number in [0, 1). */
   next() {
     this.state = (this.state + 0x6d2b79f5) >>> 0;
     let bits = this.state;
@@ -19,7 +19,7 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** A whole number from `low` to `high`, both included. */
+  /** An integer in [low, high]. */
   int(low, high) {
     return low + Math.floor(this.next() * (high - low + 1));
   }

@@ -1,11 +1,11 @@
 /**
- * Resolvers for graphql-js over a copy of the graph: the same rules as the server's, written a
- * second time and as plainly as possible.
+ * Resolvers for graphql-js over a copy of the graph: the rules of the server, implemented again as
+ * plainly as possible.
  */
 
 import { FRESH } from './graph.mjs';
 
-/** The root value for a caller: the viewer of the graph, or nobody. */
+/** The root value for a caller: the viewer, or anonymous. */
 export function root(graph, isSignedIn) {
   const me = isSignedIn ? graph.viewer.user.id : null;
   const user = (id) => (graph.users.has(id) ? new User(graph, me, graph.users.get(id)) : null);
@@ -122,7 +122,7 @@ function usersPage(graph, { orderBy, usernamePrefix, ...args }, user) {
   return page(graph, edges, false, args);
 }
 
-/** A page of a list; `descending` tells in which direction the places of its edges go. */
+/** A page of a list; `descending` is the direction of its positions. */
 function page(graph, list, descending, { first, last, after, before }) {
   const isBeyond = (edge, cursor, orAt) => {
     const distance = (edge.place - graph.places.get(cursor)) * (descending ? -1 : 1);

@@ -1,9 +1,9 @@
-/** The server under test, asked over HTTP. */
+/** The server under test, over HTTP. */
 
 const PASSWORD = 'a password of the oracle';
 const USERNAMES = ['oracle_0', 'oracle_1', 'oracle_2', 'oracle_3', 'oracle_4', 'Oracle_5'];
 
-/** Whom each account follows at the beginning, by index. */
+/** The initial followees of each account, by index. */
 const FOLLOWS = [[1, 2, 3], [0, 2], [0, 1, 3, 4, 5], [2], [], [0, 4]];
 
 export class Server {
@@ -11,7 +11,7 @@ export class Server {
     this.url = url;
   }
 
-  /** Sends a request, and gives its response whatever the status is. */
+  /** Sends a request and returns the response, whatever its status. */
   async send(request, token) {
     const response = await fetch(this.url, {
       method: 'POST',
@@ -24,14 +24,14 @@ export class Server {
     return response.json();
   }
 
-  /** Runs an operation that has to succeed. */
+  /** Runs an operation that must succeed. */
   async run(query, variables, token) {
     const { data, errors } = await this.send({ query, variables }, token);
     if (errors) throw new Error(`${errors[0].message}, in ${query}`);
     return data;
   }
 
-  /** Makes accounts that follow each other, unless they are there; gives the token of the first. */
+  /** Creates accounts that follow each other, unless they exist; returns the first one's token. */
   async prepare() {
     const tokens = [];
     for (const username of USERNAMES) tokens.push(await this.#account(username));

@@ -1,8 +1,8 @@
-/** Makes a request that shows a difference as small as it can. */
+/** Minimises a request that shows a difference. */
 
 import { parse, print } from 'graphql';
 
-/** Leaves out whatever it can as long as `differs` holds. */
+/** Removes as much as possible while `differs` holds. */
 export async function smallest(request, differs) {
   let small = request;
   const attempt = async (changes) => {
@@ -32,7 +32,7 @@ function read(text) {
   }
 }
 
-/** Leaves out nodes of a tree, the topmost first, as long as the rest `stays` different. */
+/** Removes nodes of a tree, topmost first, while the rest `stays` different. */
 async function prune(node, stays) {
   for (const [key, value] of Object.entries(node)) {
     if (Array.isArray(value)) {
@@ -50,7 +50,7 @@ async function prune(node, stays) {
   }
 }
 
-/** The printer does not know trees that lack a node which has to be there. */
+/** The printer fails on trees that lack a required node. */
 async function isPrintable(stays) {
   try {
     return await stays();
@@ -60,7 +60,7 @@ async function isPrintable(stays) {
   }
 }
 
-/** Leaves out parts of a text that cannot be read, or must not be printed anew. */
+/** Removes parts of a text that cannot be parsed or must not be reprinted. */
 async function shorten(text, stays) {
   let parts = text.split(/(?<=[\s,]|\ufeff)/);
   for (let size = parts.length >> 1; size > 0; size >>= 1) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the virtual environment `.venv` beside this file, with all of requirements.txt.
+# Creates the virtual environment `.venv` next to this file, with all of requirements.txt.
 #
-# Debian keeps a part of Python's venv in a package of its own, which root gets through apt.
+# Debian packages a part of Python's venv separately; as root, the script installs it with apt.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -1,9 +1,8 @@
 /**
  * A client with Relay: its compiler, its store and its runtime, without a user interface.
  *
- * It reads the profile of ada with all followers, two at a time, and follows her. Pages are put
- * together by Relay's store, and so is the new edge of the follow. What it saw it prints as one
- * JSON object.
+ * It reads the profile of ada with all followers, two at a time, and follows her. Relay's store
+ * merges the pages and the new edge of the follow. It prints the result as one JSON object.
  */
 
 import {
@@ -97,7 +96,7 @@ const environment = new Environment({
   store: new Store(new RecordSource()),
 });
 
-/** The list of followers as a component would see it: all pages that the store has by now. */
+/** The list of followers as a component would see it: all pages in the store. */
 async function followersInStore(user: Profile_followers$key) {
   const { followers } = await waitForFragmentData(environment, followersFragment, user);
   const edges = followers.edges ?? [];

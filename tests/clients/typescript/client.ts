@@ -1,8 +1,8 @@
 /**
  * A client with `fetch` and the types of graphql-codegen's client preset.
  *
- * It reads the profile of ada with all followers, two at a time, and follows her. What it saw it
- * prints as one JSON object.
+ * It reads the profile of ada with all followers, two at a time, and follows her. It prints the
+ * result as one JSON object.
  */
 
 import { graphql } from "./generated";

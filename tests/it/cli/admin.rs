@@ -10,10 +10,10 @@ use crate::support::database::Database;
 on_both_engines! {
     a_user_is_added_promoted_and_deleted,
     a_password_comes_from_stdin,
-    another_password_and_signing_out_end_tokens,
-    tokens_are_for_users_who_are_there,
-    what_was_corrupted_is_found_and_mended,
-    migrating_is_told,
+    a_new_password_and_signing_out_revoke_tokens,
+    tokens_are_for_existing_users,
+    corruption_is_found_and_repaired,
+    migrate_reports_the_state_of_the_schema,
 }
 
 async fn a_user_is_added_promoted_and_deleted(database: &Database) {
@@ -25,20 +25,23 @@ async fn a_user_is_added_promoted_and_deleted(database: &Database) {
     let bad = on(database, &["user", "add", "z-e", "--no-password"]);
     refused(&bad, 1, "username must be 1 to 30 characters of a-z, A-Z, 0-9 and _");
 
-    assert_eq!(said(on(database, &["user", "role", "zoe", "admin"])), "zoe is admin now\n");
+    assert_eq!(
+        said(on(database, &["user", "role", "zoe", "admin"])),
+        "zoe now has the role admin\n"
+    );
     let unknown = on(database, &["user", "role", "zoe", "king"]);
-    let line = "there is no role \"king\": user, restricted, moderator and admin are";
+    let line = "unknown role \"king\"; roles: user, restricted, moderator, admin";
     refused(&unknown, 1, line);
-    refused(&on(database, &["user", "role", "bob", "admin"]), 1, "there is no user \"bob\"");
+    refused(&on(database, &["user", "role", "bob", "admin"]), 1, "no such user: \"bob\"");
 
     assert_eq!(said(on(database, &["user", "delete", "ZOE"])), "deleted ZOE\n");
-    refused(&on(database, &["user", "delete", "zoe"]), 1, "there is no user \"zoe\"");
+    refused(&on(database, &["user", "delete", "zoe"]), 1, "no such user: \"zoe\"");
 }
 
 async fn a_password_comes_from_stdin(database: &Database) {
     database.store().migrate().await.expect("migrates");
     let add = ["user", "add", "zoe"];
-    let line = "no password on stdin: write one line to it, or pass --no-password";
+    let line = "no password on stdin: write it as one line, or pass --no-password";
     refused(&on_with_input(database, &add, ""), 1, line);
     let line = "password must have at least 8 characters";
     refused(&on_with_input(database, &add, "short\n"), 1, line);
@@ -52,7 +55,7 @@ async fn a_password_comes_from_stdin(database: &Database) {
     assert!(reply["data"]["signIn"]["token"].is_string(), "{reply}");
 }
 
-async fn another_password_and_signing_out_end_tokens(database: &Database) {
+async fn a_new_password_and_signing_out_revoke_tokens(database: &Database) {
     database.store().migrate().await.expect("migrates");
     on_with_input(database, &["user", "add", "zoe"], "long enough\n").success();
     let server = super::Server::start(database, &["--sign-up", "open"]);
@@ -66,12 +69,12 @@ async fn another_password_and_signing_out_end_tokens(database: &Database) {
     assert!(is_valid(&first).await);
 
     let password = ["user", "password", "zoe"];
-    let line = "no password on stdin: write one line to it";
+    let line = "no password on stdin: write it as one line";
     refused(&on_with_input(database, &password, ""), 1, line);
     let line = "password must have at least 8 characters";
     refused(&on_with_input(database, &password, "short\n"), 1, line);
     assert!(is_valid(&first).await);
-    let line = "zoe has another password now, and is signed out everywhere\n";
+    let line = "changed the password of zoe and signed them out everywhere\n";
     assert_eq!(said(on_with_input(database, &password, "even longer\n")), line);
     let second = said(on(database, &["token", "zoe"]));
     assert_eq!((is_valid(&first).await, is_valid(&second).await), (false, true));
@@ -81,7 +84,7 @@ async fn another_password_and_signing_out_end_tokens(database: &Database) {
     let reply = server.graphql(sign_in, serde_json::json!({}), None).await;
     assert!(reply["data"]["signIn"]["token"].is_string(), "{reply}");
 
-    let line = "zoe is signed out everywhere\n";
+    let line = "signed out zoe everywhere\n";
     assert_eq!(said(on(database, &["user", "sign-out", "zoe"])), line);
     let third = said(on(database, &["token", "zoe"]));
     assert_eq!((is_valid(&second).await, is_valid(&third).await), (false, true));
@@ -89,21 +92,21 @@ async fn another_password_and_signing_out_end_tokens(database: &Database) {
         [(["user", "password", "bob"], "long enough\n"), (["user", "sign-out", "bob"], "")]
     {
         let run = on_with_input(database, &arguments, input);
-        refused(&run, 1, "there is no user \"bob\"");
+        refused(&run, 1, "no such user: \"bob\"");
     }
 }
 
-async fn tokens_are_for_users_who_are_there(database: &Database) {
+async fn tokens_are_for_existing_users(database: &Database) {
     database.store().migrate().await.expect("migrates");
     on(database, &["user", "add", "zoe", "--no-password"]).success();
-    refused(&on(database, &["token", "zoe", "bob"]), 1, "there is no user \"bob\"");
+    refused(&on(database, &["token", "zoe", "bob"]), 1, "no such user: \"bob\"");
     assert_eq!(said(on(database, &["token", "zoe", "zoe"])).lines().count(), 2);
 }
 
-async fn what_was_corrupted_is_found_and_mended(database: &Database) {
+async fn corruption_is_found_and_repaired(database: &Database) {
     database.store().migrate().await.expect("migrates");
     said(on(database, &["seed", "--users", "50", "--follows", "400"]));
-    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+    assert_eq!(said(on(database, &["check"])), "OK: 50 users, 0 differences\n");
 
     let first = "(SELECT min(id) FROM users)";
     let wrong = "UPDATE follow_counts SET followers = followers + 7 WHERE user_id = ";
@@ -113,7 +116,7 @@ async fn what_was_corrupted_is_found_and_mended(database: &Database) {
     database.execute(&format!("{lost}(SELECT * FROM ({mirror}) AS edge)")).await;
 
     let run = on(database, &["check"]);
-    let line = "2 differences found: `entourage check --repair` mends them";
+    let line = "2 differences found: run `entourage check --repair`";
     assert_eq!(complaint(&run, 1), line);
     let found = String::from_utf8(run.get_output().stdout.clone()).expect("text");
     let found: Vec<_> = found.lines().collect();
@@ -121,17 +124,17 @@ async fn what_was_corrupted_is_found_and_mended(database: &Database) {
     assert!(found.iter().any(|line| line.contains("counts say")), "{found:?}");
     assert!(found.iter().any(|line| line.contains("not in followers")), "{found:?}");
 
-    let mended = said(on(database, &["check", "--repair"]));
-    assert!(mended.contains("2 differences mended, "), "{mended}");
-    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+    let repaired = said(on(database, &["check", "--repair"]));
+    assert!(repaired.contains("\nrepaired 2 differences, "), "{repaired}");
+    assert_eq!(said(on(database, &["check"])), "OK: 50 users, 0 differences\n");
 }
 
-async fn migrating_is_told(database: &Database) {
-    let line = "the database has no tables yet: run `entourage migrate`, or serve with --migrate";
+async fn migrate_reports_the_state_of_the_schema(database: &Database) {
+    let line = "the database has no tables: run `entourage migrate`, or serve with --migrate";
     refused(&on(database, &["migrate", "--check"]), 1, line);
-    assert_eq!(said(on(database, &["migrate"])), "the schema is up to date now\n");
-    assert_eq!(said(on(database, &["migrate"])), "the schema was up to date\n");
-    assert_eq!(said(on(database, &["migrate", "--check"])), "the schema was up to date\n");
+    assert_eq!(said(on(database, &["migrate"])), "migrated the schema\n");
+    assert_eq!(said(on(database, &["migrate"])), "the schema is up to date\n");
+    assert_eq!(said(on(database, &["migrate", "--check"])), "the schema is up to date\n");
 }
 
 #[test]
@@ -144,7 +147,7 @@ fn the_schema_is_the_committed_file() {
 }
 
 #[test]
-fn a_stale_schema_is_told() {
+fn a_stale_schema_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let text = said(run(folder.path(), ["schema"], &[]));
     let (first, rest) = text.split_once('\n').expect("many lines");
@@ -152,7 +155,7 @@ fn a_stale_schema_is_told() {
         .expect("writes");
 
     let line = complaint(&run(folder.path(), ["schema", "--check", "old.graphql"], &[]), 1);
-    let begin = "old.graphql is not the schema of this program, from line 2 on, which is ";
+    let begin = "old.graphql differs from the schema of this program at line 2, which should be ";
     assert!(line.starts_with(begin), "{line}");
     let line = complaint(&run(folder.path(), ["schema", "--check", "none"], &[]), 1);
     assert!(line.starts_with("cannot read none: "), "{line}");

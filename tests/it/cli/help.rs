@@ -1,4 +1,4 @@
-//! `--help` and `--version`: whole documents, kept beside this file.
+//! `--help` and `--version`: whole documents, as snapshots.
 
 use insta::assert_snapshot;
 
@@ -9,12 +9,12 @@ fn help(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_program_tells_its_commands() {
+fn help_lists_the_commands() {
     assert_snapshot!("entourage", help(&[]));
 }
 
 #[test]
-fn every_command_tells_its_flags_and_variables() {
+fn help_of_a_command_lists_its_flags_and_variables() {
     assert_snapshot!("serve", help(&["serve"]));
     assert_snapshot!("migrate", help(&["migrate"]));
     assert_snapshot!("schema", help(&["schema"]));

@@ -1,4 +1,4 @@
-//! The command line, as an operator meets it: the real binary, its exit codes and its lines.
+//! The command line as an operator uses it: the real binary, its exit codes and its output.
 
 mod admin;
 mod help;
@@ -17,8 +17,8 @@ use crate::support::{
     process::{KEY, Server, binary, on, run, said},
 };
 
-/// Makes a test of each case on each engine. A case is `async fn case(database: &Database)`, on a
-/// database without a table.
+/// Generates a test for each case and engine. A case is `async fn case(database: &Database)`, on an
+/// empty database.
 macro_rules! on_both_engines {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
@@ -39,14 +39,14 @@ macro_rules! on_both_engines {
 }
 use on_both_engines;
 
-/// Runs the binary on a database, with this on its stdin.
+/// Runs the binary on a database with `input` on stdin.
 fn on_with_input(database: &Database, arguments: &[&str], input: &str) -> Assert {
     let mut command = binary(&std::env::temp_dir());
     command.args(arguments).env("DATABASE_URL", &database.url).stdin(Stdio::piped());
     assert_cmd::Command::from_std(command).write_stdin(input).assert()
 }
 
-/// The one line in which a run complained, after it failed with this code.
+/// The single line on stderr of a run that failed with this code.
 #[track_caller]
 fn complaint(run: &Assert, code: i32) -> String {
     let output = run.get_output();
@@ -57,14 +57,14 @@ fn complaint(run: &Assert, code: i32) -> String {
     line.unwrap_or_else(|| panic!("not a line of ours: {stderr}")).to_owned()
 }
 
-/// Fails unless a run failed with this code and exactly this one line, and said nothing else.
+/// Asserts that a run failed with this code and exactly this line, and printed nothing else.
 #[track_caller]
 fn refused(run: &Assert, code: i32, line: &str) {
     assert_eq!(complaint(run, code), line);
     assert!(run.get_output().stdout.is_empty(), "it printed something as well");
 }
 
-/// Everything that is in a folder, by name.
+/// The sorted names in a folder.
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("the folder is readable");
     let names = entries.map(|entry| entry.expect("readable").file_name());
@@ -73,7 +73,6 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// What the tests of one engine need to be told apart by.
 fn is_sqlite(database: &Database) -> bool {
     database.engine() == Engine::Sqlite
 }

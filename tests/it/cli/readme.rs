@@ -1,4 +1,4 @@
-//! The lines of `README.md`, pasted: they print what it says.
+//! The commands in `README.md` print what it shows.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ const README: &str = include_str!("../../../README.md");
 const ADDRESS: &str = "http://127.0.0.1:8000";
 const TOKEN_OF: &str = "TOKEN=$(./target/release/entourage token ";
 
-/// The commands of the README that can be pasted, each with what it prints.
+/// The commands of the README that can be pasted, each with its output.
 fn transcript() -> Vec<(&'static str, String)> {
     let mut steps: Vec<(&str, String)> = Vec::new();
     for block in README.split("```console\n").skip(1) {
@@ -25,7 +25,7 @@ fn transcript() -> Vec<(&'static str, String)> {
     steps
 }
 
-/// The words of a command, without their quotes.
+/// The words of a command, unquoted.
 fn words(command: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     for c in command.chars() {
@@ -40,7 +40,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// What curl would print.
+/// The output that curl would print.
 async fn curl(server: &Server, command: &str, token: &str) -> String {
     let mut words = words(command).into_iter().skip(1);
     let mut request = None;
@@ -63,7 +63,7 @@ async fn curl(server: &Server, command: &str, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_lines_of_the_readme_print_what_it_says() {
+async fn the_commands_in_the_readme_print_what_it_shows() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder: &Path = folder.path();
     let server = Server::with(Some(folder), &["--demo"], &[]);
@@ -93,13 +93,13 @@ fn every_variable_is_in_the_readme() {
     }
 }
 
-/// Whether a line of the banner is about the pages for the browser, which a build may not have.
+/// Whether a line of the banner is about the browser pages, which a build may lack.
 fn is_of_pages(line: &&str) -> bool {
     ["  app ", "  GraphiQL ", "  pages "].iter().any(|start| line.starts_with(start))
 }
 
 #[test]
-fn the_readme_shows_the_banner_that_a_newcomer_gets() {
+fn the_readme_shows_the_actual_banner() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::with(Some(folder.path()), &["--demo"], &[]);
     let banner = server.banner.replace(&server.address, "127.0.0.1:8000");

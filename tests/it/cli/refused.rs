@@ -1,4 +1,4 @@
-//! Starts that cannot succeed: exit code 1, one line that says what to do, and nothing half-done.
+//! Starts that must fail: exit code 1, one line that says what to do, and nothing half-done.
 
 use std::{
     fs,
@@ -15,12 +15,13 @@ use crate::support::database::Database;
 on_both_engines! {
     a_foreign_database_is_left_alone,
     a_newer_schema_is_left_alone,
-    an_older_schema_is_migrated_when_that_is_allowed,
+    an_older_schema_is_migrated_only_when_allowed,
 }
 
 async fn a_foreign_database_is_left_alone(database: &Database) {
     database.execute("CREATE TABLE recipes (id int PRIMARY KEY)").await;
-    let line = "the database has tables that are not Entourage's: give DATABASE_URL one of its own";
+    let line =
+        "the database has tables of another program: point DATABASE_URL to an empty database";
 
     for arguments in [
         &["serve", "--listen", "127.0.0.1:0", "--demo", "--migrate"][..],
@@ -47,16 +48,15 @@ async fn a_newer_schema_is_left_alone(database: &Database) {
 
     for arguments in [&["serve", "--listen", "127.0.0.1:0", "--migrate"][..], &["migrate"]] {
         let line = complaint(&on(database, arguments), 1);
-        let begin = "the schema of the database is at migration 9999 and this program knows none";
+        let begin = "the database is at migration 9999, the newest of this program is ";
         assert!(line.starts_with(begin), "{line}");
     }
 }
 
-async fn an_older_schema_is_migrated_when_that_is_allowed(database: &Database) {
+async fn an_older_schema_is_migrated_only_when_allowed(database: &Database) {
     let serve = ["serve", "--listen", "127.0.0.1:0"];
     if !is_sqlite(database) {
-        let line = "the database has no tables yet: run `entourage migrate`, or serve with \
-                    --migrate";
+        let line = "the database has no tables: run `entourage migrate`, or serve with --migrate";
         refused(&on(database, &serve), 1, line);
     }
     database.store().migrate().await.expect("migrates");
@@ -70,30 +70,30 @@ async fn an_older_schema_is_migrated_when_that_is_allowed(database: &Database) {
     assert!(line.contains("run `entourage migrate`"), "{line}");
 
     drop(Server::start(database, &["--migrate"]));
-    on(database, &["migrate", "--check"]).success().stdout("the schema was up to date\n");
+    on(database, &["migrate", "--check"]).success().stdout("the schema is up to date\n");
 }
 
-/// A folder with nothing in it.
+/// An empty folder.
 fn folder() -> TempDir {
     TempDir::new().expect("a folder")
 }
 
 #[test]
-fn a_port_in_use_is_told_before_anything_is_made() {
+fn a_port_in_use_is_reported_before_anything_is_created() {
     let folder = folder();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound").to_string();
 
     let run = run(folder.path(), ["serve", "--demo", "--listen", &address], &[]);
     let line = format!(
-        "{address} is in use: stop what listens there, or choose another one with ENTOURAGE_LISTEN"
+        "{address} is in use: stop what listens there, or choose another address with ENTOURAGE_LISTEN"
     );
     refused(&run, 1, &line);
     assert_eq!(names_in(folder.path()), [""; 0]);
 }
 
 #[test]
-fn an_address_of_another_machine_is_told() {
+fn an_address_of_another_machine_is_reported() {
     let folder = folder();
     let line = complaint(&run(folder.path(), ["serve", "--listen", "192.0.2.1:80"], &[]), 1);
     assert!(line.starts_with("cannot listen on 192.0.2.1:80 (ENTOURAGE_LISTEN): "), "{line}");
@@ -101,7 +101,7 @@ fn an_address_of_another_machine_is_told() {
 }
 
 #[test]
-fn a_short_key_is_told_before_anything_is_made() {
+fn a_short_key_is_reported_before_anything_is_created() {
     let folder = folder();
     let rule = "the secret has 5 bytes, and needs at least 32";
     let variables = [("ENTOURAGE_JWT_SECRET", "short")];
@@ -117,10 +117,10 @@ fn a_short_key_is_told_before_anything_is_made() {
     let line = format!("ENTOURAGE_JWT_SECRET_FILE key: {rule}");
     refused(&run(folder.path(), ["serve"], &variables), 1, &line);
     let variables = [("ENTOURAGE_JWT_SECRET_FILE", "nokey")];
-    let line = "ENTOURAGE_JWT_SECRET_FILE nokey: there is no such file";
+    let line = "ENTOURAGE_JWT_SECRET_FILE nokey: no such file";
     refused(&run(folder.path(), ["serve"], &variables), 1, line);
 
-    // A file that is beside the database is never overwritten.
+    // An existing key file is never overwritten.
     fs::write(folder.path().join("entourage.secret"), "short").expect("writes");
     let line = format!("entourage.secret: {rule}");
     refused(&run(folder.path(), ["serve"], &[]), 1, &line);
@@ -128,18 +128,18 @@ fn a_short_key_is_told_before_anything_is_made() {
 }
 
 #[test]
-fn a_budget_that_no_large_operation_fits_into_is_told_before_anything_is_made() {
+fn a_budget_below_one_operation_stops_the_start() {
     let folder = folder();
     let lines = [
         (
             ("ENTOURAGE_COST_PER_MINUTE_MAX", "49999"),
-            "ENTOURAGE_COST_PER_MINUTE_MAX is 49999, less than one operation may cost by \
-             ENTOURAGE_NODES_MAX, 50000: raise the one or lower the other",
+            "ENTOURAGE_COST_PER_MINUTE_MAX (49999) is below ENTOURAGE_NODES_MAX (50000), the cost of \
+             the largest operation: raise the first or lower the second",
         ),
         (
             ("ENTOURAGE_COST_PER_ADDRESS_MAX", "499999"),
-            "ENTOURAGE_COST_PER_ADDRESS_MAX is 499999, less than one viewer may spend by \
-             ENTOURAGE_COST_PER_MINUTE_MAX, 500000: raise the one or lower the other",
+            "ENTOURAGE_COST_PER_ADDRESS_MAX (499999) is below ENTOURAGE_COST_PER_MINUTE_MAX \
+             (500000), the budget of one viewer: raise the first or lower the second",
         ),
     ];
     for (variable, line) in lines {
@@ -149,15 +149,15 @@ fn a_budget_that_no_large_operation_fits_into_is_told_before_anything_is_made() 
 }
 
 #[test]
-fn on_postgresql_a_key_has_to_be_given() {
+fn postgresql_requires_a_configured_key() {
     let variables = [("DATABASE_URL", "postgres://127.0.0.1:1/follows")];
-    let line = "on PostgreSQL, ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE has to be set: \
-                `openssl rand -hex 32` makes a key";
+    let line = "PostgreSQL requires ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE: generate a key \
+                with `openssl rand -hex 32`";
     refused(&run(folder().path(), ["serve"], &variables), 1, line);
 }
 
 #[test]
-fn a_database_that_does_not_answer_is_told_without_its_password() {
+fn an_unreachable_database_is_reported_without_its_password() {
     let url = "postgres://bob:hunter2@127.0.0.1:1/follows";
     let variables = [
         ("DATABASE_URL", url),
@@ -172,7 +172,7 @@ fn a_database_that_does_not_answer_is_told_without_its_password() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_left_alone() {
+fn a_file_that_is_not_a_database_is_left_alone() {
     let folder = folder();
     let text = "shopping list: ".repeat(1_000);
     fs::write(folder.path().join("entourage.db"), &text).expect("writes");
@@ -184,7 +184,7 @@ fn a_file_that_is_no_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_sqlite_database_of_others_keeps_every_byte() {
+async fn a_foreign_sqlite_database_keeps_every_byte() {
     let folder = folder();
     let file = folder.path().join("entourage.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
@@ -202,8 +202,8 @@ async fn a_sqlite_database_of_others_keeps_every_byte() {
 }
 
 #[test]
-fn commands_that_only_look_make_no_database() {
-    let line = "there is no database entourage.db: `entourage migrate` makes one";
+fn commands_that_only_read_create_no_database() {
+    let line = "no such database: entourage.db; `entourage migrate` creates it";
     for arguments in [
         &["token", "ada"][..],
         &["check"],
@@ -219,7 +219,7 @@ fn commands_that_only_look_make_no_database() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told() {
+fn a_missing_folder_is_reported() {
     let folder = folder();
     let variables = [("DATABASE_URL", "sqlite://nowhere/follows.db")];
     let line = complaint(&run(folder.path(), ["migrate"], &variables), 1);
@@ -227,7 +227,7 @@ fn a_folder_that_is_not_there_is_told() {
 }
 
 #[test]
-fn keys_of_a_provider_that_cannot_be_read_are_told() {
+fn unreadable_keys_of_a_provider_are_reported() {
     let folder = folder();
     fs::write(folder.path().join("text"), "no keys").expect("writes");
     fs::write(folder.path().join("empty"), r#"{"keys": []}"#).expect("writes");

@@ -9,12 +9,12 @@ use super::{on, on_both_engines, refused, said};
 use crate::support::database::Database;
 
 on_both_engines! {
-    exactly_what_was_asked_for_is_there,
+    seed_loads_exactly_the_requested_graph,
     a_database_with_users_is_left_alone,
-    what_cannot_be_is_refused,
+    more_follows_than_pairs_are_refused,
 }
 
-async fn exactly_what_was_asked_for_is_there(database: &Database) {
+async fn seed_loads_exactly_the_requested_graph(database: &Database) {
     let store = database.store();
     store.migrate().await.expect("migrates");
     let summary = said(on(database, &["seed", "--users", "300", "--follows", "4000"]));
@@ -30,19 +30,19 @@ async fn exactly_what_was_asked_for_is_there(database: &Database) {
     let counts = store.counts_by_ids(Audience::Everybody, &ids).await.expect("reads");
     assert_eq!(counts.values().map(|counts| counts.followers).sum::<i64>(), 4_000);
     assert_eq!(counts.values().map(|counts| counts.following).sum::<i64>(), 4_000);
-    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+    assert_eq!(said(on(database, &["check"])), "OK: 300 users, 0 differences\n");
 }
 
 async fn a_database_with_users_is_left_alone(database: &Database) {
     database.store().migrate().await.expect("migrates");
     on(database, &["user", "add", "zoe", "--no-password"]).success();
-    let line = "the database has users already: `seed` only fills an empty one";
+    let line = "the database already has users: `seed` fills an empty one only";
     refused(&on(database, &["seed"]), 1, line);
     let users = database.store().count_users(Audience::Everybody, &UsernamePrefix::default()).await;
     assert_eq!(users.expect("counts"), 1);
 }
 
-async fn what_cannot_be_is_refused(database: &Database) {
+async fn more_follows_than_pairs_are_refused(database: &Database) {
     let line = "3 users can have at most 6 follows between them";
     refused(&on(database, &["seed", "--users", "3", "--follows", "7"]), 1, line);
     assert_eq!(database.store().schema_state().await.expect("reads"), SchemaState::Empty);

@@ -1,4 +1,4 @@
-//! `entourage serve`: the banner, the demo graph, the key file, and its end.
+//! `entourage serve`: the banner, the demo graph, the key file and the shutdown.
 
 use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt};
 
@@ -11,8 +11,8 @@ use crate::support::database::Database;
 on_both_engines! {
     the_demo_accounts_sign_in,
     a_database_with_users_is_not_filled,
-    a_token_of_the_command_line_is_accepted,
-    a_signal_ends_it_well,
+    a_token_from_the_command_line_is_accepted,
+    a_signal_stops_the_server_cleanly,
 }
 
 const SIGN_IN: &str = "mutation($username: String!) {
@@ -46,7 +46,7 @@ async fn the_demo_accounts_sign_in(database: &Database) {
     let reply = server.graphql(lists, json!({}), None).await;
     assert_eq!(reply["data"]["ada"]["followers"]["totalCount"], 24);
     assert_eq!(reply["data"]["emily"]["followers"]["totalCount"], 0);
-    assert_eq!(said(on(database, &["check"])), "everything agrees\n");
+    assert_eq!(said(on(database, &["check"])), "OK: 27 users, 0 differences\n");
 }
 
 async fn a_database_with_users_is_not_filled(database: &Database) {
@@ -54,17 +54,17 @@ async fn a_database_with_users_is_not_filled(database: &Database) {
     on(database, &["user", "add", "zoe", "--no-password"]).success();
 
     let server = Server::start(database, &["--demo", "--sign-up", "open"]);
-    let told = "The database had users already: --demo left it as it was.\n";
-    assert!(server.banner.contains(told), "{}", server.banner);
+    let line = "The database already has users: --demo changed nothing.\n";
+    assert!(server.banner.contains(line), "{}", server.banner);
     assert!(!server.banner.contains("diogenes"), "{}", server.banner);
     let reply = server.graphql("{ users { totalCount } }", json!({}), None).await;
     assert_eq!(reply["data"]["users"]["totalCount"], 1);
 }
 
-async fn a_token_of_the_command_line_is_accepted(database: &Database) {
+async fn a_token_from_the_command_line_is_accepted(database: &Database) {
     let server = Server::start(database, &["--demo", "--migrate", "--sign-up", "closed"]);
-    let told = "Sign-up is closed: `entourage token emily` prints a bearer token.\n";
-    assert!(server.banner.contains(told), "{}", server.banner);
+    let line = "Sign-up is closed: `entourage token emily` prints a bearer token.\n";
+    assert!(server.banner.contains(line), "{}", server.banner);
     let tokens = said(on(database, &["token", "emily", "ADA", "--ttl", "5m"]));
     let tokens: Vec<_> = tokens.lines().collect();
     assert_eq!(tokens.len(), 2);
@@ -81,7 +81,7 @@ async fn a_token_of_the_command_line_is_accepted(database: &Database) {
     assert_eq!(reply["data"]["viewer"]["permissions"], json!(["FOLLOW"]));
 }
 
-async fn a_signal_ends_it_well(database: &Database) {
+async fn a_signal_stops_the_server_cleanly(database: &Database) {
     for signal in ["TERM", "INT"] {
         let server = Server::start(database, &["--migrate"]);
         let address = server.address.clone();
@@ -96,7 +96,7 @@ fn folder() -> TempDir {
 }
 
 #[test]
-fn the_key_is_made_once_and_only_its_owner_may_read_it() {
+fn the_key_is_generated_once_and_only_its_owner_may_read_it() {
     let folder = folder();
     drop(Server::with(Some(folder.path()), &[], &[]));
     let file = folder.path().join("entourage.secret");
@@ -108,7 +108,7 @@ fn the_key_is_made_once_and_only_its_owner_may_read_it() {
 }
 
 #[test]
-fn no_key_file_is_made_when_a_key_is_given() {
+fn a_configured_key_creates_no_key_file() {
     let folder = folder();
     let variables = [("ENTOURAGE_JWT_SECRET", KEY)];
     let server = Server::with(Some(folder.path()), &[], &variables);
@@ -118,17 +118,17 @@ fn no_key_file_is_made_when_a_key_is_given() {
 }
 
 #[tokio::test]
-async fn a_second_start_with_demo_tells_the_accounts_again() {
+async fn a_second_start_with_demo_prints_the_accounts_again() {
     let folder = folder();
     drop(Server::with(Some(folder.path()), &["--demo"], &[]));
     let server = Server::with(Some(folder.path()), &["--demo"], &[]);
-    assert!(server.banner.contains("left it as it was"), "{}", server.banner);
+    assert!(server.banner.contains("--demo changed nothing"), "{}", server.banner);
     sign_in(&server, "ada").await;
     assert!(server.banner.contains("  ada "), "{}", server.banner);
 }
 
 #[tokio::test]
-async fn sign_up_is_open_or_closed_as_told() {
+async fn sign_up_is_open_or_closed_as_configured() {
     let query = "{ __schema { mutationType { fields { name } } } }";
     for (arguments, is_open) in [(&[][..], true), (&["--sign-up", "closed"], false)] {
         let server = Server::with(None, arguments, &[]);
@@ -141,7 +141,7 @@ async fn sign_up_is_open_or_closed_as_told() {
 }
 
 #[tokio::test]
-async fn a_limit_is_what_its_variable_says() {
+async fn a_variable_sets_its_limit() {
     let variables = [("ENTOURAGE_PAGE_SIZE_MAX", "3")];
     let server = Server::with(None, &[], &variables);
     let reply = server.graphql("{ users(first: 4) { totalCount } }", json!({}), None).await;
@@ -153,8 +153,8 @@ async fn a_limit_is_what_its_variable_says() {
 #[tokio::test]
 async fn metrics_can_have_a_listener_of_their_own() {
     let server = Server::with(None, &["--metrics-listen", "127.0.0.1:0"], &[]);
-    let told = server.banner.lines().find_map(|line| line.strip_prefix("  metrics   http://"));
-    let metrics = told.and_then(|rest| rest.strip_suffix("/metrics")).expect("it is told");
+    let line = server.banner.lines().find_map(|line| line.strip_prefix("  metrics   http://"));
+    let metrics = line.and_then(|rest| rest.strip_suffix("/metrics")).expect("it is printed");
     let status = async |address: &str| {
         let reply = server.client.get(format!("http://{address}/metrics")).send().await;
         reply.expect("it answers").status().as_u16()
@@ -164,7 +164,7 @@ async fn metrics_can_have_a_listener_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_banner_names_the_pages_that_there_are() {
+async fn the_banner_names_the_pages_that_exist() {
     let get = async |server: &Server, path: &str| {
         let reply = server.client.get(format!("http://{}{path}", server.address)).send().await;
         let reply = reply.expect("it answers");
@@ -188,7 +188,7 @@ async fn the_banner_names_the_pages_that_there_are() {
 }
 
 #[test]
-fn healthcheck_tells_whether_a_server_is_ready() {
+fn healthcheck_reports_whether_a_server_is_ready() {
     let server = Server::with(None, &[], &[]);
     let address = server.address.clone();
     let here = std::env::temp_dir();
@@ -197,15 +197,15 @@ fn healthcheck_tells_whether_a_server_is_ready() {
 
     drop(server);
     let line = complaint(&run(&here, ["healthcheck", "--listen", &address], &[]), 1);
-    assert!(line.starts_with(&format!("no server answers on {address}: ")), "{line}");
+    assert!(line.starts_with(&format!("no server answers at {address}: ")), "{line}");
     let line = complaint(&run(&here, ["healthcheck", "--listen", "localhost:0"], &[]), 1);
-    assert!(line.starts_with("port 0 is none to ask"), "{line}");
+    assert!(line.starts_with("port 0 cannot be checked"), "{line}");
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_stops_the_server_at_once() {
     let server = Server::with(None, &[], &[]);
-    // A request that is never finished keeps the server until its patience ends.
+    // An unfinished request keeps the server draining until the drain time is over.
     let mut waiting = TcpStream::connect(&server.address).expect("it listens");
     let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                 content-length: 9\r\n\r\n{";

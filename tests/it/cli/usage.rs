@@ -1,4 +1,4 @@
-//! Command lines that cannot be understood: exit code 2, one line, and nothing happens.
+//! Invalid command lines: exit code 2, one line, and nothing happens.
 
 use tempfile::TempDir;
 
@@ -13,8 +13,8 @@ fn is_refused(arguments: &[&str], variables: &[(&str, &str)], line: &str) {
 
 #[test]
 fn a_command_is_needed() {
-    is_refused(&[], &[], "a command is missing, see `entourage --help`");
-    is_refused(&["user"], &[], "a command is missing, see `entourage --help`");
+    is_refused(&[], &[], "a command is missing; see `entourage --help`");
+    is_refused(&["user"], &[], "a command is missing; see `entourage --help`");
     is_refused(&["sing"], &[], "unrecognized subcommand 'sing'; see `entourage --help`");
 }
 
@@ -27,24 +27,24 @@ fn an_unknown_flag_is_refused() {
 #[test]
 fn a_bad_value_is_refused_with_its_variable() {
     let line = "invalid value '99' for '--listen <ADDRESS>': write HOST:PORT, such as \
-                127.0.0.1:8000, 0.0.0.0:80 or [::1]:8000 (the flag, or the variable \
+                127.0.0.1:8000, 0.0.0.0:80 or [::1]:8000 (flag, or variable \
                 ENTOURAGE_LISTEN); see `entourage --help`";
     is_refused(&["serve", "--listen", "99"], &[], line);
     is_refused(&["serve"], &[("ENTOURAGE_LISTEN", "99")], line);
 
-    let line = "invalid value 'never' for '--execution-time-max <TIME>': write a number and ms, \
-                s, m, h or d, such as 10s, and at most 3650d (the flag, or the variable \
+    let line = "invalid value 'never' for '--execution-time-max <TIME>': write a number with \
+                ms, s, m, h or d, such as 10s; at most 3650d (flag, or variable \
                 ENTOURAGE_EXECUTION_TIME_MAX); see `entourage --help`";
     is_refused(&["serve"], &[("ENTOURAGE_EXECUTION_TIME_MAX", "never")], line);
 
     let line = "invalid value 'maybe' for '--sign-up <open|closed>' [possible values: open, \
-                closed] (the flag, or the variable \
+                closed] (flag, or variable \
                 ENTOURAGE_SIGN_UP); see `entourage --help`";
     is_refused(&["serve"], &[("ENTOURAGE_SIGN_UP", "maybe")], line);
 }
 
 #[test]
-fn every_variable_with_a_rule_is_held_to_it() {
+fn every_variable_with_a_rule_is_checked() {
     for (variable, value) in [
         ("ENTOURAGE_DATABASE_CONNECTIONS_MAX", "0"),
         ("ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT", "5"),
@@ -70,7 +70,7 @@ fn every_variable_with_a_rule_is_held_to_it() {
     ] {
         let folder = TempDir::new().expect("a folder");
         let line = super::complaint(&run(folder.path(), ["serve"], &[(variable, value)]), 2);
-        assert!(line.contains(&format!("the variable {variable})")), "{line}");
+        assert!(line.contains(&format!("variable {variable})")), "{line}");
         assert_eq!(names_in(folder.path()), [""; 0], "{variable}");
     }
 }
@@ -79,7 +79,7 @@ fn every_variable_with_a_rule_is_held_to_it() {
 fn a_key_is_given_once() {
     let both = [("ENTOURAGE_JWT_SECRET", "a"), ("ENTOURAGE_JWT_SECRET_FILE", "b")];
     let line = "the argument '--jwt-secret <KEY>' cannot be used with '--jwt-secret-file <FILE>' \
-                (the flag, or the variable ENTOURAGE_JWT_SECRET); see `entourage --help`";
+                (flag, or variable ENTOURAGE_JWT_SECRET); see `entourage --help`";
     is_refused(&["serve"], &both, line);
 }
 
@@ -110,7 +110,7 @@ fn a_url_names_a_database_and_is_not_shown() {
         ("sqlite://x.db?foo=hunter2", unread),
         ("postgres://bob:hunter2@localhost:port/follows", unread),
     ] {
-        // Without a key: there is nothing to be said about keys yet.
+        // Without a key: the URL is checked before any key.
         for arguments in [&["serve"][..], &["migrate"], &["check"]] {
             let folder = TempDir::new().expect("a folder");
             let run = run(folder.path(), arguments, &[("DATABASE_URL", url)]);

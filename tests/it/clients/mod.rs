@@ -1,7 +1,7 @@
-//! Clients that others' generators make of `schema.graphql`, each against a server of its own.
+//! Generated clients of `schema.graphql`, each against its own server.
 //!
-//! All do the same: they read the profile of ada page by page, follow her, and report what they
-//! saw. `make clients` builds those of `tests/clients`.
+//! All do the same: read the profile of ada page by page, follow her, and report the result.
+//! `make clients` builds those in `tests/clients`.
 
 mod rust;
 
@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 use crate::support::{app::TestApp, graph::draw};
 
-/// The server that a client meets, where emily is signed in.
+/// The server of a client, with a token of emily.
 struct Host {
     app: TestApp,
     url: String,
@@ -36,7 +36,7 @@ impl Host {
         Self { app, url, token }
     }
 
-    /// Runs a script of `tests/clients`, and gives what it prints.
+    /// Runs a script of `tests/clients` and returns its output.
     async fn run(&self, interpreter: impl AsRef<OsStr>, script: &str) -> Value {
         let mut client = Command::new(interpreter);
         client.arg(file(script)).stdin(Stdio::null());
@@ -51,7 +51,7 @@ impl Host {
         serde_json::from_slice(&client.stdout).expect("it prints JSON")
     }
 
-    /// Holds a client to what it should have seen, and the server to what it should have done.
+    /// Checks the client's report and the state of the server.
     async fn assert_followed(&self, report: Value) {
         let expected = json!({
             "name": "Ada Lovelace",
@@ -96,7 +96,7 @@ async fn a_relay_client_reads_follows_and_keeps_its_list() {
     let mut report = host.run("node", "dist/relay/Profile.js").await;
     let afterwards = report.as_object_mut().and_then(|saw| saw.remove("followedByAfterwards"));
 
-    // The store of Relay has the new edge in front of those of both pages.
+    // Relay's store has the new edge before those of both pages.
     let mut afterwards: Vec<Value> = serde_json::from_value(afterwards.into()).expect("a list");
     assert_eq!(afterwards.remove(0)[0], "emily");
     assert_eq!(json!(afterwards), report["followedBy"]);

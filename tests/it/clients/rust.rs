@@ -1,10 +1,10 @@
-//! A client in Rust: reqwest, and the types that `graphql_client` makes of `schema.graphql`.
+//! A client in Rust: reqwest, and types that `graphql_client` generates from `schema.graphql`.
 
 use chrono::{DateTime as Time, Utc};
 use graphql_client::{GraphQLQuery, Response};
 use serde_json::{Value, json};
 
-/// What the scalar of this name is in Rust; the generated types look for it here.
+/// The Rust type of the scalar of this name; the generated types expect it here.
 type DateTime = Time<Utc>;
 
 #[derive(GraphQLQuery)]
@@ -23,7 +23,7 @@ struct Profile;
 )]
 struct Follow;
 
-/// Where the server is, and as whom it is asked.
+/// The server's address and the token.
 struct Client<'a> {
     url: &'a str,
     token: &'a str,

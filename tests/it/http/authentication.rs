@@ -1,4 +1,4 @@
-//! Who sends a request.
+//! Authentication of a request: good, forged and revoked tokens.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::support::{
 const WHO: &str = r#"{"query":"{ viewer { user { username } } }"}"#;
 
 #[tokio::test]
-async fn a_bearer_token_names_the_viewer_whatever_the_case_of_the_scheme() {
+async fn the_bearer_scheme_is_case_insensitive() {
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;
 
@@ -57,13 +57,13 @@ async fn a_bad_token_is_never_anonymous() {
     }
 }
 
-/// A server that trusts an identity provider with a key of each of two kinds, at a time of its
-/// own. Its users are alice and those whose tokens have ended: bob, carol and dave.
+/// A server with a stopped clock that trusts an identity provider with an RSA and an EC key. Its
+/// users are alice, and bob, carol and dave, whose tokens have been revoked.
 struct Attacked {
     rsa: Key,
     ec: Key,
     app: TestApp,
-    /// Tokens of bob, carol and dave, from before.
+    /// Revoked tokens of bob, carol and dave.
     ended: Vec<(&'static str, String)>,
 }
 
@@ -98,7 +98,7 @@ async fn status(app: &TestApp, token: &str) -> u16 {
     send(app.post(WHO).bearer_auth(token)).await.status
 }
 
-/// A token with these claims beside those of alice, signed with a secret.
+/// A token of alice with these claims added or replaced, signed with `secret`.
 fn own(header: &Header, claims: &Value, secret: &[u8]) -> String {
     let mut all = json!({ "iss": "entourage", "aud": "entourage", "sub": "1", "epoch": 0,
         "iat": beginning().timestamp(), "exp": beginning().timestamp() + 60 });
@@ -107,12 +107,12 @@ fn own(header: &Header, claims: &Value, secret: &[u8]) -> String {
     encode(header, &all, &EncodingKey::from_secret(secret)).expect("signs")
 }
 
-/// A part of a token.
+/// Encodes one part of a token.
 fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// What is wrong with tokens of our own, and the tokens.
+/// Forged tokens of our own, each with its fault.
 fn own_forgeries(rsa: &Key) -> Vec<(String, String)> {
     let ours = Header::new(Algorithm::HS256);
     let now = beginning().timestamp();
@@ -177,7 +177,7 @@ fn own_forgeries(rsa: &Key) -> Vec<(String, String)> {
     forged
 }
 
-/// What is wrong with tokens of the provider, and the tokens.
+/// Forged tokens of the provider, each with its fault.
 fn foreign_forgeries(rsa: &Key, ec: &Key) -> Vec<(String, String)> {
     let now = beginning().timestamp();
     let subject = json!({ "sub": "idp|1" });
@@ -237,14 +237,14 @@ fn foreign_forgeries(rsa: &Key, ec: &Key) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn no_forged_or_ended_token_is_worth_anything() {
+async fn forged_and_revoked_tokens_are_refused() {
     let Attacked { rsa, ec, app, ended } = Attacked::start().await;
     let now = beginning().timestamp();
     let ours = Header::new(Algorithm::HS256);
     for good in [
         own(&ours, &json!({}), SECRET),
         own(&ours, &json!({ "exp": now - 4, "nbf": now + 5 }), SECRET),
-        // The epoch ends it, whatever its age is: a clock that is put back ends no sign-in.
+        // Only the epoch revokes it, not its age: setting the clock back signs nobody out.
         own(&ours, &json!({ "iat": now + 3_600 }), SECRET),
         own(&ours, &json!({ "epoch": Value::Null, "iat": now + 5 }), SECRET),
         rsa.token(&json!({ "sub": "idp|1", "aud": ["other", AUDIENCE], "epoch": "x" })),
@@ -276,7 +276,7 @@ async fn two_authorization_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn who_must_sign_in_or_may_not_is_told_so_by_status() {
+async fn missing_and_narrow_tokens_are_401_and_403() {
     let app = TestApp::start().await;
     app.sign_up("alice").await;
     let narrowed = app.token("alice", Some("nothing")).await;
@@ -293,7 +293,7 @@ async fn who_must_sign_in_or_may_not_is_told_so_by_status() {
 }
 
 #[tokio::test]
-async fn a_token_cannot_be_looked_up_without_the_database() {
+async fn a_token_without_a_database_is_503() {
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;
     app.store.close().await;

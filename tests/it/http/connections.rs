@@ -20,13 +20,13 @@ async fn impatient() -> TestApp {
     TestApp::with(Settings { timeouts, ..settings() }).await
 }
 
-/// A POST whose body is still to come.
+/// A POST whose body has not been sent yet.
 async fn half_request(app: &TestApp) -> TcpStream {
     let mut stream = TcpStream::connect(app.address).await.expect("accepts");
     let expecting =
         format!("{HEAD}content-length: {}\r\nexpect: 100-continue\r\n\r\n", TYPENAME.len());
     stream.write_all(expecting.as_bytes()).await.expect("reads");
-    // The server asks for the body only when the request is under way.
+    // The server asks for the body only once it handles the request.
     let mut go_on = [0; 25];
     stream.read_exact(&mut go_on).await.expect("it is asked for");
     assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -34,7 +34,7 @@ async fn half_request(app: &TestApp) -> TcpStream {
 }
 
 #[tokio::test]
-async fn clients_that_say_nothing_or_half_a_head_are_let_go() {
+async fn silent_and_half_finished_clients_are_disconnected() {
     let app = impatient().await;
     for said in ["", "P", "PRI * HTTP/2.0\r\n", "POST /graphql HTTP/1.1\r\nhost:"] {
         let reply = app.raw(said.as_bytes()).await;
@@ -43,15 +43,16 @@ async fn clients_that_say_nothing_or_half_a_head_are_let_go() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_let_go() {
+async fn idle_connections_are_closed() {
     let app = impatient().await;
     let reply = app.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
 }
 
-/// Two servers in a row that take another of the two for its end would see other requests behind it.
+/// Two servers in a row that disagree about which of the two ends the body would see different
+/// requests after it.
 #[tokio::test]
-async fn a_request_with_a_length_and_chunks_is_the_last_of_its_connection() {
+async fn a_request_with_length_and_chunks_ends_its_connection() {
     let app = TestApp::start().await;
     let chunks = format!("{:x}\r\n{TYPENAME}\r\n0\r\n\r\n", TYPENAME.len());
     let behind = "GET /schema.graphql HTTP/1.1\r\nhost: x\r\n\r\n";
@@ -65,7 +66,7 @@ async fn a_request_with_a_length_and_chunks_is_the_last_of_its_connection() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_a_408() {
+async fn a_body_that_never_arrives_is_a_408() {
     let app = impatient().await;
     let reply = app.raw(format!("{HEAD}content-length: 100\r\n\r\n{{").as_bytes()).await;
     assert!(reply.starts_with("HTTP/1.1 408 "), "{reply}");
@@ -73,7 +74,7 @@ async fn a_body_that_does_not_come_is_a_408() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_refused() {
+async fn malformed_http_is_refused() {
     let app = impatient().await;
     for bad in [
         "hello\r\n\r\n".to_owned(),
@@ -87,7 +88,7 @@ async fn what_is_not_http_is_refused() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_on_the_same_port() {
+async fn http_2_is_served_on_the_same_port() {
     let app = impatient().await;
     // Frames by hand (RFC 9113): empty settings, and `GET /` out of the static table, where
     // this server has nothing.
@@ -98,7 +99,7 @@ async fn http_2_is_spoken_on_the_same_port() {
     stream.write_all(&request).await.expect("reads");
 
     let mut reply = String::new();
-    while !reply.contains("There is nothing at this path.") {
+    while !reply.contains("Not found") {
         let mut some = [0; 4_096];
         let count = stream.read(&mut some).await.expect("answers");
         assert_ne!(count, 0, "it closed after {reply:?}");
@@ -107,7 +108,7 @@ async fn http_2_is_spoken_on_the_same_port() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_finishes_what_is_under_way_and_closes_what_is_idle() {
+async fn a_stopping_server_answers_requests_and_closes_idle_clients() {
     let mut app = TestApp::start().await;
     assert_eq!(send(app.request(Method::GET, "/healthz")).await.status, 200);
     let mut busy = half_request(&app).await;
@@ -115,7 +116,7 @@ async fn a_stopping_server_finishes_what_is_under_way_and_closes_what_is_idle() 
 
     app.stop();
     assert_eq!(read_to_end(idle).await, "");
-    assert!(TcpStream::connect(app.address).await.is_err(), "nobody is accepted any more");
+    assert!(TcpStream::connect(app.address).await.is_err(), "it still accepts connections");
     busy.write_all(TYPENAME.as_bytes()).await.expect("it is still read");
     let reply = read_to_end(busy).await;
 
@@ -125,7 +126,7 @@ async fn a_stopping_server_finishes_what_is_under_way_and_closes_what_is_idle() 
 }
 
 #[tokio::test]
-async fn before_it_stops_a_server_says_that_it_is_no_longer_ready() {
+async fn a_stopping_server_first_reports_that_it_is_draining() {
     let timeouts = Timeouts { notice: Duration::from_secs(1), ..Timeouts::default() };
     let mut app = TestApp::with(Settings { timeouts, ..settings() }).await;
 
@@ -143,7 +144,7 @@ async fn before_it_stops_a_server_says_that_it_is_no_longer_ready() {
 }
 
 #[tokio::test]
-async fn a_request_that_never_ends_does_not_keep_a_server_from_stopping() {
+async fn an_endless_request_does_not_block_the_shutdown() {
     let timeouts = Timeouts { drain: Duration::from_millis(100), ..Timeouts::default() };
     let mut app = TestApp::with(Settings { timeouts, ..settings() }).await;
     let busy = half_request(&app).await;

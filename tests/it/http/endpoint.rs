@@ -17,14 +17,14 @@ async fn an_operation_is_answered() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_a_400_that_names_the_fault() {
+async fn a_malformed_request_is_a_400_that_names_the_fault() {
     let app = TestApp::start().await;
     let cases = [
         ("", "JSON"),
         ("{ \"not JSON", "JSON"),
         ("{\"query\":\"{ __typename }\u{1}\"}", "JSON"),
         ("\"text\"", "object"),
-        (r#"[{"query":"{ __typename }"}]"#, "Batches"),
+        (r#"[{"query":"{ __typename }"}]"#, "Batching"),
         ("{}", "query"),
         (r#"{"query":null}"#, "query"),
         (r#"{"query":{}}"#, "query"),
@@ -48,7 +48,7 @@ async fn what_is_no_request_is_a_400_that_names_the_fault() {
 }
 
 #[tokio::test]
-async fn null_parameters_and_unknown_ones_are_as_good_as_none() {
+async fn null_and_unknown_parameters_are_ignored() {
     let app = TestApp::start().await;
     let body = r#"{"query":"{ __typename }","variables":null,"operationName":null,
                    "extensions":null,"documentId":"x"}"#;
@@ -109,7 +109,7 @@ async fn a_get_never_runs_a_mutation() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_which_there_are() {
+async fn other_methods_get_405_with_allow() {
     let app = TestApp::start().await;
     for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
         let reply = send(app.request(method.clone(), "/graphql").body(TYPENAME)).await;
@@ -121,14 +121,14 @@ async fn other_methods_are_told_which_there_are() {
 const CHUNKED_HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\n\
      content-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
 
-/// A request of exactly so many bytes.
-fn of_bytes(count: usize) -> String {
+/// A request of exactly `count` bytes.
+fn request_of(count: usize) -> String {
     let empty = r#"{"query":"{ __typename }","x":""}"#;
     empty.replace("\"\"", &format!("\"{}\"", "x".repeat(count - empty.len())))
 }
 
 #[tokio::test]
-async fn a_body_may_have_as_many_bytes_as_the_limit_says_and_no_more() {
+async fn a_body_may_have_exactly_as_many_bytes_as_the_limit() {
     let limits = Limits { body_bytes_max: 1_000, ..Limits::default() };
     let app = TestApp::with(Settings { limits, ..settings() }).await;
     let chunked = async |body: String| {
@@ -141,13 +141,13 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_says_and_no_more() {
         app.raw(&request).await
     };
 
-    assert_eq!(send(app.post(of_bytes(1_000))).await.status, 200);
-    assert!(chunked(of_bytes(1_000)).await.starts_with("HTTP/1.1 200 "));
+    assert_eq!(send(app.post(request_of(1_000))).await.status, 200);
+    assert!(chunked(request_of(1_000)).await.starts_with("HTTP/1.1 200 "));
 
-    let reply = send(app.post(of_bytes(1_001))).await;
+    let reply = send(app.post(request_of(1_001))).await;
     assert_eq!((reply.status, reply.code().as_str()), (413, "QUERY_TOO_LARGE"));
     for size in [1_001, 3_900] {
-        let reply = chunked(of_bytes(size)).await;
+        let reply = chunked(request_of(size)).await;
         assert!(reply.starts_with("HTTP/1.1 413 "), "{reply}");
         assert!(reply.contains(r#""code":"QUERY_TOO_LARGE""#), "{reply}");
     }
@@ -156,8 +156,8 @@ async fn a_body_may_have_as_many_bytes_as_the_limit_says_and_no_more() {
 #[tokio::test]
 async fn by_default_a_body_has_at_most_256_kib() {
     let app = TestApp::start().await;
-    assert_eq!(send(app.post(of_bytes(256 * 1024))).await.status, 200);
-    assert_eq!(send(app.post(of_bytes(256 * 1024 + 1))).await.status, 413);
+    assert_eq!(send(app.post(request_of(256 * 1024))).await.status, 200);
+    assert_eq!(send(app.post(request_of(256 * 1024 + 1))).await.status, 413);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn a_refused_operation_costs_no_statement() {
 }
 
 #[tokio::test]
-async fn an_operation_that_takes_too_long_is_a_504() {
+async fn a_slow_operation_times_out_with_504() {
     let limits = Limits { execution_time_max: Duration::from_millis(1), ..Limits::default() };
     let app = TestApp::with(Settings { limits, ..settings() }).await;
     // Hashing a password takes long by design.
@@ -191,7 +191,7 @@ async fn an_operation_that_takes_too_long_is_a_504() {
 }
 
 #[tokio::test]
-async fn who_comes_too_often_is_told_when_to_come_again() {
+async fn a_rate_limited_client_gets_retry_after() {
     let app = TestApp::with(Settings { rate_limits: true, ..settings() }).await;
     let attempt = "signIn(input: {username: \"x\", password: \"y\"}) { __typename }";
     let attempts: Vec<_> = (0..11).map(|n| format!("a{n}: {attempt}")).collect();

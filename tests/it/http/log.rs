@@ -1,4 +1,4 @@
-//! What a request leaves in the log.
+//! The log lines of a request.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ async fn a_request_is_one_line_without_its_document_or_token() {
 }
 
 #[tokio::test]
-async fn an_operation_that_fails_leaves_its_code() {
+async fn the_code_of_a_failed_operation_is_logged() {
     let log = Log::begin();
     let app = TestApp::start().await;
     send(app.post(TYPENAME)).await;
@@ -55,7 +55,7 @@ async fn an_operation_that_fails_leaves_its_code() {
 }
 
 #[tokio::test]
-async fn a_refused_token_leaves_the_reason_and_nothing_of_itself() {
+async fn a_refused_token_is_logged_by_reason_and_never_by_value() {
     let log = Log::begin();
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;
@@ -68,7 +68,7 @@ async fn a_refused_token_leaves_the_reason_and_nothing_of_itself() {
 }
 
 #[tokio::test]
-async fn a_failure_on_our_side_is_logged_once_with_the_id_of_the_request() {
+async fn an_internal_failure_is_logged_once_with_the_request_id() {
     let log = Log::begin();
     let app = TestApp::start().await;
     let token = app.sign_up("alice").await;
@@ -84,7 +84,7 @@ async fn a_failure_on_our_side_is_logged_once_with_the_id_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_in_the_log_as_well() {
+async fn a_client_that_disconnects_is_logged() {
     let log = Log::begin();
     let mut app = TestApp::start().await;
     let mut stream = TcpStream::connect(app.address).await.expect("accepts");

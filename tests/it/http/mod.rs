@@ -1,4 +1,4 @@
-//! HTTP: what goes over the wire around an operation.
+//! HTTP: the wire format around an operation.
 
 mod attacks;
 mod authentication;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::app::TYPENAME;
 
-/// A response, read.
+/// A response, read to its end.
 struct Read {
     status: u16,
     headers: HeaderMap,
@@ -38,7 +38,7 @@ impl Read {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
 
-    /// The code of the first error. Errors that came before any operation have nothing else.
+    /// The code of the first error of a reply without data.
     fn code(&self) -> String {
         let body = self.json();
         let error = &body["errors"][0];

@@ -1,4 +1,4 @@
-//! What the client takes and what it sends.
+//! Media types: `Accept`, `Content-Type` and `Content-Encoding`.
 
 use reqwest::{
     Method,
@@ -12,7 +12,7 @@ const JSON: &str = "application/json; charset=utf-8";
 const GRAPHQL: &str = "application/graphql-response+json; charset=utf-8";
 
 #[tokio::test]
-async fn the_reply_has_the_media_type_that_was_asked_for() {
+async fn the_reply_has_the_accepted_media_type() {
     let app = TestApp::start().await;
     let cases = [
         ("*/*", JSON),
@@ -27,7 +27,7 @@ async fn the_reply_has_the_media_type_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_neither_media_type_is_told_which_there_are() {
+async fn a_client_that_accepts_neither_media_type_gets_406() {
     let app = TestApp::start().await;
     let reply = send(app.post(TYPENAME).header(ACCEPT, "text/html")).await;
     assert_eq!((reply.status, reply.header("content-type")), (406, JSON));
@@ -35,7 +35,7 @@ async fn a_client_that_takes_neither_media_type_is_told_which_there_are() {
 }
 
 #[tokio::test]
-async fn a_document_that_does_not_fit_is_200_for_json_and_400_for_graphql() {
+async fn an_invalid_document_is_200_for_json_and_400_for_graphql() {
     let app = TestApp::start().await;
     for (query, code) in
         [("{", "GRAPHQL_PARSE_FAILED"), ("{ nothing }", "GRAPHQL_VALIDATION_FAILED")]

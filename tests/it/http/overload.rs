@@ -1,4 +1,4 @@
-//! Too much at once: what is shed, what waits, and whose it is.
+//! Overload: requests that are shed, connections that wait, and budgets per address.
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::support::{
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[tokio::test]
-async fn operations_past_the_limit_are_told_to_come_again_before_they_queue() {
+async fn operations_past_the_limit_get_retry_after_without_queueing() {
     let limits = Limits { operations_max: 0, ..Limits::default() };
     let app = TestApp::with(Settings { limits, ..settings() }).await;
     let before = app.statements();
@@ -63,7 +63,7 @@ fn cost_per_address(cost: u32) -> Limits {
 }
 
 #[tokio::test]
-async fn requests_that_are_refused_are_charged_to_their_address() {
+async fn refused_requests_are_charged_to_their_address() {
     const NEWER: &str = "application/graphql-response+json";
     let follow = r#"{"query":"mutation { follow(input: {user: {id: \"x\"}}) { outcome } }"}"#;
     let kinds = [

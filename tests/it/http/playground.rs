@@ -1,4 +1,4 @@
-//! The pages for the browser: which there are, in which coding, for how long, and what they may do.
+//! The pages for the browser: paths, codings, caching and content policies.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ use crate::support::app::{TestApp, settings};
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const SCRIPT: &str = "/assets/app-B2xyz_-9.js";
 
-/// A build as small as it can be. What a variant says is its name, so that a test can tell them
-/// apart; nothing here decodes it.
+/// A minimal build. The content of a variant is its name, so that a test can tell them apart; it is
+/// never decoded.
 fn built() -> Playground {
     let files = [
         ".gitignore",
@@ -58,7 +58,7 @@ async fn get(app: &TestApp, path: &str) -> Read {
 }
 
 #[tokio::test]
-async fn every_path_of_the_app_is_its_page_and_graphiql_is_another() {
+async fn each_path_serves_the_app_or_graphiql() {
     let app = serving(Some(built())).await;
     for path in [
         "/",
@@ -79,7 +79,7 @@ async fn every_path_of_the_app_is_its_page_and_graphiql_is_another() {
 }
 
 #[tokio::test]
-async fn files_say_what_they_are() {
+async fn files_have_their_media_type() {
     let app = serving(Some(built())).await;
     for (path, expected) in [
         ("/favicon.svg", "image/svg+xml; charset=utf-8"),
@@ -95,7 +95,7 @@ async fn files_say_what_they_are() {
 }
 
 #[tokio::test]
-async fn a_file_comes_in_the_coding_that_the_client_likes_best() {
+async fn a_file_has_the_coding_the_client_prefers() {
     let app = serving(Some(built())).await;
     for (path, accepted, encoding, body) in [
         ("/", "gzip, deflate, br, zstd", Some("br"), "index.html.br"),
@@ -105,7 +105,7 @@ async fn a_file_comes_in_the_coding_that_the_client_likes_best() {
         (SCRIPT, "br", Some("br"), "assets/app-B2xyz_-9.js.br"),
         ("/favicon.svg", "br, gzip", None, "favicon.svg"),
     ] {
-        // The bytes are compared as they come: they are not what their coding says.
+        // Compare raw bytes: they are not really coded.
         let file = send(accepting(&app, path, accepted)).await;
         assert_eq!((file.status, file.body.as_str()), (200, body), "{path} {accepted}");
         let coded = file.headers.get("content-encoding").map(|name| name.to_str().expect("text"));
@@ -124,7 +124,7 @@ async fn a_file_is_not_compressed_again_on_its_way() {
 }
 
 #[tokio::test]
-async fn who_refuses_every_coding_that_there_is_gets_none() {
+async fn a_client_that_refuses_every_coding_gets_406() {
     let app = serving(Some(built())).await;
     for (path, accepted) in
         [("/", "identity;q=0"), ("/", "*;q=0"), ("/favicon.svg", "br, identity;q=0")]
@@ -140,7 +140,7 @@ async fn who_refuses_every_coding_that_there_is_gets_none() {
 }
 
 #[tokio::test]
-async fn names_that_change_with_the_content_are_kept_for_ever_and_others_asked_for_again() {
+async fn hashed_names_are_immutable_and_others_revalidate() {
     let app = serving(Some(built())).await;
     for path in [SCRIPT, "/assets/codicon-DdDd1234.ttf"] {
         let cached = get(&app, path).await;
@@ -152,7 +152,7 @@ async fn names_that_change_with_the_content_are_kept_for_ever_and_others_asked_f
 }
 
 #[tokio::test]
-async fn what_a_client_has_is_not_sent_again() {
+async fn a_cached_file_is_not_sent_again() {
     let app = serving(Some(built())).await;
     for path in ["/", "/graphiql", "/favicon.svg", SCRIPT] {
         let first = send(accepting(&app, path, "gzip")).await;
@@ -173,7 +173,7 @@ async fn what_a_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn each_coding_has_a_tag_of_its_own() {
+async fn each_coding_has_its_own_etag() {
     let app = serving(Some(built())).await;
     let mut etags = BTreeSet::new();
     for encoding in ["br", "gzip", "identity"] {
@@ -183,7 +183,7 @@ async fn each_coding_has_a_tag_of_its_own() {
 }
 
 #[tokio::test]
-async fn head_tells_what_get_would_send() {
+async fn head_has_the_headers_of_get() {
     let app = serving(Some(built())).await;
     for path in ["/", "/users/ada", "/graphiql", "/favicon.svg", SCRIPT] {
         let got = send(accepting(&app, path, "br")).await;
@@ -198,7 +198,7 @@ async fn head_tells_what_get_would_send() {
 }
 
 #[tokio::test]
-async fn a_page_may_do_only_what_it_needs_to() {
+async fn a_page_has_the_narrowest_content_policy() {
     let app = serving(Some(built())).await;
     let common = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     let data = "default-src 'none'; frame-ancestors 'none'";
@@ -230,7 +230,7 @@ async fn a_page_may_do_only_what_it_needs_to() {
 }
 
 #[tokio::test]
-async fn what_is_not_of_the_build_is_not_there() {
+async fn files_outside_the_build_are_not_served() {
     let app = serving(Some(built())).await;
     for path in [
         "/assets/nothing.js",
@@ -249,7 +249,7 @@ async fn what_is_not_of_the_build_is_not_there() {
         assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"), "{path}");
         assert_eq!(reply.header("cache-control"), "no-store", "{path}");
     }
-    // A client that is no browser sends the dots as they are.
+    // Unlike a browser, this client sends the dots unresolved.
     let plain = "GET /assets/../../Cargo.toml HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let reply = app.raw(plain.as_bytes()).await;
     assert!(reply.starts_with("HTTP/1.1 404 "), "{reply}");
@@ -259,7 +259,7 @@ async fn what_is_not_of_the_build_is_not_there() {
 }
 
 #[tokio::test]
-async fn the_paths_of_clients_do_not_become_labels() {
+async fn client_paths_do_not_become_metric_labels() {
     let app = serving(Some(built())).await;
     get(&app, "/users/somebody/followers").await;
     get(&app, "/assets/something.js").await;
@@ -271,7 +271,7 @@ async fn the_paths_of_clients_do_not_become_labels() {
 }
 
 #[tokio::test]
-async fn without_a_build_a_page_says_how_to_make_one() {
+async fn without_a_build_a_page_explains_how_to_build() {
     let app = serving(Some(Playground::new([]))).await;
     for path in ["/", "/users/ada", "/graphiql"] {
         let page = get(&app, path).await;
@@ -285,7 +285,7 @@ async fn without_a_build_a_page_says_how_to_make_one() {
 }
 
 #[tokio::test]
-async fn half_a_build_is_none() {
+async fn an_incomplete_build_counts_as_none() {
     let half = Playground::new([BuiltFile {
         path: "index.html".to_owned(),
         bytes: b"half".into(),
@@ -296,7 +296,7 @@ async fn half_a_build_is_none() {
 }
 
 #[tokio::test]
-async fn the_page_that_stands_in_needs_nothing_else_and_lets_nothing_else_in() {
+async fn the_unbuilt_page_is_self_contained() {
     let app = serving(Some(Playground::new([]))).await;
     let page = get(&app, "/").await;
     for foreign in ["http:", "https:", "src=", "<script", "style="] {
@@ -315,7 +315,7 @@ async fn the_page_that_stands_in_needs_nothing_else_and_lets_nothing_else_in() {
 }
 
 #[tokio::test]
-async fn switched_off_there_is_neither_page_nor_file() {
+async fn switched_off_no_page_and_no_file_is_served() {
     let app = serving(None).await;
     for path in ["/", "/users/ada", "/sign-in", "/graphiql", "/favicon.svg", SCRIPT] {
         let reply = get(&app, path).await;
@@ -324,7 +324,7 @@ async fn switched_off_there_is_neither_page_nor_file() {
 }
 
 #[tokio::test]
-async fn a_browser_that_opens_the_endpoint_is_sent_to_graphiql() {
+async fn a_browser_at_the_endpoint_is_redirected_to_graphiql() {
     let client = reqwest::Client::builder().redirect(redirect::Policy::none()).build();
     let client = client.expect("a client");
     let open = async |app: &TestApp, path: &str, accept: &str| {
@@ -366,7 +366,7 @@ fn references(text: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn the_pages_that_are_built_have_all_that_they_refer_to() {
+async fn built_pages_refer_only_to_existing_files() {
     let playground = Playground::embedded();
     assert!(playground.is_built(), "playground/dist has no pages: run `make playground` first");
     let assets = playground.paths().filter(|path| path.starts_with("assets/"));

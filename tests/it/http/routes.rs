@@ -1,4 +1,4 @@
-//! The other routes, and what surrounds every reply.
+//! The other routes, and the headers of every reply.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_server_that_works_is_alive_and_ready() {
+async fn a_healthy_server_is_alive_and_ready() {
     let app = TestApp::start().await;
     for path in ["/healthz", "/readyz"] {
         assert_eq!(send(app.request(Method::GET, path)).await.status, 200, "{path}");
@@ -45,7 +45,7 @@ async fn without_its_tables_a_server_is_not_ready() {
 }
 
 #[tokio::test]
-async fn the_schema_is_there_to_read() {
+async fn the_schema_is_served() {
     let app = TestApp::start().await;
     let reply = send(app.request(Method::GET, "/schema.graphql")).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, "text/plain; charset=utf-8"));
@@ -75,7 +75,7 @@ async fn requests_and_statements_are_measured() {
 }
 
 #[tokio::test]
-async fn the_metrics_can_be_kept_away_from_everybody_else() {
+async fn metrics_can_move_to_a_listener_of_their_own() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let metrics = listener.local_addr().expect("it is bound");
     let database = Database::migrated(Engine::Sqlite).await;
@@ -88,7 +88,7 @@ async fn the_metrics_can_be_kept_away_from_everybody_else() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_said_in_json() {
+async fn unknown_paths_and_methods_are_answered_in_json() {
     let app = TestApp::start().await;
     let reply = send(app.request(Method::GET, "/nothing")).await;
     assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"));
@@ -114,7 +114,7 @@ async fn every_reply_has_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn every_reply_tells_browsers_and_caches_what_they_must_not_do() {
+async fn every_reply_has_security_and_cache_headers() {
     let app = TestApp::start().await;
     for path in ["/healthz", "/nothing", "/graphql", "/schema.graphql"] {
         let reply = send(app.request(Method::GET, path)).await;
@@ -127,7 +127,7 @@ async fn every_reply_tells_browsers_and_caches_what_they_must_not_do() {
 }
 
 #[tokio::test]
-async fn large_replies_are_compressed_for_those_who_ask() {
+async fn large_replies_are_compressed_on_request() {
     let app = TestApp::start().await;
     for encoding in ["gzip", "br"] {
         let get = |path: &str| app.request(Method::GET, path).header(ACCEPT_ENCODING, encoding);
@@ -141,7 +141,7 @@ async fn large_replies_are_compressed_for_those_who_ask() {
 }
 
 #[tokio::test]
-async fn no_other_site_may_ask_unless_it_is_named() {
+async fn other_sites_are_refused_unless_configured() {
     let ask = |app: &TestApp, origin: &str| send(app.post(TYPENAME).header(ORIGIN, origin));
     let preflight = |app: &TestApp, origin: &str| {
         let request = app.request(Method::OPTIONS, "/graphql").header(ORIGIN, origin);
@@ -171,7 +171,7 @@ async fn no_other_site_may_ask_unless_it_is_named() {
     assert!(stranger.headers.get("access-control-allow-origin").is_none());
 }
 
-/// A clock that panics, so that a handler does.
+/// A clock that panics, to make a handler panic.
 #[derive(Debug)]
 pub(super) struct Broken;
 
@@ -182,7 +182,7 @@ impl Clock for Broken {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_error_with_the_id_of_the_request() {
+async fn a_panic_is_an_internal_error_with_the_request_id() {
     let app = TestApp::with(Settings { clock: Arc::new(Broken), ..settings() }).await;
 
     let reply = send(app.post(TYPENAME).bearer_auth("x").header("x-request-id", "mine")).await;

@@ -1,26 +1,26 @@
-//! What a request comes to while things fail: an answer, a code, or nothing.
+//! The outcome of a request under faults: data, an error code, or a lost connection.
 
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-/// The longest that anybody waits. No limit of the server is as long.
+/// The longest that a client waits, longer than every limit of the server.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
-    /// The data of an operation that had no error.
+    /// The data of an operation without errors.
     Data(Value),
     /// The code of the first error.
     Refused(String),
-    /// The connection was not made, or was lost before the answer was there.
+    /// The connection failed, or was lost before the answer.
     Lost,
 }
 
 impl Answer {
-    /// Sends a request. Whatever is answered has to be JSON, and every error has to have a code.
+    /// Sends a request. Every answer must be JSON, and every error must have a code.
     pub(crate) async fn to(request: RequestBuilder) -> Self {
         let Ok(response) = request.send().await else { return Self::Lost };
         let Ok(body) = response.bytes().await else { return Self::Lost };
@@ -31,7 +31,7 @@ impl Answer {
         Self::Refused(code.unwrap_or_else(|| panic!("no code: {reply}")).to_owned())
     }
 
-    /// The data, where nothing may go wrong.
+    /// The data of an operation that must succeed.
     #[track_caller]
     pub(crate) fn data(self) -> Value {
         match self {
@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// Whoever asks a server, with connections that are used again.
+/// A client of a server, with reused connections.
 #[derive(Clone)]
 pub(crate) struct Caller {
     client: Client,
@@ -49,7 +49,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Of the server at an address, `127.0.0.1:PORT`.
+    /// A client of the server at `127.0.0.1:PORT`.
     pub(crate) fn of(address: &str) -> Self {
         let client = Client::builder().timeout(PATIENCE).build().expect("nothing is special");
         Self { client, url: format!("http://{address}") }
@@ -67,7 +67,7 @@ impl Caller {
         .await
     }
 
-    /// The status of a path; `None` when nobody answers.
+    /// The status of a path; `None` without an answer.
     pub(crate) async fn status(&self, path: &str) -> Option<u16> {
         let response = self.client.get(format!("{}{path}", self.url)).send().await;
         Some(response.ok()?.status().as_u16())

@@ -1,4 +1,4 @@
-//! A whole server on a port of its own, in this process.
+//! A whole server in this process, on its own port.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -20,28 +20,28 @@ use tokio::{
 
 use super::database::{Database, Engine};
 
-/// What every test app signs its own tokens with.
+/// The signing key of every test app.
 pub(crate) const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 
-/// A request that every schema answers.
+/// A query that every schema answers.
 pub(crate) const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
 
-/// Settings for tests: sign-up is open, nothing is limited over time, and no user is remembered.
+/// Settings for tests: sign-up open, no limits over time, no cached users.
 pub(crate) fn settings() -> Settings {
     let limits = Limits { users_cached_max: 0, ..Limits::default() };
     Settings { sign_up: true, rate_limits: false, limits, ..Settings::default() }
 }
 
-/// Tokens as every test app makes and reads them.
+/// The tokens of every test app.
 pub(crate) fn tokens() -> Tokens {
     Tokens::new(SECRET, None).expect("the secret is long enough")
 }
 
 /// A server that stops when it is dropped.
 pub(crate) struct TestApp {
-    /// Where it listens.
+    /// The bound address.
     pub(crate) address: SocketAddr,
-    /// What it works on, for tests that go behind its back.
+    /// Its store, for tests that bypass the API.
     pub(crate) store: Arc<dyn Store>,
     service: Arc<Service>,
     statements: Statements,
@@ -77,7 +77,7 @@ impl TestApp {
         Self::built(database, settings, tokens, |app| app).await
     }
 
-    /// On a given database, with something changed about the app.
+    /// On a given database, with a change to the app.
     pub(crate) async fn arranged(
         database: Database,
         settings: Settings,
@@ -86,7 +86,7 @@ impl TestApp {
         Self::built(database, settings, tokens(), arrange).await
     }
 
-    /// On a store of the test's own making.
+    /// On a store that the test provides.
     pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         Self::serving(store, None, settings(), tokens(), |app| app).await
     }
@@ -143,7 +143,7 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    /// A request, to be finished by the test.
+    /// A request for the test to complete.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
@@ -170,14 +170,14 @@ impl TestApp {
         response.json().await.expect("the answer is JSON")
     }
 
-    /// Sends bytes as they are, and gives everything that comes back until the server closes.
+    /// Sends raw bytes and returns everything until the server closes.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.expect("the server accepts");
         stream.write_all(bytes).await.expect("the server reads");
         read_to_end(stream).await
     }
 
-    /// Makes a user, and gives a token for them.
+    /// Creates a user and returns a token for them.
     pub(crate) async fn sign_up(&self, username: &str) -> String {
         let new = NewAccount { username: username.to_owned(), name: None, password: None };
         self.service
@@ -189,12 +189,12 @@ impl TestApp {
         self.token(username, None).await
     }
 
-    /// The hash of a password, for accounts that are made without a word of the server.
+    /// The hash of a password, for accounts that a test creates in the store.
     pub(crate) async fn hash(&self, password: &str) -> String {
         self.service.operator().hash_password(password).await.expect("it hashes")
     }
 
-    /// A token for a user who is there.
+    /// A token for an existing user.
     pub(crate) async fn token(&self, username: &str, scope: Option<&str>) -> String {
         let key = UsernameKey::parse(username).expect("a username");
         let token = self.service.operator().token(&key, scope, TimeDelta::hours(1)).await;
@@ -206,7 +206,7 @@ impl TestApp {
         self.statements.total()
     }
 
-    /// Tells the server to stop, and no more.
+    /// Signals the shutdown without waiting.
     pub(crate) fn stop(&mut self) {
         let stop = self.stop.take().expect("it is stopped once");
         stop.send(()).expect("it is running");
@@ -225,10 +225,10 @@ impl Drop for TestApp {
     }
 }
 
-/// Everything that comes until the other side closes.
+/// Reads until the other side closes.
 pub(crate) async fn read_to_end(mut stream: TcpStream) -> String {
     let mut reply = Vec::new();
-    // A reset after the reply is a way to close as well.
+    // A reset after the reply counts as closing.
     let _ = stream.read_to_end(&mut reply).await;
     String::from_utf8_lossy(&reply).into_owned()
 }

@@ -1,11 +1,11 @@
-//! Time that a test chooses.
+//! Clocks that a test controls.
 
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::domain::Clock;
 
-/// A clock that stands still.
+/// A stopped clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stopped(pub(crate) DateTime<Utc>);
 
@@ -15,7 +15,7 @@ impl Clock for Stopped {
     }
 }
 
-/// A clock that is moved by hand. Clones are the same clock.
+/// A clock that a test advances. Clones share the time.
 #[derive(Clone, Debug)]
 pub(crate) struct ByHand(Arc<Mutex<DateTime<Utc>>>);
 
@@ -25,12 +25,12 @@ impl ByHand {
     }
 
     pub(crate) fn advance(&self, by: TimeDelta) {
-        *self.0.lock().expect("nobody panics with it") += by;
+        *self.0.lock().expect("no code that can panic runs under this lock") += by;
     }
 }
 
 impl Clock for ByHand {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.lock().expect("no code that can panic runs under this lock")
     }
 }

@@ -1,5 +1,5 @@
-//! A PostgreSQL server of a test's own, that can be stopped and started again. Unlike the one that
-//! tests share it keeps what it has committed, as production does.
+//! A PostgreSQL server of a single test, which can be stopped and restarted. Unlike the shared server
+//! of the tests it is durable, as in production.
 
 use std::{
     fs,
@@ -15,22 +15,22 @@ use tempfile::TempDir;
 
 use super::figures::until;
 
-/// The account that the server runs as when we are root, which PostgreSQL refuses to be.
+/// The account of the server if the tests run as root, which PostgreSQL refuses.
 const ACCOUNT: &str = "postgres";
-/// The longest that a start or an end may take.
+/// The longest that starting or stopping may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How a server is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// It breaks off what is under way, and ends in order.
+    /// Aborts transactions and shuts down in order.
     Fast,
-    /// It ends as in a crash, and recovers when it starts.
+    /// Stops as in a crash, and recovers at the next start.
     Immediate,
 }
 
 impl Stop {
-    /// The signal that asks for it: <https://www.postgresql.org/docs/current/server-shutdown.html>.
+    /// The signal: <https://www.postgresql.org/docs/current/server-shutdown.html>.
     const fn signal(self) -> &'static str {
         match self {
             Self::Fast => "INT",
@@ -39,18 +39,18 @@ impl Stop {
     }
 }
 
-/// A server that is stopped, and removed with all that it holds, when it is dropped.
+/// A server that is stopped and deleted on drop.
 pub(crate) struct Cluster {
     server: Child,
     binaries: PathBuf,
     port: u16,
-    /// Where its one database is.
+    /// The URL of its single database.
     pub(crate) url: String,
     folder: TempDir,
 }
 
 impl Cluster {
-    /// Makes one, and waits until it answers.
+    /// Creates one and waits until it answers.
     pub(crate) async fn start() -> Self {
         let binaries = binaries();
         let folder = TempDir::new().expect("a folder");
@@ -83,7 +83,7 @@ impl Cluster {
         self.answers().await;
     }
 
-    /// Ends every connection of the program.
+    /// Terminates every connection of the program.
     pub(crate) async fn terminate_backends(&self) {
         let mut connection = PgConnection::connect(&self.url).await.expect("it answers");
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
@@ -119,7 +119,7 @@ fn server(binaries: &Path, folder: &Path, port: u16) -> Child {
         .expect("postgres starts")
 }
 
-/// A program of PostgreSQL, as an account that it accepts.
+/// A program of PostgreSQL, run as an account that it accepts.
 fn command(binaries: &Path, program: &str, folder: &Path) -> Command {
     let mut command = Command::new(binaries.join(program));
     command.current_dir(folder).stdin(Stdio::null());
@@ -129,7 +129,7 @@ fn command(binaries: &Path, program: &str, folder: &Path) -> Command {
     command
 }
 
-/// The user and the group that the server runs as, when we are root.
+/// The user and group of the server if the tests run as root.
 fn account() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).output().expect("there is `id`");
@@ -144,7 +144,7 @@ fn signal(server: &Child, name: &str) {
     assert!(status.expect("there is `kill`").success(), "SIG{name}");
 }
 
-/// Where the programs of PostgreSQL are, as `tests/postgres.sh` tells.
+/// The folder of the PostgreSQL programs, as set by `tests/postgres.sh`.
 fn binaries() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "this is how the script tells it")]
     let folder = std::env::var("TEST_POSTGRES_BINARIES");

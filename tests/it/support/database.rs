@@ -1,4 +1,4 @@
-//! A database for each test: a SQLite file in a folder of its own, or a PostgreSQL database made
+//! A database for each test: a SQLite file in a temporary folder, or a PostgreSQL database created
 //! from a migrated template and dropped afterwards.
 
 use std::{
@@ -25,7 +25,7 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// A database of a test's own.
+/// A database for a single test.
 #[derive(Debug)]
 pub(crate) struct Database {
     engine: Engine,
@@ -35,7 +35,7 @@ pub(crate) struct Database {
     folder: Option<TempDir>,
 }
 
-/// Few connections, so that many tests fit into one server, and patience, since they share two
+/// Few connections, so that many tests fit into one server, and long timeouts, since they share two
 /// cores.
 const OPTIONS: Options = Options {
     connections_max: 4,
@@ -44,7 +44,7 @@ const OPTIONS: Options = Options {
 };
 
 impl Database {
-    /// A database with all migrations and nobody in it.
+    /// A migrated database without users.
     pub(crate) async fn migrated(engine: Engine) -> Self {
         match engine {
             Engine::Sqlite => {
@@ -56,11 +56,11 @@ impl Database {
         }
     }
 
-    /// A database without a table.
+    /// A database without tables.
     pub(crate) async fn empty(engine: Engine) -> Self {
         match engine {
             Engine::Sqlite => {
-                // In memory where the machine offers that, so that no test waits for a disk.
+                // In memory if the machine supports that, so that no test waits for a disk.
                 let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
                 let folder = folder.expect("a temporary folder can be made");
                 let url = format!("sqlite://{}", folder.path().join("test.db").display());
@@ -71,7 +71,7 @@ impl Database {
         }
     }
 
-    /// The same, and nobody has it open: what a process does there is all that is done.
+    /// The same, with no other connection: only the process under test changes it.
     pub(crate) async fn closed(engine: Engine) -> Self {
         let database = Self::empty(engine).await;
         database.store.close().await;
@@ -95,12 +95,12 @@ impl Database {
         &*self.store
     }
 
-    /// A second store on the same database, as another process would have.
+    /// A second store on the same database, like that of another process.
     pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
         store::connect(&self.url, OPTIONS).await.expect("the database is there")
     }
 
-    /// Runs a test on the database and removes the database, also when the test fails.
+    /// Runs a test on the database and deletes the database, even if the test fails.
     pub(crate) async fn run(self, test: impl AsyncFnOnce(&Self)) {
         let result = AssertUnwindSafe(test(&self)).catch_unwind().await;
         self.store.close().await;
@@ -115,7 +115,7 @@ impl Database {
         }
     }
 
-    /// Runs SQL behind the store's back. `?` stands for no parameter: all is text.
+    /// Runs SQL that bypasses the store. It takes no parameters.
     pub(crate) async fn execute(&self, sql: &str) {
         match self.engine {
             Engine::Sqlite => {
@@ -127,7 +127,7 @@ impl Database {
         }
     }
 
-    /// Makes the schema that of the program before the last migration.
+    /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
         self.execute("DELETE FROM _sqlx_migrations WHERE version = 15").await;
     }
@@ -147,7 +147,7 @@ impl Database {
         self.engine
     }
 
-    /// A time as the engine's SQL writes it.
+    /// A time as a literal of the engine's SQL.
     pub(crate) fn time_literal(&self, time: chrono::DateTime<chrono::Utc>) -> String {
         match self.engine {
             Engine::Sqlite => time.timestamp_micros().to_string(),
@@ -179,8 +179,8 @@ async fn postgres_server() -> PgConnection {
     PgConnection::connect(&postgres_url("postgres")).await.expect("TEST_POSTGRES_URL answers")
 }
 
-/// The name of a database with all migrations. It is made once for each state of the migrations,
-/// by whichever process of the tests comes first.
+/// The name of the migrated template. The first test process creates it, once for each state of the
+/// migrations.
 async fn postgres_template() -> String {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     TEMPLATE.get_or_init(make_postgres_template).await.clone()

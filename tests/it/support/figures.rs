@@ -1,34 +1,34 @@
-//! Figures that a run measures, for whoever reads along, and waiting with a bound.
+//! Figures of a run, printed for the reader, and bounded waiting.
 
 use std::time::{Duration, Instant};
 
-/// How often something that is waited for is looked at.
+/// How often a condition is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// Prints a line; with `--nocapture` it is seen.
+/// Prints a line, visible with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "the harness shows or keeps what is printed in this way")]
 pub(crate) fn tell(line: &str) {
     println!("\n    {line}");
 }
 
-/// The middle one of some durations.
+/// The median.
 pub(crate) fn median(durations: &[Duration]) -> Duration {
     percentile(durations, 50)
 }
 
-/// The duration that so many percent do not exceed.
+/// The duration that `percent` of all do not exceed.
 pub(crate) fn percentile(durations: &[Duration], percent: usize) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort_unstable();
     sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]
 }
 
-/// The longest one of some durations.
+/// The maximum.
 pub(crate) fn worst(durations: &[Duration]) -> Duration {
     durations.iter().copied().max().unwrap_or_default()
 }
 
-/// Waits until something is so, and tells how long that took. Fails when it takes too long.
+/// Waits until a condition holds and returns how long that took. Fails if it takes too long.
 pub(crate) async fn until(
     bound: Duration,
     what: &str,

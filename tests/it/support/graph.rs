@@ -1,4 +1,4 @@
-//! Graphs as text: `alice -> bob carol` makes three users and two follows.
+//! Graphs as text: `alice -> bob carol` creates three users and two follows.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use entourage::{
 
 use super::follow::FollowOne;
 
-/// When the first follow of a drawn graph began. Each next one began a second later.
+/// The time of the first follow of a drawn graph; each further one is a second later.
 pub(crate) fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000, 0).expect("in range")
 }
 
-/// Makes the users and the follows of a text, in its order: a line names a user, and behind the
-/// arrow whom they follow. Users have ids from 1 on, in the order in which they are named.
+/// Creates the users and follows of a text, in its order: a line names a user and, after the arrow,
+/// the users they follow. Ids start at 1, in the order of first mention.
 pub(crate) async fn draw(store: &dyn Store, text: &str) -> HashMap<String, UserId> {
     let mut users = HashMap::new();
     let mut followed_at = beginning();

@@ -1,4 +1,4 @@
-//! A way to a PostgreSQL server that can be cut, at a message that a test chooses.
+//! A proxy in front of a PostgreSQL server that cuts a connection at a chosen message.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -7,16 +7,16 @@ use tokio::{
 
 use super::faults::{Fate, Faults};
 
-/// The way. What a client sends at once is a step: a question, and all that belongs to it. When
-/// one fails, its connection is cut, and others can be made.
+/// The proxy. What a client sends at once is a step: a request and everything that belongs to it. A
+/// failing step cuts its connection; new connections can be made.
 pub(crate) struct Link {
-    /// Where the database is, at its other end.
+    /// The address of the database behind it.
     pub(crate) url: String,
     pub(crate) faults: Faults,
 }
 
 impl Link {
-    /// To the database of a URL.
+    /// A proxy to the database at a URL.
     pub(crate) async fn to(url: &str) -> Self {
         let mut url = url::Url::parse(url).expect("a URL");
         let host = url.host_str().expect("it names a host").to_owned();
@@ -38,7 +38,7 @@ impl Link {
     }
 }
 
-/// Passes bytes on until one side closes, or the connection is cut.
+/// Copies bytes until one side closes or the connection is cut.
 async fn relay(mut client: TcpStream, mut server: TcpStream, faults: Faults) {
     let (mut asked, mut answered) = ([0; 16_384], [0; 16_384]);
     loop {
@@ -50,7 +50,7 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, faults: Faults) {
                     return;
                 }
                 if fate == Fate::NotTold {
-                    // It is done when it is answered.
+                    // A step is done once it is answered.
                     let _ = server.read(&mut answered).await;
                     return;
                 }

@@ -1,4 +1,4 @@
-//! What the program logs on the thread of a test, as lines of JSON.
+//! Captures what the program logs on the thread of a test, as lines of JSON.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use tracing::subscriber::DefaultGuard;
 
-/// Keeps everything that is logged until it is dropped.
+/// Captures the log until it is dropped.
 pub(crate) struct Log {
     written: Written,
     _guard: DefaultGuard,
@@ -27,7 +27,7 @@ impl io::Write for Written {
 }
 
 impl Log {
-    /// Listens to this thread from now on, at the default level.
+    /// Starts capturing on this thread, at the default level.
     pub(crate) fn begin() -> Self {
         let written = Written::default();
         let writer = written.clone();
@@ -35,7 +35,7 @@ impl Log {
         Self { written, _guard: tracing::subscriber::set_default(subscriber.finish()) }
     }
 
-    /// The lines that hold a text.
+    /// The lines that contain a text.
     pub(crate) fn lines_with(&self, text: &str) -> Vec<String> {
         let written = self.written.0.lock().expect("no writer panics");
         let written = String::from_utf8_lossy(&written);

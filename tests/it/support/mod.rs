@@ -1,4 +1,4 @@
-//! What tests of several areas need.
+//! Helpers that tests of several areas share.
 
 pub(crate) mod answer;
 pub(crate) mod app;

@@ -15,17 +15,17 @@ use tempfile::TempDir;
 
 use super::database::Database;
 
-/// What the binary signs tokens with.
+/// The signing key of the binary.
 pub(crate) const KEY: &str = "the key of the tests of the binary";
 
-/// The binary in a folder of its own, with nothing in its environment.
+/// The binary in a folder, with an empty environment.
 pub(crate) fn binary(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
     command.env_clear().env("COLUMNS", "100").current_dir(folder).stdin(Stdio::null());
     command
 }
 
-/// Runs the binary with no more than arguments and variables.
+/// Runs the binary with these arguments and variables only.
 pub(crate) fn run<A: AsRef<OsStr>>(
     folder: &Path,
     arguments: impl IntoIterator<Item = A>,
@@ -41,43 +41,43 @@ pub(crate) fn on(database: &Database, arguments: &[&str]) -> Assert {
     at(&database.url, arguments)
 }
 
-/// Runs the binary on the database of a URL.
+/// Runs the binary on the database at a URL.
 pub(crate) fn at(url: &str, arguments: &[&str]) -> Assert {
     let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
     run(&std::env::temp_dir(), arguments, &variables)
 }
 
-/// What a run wrote to stdout, after it succeeded in silence otherwise.
+/// The stdout of a run that succeeded and wrote nothing to stderr.
 #[track_caller]
 pub(crate) fn said(run: Assert) -> String {
     let output = run.success().stderr("").get_output().clone();
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// A server in a process of its own, that is killed when it is dropped.
+/// A server process that is killed on drop.
 pub(crate) struct Server {
     process: Child,
-    /// `127.0.0.1:PORT`, as its banner told.
+    /// `127.0.0.1:PORT`, from the banner.
     pub(crate) address: String,
-    /// What it printed.
+    /// The banner.
     pub(crate) banner: String,
     pub(crate) client: reqwest::Client,
     _folder: TempDir,
 }
 
 impl Server {
-    /// Starts one on a free port, and waits until it says where it is.
+    /// Starts one on a free port and waits for its banner.
     pub(crate) fn start(database: &Database, arguments: &[&str]) -> Self {
         Self::at(&database.url, arguments)
     }
 
-    /// The same, on the database of a URL.
+    /// The same, on the database at a URL.
     pub(crate) fn at(url: &str, arguments: &[&str]) -> Self {
         let variables = [("DATABASE_URL", url), ("ENTOURAGE_JWT_SECRET", KEY)];
         Self::with(None, arguments, &variables)
     }
 
-    /// Starts one in a folder, or in one of its own.
+    /// Starts one in a folder, by default a temporary one.
     pub(crate) fn with(
         folder: Option<&Path>,
         arguments: &[&str],
@@ -135,14 +135,14 @@ impl Server {
         self.process.id()
     }
 
-    /// Sends it a signal by name.
+    /// Sends a signal by name.
     pub(crate) fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.id());
         let status = Command::new("sh").args(["-c", &command]).status().expect("there is a shell");
         assert!(status.success(), "{command}");
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.process.wait().expect("it ends")
     }
@@ -155,7 +155,7 @@ impl Drop for Server {
     }
 }
 
-/// What comes until the line that ends every banner, or until the process ends.
+/// Reads the banner to its last line, or until the process exits.
 fn read_banner(stdout: ChildStdout) -> String {
     let mut banner = String::new();
     for line in BufReader::new(stdout).lines() {

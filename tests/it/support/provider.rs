@@ -27,7 +27,7 @@ use tokio::{
 pub(crate) const ISSUER: &str = "https://id.example";
 pub(crate) const AUDIENCE: &str = "entourage";
 
-/// What the tests' servers trust, with keys that are read again every five minutes.
+/// The trust of the test servers: the key set is reloaded every five minutes.
 pub(crate) fn trust() -> Trust {
     Trust {
         issuer: Some(ISSUER.to_owned()),
@@ -40,7 +40,7 @@ pub(crate) fn trust() -> Trust {
 pub(crate) struct Key {
     header: Header,
     private: EncodingKey,
-    /// The public half, as it is published.
+    /// The published public half.
     pub(crate) public: Value,
 }
 
@@ -49,7 +49,7 @@ impl Key {
         let private = match algorithm {
             Algorithm::RS256 => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect("generates");
-                // PKCS #8 wraps the PKCS #1 that is wanted in 26 bytes of its own.
+                // PKCS #8 puts 26 bytes before the PKCS #1 key that is needed here.
                 EncodingKey::from_rsa_der(&pair.as_der().expect("encodes").as_ref()[26..])
             }
             Algorithm::ES256 => {
@@ -74,7 +74,7 @@ impl Key {
         self.header.clone()
     }
 
-    /// A token with these claims beside the right ones.
+    /// A valid token with these claims added or replaced.
     pub(crate) fn token(&self, claims: &Value) -> String {
         self.token_with(&self.header, claims)
     }
@@ -88,13 +88,13 @@ impl Key {
     }
 }
 
-/// The text of a set of keys.
+/// A key set as JSON.
 pub(crate) fn key_set(keys: &[&Key]) -> String {
     let keys: Vec<_> = keys.iter().map(|key| &key.public).collect();
     json!({ "keys": keys }).to_string()
 }
 
-/// A key set that does not change.
+/// A fixed key set.
 #[derive(Debug)]
 struct Fixed(String);
 
@@ -105,7 +105,7 @@ impl KeySource for Fixed {
     }
 }
 
-/// A provider whose keys do not change.
+/// A provider with a fixed key set.
 pub(crate) async fn provider_with(keys: &[&Key]) -> IdentityProvider {
     let source = Arc::new(Fixed(key_set(keys)));
     let provider = IdentityProvider::load(source, trust(), DateTime::UNIX_EPOCH).await;
@@ -144,23 +144,23 @@ impl KeyServer {
         server
     }
 
-    /// A provider whose keys are read here.
+    /// A provider that loads its keys from this server.
     pub(crate) async fn provider(&self, now: DateTime<Utc>) -> IdentityProvider {
         let place = Arc::new(JwksPlace::new(&self.url).expect("a place"));
         IdentityProvider::load(place, trust(), now).await.expect("it answers")
     }
 
-    /// What it answers from now on.
+    /// Sets the answer from now on.
     pub(crate) fn publish(&self, text: &str) {
         text.clone_into(&mut self.answer.lock().expect("nobody panics with it"));
     }
 
-    /// Lets questions wait, or answers them.
+    /// Holds requests back, or releases them.
     pub(crate) fn open(&self, is_open: bool) {
         self.is_open.send_replace(is_open);
     }
 
-    /// How often it was asked.
+    /// The number of requests so far.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -172,6 +172,6 @@ async fn reply(mut client: TcpStream, body: &str) {
     while lines.next_line().await.is_ok_and(|line| line.is_some_and(|line| !line.is_empty())) {}
     let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length:";
     let reply = format!("{head} {}\r\n\r\n{body}", body.len());
-    // A client may have gone.
+    // The client may have disconnected.
     let _ = client.write_all(reply.as_bytes()).await;
 }

@@ -1,4 +1,4 @@
-/** A form whose fields show what the server finds wrong with them. What was typed stays. */
+/** A form that shows the server's errors next to the fields and keeps the input. */
 
 import { type SubmitEvent, useId, useState } from "react";
 import { flushSync } from "react-dom";
@@ -13,7 +13,7 @@ export interface Field {
   optional?: boolean;
 }
 
-/** What went wrong; without a field, with the form as a whole. */
+/** An error; without a field, it concerns the whole form. */
 export interface FormError {
   field?: string | undefined;
   message: string;
@@ -22,7 +22,7 @@ export interface FormError {
 interface Props {
   fields: Field[];
   action: string;
-  /** Does what the form is for, and resolves to what went wrong: nothing, if all went well. */
+  /** Submits the form and resolves to its errors, none on success. */
   submit: (values: Record<string, string>) => Promise<FormError[]>;
 }
 
@@ -44,7 +44,7 @@ export function AccountForm({ fields, action, submit }: Props) {
     const found = await submit(values).catch((error: unknown): FormError[] => [
       { field: argumentName(error), message: describeError(error) },
     ]);
-    // The messages must be in place before the focus makes a screen reader read them.
+    // The messages must be rendered before the focus makes a screen reader read them.
     flushSync(() => {
       setPending(false);
       setErrors(found);

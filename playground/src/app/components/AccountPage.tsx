@@ -1,4 +1,4 @@
-/** What signing in and signing up have in common: the frame, and what the server offers. */
+/** Shared by sign-in and sign-up: the frame, and the mutations that the server offers. */
 
 import type { ReactNode } from "react";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
@@ -6,7 +6,7 @@ import { Heading } from "./Heading";
 import { Problem } from "./Problem";
 import { TokenForm } from "./TokenForm";
 
-// A server without passwords leaves these mutations out of its schema, which is where to ask.
+// On a server without passwords the schema lacks these mutations.
 const AccountPage_query = graphql(`
   fragment AccountPage_query on Query {
     __type(name: "Mutation") {
@@ -19,12 +19,12 @@ const AccountPage_query = graphql(`
 
 interface Props {
   title: string;
-  /** The mutation without which the form would be of no use. */
+  /** The mutation that the form requires. */
   mutation: "signIn" | "signUp";
   query: FragmentType<typeof AccountPage_query> | undefined;
   error: unknown;
   retry: () => Promise<unknown>;
-  /** The form, and the way to the other page. */
+  /** The form, and the link to the other page. */
   children: ReactNode;
 }
 

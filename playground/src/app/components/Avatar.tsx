@@ -1,4 +1,4 @@
-/** A user's picture. It stands beside the name, so it says nothing of its own to screen readers. */
+/** A user's picture. It is next to the name, so it is hidden from screen readers. */
 
 import { type FragmentType, getFragmentData, graphql } from "../generated";
 
@@ -17,8 +17,8 @@ interface Props {
 export function Avatar({ user, size = "medium" }: Props) {
   const { avatarUrl, username } = getFragmentData(Avatar_user, user);
   // The page's Content-Security-Policy forbids requests to other origins, so that no picture can
-  // tell a third party who looks at whom. The server draws pictures as `data:` URIs; for users who
-  // have set an address elsewhere an initial stands in.
+  // track its viewers. The server draws pictures as `data:` URIs; a user with a picture elsewhere is
+  // shown with an initial instead.
   if (avatarUrl.startsWith("data:")) {
     return <img className={`avatar ${size}`} src={avatarUrl} alt="" />;
   }

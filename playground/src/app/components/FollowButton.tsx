@@ -1,4 +1,4 @@
-/** Follows or unfollows a user. It shows only when the server would let the viewer do so. */
+/** Follows or unfollows a user. Shown only if the server would allow it. */
 
 import { useApolloClient } from "@apollo/client/react";
 import { useTransition } from "react";
@@ -31,7 +31,7 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
   async function toggle(button: HTMLButtonElement) {
     await toggleFollow(client, user);
     if (!button.isConnected) {
-      // The row has left the list, and the focus would be nowhere.
+      // The row is gone from the list, and the focus with it.
       focusHeading();
     }
   }
@@ -43,7 +43,7 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
       className={user.viewerIsFollowing ? "follow-button button" : "follow-button button primary"}
       aria-label={`${action} ${user.name ?? user.username}`}
       onClick={({ currentTarget }) => {
-        // A disabled button would lose the focus, so a second click is let through and ignored.
+        // A disabled button would lose the focus, so a second click is ignored instead.
         if (!isPending) {
           startTransition(() => toggle(currentTarget));
         }

@@ -1,4 +1,4 @@
-/** How many follow a user and whom they follow, each a link to its list. */
+/** The numbers of followers and followed users, each a link to its list. */
 
 import { Link, useLocation } from "wouter";
 import { formatCount } from "../format";

@@ -1,4 +1,4 @@
-/** What the pages of followers and of following have in common: everything but the query. */
+/** Shared by the pages of followers and following: everything but the query. */
 
 import type { ComponentProps } from "react";
 import { Link, useSearch } from "wouter";
@@ -21,9 +21,9 @@ interface Page {
 interface Props {
   username: string;
   title: string;
-  /** What to say of a list without anybody. */
+  /** The text of an empty list. */
   empty: string;
-  /** The address of the first page. */
+  /** The URL of the first page. */
   path: string;
   /** The user and the page: undefined while they load, null when there is no such user. */
   user: (User & { page: Page }) | null | undefined;

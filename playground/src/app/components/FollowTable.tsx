@@ -18,7 +18,7 @@ const FollowTable_user = graphql(`
   }
 `);
 
-/** A follow, from whichever end the list looks at it. */
+/** A follow, seen from the end that the list shows. */
 interface Edge {
   cursor: string;
   followedAt: string;
@@ -29,7 +29,7 @@ interface Props {
   caption: string;
   /** Undefined while the page loads. */
   edges: (Edge | null)[] | undefined;
-  /** How many rows to reserve room for until then. */
+  /** The number of placeholder rows until then. */
   size: number;
 }
 

@@ -1,4 +1,4 @@
-/** The bottom of every page: where the API itself is. These links leave the app. */
+/** The bottom of every page: links to the API itself, which leave the app. */
 
 export function Footer() {
   return (

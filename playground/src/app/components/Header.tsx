@@ -1,4 +1,4 @@
-/** The top of every page: where home is, and who is signed in. */
+/** The top of every page: the home link and the viewer. */
 
 import { useFragment } from "@apollo/client/react";
 import { Link, useLocation, useSearchParams } from "wouter";
@@ -10,8 +10,8 @@ import { Avatar } from "./Avatar";
 import { focusHeading } from "./Heading";
 
 /**
- * Every page spreads this fragment in its one query. The header reads it from the cache, so that
- * it asks for nothing itself and stays as it is while the next page loads.
+ * Every page spreads this fragment in its query. The header reads it from the cache, so it sends no
+ * query of its own and does not change while the next page loads.
  */
 const Header_query = graphql(`
   fragment Header_query on Query {

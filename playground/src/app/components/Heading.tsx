@@ -3,10 +3,10 @@
 import { useEffect } from "react";
 import { useLocation } from "wouter";
 
-/** The page that was shown last; null before the first one, which leaves the focus alone. */
+/** The last page shown; null before the first one, which does not move the focus. */
 let shownPage: string | null = null;
 
-/** Whether the heading of that page was given the focus, and hands it on when it is replaced. */
+/** Whether the heading of that page has received the focus and passes it on when it is replaced. */
 let hasClaimedFocus = false;
 
 /** For when the page, or the element that has the focus, is replaced. */
@@ -16,9 +16,9 @@ export function focusHeading(): void {
 }
 
 interface Props {
-  /** The title of the document, where it says more than the heading. */
+  /** The title of the document, if it differs from the heading. */
   title?: string;
-  /** What tells this page from others; by default the path. */
+  /** Identifies the page; by default the path. */
   page?: string;
   children: string;
 }
@@ -36,8 +36,8 @@ export function Heading({ title, page, children }: Props) {
     const isNewPage = shownPage !== null && shownPage !== shown;
     const hasLostFocus = hasClaimedFocus && document.activeElement === document.body;
     shownPage = shown;
-    // A screen reader would not notice that the page has changed, and the link that was followed
-    // may be gone. The heading of a skeleton, too, hands the focus on to that of the loaded page.
+    // Otherwise a screen reader would not notice the new page, and the clicked link may be gone. The
+    // heading of a skeleton, too, passes the focus on to that of the loaded page.
     if (isNewPage || hasLostFocus) {
       focusHeading();
     }

@@ -1,4 +1,4 @@
-/** Shows the current message until it is dismissed, replaced, or left behind with its page. */
+/** Shows the current message until it is dismissed or replaced, or the user leaves the page. */
 
 import { useEffect, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
@@ -16,7 +16,7 @@ export function Messages() {
     }
   }, [isHere]);
 
-  // Screen readers announce what changes within a region that was there before.
+  // Screen readers announce changes within a region that already existed.
   return (
     <div className="messages">
       {(["status", "error"] as const).map((tone) => (

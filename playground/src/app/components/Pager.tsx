@@ -1,4 +1,4 @@
-/** The way from a page of a list to its neighbours: links, so that each page has an address. */
+/** Links from a page of a list to its neighbours. Each page has its own URL. */
 
 import { Link } from "wouter";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
@@ -14,7 +14,7 @@ const Pager_pageInfo = graphql(`
 
 interface Props {
   pageInfo: FragmentType<typeof Pager_pageInfo>;
-  /** The address of the first page. */
+  /** The URL of the first page. */
   path: string;
 }
 

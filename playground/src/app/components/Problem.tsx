@@ -1,4 +1,4 @@
-/** A page that could not be loaded, with the way to try again. */
+/** A page that failed to load, with a button to retry. */
 
 import { describeError, requestId } from "../errors";
 import { focusHeading, Heading } from "./Heading";
@@ -13,7 +13,7 @@ export function Problem({ error, retry }: Props) {
 
   function tryAgain() {
     focusHeading();
-    // A second failure arrives as the query's error, so that the promise has nothing to add.
+    // A second failure arrives as the query's error, so the promise is ignored.
     retry().catch(() => undefined);
   }
 

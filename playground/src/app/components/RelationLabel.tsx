@@ -1,4 +1,4 @@
-/** How a user stands to the viewer, where that is worth a word. */
+/** A short label for the relation of a user to the viewer, if there is one. */
 
 import { type FragmentType, getFragmentData, graphql } from "../generated";
 

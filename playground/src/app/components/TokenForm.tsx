@@ -1,4 +1,4 @@
-/** Signing in where the server has no passwords: with a token of its operator or its provider. */
+/** Sign-in on a server without passwords: with a token of its operator or identity provider. */
 
 import { parseToken } from "../../session";
 import { useBeginSession } from "../useBeginSession";

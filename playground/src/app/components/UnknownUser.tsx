@@ -1,4 +1,4 @@
-/** What stands in for a user whom nobody knows. */
+/** Shown instead of a user who does not exist. */
 
 import { Link } from "wouter";
 import { Heading } from "./Heading";

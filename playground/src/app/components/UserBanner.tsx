@@ -1,4 +1,4 @@
-/** Whose list this is: the head of the two pages of lists. */
+/** The head of both list pages: the user whose list it is. */
 
 import { Link } from "wouter";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
@@ -17,7 +17,7 @@ const UserBanner_user = graphql(`
   }
 `);
 
-/** Without a user, the room that it will take. */
+/** Without a user, a placeholder of the same size. */
 export function UserBanner(props: { user: FragmentType<typeof UserBanner_user> | undefined }) {
   if (!props.user) {
     return (

@@ -1,4 +1,4 @@
-/** All users, or those whose username begins with what the address asks for in `?q=`. */
+/** All users, or those whose username starts with the prefix in `?q=`. */
 
 import { useQuery } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
@@ -41,20 +41,19 @@ export function DirectoryPage() {
   const { data, previousData, error, loading, refetch, fetchMore } = useQuery(DirectoryPage_query, {
     // A newer prefix cancels the request for an older one.
     variables: { prefix: prefix || null, first: PAGE_SIZE },
-    // Whoever comes back finds the list as long as they had made it: asking for its first page
-    // again would cut it.
+    // On return the list is as long as before: refetching its first page would truncate it.
     fetchPolicy: "cache-first",
   });
-  // While a search is under way, the results of the one before it stay.
+  // While a search is in flight, the previous results stay.
   const users = (data ?? previousData)?.users;
 
   const count = users?.edges?.length ?? 0;
 
   useEffect(() => {
-    // With the last users the button goes. The reader continues with the first new one.
+    // The button disappears with the last page. Move the focus to the first new user.
     const next = continueAt.current;
     if (next?.prefix === prefix && next.index < count) {
-      // Unless they have gone elsewhere meanwhile.
+      // Unless the user has moved the focus meanwhile.
       if (document.activeElement?.matches("body, .show-more")) {
         list.current?.children[next.index]?.querySelector("a")?.focus();
       }
@@ -63,12 +62,12 @@ export function DirectoryPage() {
   }, [count, prefix]);
 
   function showMore() {
-    // What is shown while a search is under way is not the list that would go on.
+    // While a search is in flight, the visible list is not the one to extend.
     if (loading) {
       return;
     }
     continueAt.current = { prefix, index: count };
-    // A failure arrives as a message: what is shown already stays.
+    // A failure becomes a message; the visible list stays.
     fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) => {
       continueAt.current = null;
       warn(describeError(error));
@@ -76,13 +75,13 @@ export function DirectoryPage() {
   }
 
   function tryAgain() {
-    // The button goes.
+    // The button disappears.
     focusHeading();
-    // A second failure arrives as the query's error, so that the promise has nothing to add.
+    // A second failure arrives as the query's error, so the promise is ignored.
     refetch().catch(() => undefined);
   }
 
-  // A search that fails leaves the field, for another one.
+  // After a failed search the field stays, for another one.
   if (error && !users) {
     return <Problem error={error} retry={refetch} />;
   }

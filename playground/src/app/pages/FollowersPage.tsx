@@ -1,4 +1,4 @@
-/** Who follows a user, the newest follow first, ten to a page. */
+/** The followers of a user, newest first, ten per page. */
 
 import { useQuery } from "@apollo/client/react";
 import { FollowList } from "../components/FollowList";
@@ -6,7 +6,7 @@ import { graphql } from "../generated";
 import { followersPath } from "../links";
 import { usePosition } from "../paging";
 
-// The alias keeps the page apart from the list's length, which the banner asks for.
+// The alias separates the page from the count that the banner selects.
 const FollowersPage_query = graphql(`
   query FollowersPage(
     $username: String!

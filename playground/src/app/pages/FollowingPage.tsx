@@ -1,4 +1,4 @@
-/** Whom a user follows, the newest follow first, ten to a page. */
+/** The users that a user follows, newest first, ten per page. */
 
 import { useQuery } from "@apollo/client/react";
 import { FollowList } from "../components/FollowList";
@@ -6,7 +6,7 @@ import { graphql } from "../generated";
 import { followingPath } from "../links";
 import { usePosition } from "../paging";
 
-// The alias keeps the page apart from the list's length, which the banner asks for.
+// The alias separates the page from the count that the banner selects.
 const FollowingPage_query = graphql(`
   query FollowingPage(
     $username: String!

@@ -1,4 +1,4 @@
-/** An address that names no page. A link within the app never leads here. */
+/** A URL without a page. Links within the app never lead here. */
 
 import { useQuery } from "@apollo/client/react";
 import { Link } from "wouter";

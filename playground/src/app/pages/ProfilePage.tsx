@@ -1,4 +1,4 @@
-/** A user: who they are, how many follow them and whom they follow, and the button to join in. */
+/** The profile of a user: counts, links to both lists, and the Follow button. */
 
 import { useQuery } from "@apollo/client/react";
 import { Link } from "wouter";

@@ -1,4 +1,4 @@
-/** Signing in with a username and a password. */
+/** Sign-in with a username and a password. */
 
 import { useMutation, useQuery } from "@apollo/client/react";
 import { Link, useSearchParams } from "wouter";
@@ -41,7 +41,7 @@ const FIELDS: Field[] = [
 export function SignInPage() {
   const [search] = useSearchParams();
   const { data, error, refetch } = useQuery(SignInPage_query);
-  // A token has no place in the cache.
+  // Do not cache a token.
   const [signIn] = useMutation(SignIn, { fetchPolicy: "no-cache" });
   const beginSession = useBeginSession();
 

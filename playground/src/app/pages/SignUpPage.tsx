@@ -1,4 +1,4 @@
-/** Making an account, and signing in to it. */
+/** Creates an account and signs in to it. */
 
 import { useMutation, useQuery } from "@apollo/client/react";
 import { Link, useSearchParams } from "wouter";
@@ -53,7 +53,7 @@ const FIELDS: Field[] = [
 export function SignUpPage() {
   const [search] = useSearchParams();
   const { data, error, refetch } = useQuery(SignUpPage_query);
-  // A token has no place in the cache.
+  // Do not cache a token.
   const [signUp] = useMutation(SignUp, { fetchPolicy: "no-cache" });
   const beginSession = useBeginSession();
 

@@ -370,7 +370,7 @@ async fn followed(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn hostile_mutations_are_refused_and_have_changed_nothing() {
+async fn hostile_mutations_are_refused_and_change_nothing() {
     let app = app().await;
     let token = app.sign_up("alice").await;
     app.sign_up("bob").await;

@@ -1,9 +1,7 @@
-//! Attacks: hostile requests of every kind that we could think of, at a limit, just over it and
-//! far over it.
+//! Attacks: hostile requests of every kind, at a limit, just over it and far over it.
 //!
-//! Each row of a table is one request with the status and the code that it has to be answered
-//! with: in time, in few bytes, without a word about our insides, and so that the next ordinary
-//! request is answered as if nothing had been.
+//! Each row of a table is one request with its required status and code. The answer must come in
+//! time, be small and contain no internals, and the next ordinary request must be answered as usual.
 
 mod bodies;
 mod documents;
@@ -29,13 +27,13 @@ use crate::support::{
 pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 /// The most bytes of an answer.
 const REPLY_BYTES_MAX: usize = 64 * 1024;
-/// What no answer may tell: statements, files, modules, the names of libraries, panics.
+/// Internals that no answer may contain: statements, files, modules, names of libraries, panics.
 const SECRETS: [&str; 10] =
     ["SELECT", "INSERT", "sqlite", "sqlx", ".rs", "/src", "::", "apollo", "async", "panic"];
-/// The code of a request that is answered, or is refused before there is anything of GraphQL.
+/// The code of a request that is answered, or refused before it is GraphQL.
 const NONE: &str = "";
 
-/// A row: what it is called, what is sent, and the status and the code of the answer.
+/// A row: a name, the request, and the status and code of the answer.
 struct Attack {
     name: String,
     request: Vec<u8>,
@@ -52,7 +50,7 @@ fn attack(
     Attack { name: name.into(), request: request.into(), status, code }
 }
 
-/// A request with a body, and headers of its own.
+/// A request with a body and additional headers.
 fn request(method: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
     head += "accept: application/graphql-response+json\r\n";

@@ -1,0 +1,39 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, watch};
+
+use super::{client::ProxyNet, metrics::Metrics, pages::Playground, server::Timeouts};
+use crate::{
+    domain::Limits,
+    graphql::Api,
+    service::{Random, Service},
+    store::Store,
+};
+
+/// The parts of a server that its handlers share.
+pub struct State {
+    /// Executes operations.
+    pub api: Api,
+    /// Authenticates tokens and limits addresses.
+    pub service: Arc<Service>,
+    /// Probed by `/readyz`.
+    pub store: Arc<dyn Store>,
+    /// Source of request ids.
+    pub random: Arc<dyn Random>,
+    /// Bounds on one request.
+    pub limits: Limits,
+    /// Proxies whose `X-Forwarded-For` is trusted.
+    pub proxies: Vec<ProxyNet>,
+    /// One permit for each operation that may be under way.
+    pub operation_permits: Semaphore,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
+    /// The pages for the browser; `None` serves none.
+    pub playground: Option<Playground>,
+    /// The measurements of the process.
+    pub metrics: Metrics,
+    /// True from shutdown on: the server is alive, but no longer ready.
+    pub draining: watch::Sender<bool>,
+}
