@@ -38,11 +38,11 @@ pub use self::{
 };
 use crate::{
     domain::{
-        Audience, Changed, Clock, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome,
-        FollowUsage, Limits, Permission, Permissions, Relation, UnfollowOutcome, UserId, UserIds,
-        UsernamePrefix,
+        Audience, Changed, Clock, Day, FollowAction, FollowChange, FollowChanged, FollowCounts,
+        FollowFacts, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Limits, Permission,
+        Permissions, Relation, UnfollowOutcome, UserId, UserIds, UsernamePrefix, decide_follow,
     },
-    store::{FollowQueue, Store},
+    store::Store,
 };
 
 /// What a [`Service`] is made of.
@@ -70,7 +70,6 @@ pub struct Service {
     store: Arc<dyn Store>,
     /// `None` when none are remembered.
     users: Option<Arc<UserCache>>,
-    groups: FollowQueue,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -97,17 +96,6 @@ pub struct FollowQuota {
     pub remaining: i64,
 }
 
-/// A change that the viewer can be told the reason of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such user.
-    NotFound,
-    /// It is the viewer.
-    Yourself,
-    /// The viewer has changed too much, or follows too many.
-    LimitReached(FollowLimit),
-}
-
 impl Service {
     /// Puts the parts together.
     pub fn new(parts: Parts) -> Self {
@@ -117,7 +105,6 @@ impl Service {
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             users: (limits.users_cached_max > 0)
                 .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
-            groups: FollowQueue::new(Arc::clone(&store)),
             store,
             tokens,
             clock,
@@ -172,24 +159,36 @@ impl Service {
         &self,
         viewer: &Viewer,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<FollowOutcome>, Refusal>> {
+    ) -> Result<Result<Changed<FollowOutcome>, FollowRefusal>> {
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        let (now, limits) = (self.clock.now(), self.follow_limits);
-        let changed = self.groups.follow(viewer.id(), target, now, limits).await?;
+        let action = FollowAction::Follow(self.follow_limits);
+        let changed = self.change(viewer, target, action).await?;
+        let FollowChanged::Follow(outcome) = changed.outcome else {
+            return Err(Error::Internal("the outcome of a follow is missing".to_owned()));
+        };
 
-        match changed.outcome {
-            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(changed)),
-            FollowOutcome::LimitReached(limit) => Ok(Err(Refusal::LimitReached(limit))),
-            // Either of the two may have gone since they were looked up.
-            FollowOutcome::NoSuchUser => match self.store.find_account(viewer.id()).await? {
-                Some(_) => Ok(Err(Refusal::NotFound)),
-                None => Err(Error::Unauthenticated),
-            },
+        // Either of the two users may have been deleted since they were looked up.
+        if outcome == Err(FollowRefusal::NotFound)
+            && self.store.find_account(viewer.id()).await?.is_none()
+        {
+            return Err(Error::Unauthenticated);
         }
+        let Changed { follower, followee, .. } = changed;
+        Ok(outcome.map(|outcome| Changed { outcome, follower, followee }))
+    }
+
+    async fn change(
+        &self,
+        viewer: &Viewer,
+        followee: UserId,
+        action: FollowAction,
+    ) -> Result<Changed<FollowChanged>> {
+        let change = FollowChange { follower: viewer.id(), followee, at: self.clock.now(), action };
+        Ok(self.store.change_follow(change).await?)
     }
 
     /// Makes the viewer no longer follow a user. `target` is who was found, if anybody was.
@@ -200,14 +199,19 @@ impl Service {
         &self,
         viewer: &Viewer,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<UnfollowOutcome>, Refusal>> {
+    ) -> Result<Result<Changed<UnfollowOutcome>, FollowRefusal>> {
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        let (now, limits) = (self.clock.now(), self.follow_limits);
-        Ok(Ok(self.groups.unfollow(viewer.id(), target, now, limits).await?))
+        let is_counted = self.follow_limits.limit_pair_changes();
+        let changed = self.change(viewer, target, FollowAction::Unfollow { is_counted }).await?;
+        let FollowChanged::Unfollow(outcome) = changed.outcome else {
+            return Err(Error::Internal("the outcome of an unfollow is missing".to_owned()));
+        };
+        let Changed { follower, followee, .. } = changed;
+        Ok(Ok(Changed { outcome, follower, followee }))
     }
 
     /// What the viewer may still change today; `None` when nothing limits it.
@@ -235,13 +239,10 @@ impl Service {
 }
 
 /// The checks that following and unfollowing share, in the order of the contract: the
-/// permission, then whether the target exists, then whether it is the viewer.
-fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, Refusal>> {
+/// permission, then those of the rule.
+fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, FollowRefusal>> {
     authorize(Some(viewer), Permissions::from_iter([Permission::Follow]))?;
 
-    let Some(target) = target else { return Ok(Err(Refusal::NotFound)) };
-    if follow_denials(Some(viewer), target).contains(&FollowDenial::Yourself) {
-        return Ok(Err(Refusal::Yourself));
-    }
-    Ok(Ok(target))
+    let decision = decide_follow(&FollowFacts::of_users(viewer.id(), target));
+    Ok(decision.and_then(|_| target.ok_or(FollowRefusal::NotFound)))
 }

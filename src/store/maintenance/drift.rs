@@ -244,9 +244,9 @@ async fn edges_of_nobody(
     }
     mirror.retain(|drift| match drift {
         Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) => !found.contains(edge),
-        Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => true,
+        Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => true,
     });
-    Ok(found.into_iter().map(Drift::EdgeOfNobody).collect())
+    Ok(found.into_iter().map(Drift::OrphanEdge).collect())
 }
 
 /// Adds all edges stored at the owner's end.
@@ -272,7 +272,7 @@ async fn counts_of_nobody(snapshot: &mut impl Snapshot) -> sqlx::Result<Vec<Drif
         let owners = snapshot.uncounted_after(last, USERS).await?;
         let Some(newest) = owners.last() else { return Ok(found) };
         last = *newest;
-        found.extend(owners.into_iter().map(Drift::CountsOfNobody));
+        found.extend(owners.into_iter().map(Drift::OrphanCounts));
     }
 }
 
@@ -373,7 +373,7 @@ fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
         match drift {
             Drift::MirrorMissing(edge) => *off_by.entry(edge.followee).or_insert(0) += 1,
             Drift::MirrorStray(edge) => *off_by.entry(edge.followee).or_insert(0) -= 1,
-            Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => {}
+            Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => {}
         }
     }
     off_by
@@ -405,8 +405,8 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
         Drift::Counts { user, .. } => (user, 0, None),
         Drift::MirrorMissing(edge) => (edge.follower, 1, Some(edge)),
         Drift::MirrorStray(edge) => (edge.follower, 2, Some(edge)),
-        Drift::EdgeOfNobody(edge) => (edge.follower, 3, Some(edge)),
-        Drift::CountsOfNobody(user) => (user, 4, None),
+        Drift::OrphanEdge(edge) => (edge.follower, 3, Some(edge)),
+        Drift::OrphanCounts(user) => (user, 4, None),
     }
 }
 
@@ -446,11 +446,11 @@ pub(crate) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u6
                 changed += mend.remove_mirror(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::EdgeOfNobody(edge) => {
+            Drift::OrphanEdge(edge) => {
                 changed += mend.remove_edge(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::CountsOfNobody(user) => changed += mend.remove_counts(user).await?,
+            Drift::OrphanCounts(user) => changed += mend.remove_counts(user).await?,
         }
     }
     for user in touched {

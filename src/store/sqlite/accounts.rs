@@ -44,14 +44,22 @@ pub(super) async fn find(
     connection: &mut SqliteConnection,
     id: UserId,
 ) -> sqlx::Result<Option<Account>> {
-    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(connection).await?.map(account).transpose()
+    crate::store::statement::query(ACCOUNT)
+        .bind(id.0)
+        .fetch_optional(connection)
+        .await?
+        .map(account)
+        .transpose()
 }
 
 pub(super) async fn find_by_subject(
     pool: &SqlitePool,
     subject: &str,
 ) -> sqlx::Result<Option<Account>> {
-    let row = sqlx::query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    let row = crate::store::statement::query(ACCOUNT_BY_SUBJECT)
+        .bind(subject)
+        .fetch_optional(pool)
+        .await?;
     row.map(account).transpose()
 }
 
@@ -59,7 +67,10 @@ pub(super) async fn credentials(
     pool: &SqlitePool,
     key: &UsernameKey,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
+    let row = crate::store::statement::query_as(CREDENTIALS)
+        .bind(key.as_str())
+        .fetch_optional(pool)
+        .await?;
     Ok(row.map(credentials_of))
 }
 
@@ -67,6 +78,9 @@ pub(super) async fn credentials_by_id(
     pool: &SqlitePool,
     id: UserId,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
+    let row = crate::store::statement::query_as(CREDENTIALS_BY_ID)
+        .bind(id.0)
+        .fetch_optional(pool)
+        .await?;
     Ok(row.map(credentials_of))
 }

@@ -54,7 +54,8 @@ pub(super) async fn users(
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {
     // While this one is in use, the pool opens no other.
     let mut connection = writer.acquire().await?;
-    let version = sqlx::query_scalar(VERSION).fetch_one(&mut *connection).await?;
+    let version =
+        crate::store::statement::query_scalar(VERSION).fetch_one(&mut *connection).await?;
     Ok(Version { connection: connections.load(Ordering::Acquire), version })
 }
 

@@ -59,31 +59,40 @@ pub(crate) async fn delete(pool: PgPool, tells: bool, id: UserId) -> Result<bool
 
 async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin().await?;
-    if sqlx::query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
+    if crate::store::statement::query(LOCK_USER)
+        .bind(id.0)
+        .fetch_optional(&mut *tx)
+        .await?
+        .is_none()
+    {
         let ours = tries.may_have_committed();
         return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let following: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(TAKE_FOLLOWING)
+    let following: Vec<(i64, DateTime<Utc>)> = crate::store::statement::query_as(TAKE_FOLLOWING)
         .bind(id.0)
         .bind(i64::from(EDGES))
         .fetch_all(&mut *tx)
         .await?;
     let full = following.len() >= usize::from(EDGES);
     let (followees, times): (Vec<i64>, Vec<_>) = following.into_iter().unzip();
-    let mirrors = sqlx::query(TAKE_FOLLOWING_MIRRORS).bind(&followees).bind(times).bind(id.0);
+    let mirrors = crate::store::statement::query(TAKE_FOLLOWING_MIRRORS)
+        .bind(&followees)
+        .bind(times)
+        .bind(id.0);
     mirrors.execute(&mut *tx).await?;
 
-    let followers: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(SOME_FOLLOWERS)
+    let followers: Vec<(i64, DateTime<Utc>)> = crate::store::statement::query_as(SOME_FOLLOWERS)
         .bind(id.0)
         .bind(i64::from(EDGES))
         .fetch_all(&mut *tx)
         .await?;
     let last = !full && followers.len() < usize::from(EDGES);
     let (ids, times): (Vec<i64>, Vec<_>) = followers.into_iter().unzip();
-    let edges = sqlx::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
+    let edges = crate::store::statement::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
     let taken: Vec<i64> = edges.fetch_all(&mut *tx).await?;
-    let mirrors = sqlx::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
+    let mirrors =
+        crate::store::statement::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
     mirrors.execute(&mut *tx).await?;
 
     let taken = Taken {
@@ -91,7 +100,7 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
         followers: taken.into_iter().map(UserId).collect(),
     };
     let losses = taken.losses(id);
-    sqlx::query(LOWER_COUNTS)
+    crate::store::statement::query(LOWER_COUNTS)
         .bind(losses.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.followers).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.following).collect::<Vec<_>>())
@@ -99,9 +108,9 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
         .await?;
 
     if last {
-        sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        crate::store::statement::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
         if tells {
-            sqlx::query(TELL).bind(id.0).execute(&mut *tx).await?;
+            crate::store::statement::query(TELL).bind(id.0).execute(&mut *tx).await?;
         }
     }
     tries.commit(tx).await?;

@@ -128,17 +128,17 @@ fn follow((follower, followee, followed_at): Row) -> Follow {
 
 impl drift::Snapshot for Snapshot<'_> {
     async fn count_users(&mut self) -> sqlx::Result<i64> {
-        sqlx::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
+        crate::store::statement::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
     }
 
     async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
+        let query = crate::store::statement::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
 
     async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-        let query = sqlx::query_scalar(USERS).bind(sorted(ids));
+        let query = crate::store::statement::query_scalar(USERS).bind(sorted(ids));
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -153,13 +153,14 @@ impl drift::Snapshot for Snapshot<'_> {
             FollowList::Followers => STRANGERS_FOLLOWERS,
             FollowList::Following => STRANGERS_FOLLOWING,
         };
-        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
+        let query = crate::store::statement::query_scalar(sql).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
 
     async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
+        let query =
+            crate::store::statement::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -168,7 +169,7 @@ impl drift::Snapshot for Snapshot<'_> {
         &mut self,
         users: &[UserId],
     ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-        let query = sqlx::query_as(STORED).bind(sorted(users));
+        let query = crate::store::statement::query_as(STORED).bind(sorted(users));
         let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
         let counts =
             |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
@@ -184,7 +185,7 @@ impl drift::Snapshot for Snapshot<'_> {
             FollowList::Followers => COUNT_FOLLOWERS,
             FollowList::Following => COUNT_FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(sorted(owners));
+        let query = crate::store::statement::query_as(sql).bind(sorted(owners));
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
     }
@@ -194,7 +195,7 @@ impl drift::Snapshot for Snapshot<'_> {
             FollowList::Followers => FOLLOWERS,
             FollowList::Following => FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(sorted(owners));
+        let query = crate::store::statement::query_as(sql).bind(sorted(owners));
         let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(follow).collect())
     }
@@ -210,7 +211,7 @@ impl drift::Snapshot for Snapshot<'_> {
             FollowList::Followers => FOLLOWERS_AFTER,
             FollowList::Following => FOLLOWING_AFTER,
         };
-        let query = sqlx::query_as(sql).bind(owner.0);
+        let query = crate::store::statement::query_as(sql).bind(owner.0);
         let query = query.bind(after.followed_at).bind(after.user.0);
         let rows: Vec<Row> = query.bind(limit).fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(follow).collect())
@@ -225,7 +226,7 @@ impl drift::Snapshot for Snapshot<'_> {
             FollowList::Followers => IN_FOLLOWERS,
             FollowList::Following => IN_FOLLOWS,
         };
-        let query = sqlx::query_as(sql)
+        let query = crate::store::statement::query_as(sql)
             .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>());
@@ -249,7 +250,10 @@ struct Mender(PgPool);
 
 /// A question about an edge.
 fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(edge.followed_at)
+    crate::store::statement::query(sql)
+        .bind(edge.follower.0)
+        .bind(edge.followee.0)
+        .bind(edge.followed_at)
 }
 
 impl Mend for Mender {
@@ -271,7 +275,7 @@ impl Mend for Mender {
             let mut tx = self.0.begin().await?;
             // Whoever makes this very edge now would take the stray row for its mirror. To make an
             // edge is to share the rows of its users with the foreign keys, until the commit.
-            let lock = sqlx::query(LOCK_USER).bind(edge.followee.0);
+            let lock = crate::store::statement::query(LOCK_USER).bind(edge.followee.0);
             lock.fetch_optional(&mut *tx).await?;
             if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
                 return Ok(0);
@@ -296,7 +300,7 @@ impl Mend for Mender {
 
     async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
-            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            let query = crate::store::statement::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
         .await
@@ -305,12 +309,16 @@ impl Mend for Mender {
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
-            let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let added =
+                crate::store::statement::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
             // A change of an edge counts it last, and waits for this lock.
-            sqlx::query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let actual = sqlx::query_as(ACTUAL).bind(user.0);
+            crate::store::statement::query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let actual = crate::store::statement::query_as(ACTUAL).bind(user.0);
             let (followers, following): (i64, i64) = actual.fetch_one(&mut *tx).await?;
-            let recount = sqlx::query(RECOUNT).bind(user.0).bind(followers).bind(following);
+            let recount = crate::store::statement::query(RECOUNT)
+                .bind(user.0)
+                .bind(followers)
+                .bind(following);
             let corrected = recount.execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(added.rows_affected().max(corrected.rows_affected()))

@@ -46,7 +46,7 @@ pub(crate) async fn load(
     let mut loading = Loading::new(report, &graph);
     let mut connection = options.connect().await?;
     let mut tx = connection.begin().await?;
-    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+    if crate::store::statement::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
         return Ok(LoadOutcome::NotEmpty);
     }
 
@@ -56,7 +56,7 @@ pub(crate) async fn load(
     }
     let counts: Vec<_> = graph.counts.iter().collect();
     for counts in counts.chunks(ROWS) {
-        sqlx::query(LOAD_COUNTS)
+        crate::store::statement::query(LOAD_COUNTS)
             .bind(counts.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
             .bind(counts.iter().map(|(_, c)| c.followers).collect::<Vec<_>>())
             .bind(counts.iter().map(|(_, c)| c.following).collect::<Vec<_>>())
@@ -75,7 +75,7 @@ async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sq
     fn column<'u, T>(users: &'u [NewUser], value: impl Fn(&'u NewUser) -> T) -> Vec<T> {
         users.iter().map(value).collect()
     }
-    sqlx::query(LOAD_USERS)
+    crate::store::statement::query(LOAD_USERS)
         .bind(column(users, |user| user.id.0))
         .bind(column(users, |user| user.username.as_str()))
         .bind(column(users, |user| user.username.key().as_str().to_owned()))
@@ -98,7 +98,7 @@ async fn load_edges(
     loading: &mut Loading,
 ) -> sqlx::Result<()> {
     for edges in edges.chunks(ROWS) {
-        sqlx::query(sql)
+        crate::store::statement::query(sql)
             .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())

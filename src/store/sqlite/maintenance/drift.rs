@@ -115,17 +115,17 @@ fn row(edge: &Follow) -> Row {
 
 impl drift::Snapshot for Snapshot {
     async fn count_users(&mut self) -> sqlx::Result<i64> {
-        sqlx::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
+        crate::store::statement::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
     }
 
     async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
+        let query = crate::store::statement::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
 
     async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-        let query = sqlx::query_scalar(USERS).bind(json_ids(ids));
+        let query = crate::store::statement::query_scalar(USERS).bind(json_ids(ids));
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -140,13 +140,14 @@ impl drift::Snapshot for Snapshot {
             FollowList::Followers => STRANGERS_FOLLOWERS,
             FollowList::Following => STRANGERS_FOLLOWING,
         };
-        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
+        let query = crate::store::statement::query_scalar(sql).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
 
     async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
+        let query =
+            crate::store::statement::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
         let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
         Ok(ids.into_iter().map(UserId).collect())
     }
@@ -155,7 +156,7 @@ impl drift::Snapshot for Snapshot {
         &mut self,
         users: &[UserId],
     ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-        let query = sqlx::query_as(STORED).bind(json_ids(users));
+        let query = crate::store::statement::query_as(STORED).bind(json_ids(users));
         let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
         let counts =
             |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
@@ -171,7 +172,7 @@ impl drift::Snapshot for Snapshot {
             FollowList::Followers => COUNT_FOLLOWERS,
             FollowList::Following => COUNT_FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(json_ids(owners));
+        let query = crate::store::statement::query_as(sql).bind(json_ids(owners));
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
         Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
     }
@@ -181,7 +182,7 @@ impl drift::Snapshot for Snapshot {
             FollowList::Followers => FOLLOWERS,
             FollowList::Following => FOLLOWING,
         };
-        let query = sqlx::query_as(sql).bind(json_ids(owners));
+        let query = crate::store::statement::query_as(sql).bind(json_ids(owners));
         let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
         rows.into_iter().map(follow).collect()
     }
@@ -197,7 +198,7 @@ impl drift::Snapshot for Snapshot {
             FollowList::Followers => FOLLOWERS_AFTER,
             FollowList::Following => FOLLOWING_AFTER,
         };
-        let query = sqlx::query_as(sql).bind(owner.0);
+        let query = crate::store::statement::query_as(sql).bind(owner.0);
         let query = query.bind(after.followed_at.timestamp_micros()).bind(after.user.0);
         let rows: Vec<Row> = query.bind(limit).fetch_all(&mut *self.0).await?;
         rows.into_iter().map(follow).collect()
@@ -212,7 +213,8 @@ impl drift::Snapshot for Snapshot {
             FollowList::Followers => IN_FOLLOWERS,
             FollowList::Following => IN_FOLLOWS,
         };
-        let query = sqlx::query_as(sql).bind(json(&edges.iter().map(row).collect::<Vec<_>>()));
+        let query = crate::store::statement::query_as(sql)
+            .bind(json(&edges.iter().map(row).collect::<Vec<_>>()));
         let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
         rows.into_iter().map(follow).collect()
     }
@@ -229,7 +231,7 @@ impl Mender {
     async fn edge(&self, sql: &'static str, edge: Follow) -> sqlx::Result<u64> {
         let (follower, followee, at) = row(&edge);
         retry::retried(|_| async {
-            let query = sqlx::query(sql).bind(follower).bind(followee).bind(at);
+            let query = crate::store::statement::query(sql).bind(follower).bind(followee).bind(at);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
         .await
@@ -249,13 +251,13 @@ impl Mend for Mender {
         let (follower, followee, at) = row(&edge);
         retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
-            let edges = sqlx::query(REMOVE_EDGE_OF_NOBODY)
+            let edges = crate::store::statement::query(REMOVE_EDGE_OF_NOBODY)
                 .bind(follower)
                 .bind(followee)
                 .bind(at)
                 .execute(&mut *tx)
                 .await?;
-            let mirrors = sqlx::query(REMOVE_MIRROR_OF_NOBODY)
+            let mirrors = crate::store::statement::query(REMOVE_MIRROR_OF_NOBODY)
                 .bind(follower)
                 .bind(followee)
                 .bind(at)
@@ -269,7 +271,7 @@ impl Mend for Mender {
 
     async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
-            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            let query = crate::store::statement::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
         .await
@@ -278,8 +280,10 @@ impl Mend for Mender {
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
-            let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let corrected = sqlx::query(RECOUNT).bind(user.0).execute(&mut *tx).await?;
+            let added =
+                crate::store::statement::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let corrected =
+                crate::store::statement::query(RECOUNT).bind(user.0).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(added.rows_affected().max(corrected.rows_affected()))
         })

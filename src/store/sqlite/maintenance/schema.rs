@@ -22,9 +22,13 @@ statements! {
 }
 
 pub(crate) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) = sqlx::query_as(TABLES).fetch_one(&mut *connection).await?;
-    let applied: Vec<Applied> =
-        if listed { sqlx::query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
+    let (listed, occupied) =
+        crate::store::statement::query_as(TABLES).fetch_one(&mut *connection).await?;
+    let applied: Vec<Applied> = if listed {
+        crate::store::statement::query_as(APPLIED).fetch_all(connection).await?
+    } else {
+        Vec::new()
+    };
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
@@ -41,5 +45,5 @@ pub(crate) async fn migrate(pool: SqlitePool) -> sqlx::Result<Option<String>> {
 }
 
 pub(crate) async fn ping(pool: &SqlitePool) -> sqlx::Result<()> {
-    sqlx::query(PING).execute(pool).await.map(drop)
+    crate::store::statement::query(PING).execute(pool).await.map(drop)
 }

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::follow::FollowOne;
+use crate::support::follow::{FOLLOWED, FollowOne};
 use crate::support::{
     answer::Answer,
     app::TestApp,
@@ -170,7 +170,7 @@ impl Site {
 
             self.faults.set(fault(n));
             let answer = self.send(&document(mutation, case), Some(&token)).await;
-            let has_failed = self.faults.mend();
+            let has_failed = self.faults.clear();
 
             let what = format!("{} when {:?} of {} fails", mutation.field, fault(n), self.step);
             let happened = self.has_happened(mutation, me, case).await;
@@ -209,7 +209,7 @@ impl Site {
         }
         for (follower, followee) in edges {
             let followed = self.direct.follow(follower, followee, beginning(), FollowLimits::NONE);
-            followed.await.expect("it answers");
+            assert_eq!(followed.await.expect("it answers"), FOLLOWED);
         }
         me
     }

@@ -162,7 +162,7 @@ impl<'k> Asked<'k> {
 fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
     let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
     let fetch = |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
-    sqlx::query(sql)
+    crate::store::statement::query(sql)
         .bind(rows.iter().map(owner).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>())
@@ -170,7 +170,7 @@ fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
 
 /// Asks for pages in any direction, and what to find out beside them.
 fn ask_any(sql: &'static str, keys: &[FollowPageKey]) -> PgQuery {
-    let query = sqlx::query(sql)
+    let query = crate::store::statement::query(sql)
         .bind(keys.iter().map(|key| key.user.0).collect::<Vec<_>>())
         .bind((1..).take(keys.len()).collect::<Vec<i64>>())
         .bind(pages::fetch(keys));
