@@ -29,6 +29,7 @@ use self::lookups::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
     SchemaState, SetRoleOutcome, Store, UserChanges, follow_writes::FollowQueue, relations, retry,
+    statement::query_as,
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
@@ -124,10 +125,7 @@ statements! {
 
 /// What the server at the other end can do. Whatever cannot answer can do nothing special.
 async fn look_at(mut connection: PgConnection) -> Server {
-    let server = crate::store::statement::query_as(SERVER)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap_or_default();
+    let server = query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
     drop(connection.close().await);
     server
 }

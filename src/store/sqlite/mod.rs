@@ -408,7 +408,7 @@ mod tests {
     #[tokio::test]
     async fn sqlite_is_compiled_as_cargo_is_configured() {
         let mut sqlite = SqliteConnection::connect("sqlite::memory:").await.expect("it opens");
-        let options: Vec<String> = crate::store::statement::query_scalar("PRAGMA compile_options")
+        let options: Vec<String> = sqlx::query_scalar("PRAGMA compile_options")
             .fetch_all(&mut sqlite)
             .await
             .expect("it answers");
@@ -426,7 +426,7 @@ mod tests {
         let sqlite = Sqlite::connect(file, Options::default()).await.expect("it opens");
         sqlite.migrate().await.expect("it is empty");
 
-        let size: u32 = crate::store::statement::query_scalar("PRAGMA page_size")
+        let size: u32 = sqlx::query_scalar("PRAGMA page_size")
             .fetch_one(&sqlite.readers)
             .await
             .expect("it answers");

@@ -9,6 +9,7 @@ use crate::{
         Result,
         maintenance::deletion::{EDGES, Step, Taken},
         retry::{self, Tries},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -59,40 +60,25 @@ pub(crate) async fn delete(pool: PgPool, tells: bool, id: UserId) -> Result<bool
 
 async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin().await?;
-    if crate::store::statement::query(LOCK_USER)
-        .bind(id.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .is_none()
-    {
+    if query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
         let ours = tries.may_have_committed();
         return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let following: Vec<(i64, DateTime<Utc>)> = crate::store::statement::query_as(TAKE_FOLLOWING)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let following: Vec<(i64, DateTime<Utc>)> =
+        query_as(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let full = following.len() >= usize::from(EDGES);
     let (followees, times): (Vec<i64>, Vec<_>) = following.into_iter().unzip();
-    let mirrors = crate::store::statement::query(TAKE_FOLLOWING_MIRRORS)
-        .bind(&followees)
-        .bind(times)
-        .bind(id.0);
+    let mirrors = query(TAKE_FOLLOWING_MIRRORS).bind(&followees).bind(times).bind(id.0);
     mirrors.execute(&mut *tx).await?;
 
-    let followers: Vec<(i64, DateTime<Utc>)> = crate::store::statement::query_as(SOME_FOLLOWERS)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let followers: Vec<(i64, DateTime<Utc>)> =
+        query_as(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let last = !full && followers.len() < usize::from(EDGES);
     let (ids, times): (Vec<i64>, Vec<_>) = followers.into_iter().unzip();
-    let edges = crate::store::statement::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
+    let edges = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
     let taken: Vec<i64> = edges.fetch_all(&mut *tx).await?;
-    let mirrors =
-        crate::store::statement::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
+    let mirrors = query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
     mirrors.execute(&mut *tx).await?;
 
     let taken = Taken {
@@ -100,7 +86,7 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
         followers: taken.into_iter().map(UserId).collect(),
     };
     let losses = taken.losses(id);
-    crate::store::statement::query(LOWER_COUNTS)
+    query(LOWER_COUNTS)
         .bind(losses.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.followers).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.following).collect::<Vec<_>>())
@@ -108,9 +94,9 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
         .await?;
 
     if last {
-        crate::store::statement::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
         if tells {
-            crate::store::statement::query(TELL).bind(id.0).execute(&mut *tx).await?;
+            query(TELL).bind(id.0).execute(&mut *tx).await?;
         }
     }
     tries.commit(tx).await?;

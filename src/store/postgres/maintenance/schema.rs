@@ -9,6 +9,7 @@ use sqlx::{
 use crate::store::{
     SchemaState,
     maintenance::schema::{self, Applied},
+    statement::{query, query_as},
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
@@ -28,13 +29,9 @@ statements! {
 }
 
 pub(crate) async fn state(connection: &mut PgConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) =
-        crate::store::statement::query_as(TABLES).fetch_one(&mut *connection).await?;
-    let applied: Vec<Applied> = if listed {
-        crate::store::statement::query_as(APPLIED).fetch_all(connection).await?
-    } else {
-        Vec::new()
-    };
+    let (listed, occupied) = query_as(TABLES).fetch_one(&mut *connection).await?;
+    let applied: Vec<Applied> =
+        if listed { query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
@@ -51,5 +48,5 @@ pub(crate) async fn migrate(options: Arc<PgConnectOptions>) -> sqlx::Result<Opti
 }
 
 pub(crate) async fn ping(pool: &PgPool) -> sqlx::Result<()> {
-    crate::store::statement::query(PING).execute(pool).await.map(drop)
+    query(PING).execute(pool).await.map(drop)
 }

@@ -9,6 +9,7 @@ use crate::{
         Result,
         maintenance::deletion::{EDGES, Step, Taken},
         retry::{self, Tries},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -50,36 +51,22 @@ pub(crate) async fn delete(pool: SqlitePool, id: UserId) -> Result<bool> {
 
 async fn step(tries: Tries, pool: &SqlitePool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin_with(BEGIN).await?;
-    if crate::store::statement::query(FIND_USER)
-        .bind(id.0)
-        .fetch_optional(&mut *tx)
-        .await?
-        .is_none()
-    {
+    if query(FIND_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
         let ours = tries.may_have_committed();
         return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let following: Vec<(i64, i64)> = crate::store::statement::query_as(TAKE_FOLLOWING)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
-    let mirrors =
-        crate::store::statement::query(TAKE_FOLLOWING_MIRRORS).bind(id.0).bind(json(&following));
+    let following: Vec<(i64, i64)> =
+        query_as(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
+    let mirrors = query(TAKE_FOLLOWING_MIRRORS).bind(id.0).bind(json(&following));
     mirrors.execute(&mut *tx).await?;
 
-    let followers: Vec<(i64, i64)> = crate::store::statement::query_as(SOME_FOLLOWERS)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let followers: Vec<(i64, i64)> =
+        query_as(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let ids: Vec<_> = followers.iter().map(|(id, _)| UserId(*id)).collect();
-    let edges =
-        crate::store::statement::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(json_ids(&ids));
+    let edges = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(json_ids(&ids));
     let taken: Vec<i64> = edges.fetch_all(&mut *tx).await?;
-    let mirrors =
-        crate::store::statement::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(json(&followers));
+    let mirrors = query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(json(&followers));
     mirrors.execute(&mut *tx).await?;
 
     let last = following.len().max(followers.len()) < usize::from(EDGES);
@@ -92,10 +79,10 @@ async fn step(tries: Tries, pool: &SqlitePool, id: UserId) -> sqlx::Result<Step>
         .into_iter()
         .map(|(user, counts)| (user.0, counts.followers, counts.following))
         .collect();
-    crate::store::statement::query(LOWER_COUNTS).bind(json(&losses)).execute(&mut *tx).await?;
+    query(LOWER_COUNTS).bind(json(&losses)).execute(&mut *tx).await?;
 
     if last {
-        crate::store::statement::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
     }
     tries.commit(tx).await?;
     Ok(if last { Step::Deleted } else { Step::More })

@@ -7,6 +7,7 @@ use crate::{
     store::{
         SchemaState,
         maintenance::schema::{self, Applied},
+        statement::{query, query_as},
     },
 };
 
@@ -22,13 +23,9 @@ statements! {
 }
 
 pub(crate) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) =
-        crate::store::statement::query_as(TABLES).fetch_one(&mut *connection).await?;
-    let applied: Vec<Applied> = if listed {
-        crate::store::statement::query_as(APPLIED).fetch_all(connection).await?
-    } else {
-        Vec::new()
-    };
+    let (listed, occupied) = query_as(TABLES).fetch_one(&mut *connection).await?;
+    let applied: Vec<Applied> =
+        if listed { query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
@@ -45,5 +42,5 @@ pub(crate) async fn migrate(pool: SqlitePool) -> sqlx::Result<Option<String>> {
 }
 
 pub(crate) async fn ping(pool: &SqlitePool) -> sqlx::Result<()> {
-    crate::store::statement::query(PING).execute(pool).await.map(drop)
+    query(PING).execute(pool).await.map(drop)
 }
