@@ -56,7 +56,7 @@
 //!
 //! One method of the store is one unit of work. Follows and unfollows that are asked for at the
 //! same time are one as well: while a group of them is written, the next gathers
-//! ([`store::FollowQueue`]). It writes its edges, their mirrors and all counts in one transaction,
+//! ([`store::Store::change_follow`]). It writes its edges, their mirrors and all counts in one transaction,
 //! with a handful of statements however large it is, and lets the rows taken decide what happened,
 //! so that it can be repeated and raced without harm. Each caller is told what became of their own
 //! change, and a change is made although its client has left.

@@ -1,5 +1,5 @@
-//! Faults: a server that is killed, a database that goes away, locks, clients who leave. The short
-//! form of each run; `tests/faults` has the long ones.
+//! Faults: killed servers, unavailable databases, held locks, clients that hang up. These are short
+//! runs; `tests/faults` has the long ones.
 
 mod runs;
 

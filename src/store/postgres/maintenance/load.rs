@@ -37,7 +37,7 @@ statements! {
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
 }
 
-/// Loads on a connection of its own, which has no time limit.
+/// Loads on a connection of its own, without timeouts.
 pub(crate) async fn load(
     options: Arc<PgConnectOptions>,
     graph: Graph,

@@ -1,4 +1,4 @@
-//! Migrations, and how the schema stands.
+//! Migrations, and the state of the schema.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
 statements! {
-    // Tables of extensions belong to nobody.
+    // Tables of extensions do not count.
     TABLES =
         "SELECT coalesce(bool_or(relname = '_sqlx_migrations'), false), \
                 coalesce(bool_or(relname <> '_sqlx_migrations'), false) \
@@ -35,8 +35,8 @@ pub(crate) async fn state(connection: &mut PgConnection) -> sqlx::Result<SchemaS
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
-/// Migrates, or tells why not, on a connection of its own: it may wait long for another process
-/// that migrates, and what it has locked is free when it ends, however it ends.
+/// Migrates, or returns why not, on a connection of its own: it may wait long for another process
+/// that migrates, and its locks are released with the connection in any case.
 pub(crate) async fn migrate(options: Arc<PgConnectOptions>) -> sqlx::Result<Option<String>> {
     let mut connection = options.connect().await?;
     let refusal = schema::refusal(state(&mut connection).await?);

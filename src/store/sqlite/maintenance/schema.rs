@@ -1,4 +1,4 @@
-//! Migrations, and how the schema stands.
+//! Migrations, and the state of the schema.
 
 use sqlx::{SqliteConnection, SqlitePool, migrate::Migrator};
 
@@ -29,8 +29,8 @@ pub(crate) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<Sch
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
-/// Migrates, or tells why not. All of it is one transaction that holds the write lock from its
-/// first moment: of several processes one migrates, and a migration that fails leaves nothing.
+/// Migrates, or returns why not, in one transaction that holds the write lock from the beginning:
+/// of several processes one migrates, and a migration that fails leaves nothing behind.
 pub(crate) async fn migrate(pool: SqlitePool) -> sqlx::Result<Option<String>> {
     let mut tx = pool.begin_with(BEGIN).await?;
     let refusal = schema::refusal(state(&mut tx).await?);
