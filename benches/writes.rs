@@ -1,11 +1,10 @@
-//! Follows per second, in groups and one transaction each, on both engines:
+//! Follows per second, in batches and one transaction each, on both engines:
 //! `tests/postgres.sh cargo bench --locked --bench writes`.
 //!
-//! Many callers follow at once, each somebody new as soon as the last call is answered: random
-//! users, or all of them one celebrity. The store is called as the server calls it, without HTTP.
-//! SQLite waits for the disk at each commit, as it always does; the PostgreSQL of
-//! `tests/postgres.sh` does not, so against a server that does the ratios are larger. `cargo test`
-//! takes a short look with few users, to see that it works.
+//! Many concurrent callers follow one user after another: random users, or all of them the same
+//! celebrity. The store is called as the server calls it, without HTTP. SQLite waits for the disk at
+//! each commit, as it always does; the PostgreSQL of `tests/postgres.sh` does not, so the ratios are
+//! larger on a server that does. `cargo test` makes a short run with few users, as a smoke test.
 
 #[path = "support/scale.rs"]
 mod scale;
@@ -26,7 +25,7 @@ use entourage::{
         FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, NewUser, UserId,
         Username,
     },
-    store::{self, BatchPermit, FollowQueue, Graph, Metered, Options, Store},
+    store::{self, Graph, Metered, Options, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -37,15 +36,15 @@ use tokio::{task::JoinSet, time::timeout};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
-/// Whoever follows a celebrity does it once, so that run may be over before its time.
+/// Each user follows a celebrity once, so that run may end before its time.
 const SCALE: Scale = Scale { users: 200_000, measured: Duration::from_secs(4) };
 const CALLERS: u64 = 64;
-/// No follow takes this long, unless something is stuck.
+/// Longer than any follow takes, unless something is stuck.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LIMITS: FollowLimits =
     FollowLimits { per_day: 1_000_000, total: 1_000_000, pair_changes_per_day: 10 };
 
-/// Whom everybody follows.
+/// The users to follow.
 #[derive(Clone, Copy)]
 enum Targets {
     Random,
@@ -92,15 +91,15 @@ async fn measure(engine: &str, url: &str, scale: Scale) -> Result<()> {
         "\n{engine}\n{:<42} {:>9} {:>9} {:>9} {:>11}\n",
         "", "follows/s", "p50 ms", "p99 ms", "statements"
     ))?;
-    for (name, callers, targets, grouped) in [
+    for (name, callers, targets, batched) in [
         ("one caller, a transaction each", 1, Targets::Random, false),
-        ("one caller, in groups", 1, Targets::Random, true),
+        ("one caller, in batches", 1, Targets::Random, true),
         ("64 callers, a transaction each", CALLERS, Targets::Random, false),
-        ("64 callers, in groups", CALLERS, Targets::Random, true),
+        ("64 callers, in batches", CALLERS, Targets::Random, true),
         ("64 callers, a transaction each, celebrity", CALLERS, Targets::One(UserId(1)), false),
-        ("64 callers, in groups, celebrity", CALLERS, Targets::One(UserId(2)), true),
+        ("64 callers, in batches, celebrity", CALLERS, Targets::One(UserId(2)), true),
     ] {
-        say(&format!("{name:<42} {}\n", drive(&store, scale, callers, targets, grouped).await?))?;
+        say(&format!("{name:<42} {}\n", drive(&store, scale, callers, targets, batched).await?))?;
     }
     let drift = store.find_drift(&|_| {}).await?;
     store.close().await;
@@ -111,13 +110,13 @@ fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_750_000_000, 0).expect("in range")
 }
 
-/// Follows for a while, and tells how many there were a second and how long they took.
+/// Follows for a while; returns the follows per second and their latencies.
 async fn drive(
     store: &Arc<dyn Store>,
     scale: Scale,
     callers: u64,
     targets: Targets,
-    grouped: bool,
+    batched: bool,
 ) -> Result<String> {
     static RUN: AtomicU64 = AtomicU64::new(0);
     let run = RUN.fetch_add(1, Ordering::Relaxed);
@@ -125,20 +124,19 @@ async fn drive(
     let store = Metered::new(Arc::clone(store));
     let statements = store.statements();
     let store: Arc<dyn Store> = Arc::new(store);
-    let groups = FollowQueue::new(Arc::clone(&store));
     let next = Arc::new(AtomicI64::new(users));
 
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for caller in 0..callers {
-        let (store, groups, next) = (Arc::clone(&store), groups.clone(), Arc::clone(&next));
+        let (store, next) = (Arc::clone(&store), Arc::clone(&next));
         let mut random = ChaCha8Rng::seed_from_u64(run << 32 | caller);
         tasks.spawn(async move {
             let mut latencies = Vec::new();
             while begin.elapsed() < scale.measured {
                 let follower = next.fetch_sub(1, Ordering::Relaxed);
                 let followee = match targets {
-                    // Everybody follows the celebrity by now.
+                    // All users follow the celebrity by now.
                     Targets::One(_) if follower <= 0 => break,
                     Targets::One(celebrity) => celebrity,
                     Targets::Random => UserId(random.random_range(1..=users)),
@@ -149,24 +147,17 @@ async fn drive(
                 }
                 let at = beginning() + TimeDelta::from_std(begin.elapsed())?;
                 let asked = Instant::now();
+                let action = FollowAction::Follow(LIMITS);
+                let change = FollowChange { follower, followee, at, action };
                 let follow = async {
-                    if grouped {
-                        groups
-                            .follow(follower, followee, at, LIMITS)
-                            .await
-                            .map(|changed| changed.outcome)
+                    if batched {
+                        store.change_follow(change).await
                     } else {
-                        let action = FollowAction::Follow(LIMITS);
-                        let change = FollowChange { follower, followee, at, action };
-                        let mut written =
-                            store.change_follows(&[change], BatchPermit::default()).await;
-                        match written.outcomes.pop().expect("a change has an outcome")? {
-                            FollowChanged::Follow(outcome) => Ok(outcome),
-                            FollowChanged::Unfollow(_) => panic!("not the answer to a follow"),
-                        }
+                        store.change_follows(&[change]).await.remove(0)
                     }
                 };
-                if timeout(PATIENCE, follow).await?? == FollowOutcome::Followed {
+                let outcome = timeout(PATIENCE, follow).await??.outcome;
+                if outcome == FollowChanged::Follow(Ok(FollowOutcome::Followed)) {
                     latencies.push(asked.elapsed());
                 }
             }
@@ -180,11 +171,11 @@ async fn drive(
     let seconds = begin.elapsed().as_secs_f64();
     latencies.sort_unstable();
     if latencies.is_empty() {
-        return Err("nobody has followed anybody".into());
+        return Err("no follow was made".into());
     }
     let percentile = |percent: usize| {
-        let at = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
-        latencies.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
+        let place = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+        latencies.get(place).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
     };
     #[expect(clippy::cast_precision_loss, reason = "numbers for people to read")]
     let (follows, statements) = (latencies.len() as f64, statements.total() as f64);

@@ -1,32 +1,32 @@
-//! Differences between what the database counts and what it holds.
+//! Differences between the counts and the edges that a database holds.
 //!
-//! Correct code makes none. They come from restored backups, hands in the database, or a bug:
-//! `entourage check` looks for them and `--repair` mends them.
+//! Correct code never causes any. They come from restored backups, manual changes or a bug:
+//! `entourage check` finds them and `--repair` repairs them.
 
 use std::fmt;
 
 use super::{Follow, FollowCounts, UserId};
 
-/// One difference. The table `follows` is the truth, everything else follows from it.
+/// One difference. The table `follows` is the truth; everything else derives from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
     /// The counts of a user are not the numbers of their edges.
     Counts {
-        /// Whose counts.
+        /// The owner of the counts.
         user: UserId,
-        /// What the counters say; nothing when the row is missing.
+        /// The stored counts; `None` if the row is missing.
         stored: Option<FollowCounts>,
-        /// How many edges there are.
+        /// The numbers of edges.
         actual: FollowCounts,
     },
-    /// An edge of `follows` has no equal in `followers`.
+    /// An edge of `follows` is missing in `followers`.
     MirrorMissing(Follow),
-    /// An edge of `followers` has no equal in `follows`.
+    /// An edge of `followers` is missing in `follows`.
     MirrorStray(Follow),
-    /// An edge, in either table or both, names a user who is not there.
-    EdgeOfNobody(Follow),
-    /// There are counts of a user who is not there.
-    CountsOfNobody(UserId),
+    /// An edge, in either table or both, names a user who does not exist.
+    OrphanEdge(Follow),
+    /// There are counts of a user who does not exist.
+    OrphanCounts(UserId),
 }
 
 impl fmt::Display for Drift {
@@ -50,11 +50,13 @@ impl fmt::Display for Drift {
                 f,
                 "follow {follower} -> {followee} at {followed_at}: in followers, not in follows"
             ),
-            Self::EdgeOfNobody(Follow { follower, followee, followed_at }) => write!(
+            Self::OrphanEdge(Follow { follower, followee, followed_at }) => write!(
                 f,
-                "follow {follower} -> {followee} at {followed_at}: one of the two is not there"
+                "follow {follower} -> {followee} at {followed_at}: one of the users does not exist"
             ),
-            Self::CountsOfNobody(user) => write!(f, "user {user}: counts, and no such user"),
+            Self::OrphanCounts(user) => {
+                write!(f, "user {user}: counts of a user who does not exist")
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Every limit on what one client can ask for, in one place.
+//! Every limit on what one client can request, in one place.
 //!
-//! Each has a variable of the environment (`ENTOURAGE_*`, see the README) and an answer of its own
-//! when it is exceeded.
+//! Each has an environment variable (`ENTOURAGE_*`, see the README) and its own answer when it is
+//! exceeded.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use super::FollowLimits;
 
-/// The limits on one request, and on what requests share.
+/// The limits of one request, and of what requests share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The most bytes in the body of a request; more is answered with status 413.
@@ -31,18 +31,18 @@ pub struct Limits {
     pub nodes_max: u64,
     /// The most items on a page, and the most ids that `nodes` takes; more is `BAD_USER_INPUT`.
     pub page_size_max: u32,
-    /// The longest that an operation is worked on; then `TIMEOUT`.
+    /// The longest execution of an operation; then `TIMEOUT`.
     pub execution_time_max: Duration,
-    /// The most operations that are worked on at once; one more is `UNAVAILABLE`, with status 503.
+    /// The most operations executed at once; one more is `UNAVAILABLE`, with status 503.
     pub operations_max: usize,
-    /// The most connections of clients; whoever comes then waits to be accepted.
+    /// The most connections of clients; further ones wait to be accepted.
     pub client_connections_max: usize,
-    /// The most users whose rows are remembered between requests; 0 remembers none.
+    /// The most users whose rows are cached between requests; 0 switches the cache off.
     pub users_cached_max: usize,
     /// The most that the operations of one viewer may cost in a minute; more is `RATE_LIMITED`.
     pub cost_per_minute_max: NonZeroU32,
-    /// The most that all requests from one address may cost in a minute, whoever sends them; more is
-    /// `RATE_LIMITED`.
+    /// The most that all requests from one address may cost in a minute, for all viewers together;
+    /// more is `RATE_LIMITED`.
     pub cost_per_address_max: NonZeroU32,
     /// What one user can change over time; more is `LIMIT_REACHED`.
     pub follows: FollowLimits,

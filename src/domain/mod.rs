@@ -8,6 +8,7 @@ mod change;
 mod clock;
 mod drift;
 mod follow;
+mod follow_rule;
 mod id;
 mod limits;
 mod page;
@@ -16,12 +17,16 @@ mod role;
 mod user;
 
 pub use audience::Audience;
-pub use change::{Changed, FollowAction, FollowChange, FollowChanged};
+pub use change::{Changed, FollowAction, FollowChange, FollowChanged, UnfollowOutcome};
 pub use clock::{Clock, SystemClock, to_micros};
 pub use drift::Drift;
 pub use follow::{
-    Day, Follow, FollowCounts, FollowItem, FollowLimit, FollowLimits, FollowList, FollowOutcome,
-    FollowPage, FollowPageKey, FollowPosition, FollowUsage, Relation, UnfollowOutcome,
+    Day, Follow, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowPosition,
+    Relation,
+};
+pub use follow_rule::{
+    FollowFacts, FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage,
+    decide_follow,
 };
 pub use id::{UserId, UserIds};
 pub use limits::Limits;

@@ -54,8 +54,10 @@ impl Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(cause) => Self::Unavailable(cause),
-            store::Error::Conflict(cause) | store::Error::Corrupt(cause) => Self::Internal(cause),
+            store::Error::Unavailable(cause) => Self::Unavailable(cause.to_string()),
+            store::Error::Conflict(cause) | store::Error::Corrupt(cause) => {
+                Self::Internal(cause.to_string())
+            }
         }
     }
 }

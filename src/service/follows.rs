@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, FollowDenial, Result, SeenBy, Viewer, authorize, follow_denials};
 use crate::domain::{
-    Changed, Day, FollowCounts, FollowLimit, FollowLimits, FollowOutcome, FollowUsage, Permission,
-    Permissions, Relation, UnfollowOutcome, UserId,
+    Changed, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowFacts,
+    FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Permission, Permissions, Relation,
+    UnfollowOutcome, UserId, decide_follow,
 };
 
 /// How much a viewer may still follow.
@@ -23,17 +24,6 @@ pub struct FollowQuota {
     pub total: i64,
     /// How many of those are left.
     pub remaining: i64,
-}
-
-/// Why a follow or an unfollow was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such user.
-    NotFound,
-    /// The target is the viewer.
-    Yourself,
-    /// The viewer has reached a limit.
-    LimitReached(FollowLimit),
 }
 
 impl SeenBy {
@@ -73,27 +63,26 @@ impl SeenBy {
     pub async fn follow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<FollowOutcome>, Refusal>> {
+    ) -> Result<Result<Changed<FollowOutcome>, FollowRefusal>> {
         let viewer = self.signed_in()?;
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        let (now, limits) = (self.service.clock.now(), self.service.follow_limits);
-        let changed = self.service.follows.follow(viewer.id(), target, now, limits).await?;
+        let action = FollowAction::Follow(self.service.follow_limits);
+        let Changed { outcome, follower, followee } = self.change(viewer, target, action).await?;
+        let FollowChanged::Follow(outcome) = outcome else {
+            return Err(Error::Internal("a follow has the outcome of an unfollow".to_owned()));
+        };
 
-        match changed.outcome {
-            FollowOutcome::Followed | FollowOutcome::AlreadyFollowing => Ok(Ok(changed)),
-            FollowOutcome::LimitReached(limit) => Ok(Err(Refusal::LimitReached(limit))),
-            // Either of the two may have been deleted since they were looked up.
-            FollowOutcome::NoSuchUser => {
-                match self.service.store.find_account(viewer.id()).await? {
-                    Some(_) => Ok(Err(Refusal::NotFound)),
-                    None => Err(Error::Unauthenticated),
-                }
-            }
+        // Either of the two users may have been deleted since they were looked up.
+        if outcome == Err(FollowRefusal::NotFound)
+            && self.service.store.find_account(viewer.id()).await?.is_none()
+        {
+            return Err(Error::Unauthenticated);
         }
+        Ok(outcome.map(|outcome| Changed { outcome, follower, followee }))
     }
 
     /// Makes the viewer unfollow `target`, the user that was found, if one was.
@@ -104,15 +93,31 @@ impl SeenBy {
     pub async fn unfollow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<UnfollowOutcome>, Refusal>> {
+    ) -> Result<Result<Changed<UnfollowOutcome>, FollowRefusal>> {
         let viewer = self.signed_in()?;
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
             Err(refusal) => return Ok(Err(refusal)),
         };
 
-        let (now, limits) = (self.service.clock.now(), self.service.follow_limits);
-        Ok(Ok(self.service.follows.unfollow(viewer.id(), target, now, limits).await?))
+        let is_counted = self.service.follow_limits.limit_pair_changes();
+        let action = FollowAction::Unfollow { is_counted };
+        let Changed { outcome, follower, followee } = self.change(viewer, target, action).await?;
+        let FollowChanged::Unfollow(outcome) = outcome else {
+            return Err(Error::Internal("an unfollow has the outcome of a follow".to_owned()));
+        };
+        Ok(Ok(Changed { outcome, follower, followee }))
+    }
+
+    async fn change(
+        &self,
+        viewer: &Viewer,
+        followee: UserId,
+        action: FollowAction,
+    ) -> Result<Changed<FollowChanged>> {
+        let at = self.service.clock.now();
+        let change = FollowChange { follower: viewer.id(), followee, at, action };
+        Ok(self.service.store.change_follow(change).await?)
     }
 
     /// How much the viewer may still follow; `None` when there are no limits.
@@ -140,13 +145,10 @@ impl SeenBy {
 }
 
 /// The checks that following and unfollowing share, in the order of the contract: the
-/// permission, then whether the target exists, then whether it is the viewer.
-fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, Refusal>> {
+/// permission, then the rule, as far as it needs to know no more than the two users.
+fn changeable(viewer: &Viewer, target: Option<UserId>) -> Result<Result<UserId, FollowRefusal>> {
     authorize(Some(viewer), Permissions::from_iter([Permission::Follow]))?;
 
-    let Some(target) = target else { return Ok(Err(Refusal::NotFound)) };
-    if follow_denials(Some(viewer), target).contains(&FollowDenial::Yourself) {
-        return Ok(Err(Refusal::Yourself));
-    }
-    Ok(Ok(target))
+    let decision = decide_follow(&FollowFacts::of_users(viewer.id(), target));
+    Ok(decision.and_then(|_| target.ok_or(FollowRefusal::NotFound)))
 }

@@ -30,7 +30,7 @@ pub use self::{
         SecretError, SignIn, SignUpError, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
-    follows::{FollowQuota, Refusal},
+    follows::FollowQuota,
     limits::Budget,
     policy::{FollowDenial, Viewer, Visibility, authorize, follow_denials},
     random::{Random, SystemRandom},
@@ -38,7 +38,7 @@ pub use self::{
 };
 use crate::{
     domain::{Audience, Clock, FollowLimits, Limits, UserIds},
-    store::{FollowQueue, Store},
+    store::Store,
 };
 
 /// What a [`Service`] is made of.
@@ -68,7 +68,6 @@ pub struct Service {
     store: Arc<dyn Store>,
     /// `None` when the cache is turned off.
     users: Option<Arc<UserCache>>,
-    follows: FollowQueue,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -92,7 +91,6 @@ impl Service {
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
             users: (limits.users_cached_max > 0)
                 .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
-            follows: FollowQueue::new(Arc::clone(&store)),
             store,
             tokens,
             clock,

@@ -4,7 +4,9 @@
 //! so a button that shows is a mutation that works.
 
 use super::{Error, Result};
-use crate::domain::{Account, Audience, Permission, Permissions, UserId};
+use crate::domain::{
+    Account, Audience, FollowFacts, FollowRefusal, Permission, Permissions, UserId, decide_follow,
+};
 
 /// Whether answers depend on the reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +77,14 @@ pub fn follow_denials(viewer: Option<&Viewer>, target: UserId) -> Vec<FollowDeni
         Err(Error::Unauthenticated) => Some(FollowDenial::Unauthenticated),
         Err(_) => Some(FollowDenial::MissingPermission),
     };
-    let yourself = viewer.filter(|v| v.id() == target).map(|_| FollowDenial::Yourself);
-    permission.into_iter().chain(yourself).collect()
+    let refusal = viewer.and_then(|viewer| {
+        match decide_follow(&FollowFacts::of_users(viewer.id(), Some(target))).err()? {
+            FollowRefusal::Yourself => Some(FollowDenial::Yourself),
+            // Neither was looked up.
+            FollowRefusal::NotFound | FollowRefusal::LimitReached(_) => None,
+        }
+    });
+    permission.into_iter().chain(refusal).collect()
 }
 
 #[cfg(test)]

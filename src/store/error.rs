@@ -1,7 +1,9 @@
-//! What can go wrong in a store.
+//! The failures of a store.
 //!
-//! Three kinds, by what a caller can do about it. Which one a failure of sqlx is, is decided here
-//! and only here: by SQLSTATE or sqlx's own kind, never by a constraint's name.
+//! There are three kinds, by what a caller can do about them. The kind of an sqlx error is decided
+//! here: by SQLSTATE, SQLite's result code or sqlx's own kind, never by the name of a constraint.
+
+use std::{fmt, sync::Arc};
 
 use sqlx::migrate::MigrateError;
 
@@ -11,28 +13,64 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A failure of a store method.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// A rule of the database forbids what was asked, whoever asks and however often.
+    /// A rule of the database forbids the change; a retry cannot help.
     #[error("the database refused the change: {0}")]
-    Conflict(String),
+    Conflict(Cause),
     /// The database did not answer in time, or not at all. Whether a write happened is unknown.
     #[error("the database is not available: {0}")]
-    Unavailable(String),
-    /// The database answered what it never should: a bug here, or a database that is not ours.
+    Unavailable(Cause),
+    /// The database gave an answer that it never should: a bug here, or a database that is not
+    /// ours.
     #[error("the database gave an unexpected answer: {0}")]
-    Corrupt(String),
+    Corrupt(Cause),
 }
 
-/// Why a database could not be opened. Messages are one line and say what to do; none holds a
+impl Error {
+    /// The cause of the failure. It is not part of [`std::error::Error::source`], since the message
+    /// of the error ends with that of the cause.
+    #[must_use]
+    pub const fn cause(&self) -> &Cause {
+        match self {
+            Self::Conflict(cause) | Self::Unavailable(cause) | Self::Corrupt(cause) => cause,
+        }
+    }
+}
+
+/// The cause of a failure: an error of sqlx, or a reason in words.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    /// The error itself, with its own sources.
+    #[must_use]
+    pub fn error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        &*self.0
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Cause {
+    fn from(error: E) -> Self {
+        Self(Arc::from(error.into()))
+    }
+}
+
+/// Why a database could not be opened. Messages are one line and say what to do; none contains a
 /// password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The URL names no engine that we know.
+    /// The URL does not name an engine that we know.
     #[error("DATABASE_URL must begin with sqlite:// or postgres://")]
     UnknownScheme,
     /// The URL cannot be read.
     #[error("DATABASE_URL cannot be read: {0}")]
     BadUrl(String),
-    /// Nothing answers, or it refuses us.
+    /// The server does not answer, or refuses the connection.
     #[error("cannot connect to the database: {0}")]
     Unreachable(String),
     /// The file is not a SQLite database.
@@ -40,12 +78,12 @@ pub enum ConnectError {
     NotADatabase(String),
 }
 
-/// A constraint of the database refused a row: a foreign key.
+/// Whether a foreign key refused a row.
 pub(super) fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
-/// What a failure of sqlx means to a caller, and whether trying again may help.
+/// What an sqlx error means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Conflict,
@@ -66,7 +104,7 @@ impl Kind {
             | sqlx::Error::WorkerCrashed
             | sqlx::Error::BeginFailed
             | sqlx::Error::Io(_)
-            // What a connection that is cut in the middle of a handshake looks like.
+            // A connection that is cut in the middle of a handshake looks like this.
             | sqlx::Error::Protocol(_)
             | sqlx::Error::Tls(_) => Self::Unavailable,
             sqlx::Error::Migrate(error) => match &**error {
@@ -82,14 +120,15 @@ impl Kind {
     /// PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
     fn of_sqlstate(code: &str) -> Self {
         match (&code[..2], code) {
-            // A constraint.
+            // Constraints.
             ("23", _) => Self::Conflict,
-            // Connection, authorization, a rollback that no retry helped against, resources,
-            // shutdown; no such database; a time-out; a lock not to be had; a server that has
-            // become a standby.
+            // Connection, authorization, a rollback after the last retry, resources, system; no
+            // such database; a timeout; a lock that was not available; a server that has become a
+            // standby.
             ("08" | "28" | "40" | "53" | "58", _) | (_, "3D000" | "57014" | "55P03" | "25006") => {
                 Self::Unavailable
             }
+            // Shutdown.
             ("57", _) => Self::Unavailable,
             _ => Self::Corrupt,
         }
@@ -109,13 +148,13 @@ impl Kind {
 const SQLSTATE_LENGTH: usize = 5;
 const SQLITE_BUSY: &str = "5";
 
-/// The kind of a SQLite error, without its details. None of its codes has five digits.
+/// The primary result code of an extended one. No code of SQLite has five digits.
 fn sqlite_primary(code: &str) -> Option<i32> {
     code.parse().ok().map(|code: i32| code & 0xff)
 }
 
-/// Whether the same transaction may succeed when it is tried again: after a deadlock, a failed
-/// serialization, a lost connection, or when SQLite's lock was refused without a wait.
+/// Whether the same transaction may succeed when it is retried: after a deadlock, a serialization
+/// failure, a lost connection, or when SQLite's lock was refused without a wait.
 pub(super) fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
@@ -128,22 +167,22 @@ fn is_transient_code(code: &str) -> bool {
     if code.len() == SQLSTATE_LENGTH {
         is_rollback_code(code) || code.starts_with("08") || code.starts_with("57P0")
     } else {
-        // BUSY with details, such as BUSY_SNAPSHOT. Plain BUSY comes when the busy handler has
-        // waited as long as it may: whoever asked has no patience left.
+        // Extended forms of BUSY, such as BUSY_SNAPSHOT. Plain BUSY comes after the busy handler
+        // has waited as long as it may: a retry would exceed the caller's timeout.
         sqlite_primary(code) == Some(5) && code != SQLITE_BUSY
     }
 }
 
-/// Whether the failure may be about some of the rows of a transaction: a constraint, or a lock that
-/// somebody else holds for too long. Without those rows it may succeed.
+/// Whether some of the rows of a transaction may have caused the failure: a constraint, or a lock
+/// that another transaction holds for too long. Without those rows it may succeed.
 pub(super) fn is_of_some_rows(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let is_timeout = code.is_some_and(|code| matches!(&*code, "57014" | "55P03"));
     is_timeout || Kind::of(error) != Kind::Unavailable
 }
 
-/// Whether the failure tells that the transaction did not happen: a deadlock or a failed
-/// serialization. After a lost connection nobody knows.
+/// Whether the failure proves that the transaction was rolled back: a deadlock or a serialization
+/// failure. After a lost connection that is unknown.
 pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| is_rollback_code(&code))
@@ -153,13 +192,13 @@ fn is_rollback_code(code: &str) -> bool {
     matches!(code, "40001" | "40P01")
 }
 
-/// Whether another process has SQLite's lock.
+/// Whether another process holds SQLite's lock.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(5))
 }
 
-/// Whether the file was opened and is no SQLite database.
+/// Whether the file was opened and is not a SQLite database.
 pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(26))
@@ -167,11 +206,10 @@ pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        let text = error.to_string();
         match Kind::of(&error) {
-            Kind::Conflict => Self::Conflict(text),
-            Kind::Unavailable => Self::Unavailable(text),
-            Kind::Corrupt => Self::Corrupt(text),
+            Kind::Conflict => Self::Conflict(error.into()),
+            Kind::Unavailable => Self::Unavailable(error.into()),
+            Kind::Corrupt => Self::Corrupt(error.into()),
         }
     }
 }
@@ -181,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_later_try_may_mend_is_unavailable() {
+    fn failures_that_a_later_attempt_may_survive_are_unavailable() {
         for code in ["08006", "40P01", "40001", "53300", "57P01", "57014", "25006"] {
             assert_eq!(Kind::of_sqlstate(code), Kind::Unavailable, "{code}");
         }
@@ -195,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_tried_again_and_nothing_else_is() {
+    fn only_temporary_failures_are_retried() {
         for code in ["40001", "40P01", "08000", "08003", "08006", "57P01", "57P02", "57P03", "517"]
         {
             assert!(is_transient_code(code), "{code}");
@@ -209,11 +247,20 @@ mod tests {
     }
 
     #[test]
-    fn what_a_constraint_forbids_is_a_conflict_and_the_rest_is_corrupt() {
+    fn constraints_are_conflicts_and_the_rest_is_corrupt() {
         assert_eq!(Kind::of_sqlstate("23505"), Kind::Conflict);
         assert_eq!(Kind::of_sqlite("2067"), Kind::Conflict);
         assert_eq!(Kind::of_sqlstate("42P01"), Kind::Corrupt);
         assert_eq!(Kind::of_sqlite("1"), Kind::Corrupt);
         assert_eq!(Kind::of(&sqlx::Error::RowNotFound), Kind::Corrupt);
+    }
+
+    #[test]
+    fn an_error_keeps_its_cause_and_its_message() {
+        let error = Error::from(sqlx::Error::PoolTimedOut);
+        let cause = error.cause().error().downcast_ref::<sqlx::Error>();
+        assert!(matches!(cause, Some(sqlx::Error::PoolTimedOut)));
+        assert_eq!(error.to_string(), format!("the database is not available: {}", error.cause()));
+        assert_eq!(Error::Corrupt("a reason".into()).cause().to_string(), "a reason");
     }
 }

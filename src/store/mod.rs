@@ -1,13 +1,13 @@
-//! The contract between the product and its database, and the engines that keep it.
+//! The contract between the product and its database, and the engines that fulfil it.
 //!
-//! [`Store`] is the contract; `sqlite` and `postgres` keep it, and one conformance suite holds
-//! both to it, case by case. All SQL of the program is below this folder, as constant text.
+//! [`Store`] is the contract, implemented by `sqlite` and `postgres`; one conformance suite tests
+//! both, case by case. All SQL of the program is below this folder, as constant text.
 //!
 //! **Invariant:** after every commit
 //! - there is at most one edge for each (follower, followee), and none from a user to themselves;
 //! - `followers` holds exactly the edges of `follows`;
 //! - each count equals the number of its edges;
-//! - no edge names a user who is not there.
+//! - both users of an edge exist.
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
 
@@ -29,6 +29,7 @@ mod postgres;
 mod relations;
 mod retry;
 mod sqlite;
+mod statement;
 
 use std::{
     collections::HashMap, fmt::Debug, path::PathBuf, str::FromStr, sync::Arc, time::Duration,
@@ -39,23 +40,22 @@ use chrono::{DateTime, Utc};
 use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
-    batching::batcher::BatchPermit,
-    error::{ConnectError, Error, Result},
-    follow_writes::attempt::{FollowQueue, FollowsWritten},
-    metered::{Metered, Statements},
+    error::{Cause, ConnectError, Error, Result},
+    metered::Metered,
+    statement::Statements,
 };
 use crate::domain::{
-    Account, Audience, Credentials, Day, Drift, Follow, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    Account, Audience, Changed, Credentials, Day, Drift, Follow, FollowChange, FollowChanged,
+    FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
 };
 
-/// What became of making a user.
+/// The outcome of creating a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// The user is made, with counts of zero.
+    /// The user was created, with counts of zero.
     Created,
-    /// Another user has the username, in whatever case.
+    /// Another user has the username, regardless of case.
     UsernameTaken,
     /// Another user has the subject.
     SubjectTaken,
@@ -63,7 +63,7 @@ pub enum CreateOutcome {
     IdTaken,
 }
 
-/// What became of giving a user a role.
+/// The outcome of giving a user a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetRoleOutcome {
     /// The user has the role.
@@ -74,21 +74,21 @@ pub enum SetRoleOutcome {
     NoSuchRole,
 }
 
-/// What became of loading a graph.
+/// The outcome of loading a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadOutcome {
-    /// All of it is there.
+    /// The whole graph was loaded.
     Loaded,
-    /// There are users already, and nothing has changed.
+    /// The database has users already; nothing changed.
     NotEmpty,
 }
 
-/// How the schema of the database stands to the one that this program needs.
+/// The schema of the database, compared with the one that this program needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaState {
     /// The same.
     Current,
-    /// The database has no table at all.
+    /// The database has no tables.
     Empty,
     /// Migrations are missing.
     Older {
@@ -104,26 +104,26 @@ pub enum SchemaState {
         /// The last migration of this program.
         needed: i64,
     },
-    /// The database has tables, and they are not ours.
+    /// The database has tables that are not ours.
     Foreign,
 }
 
-/// How far a long piece of work has come, in rows.
+/// The progress of long work, in rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Rows done.
     pub done: u64,
-    /// Rows in all.
+    /// Rows in total.
     pub total: u64,
 }
 
-/// Is told how far a long piece of work has come, many times a second at most.
+/// Called with the progress of long work, up to many times a second.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// A whole graph, to be loaded at once.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// The users, with distinct ids and username keys, and roles that are there.
+    /// The users, with distinct ids and username keys, and roles that exist.
     pub users: Vec<NewUser>,
     /// The follows between those users: distinct pairs, none to oneself.
     pub follows: Vec<Follow>,
@@ -132,14 +132,13 @@ pub struct Graph {
 /// A database that holds users and who follows whom.
 ///
 /// Common to all methods:
-/// - **Errors** are only those of [`Error`]; whatever a caller can expect is part of the result.
-/// - **Atomicity**: a write happens as a whole or not at all, also when its future is dropped:
-///   it then runs to its end on its own. A read is one statement and so sees one moment, unless
-///   it says otherwise.
-/// - **Retries**: writes are repeated, a bounded number of times, after a deadlock, a failed
-///   serialization or a lost connection. Each is idempotent, and a repetition that meets what an
-///   earlier one has done answers for it.
-/// - **Batches** cost one statement however many keys there are, and none without a key. Keys
+/// - **Errors** are only those of [`Error`]; expected outcomes are part of the result.
+/// - **Atomicity**: a write happens as a whole or not at all. If its future is dropped, it still
+///   runs to its end. A read is one statement and so sees one moment, unless it says otherwise.
+/// - **Retries**: writes are retried, a bounded number of times, after a deadlock, a serialization
+///   failure or a lost connection. Each is idempotent, and an attempt that finds the rows of an
+///   earlier one returns the outcome of that one.
+/// - **Batches** cost one statement, regardless of the number of keys, and none without keys. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
 /// - **Audience**: what is read is as this audience sees it. Reads for everybody may share a
 ///   statement with those of other requests; reads for a viewer never do. Today both see the same.
@@ -162,8 +161,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>>;
 
-    /// Tells of every user whose row changes from now on, whoever changes it; `None` when the
-    /// database has no way to tell.
+    /// Reports every user whose row changes from now on, also by other processes; `None` if the
+    /// database cannot report that. The statements of the reports are not counted.
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>>;
 
     /// A page of the users whose key begins with the prefix, in the order of the request. The
@@ -174,8 +173,8 @@ pub trait Store: Debug + Send + Sync + 'static {
         request: &UserListRequest<'_>,
     ) -> Result<Page<Arc<User>>>;
 
-    /// How many users there are whose key begins with the prefix. One statement, and one that
-    /// walks them all.
+    /// The number of users whose key begins with the prefix. One statement, which walks all of
+    /// them.
     async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64>;
 
     // The graph
@@ -200,9 +199,9 @@ pub trait Store: Debug + Send + Sync + 'static {
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>>;
 
-    /// How `viewer` stands to other users: since when they follow those of `followed`, and since
-    /// when those of `following_back` follow them. One statement. Users without an edge, and
-    /// users who are not there, are missing from the map.
+    /// The edges between `viewer` and other users: when the viewer began to follow those of
+    /// `followed`, and when those of `following_back` began to follow the viewer. One statement.
+    /// Users without an edge and users who do not exist are missing from the map.
     async fn relations(
         &self,
         viewer: UserId,
@@ -210,28 +209,30 @@ pub trait Store: Debug + Send + Sync + 'static {
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>>;
 
-    /// Adds edges and takes edges away, each with both its ends and both counts: as
-    /// if one after the other in the order of the group, and tells what became of each.
+    /// Adds or removes an edge, with both its ends and both counts. The outcome is one of the same
+    /// action. Changes that are requested at the same time are committed together, with the
+    /// guarantees and the cost of [`Store::change_follows`].
     ///
-    /// The changes are committed together. Those that cannot be, because the database refuses one
-    /// of them or others change the same edges all the time, are made apart from each other, so
-    /// that no failure is anybody's but the one's whose change it is; only when the database is
-    /// away, all fail.
-    ///
-    /// The number of statements does not depend on how many changes there are. One finds what
-    /// there is; when something changes, two take edges away, two add some, two count the changes
-    /// of pairs after an unfollow, and one all counts. PostgreSQL writes most groups at once,
-    /// without looking before: one statement for edges, one for counts, and one where pairs have
-    /// limits. A group that turns out to need a look is then made anew, with all of the above.
-    ///
-    /// The turn of the group ends as soon as nothing but the commit is left and the engine can
-    /// write another group meanwhile.
-    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten;
+    /// # Errors
+    /// [`Error::Unavailable`] also if too many changes are waiting.
+    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>>;
 
-    /// How many groups of changes may be worked on at once.
-    fn groups_max(&self) -> usize;
+    /// Makes changes as if one after the other, in their order, and commits them together. The
+    /// results are in the same order.
+    ///
+    /// A change fails alone: if the database refuses one of them, or others keep changing the same
+    /// edges, the changes are committed in smaller parts. Only if the database is not available do
+    /// all fail.
+    ///
+    /// The number of statements does not depend on the number of changes. One reads the state; if
+    /// something changes, two remove edges, two add edges, two count changes of pairs after an
+    /// unfollow, and one changes all counts. PostgreSQL writes most batches optimistically, without
+    /// reading first: one statement for edges, one for counts, and one if pairs have limits. A
+    /// batch that turns out to need the state is rolled back and then costs all of the above.
+    async fn change_follows(&self, changes: &[FollowChange])
+    -> Vec<Result<Changed<FollowChanged>>>;
 
-    /// What counts towards the limits of a user on a day; `None` when there is no such user. One
+    /// What counts towards the limits of a user on a day; `None` if there is no such user. One
     /// statement.
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>>;
 
@@ -243,31 +244,31 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The same, by the account at the host's identity provider. One statement.
     async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>>;
 
-    /// What the password of this username is checked against. One statement.
+    /// The credentials that the password of this username is checked against. One statement.
     async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>>;
 
     /// The same, by id. One statement.
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
 
-    /// Makes a user. When several things are taken, the answer names the first in the order of
-    /// [`CreateOutcome`]. Two statements.
+    /// Creates a user. If several values are taken, the outcome names the first in the order of
+    /// [`CreateOutcome`]. Two statements; a retry takes a third one to recognize its own user.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when there is no such role.
+    /// [`Error::Conflict`] if there is no such role.
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
 
-    /// Changes a profile and gives the user as they are then; `None` when there is none. One
-    /// statement.
+    /// Changes a profile and returns the user after the change; `None` if there is no such user.
+    /// One statement.
     async fn update_profile(&self, id: UserId, change: &ProfileChange)
     -> Result<Option<Arc<User>>>;
 
-    /// Replaces the password of an account and ends all its tokens: its epoch is one higher then,
-    /// and `at` the moment that other tokens have to be newer than. Tells whether that was done:
-    /// not when there is no such user, nor when `epoch` is given and not the account's any more.
+    /// Replaces the password of an account and revokes all its tokens: its epoch is raised by one,
+    /// and tokens have to be newer than `at`. Returns whether that was done: not if there is no
+    /// such user, nor if `epoch` is given and no longer that of the account.
     ///
-    /// The hash has a salt of its own, so a repetition that finds it answers as the first did.
+    /// Each hash has its own salt, so a retry that finds the hash knows it as its own.
     ///
-    /// Statements: one when it is done, else two.
+    /// One statement if it is done, otherwise two.
     async fn change_password(
         &self,
         id: UserId,
@@ -276,33 +277,33 @@ pub trait Store: Debug + Send + Sync + 'static {
         at: DateTime<Utc>,
     ) -> Result<bool>;
 
-    /// Ends all tokens of an account in the same way; tells whether there was such a user. A
-    /// repetition ends them again, with what was made in between. One statement.
+    /// Revokes all tokens of an account in the same way; returns whether there was such a user. A
+    /// retry revokes again, including tokens issued in between. One statement.
     async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool>;
 
-    /// Gives a user a role. When both are missing, the answer is that there is no such user.
+    /// Gives a user a role. If both are missing, the outcome is [`SetRoleOutcome::NoSuchUser`].
     ///
-    /// Statements: one when it is given, else two.
+    /// One statement if the role is set, otherwise two.
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome>;
 
-    /// Deletes a user with all their edges in both directions, lowering the counts of everybody
-    /// at the other ends; tells whether there was such a user.
+    /// Deletes a user with all their edges in both directions, and lowers the counts of the users
+    /// at the other ends; returns whether there was such a user.
     ///
-    /// A user with many edges loses them in bounded transactions before the last one deletes the
-    /// user. Each keeps the invariants, so a call that breaks off leaves a user with fewer
-    /// edges, and can be repeated. Some ten statements for each thousand edges.
+    /// The edges are removed in bounded transactions, the last of which deletes the user. Each one
+    /// keeps the invariants, so a call that is interrupted leaves a user with fewer edges, and can
+    /// be repeated. Some ten statements for each thousand edges.
     async fn delete_user(&self, id: UserId) -> Result<bool>;
 
     // Administration
 
-    /// How the schema of the database stands to this program's.
+    /// The schema of the database, compared with that of this program.
     async fn schema_state(&self) -> Result<SchemaState>;
 
-    /// Brings the schema up to this program's. Safe to call from several processes at once: one
-    /// of them migrates, the others wait and find nothing to do.
+    /// Migrates the schema to that of this program. Safe to call from several processes at once:
+    /// one of them migrates, the others wait and then have nothing to do.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the schema is [`SchemaState::Newer`] or [`SchemaState::Foreign`];
+    /// [`Error::Conflict`] if the schema is [`SchemaState::Newer`] or [`SchemaState::Foreign`];
     /// nothing has changed then.
     async fn migrate(&self) -> Result<()>;
 
@@ -312,51 +313,51 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Loads a whole graph into a database without users: all of it or nothing.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the graph breaks a rule of [`Graph`]; nothing has changed then.
+    /// [`Error::Conflict`] if the graph violates a rule of [`Graph`]; nothing has changed then.
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome>;
 
-    /// Recounts every counter and compares both edge tables, all at one moment, without blocking
-    /// anybody. The answer is sorted by user and holds every difference.
+    /// Recounts every count and compares both edge tables, all as of one moment and without
+    /// blocking other calls. Returns every difference, sorted by user.
     async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>>;
 
-    /// Mends differences that [`Store::find_drift`] found, while others read and write. Each is
-    /// looked at again under a lock, so one that is gone is left alone. Tells how many rows
-    /// changed.
+    /// Repairs differences that [`Store::find_drift`] found, while others read and write. Each one
+    /// is checked again under a lock, so one that has disappeared is left alone. Returns the
+    /// number of changed rows.
     async fn repair(&self, drift: &[Drift]) -> Result<u64>;
 
     /// Waits for the connections to become idle and closes them.
     async fn close(&self);
 }
 
-/// News of users whose rows change.
+/// A stream of the users whose rows change.
 #[async_trait]
 pub trait UserChanges: Send {
-    /// What is heard next. Several times a second there is something, if only a sign of life.
+    /// The next report. There are several a second, if only heartbeats.
     ///
     /// # Errors
-    /// When news may have been missed. There will be no more.
+    /// If reports may have been missed. The stream has ended then.
     async fn next(&mut self) -> Result<UserNews>;
 }
 
-/// Who has changed, or is gone.
+/// A report of changed or deleted users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserNews {
-    /// This user.
+    /// This user has changed.
     Changed(UserId),
-    /// Maybe anybody: the database does not tell who.
+    /// Any user may have changed: the database does not say which.
     AnyChanged,
-    /// Nobody. A sign of life.
+    /// No user has changed: a heartbeat.
     NobodyChanged,
 }
 
-/// How to talk to a database.
+/// Options of a connection to a database.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The most connections that are open at once.
+    /// The most open connections.
     pub connections_max: u32,
-    /// The longest that a call waits for a connection.
+    /// The longest wait for a connection.
     pub acquire_timeout: Duration,
-    /// The longest that the database works on one statement of a request (PostgreSQL).
+    /// The longest execution of one statement of a request (PostgreSQL).
     pub statement_timeout: Duration,
 }
 
@@ -370,11 +371,12 @@ impl Default for Options {
     }
 }
 
-/// Opens the database that `url` names. The schema is neither looked at nor changed; a SQLite
-/// file that is missing is made.
+/// Opens the database at `url`. The schema is neither checked nor changed; a missing SQLite file
+/// is created.
 ///
 /// # Errors
-/// When the URL is of no engine we know, the database cannot be reached, or the file is none.
+/// If the URL does not name an engine that we know, the database cannot be reached, or the file is
+/// not a database.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, ConnectError> {
     Ok(match engine(url)? {
         Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(file, options).await?),
@@ -382,15 +384,15 @@ pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, Conn
     })
 }
 
-/// Looks whether a URL names a database, without opening anything.
+/// Checks that a URL names a database, without opening it.
 ///
 /// # Errors
-/// When it is of no engine we know or cannot be read.
+/// If it does not name an engine that we know or cannot be read.
 pub fn check_url(url: &str) -> Result<(), ConnectError> {
     engine(url).map(drop)
 }
 
-/// What a URL names.
+/// The engine that a URL names, and how to connect.
 enum Engine {
     Sqlite(SqliteConnectOptions),
     Postgres(PgConnectOptions),
@@ -411,7 +413,7 @@ fn engine(url: &str) -> Result<Engine, ConnectError> {
     }
 }
 
-/// What is wrong with a configuration, without sqlx's preface.
+/// The reason why a configuration is wrong, without sqlx's preface.
 fn reason(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Configuration(reason) => reason.to_string(),
@@ -419,13 +421,13 @@ fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// The SQL texts of both engines, for a test that prepares each of them.
+/// The SQL texts of both engines, for tests.
 #[must_use]
 pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
     [("sqlite", sqlite::statements()), ("postgres", postgres::statements())]
 }
 
-/// The file that a URL names, when it is one of SQLite; for what has to lie beside the database.
+/// The file that a SQLite URL names; for files that belong beside the database.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     match engine(url) {

@@ -87,7 +87,7 @@ fn check(
     if request.after.into_iter().chain(request.before).all(fits) {
         Ok(())
     } else {
-        Err(Error::Corrupt("a page of users is bounded by a position of another order".to_owned()))
+        Err(Error::Corrupt("a page of users is bounded by a position of another order".into()))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{batching::shared_lookup::KEYS_MAX, follow_writes::decision::Pair};
+use super::{batching::shared_lookup::KEYS_MAX, follow_writes::Pair};
 use crate::domain::{Relation, UserId};
 
 /// Whether it is so few relations that their edges are looked up together with those of others.

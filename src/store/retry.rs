@@ -1,8 +1,7 @@
-//! How work is run that must not be broken off: in a task of its own, and again after a failure
-//! that passes.
+//! Running writes to their end: in a task of their own, with retries after temporary failures.
 //!
-//! A caller may leave at any time (a client hangs up, a time-out fires), which drops its future
-//! wherever it waits. A transaction is never that future: it runs in a spawned task to its end.
+//! A caller may go away at any time (a client hangs up, a timeout fires), which drops its future
+//! wherever it waits. A transaction is never part of that future: it runs in a spawned task.
 
 use std::{
     sync::{
@@ -19,34 +18,35 @@ use tracing::Instrument;
 use super::{
     Error, OnProgress, Progress, Result,
     error::{is_rolled_back, is_transient},
+    statement::Meter,
 };
 
-/// How often a write is tried, at most.
-const ATTEMPTS: u32 = 8;
-/// The pause after the first failure; it doubles from one to the next.
+/// The most attempts at a write.
+const ATTEMPTS_MAX: u32 = 8;
+/// The pause after the first failure; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// What a write knows of its earlier tries. A connection that is lost at `COMMIT` leaves open
-/// whether the transaction happened; then the next try may meet its own work, and must not take
-/// it for somebody else's.
+/// What is known of the earlier attempts of a write. A connection that is lost during `COMMIT`
+/// leaves open whether the transaction was committed; the next attempt may then find its own rows,
+/// and must not take them for those of another caller.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tries(Arc<AtomicBool>);
 
 impl Tries {
-    /// Commits the transaction of a try.
+    /// Commits the transaction of an attempt.
     pub(super) async fn commit<D: Database>(&self, tx: Transaction<'_, D>) -> sqlx::Result<()> {
         self.0.store(true, Ordering::Relaxed);
         tx.commit().await
     }
 
-    /// Whether an earlier try may have happened, although it failed.
+    /// Whether a failed attempt may have been committed nevertheless.
     pub(super) fn may_have_committed(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Runs a write to its end, whatever becomes of the caller, and again after passing failures.
-/// `attempt` makes one transaction each time.
+/// Runs a write to its end, also if the caller goes away, with retries after temporary failures.
+/// `attempt` runs one transaction each time.
 pub(super) async fn write<T, F, A>(attempt: F) -> Result<T>
 where
     T: Send + 'static,
@@ -60,14 +60,14 @@ where
 pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    match tokio::spawn(work.in_current_span()).await {
+    match tokio::spawn(Meter::current().measure(work).in_current_span()).await {
         Ok(result) => result,
-        Err(error) if error.is_cancelled() => Err(Error::Unavailable("shutting down".to_owned())),
+        Err(error) if error.is_cancelled() => Err(Error::Unavailable("shutting down".into())),
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
-/// Tries until it succeeds, the failure is one that stays, or it has been tried often enough.
+/// Retries until an attempt succeeds, the failure is permanent, or there were too many attempts.
 pub(super) async fn retried<T, F, A>(attempt: F) -> sqlx::Result<T>
 where
     F: Fn(Tries) -> A,
@@ -76,9 +76,9 @@ where
     retried_when(is_transient, attempt).await
 }
 
-/// The same, where `passes` tells which failures do not stay.
+/// The same, where `is_temporary` says which failures are worth a retry.
 pub(super) async fn retried_when<T, F, A>(
-    passes: impl Fn(&sqlx::Error) -> bool,
+    is_temporary: impl Fn(&sqlx::Error) -> bool,
     attempt: F,
 ) -> sqlx::Result<T>
 where
@@ -87,14 +87,16 @@ where
 {
     let mut pause = PAUSE;
     let tries = Tries::default();
-    for number in 1..ATTEMPTS {
-        let committed = tries.may_have_committed();
+    for number in 1..ATTEMPTS_MAX {
+        let had_committed = tries.may_have_committed();
         match attempt(tries.clone()).await {
-            Err(error) if passes(&error) => {
+            Err(error) if is_temporary(&error) => {
+                // The server says that this attempt was not committed, which says nothing about
+                // those before it.
                 if is_rolled_back(&error) {
-                    tries.0.store(committed, Ordering::Relaxed);
+                    tries.0.store(had_committed, Ordering::Relaxed);
                 }
-                tracing::debug!(%error, number, "a transaction failed and is tried again");
+                tracing::debug!(%error, number, "a transaction failed and is retried");
             }
             result => return result,
         }
@@ -104,17 +106,17 @@ where
     attempt(tries).await
 }
 
-/// Where work in a task of its own says how far it is.
+/// The handle through which work in a task of its own reports its progress.
 pub(super) struct Report(watch::Sender<Progress>);
 
 impl Report {
-    /// Says it. Only the newest word is passed on.
+    /// Reports the progress; the caller sees the latest report only.
     pub(super) fn say(&self, done: u64, total: u64) {
         self.0.send_replace(Progress { done, total });
     }
 }
 
-/// Runs long work in a task of its own and passes on what it reports.
+/// Runs long work in a task of its own and forwards its reports.
 pub(super) async fn reporting<T, F, W>(on_progress: OnProgress<'_>, work: F) -> Result<T>
 where
     T: Send + 'static,
@@ -129,6 +131,6 @@ where
             on_progress(progress);
         }
     };
-    // The relay ends when the work drops its `Report`, so neither waits for the other in vain.
+    // The relay ends when the work drops its `Report`, so neither waits for the other forever.
     tokio::join!(task, relay).0
 }

@@ -1,6 +1,6 @@
-//! The fault runs: what `tests/it/faults` does in seconds, for as long as it takes to believe it.
+//! The long fault runs: those of `tests/it/faults`, repeated until the figures are meaningful.
 //!
-//! `make test-faults` runs them one after the other; each prints its figures. They are kept in
+//! `make test-faults` runs them one after the other; each prints its figures, which are recorded in
 //! `docs/reliability.md`.
 
 #[path = "../it/http/attacks/mod.rs"]
@@ -9,7 +9,7 @@ mod attacks;
 mod runs;
 mod soak;
 #[path = "../it/support/mod.rs"]
-#[expect(dead_code, reason = "other tests use what these do not")]
+#[expect(dead_code, reason = "only some of the support is used here")]
 mod support;
 
 use std::time::Duration;

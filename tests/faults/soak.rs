@@ -1,7 +1,7 @@
-//! A server at mixed load for a long time, on each engine.
+//! A server under mixed load for a long time, on each engine.
 //!
-//! `TEST_SOAK_SECONDS` tells how long, else it is ten minutes. Both engines are asked at the same
-//! time, so that it does not take twice as long.
+//! The run takes `TEST_SOAK_SECONDS`, by default ten minutes. Both engines run at the same time, to
+//! save time.
 
 use std::{
     fs,
@@ -28,12 +28,12 @@ use crate::{
 };
 
 const SECONDS: u64 = 600;
-/// How many clients there are, each of a user of its own.
+/// The number of clients, each with its own user.
 const CLIENTS: usize = 8;
 const USERS: usize = 2_000;
-/// How often the memory of the process is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// By how much of what it was after the first tenth the memory may grow until the end, in percent.
+/// How often the memory of the process is measured.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// By how much the memory may grow after the first tenth of the run, in percent.
 const GROWTH_MAX: u64 = 10;
 
 const PROFILE: &str = "query($username: String!) { user(username: $username) { username name
@@ -51,7 +51,7 @@ const SIGN_IN: &str = "mutation($username: String!) {
     signIn(input: {username: $username, password: \"a good one\"}) { token } }";
 const FOLLOWING: &str = "{ viewer { user { following { totalCount } } } }";
 
-/// What the clients of a server count.
+/// The counters of all clients of a server.
 #[derive(Debug, Default)]
 struct Counted {
     requests: AtomicU64,
@@ -60,7 +60,7 @@ struct Counted {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn soak() {
-    #[expect(clippy::disallowed_methods, reason = "the length is told in this way")]
+    #[expect(clippy::disallowed_methods, reason = "the duration is configured this way")]
     let seconds = std::env::var("TEST_SOAK_SECONDS");
     let seconds = seconds.map_or(SECONDS, |text| text.parse().expect("a number of seconds"));
     let time = Duration::from_secs(seconds);
@@ -80,7 +80,7 @@ async fn on(database: &Database, time: Duration) {
         (0..CLIENTS).map(|n| client(caller.clone(), Arc::clone(&counted), n, until)).collect();
 
     let mut memory = Vec::new();
-    let mut looks = interval(LOOK_EVERY);
+    let mut looks = interval(MEASURE_EVERY);
     while Instant::now() < until {
         looks.tick().await;
         memory.push(resident_mib(server.id()));
@@ -108,13 +108,13 @@ async fn on(database: &Database, time: Duration) {
         counted.sign_ins.load(SeqCst),
         percentile(&waits, 99),
         worst(&waits),
-        memory.iter().max().expect("it was looked at"),
+        memory.iter().max().expect("it was measured"),
     ));
     assert!(late * 100 <= early * (100 + GROWTH_MAX), "memory grows: {memory:?}");
 }
 
-/// Reads, follows, unfollows and signs in until it is time to stop; then tells how long each
-/// request took. Nobody else changes what its user follows, so it knows every answer.
+/// Reads, follows, unfollows and signs in until it is time to stop, and returns the latency of each
+/// request. No other client changes the follows of its user, so it knows every answer.
 async fn client(
     server: Caller,
     counted: Arc<Counted>,
@@ -169,7 +169,8 @@ async fn client(
 /// The resident memory of a process.
 fn resident_mib(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs, on Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is told");
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("there is such a line");
     let kib = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
     kib / 1024
 }

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::service::ListedUser;
 use crate::{
-    domain::{self, Changed, FollowLimit, FollowList, UserId, UsernameKey},
+    domain::{self, Changed, FollowLimit, FollowList, FollowRefusal, UserId, UsernameKey},
     graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
-    service::{Refusal, SeenBy},
+    service::SeenBy,
 };
 
 /// Which user is meant: give exactly one field.
@@ -95,17 +95,17 @@ pub(crate) struct FollowError {
 }
 
 impl FollowError {
-    fn new(refusal: Refusal, user: &UserRef, verb: Verb) -> Self {
+    fn new(refusal: FollowRefusal, user: &UserRef, verb: Verb) -> Self {
         let (code, message) = match refusal {
-            Refusal::NotFound => (FollowErrorCode::NotFound, "That is not a valid user."),
-            Refusal::Yourself => (
+            FollowRefusal::NotFound => (FollowErrorCode::NotFound, "That is not a valid user."),
+            FollowRefusal::Yourself => (
                 FollowErrorCode::Yourself,
                 match verb {
                     Verb::Follow => "You cannot follow yourself.",
                     Verb::Unfollow => "You cannot unfollow yourself.",
                 },
             ),
-            Refusal::LimitReached(limit) => (
+            FollowRefusal::LimitReached(limit) => (
                 FollowErrorCode::LimitReached,
                 match limit {
                     FollowLimit::Day => "You have followed enough users for today.",
@@ -126,6 +126,7 @@ enum Verb {
 
 /// What became of a follow.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::FollowOutcome")]
 pub(crate) enum FollowOutcome {
     /// The viewer already followed the user; nothing changed.
     AlreadyFollowing,
@@ -176,7 +177,7 @@ async fn know<O>(
     request: &RequestContext,
     viewer: UserId,
     target: Option<&Arc<domain::User>>,
-    done: &Result<Changed<O>, Refusal>,
+    done: &Result<Changed<O>, FollowRefusal>,
 ) {
     request.loaders.clear().await;
     if let (Ok(changed), Some(target)) = (done, target) {
@@ -199,14 +200,9 @@ impl FollowPayload {
         let done = request.service.follow(target.as_ref().map(|user| user.id)).await?;
         know(request, viewer.id(), target.as_ref(), &done).await;
 
-        let outcome = |outcome| match outcome {
-            domain::FollowOutcome::Followed => Ok(FollowOutcome::Followed),
-            domain::FollowOutcome::AlreadyFollowing => Ok(FollowOutcome::AlreadyFollowing),
-            domain::FollowOutcome::NoSuchUser => Err(Refusal::NotFound),
-            domain::FollowOutcome::LimitReached(limit) => Err(Refusal::LimitReached(limit)),
-        };
-        let done = done.and_then(|changed| outcome(changed.outcome));
-        let done = done.and_then(|o| Ok((target.ok_or(Refusal::NotFound)?, o)));
+        let done = done.and_then(|changed| {
+            Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
+        });
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),
@@ -293,8 +289,9 @@ impl UnfollowPayload {
         let done = request.service.unfollow(target.as_ref().map(|user| user.id)).await?;
         know(request, viewer.id(), target.as_ref(), &done).await;
 
-        let done =
-            done.and_then(|changed| Ok((target.ok_or(Refusal::NotFound)?, changed.outcome.into())));
+        let done = done.and_then(|changed| {
+            Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
+        });
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),

@@ -25,7 +25,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{runtime::Handle, sync::oneshot, task::yield_now, time::timeout};
 use tracing::{Instrument, Span};
 
-use crate::store::{Error, Result};
+use crate::store::{Error, Result, statement::Meter};
 
 /// How many full batches may wait. More would only be answered after its caller's patience.
 const BATCHES_WAITING_MAX: usize = 16;
@@ -75,12 +75,13 @@ struct Waiting<C, A> {
     call: C,
     answer: oneshot::Sender<A>,
     span: Span,
+    meter: Meter,
 }
 
 /// The turn of a batch. It ends when this is dropped, with the batch at the latest: then the next
 /// may begin. The default one is that of a batch of its own, for which nobody waits.
 #[derive(Default)]
-pub struct BatchPermit(Option<Box<dyn Ended>>);
+pub(crate) struct BatchPermit(Option<Box<dyn Ended>>);
 
 trait Ended: Send + Sync {
     fn ended(&self);
@@ -120,9 +121,14 @@ impl<C: Send + 'static, A: Send + 'static> Batcher<C, A> {
         {
             let mut queue = self.0.queue();
             if queue.waiting.len() >= self.0.pace.calls_max.saturating_mul(BATCHES_WAITING_MAX) {
-                return Err(Error::Unavailable("too many calls wait already".to_owned()));
+                return Err(Error::Unavailable("too many calls wait already".into()));
             }
-            queue.waiting.push_back(Waiting { call, answer, span: Span::current() });
+            queue.waiting.push_back(Waiting {
+                call,
+                answer,
+                span: Span::current(),
+                meter: Meter::current(),
+            });
         }
         self.0.begin();
         let patience = self.0.pace.patience.saturating_mul(PATIENCES);
@@ -133,7 +139,7 @@ impl<C: Send + 'static, A: Send + 'static> Batcher<C, A> {
                 answered.await
             }
         };
-        answer.map_err(|_| Error::Unavailable("a batch broke off".to_owned()))
+        answer.map_err(|_| Error::Unavailable("a batch broke off".into()))
     }
 }
 
@@ -154,13 +160,14 @@ impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
             yield_now().await;
         }
         let batch = self.queue().next_batch(self.pace);
-        let span = batch.first().map_or_else(Span::none, |first| first.span.clone());
+        let first = batch.first().map(|first| (first.span.clone(), first.meter.clone()));
+        let (span, meter) = first.unwrap_or_else(|| (Span::none(), Meter::default()));
         let (calls, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.call, waiting.answer)).unzip();
 
         // Called within the future, so that a panic of either is caught. It has been reported by the
         // panic hook, and its callers learn of it by the answers that are dropped.
-        let run = AssertUnwindSafe(async { (self.run)(calls, turn).await });
+        let run = AssertUnwindSafe(meter.measure(async { (self.run)(calls, turn).await }));
         if let Ok(results) = run.catch_unwind().instrument(span).await {
             debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
             for (answer, result) in answers.into_iter().zip(results) {

@@ -57,7 +57,7 @@ impl<DB: Database> WarmConnections<DB> {
 
     /// Waits for a read, as long as there is hope.
     pub(crate) async fn patiently<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
-        let lost = |_| Error::Unavailable("a statement was not answered".to_owned());
+        let lost = |_| Error::Unavailable("a statement was not answered".into());
         timeout(self.patience, read).await.map_err(lost)?
     }
 

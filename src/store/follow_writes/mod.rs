@@ -1,4 +1,15 @@
-//! The write path of follows: queued, decided, attempted.
+//! The write path of follows, above the engines: queued, decided, attempted.
+//!
+//! `queue` gathers changes that are requested at the same time into batches, `attempt` writes a
+//! batch with retries and bisection, and `decision` plans what a batch changes, without I/O. An
+//! engine implements [`FollowWriter`]: one attempt, one transaction.
 
-pub(crate) mod attempt;
-pub(crate) mod decision;
+mod attempt;
+mod decision;
+mod queue;
+
+pub(crate) use self::{
+    attempt::{Attempt, FollowWriter, Written},
+    decision::{CountsDelta, CountsRow, Pair, PairChanges, Plan, State},
+    queue::FollowQueue,
+};

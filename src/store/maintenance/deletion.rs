@@ -1,32 +1,32 @@
-//! Deleting a user step by step: what both engines share.
+//! Deleting a user step by step: the parts that both engines share.
 
 use std::collections::BTreeMap;
 
 use crate::domain::{FollowCounts, UserId};
 
-/// The most edges of each direction that one step takes away.
+/// The most edges of each direction that one step removes.
 pub(crate) const EDGES: u16 = 1_000;
 
-/// What a step did.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// There is no such user.
     NoSuchUser,
-    /// Some edges are gone, others are left.
-    More,
-    /// The last edges are gone, and the user with them.
+    /// Some edges were removed, others are left.
+    Unfinished,
+    /// The last edges were removed, and the user with them.
     Deleted,
 }
 
-/// What a step took away: the users at the other ends.
+/// The edges that a step removed, by the users at the other ends.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Taken {
+pub(crate) struct Removed {
     pub(crate) followees: Vec<UserId>,
     pub(crate) followers: Vec<UserId>,
 }
 
-impl Taken {
-    /// By how much counts have to be lowered, in the order of ids, in which rows are locked.
+impl Removed {
+    /// By how much counts have to be lowered, in the order of ids, which is the order of locks.
     pub(crate) fn losses(&self, user: UserId) -> BTreeMap<UserId, FollowCounts> {
         let mut losses: BTreeMap<_, FollowCounts> = BTreeMap::new();
         for &followee in &self.followees {

@@ -1,8 +1,8 @@
-//! Finding and mending differences: the walk and its order, once for both engines.
+//! Finding and repairing differences: the walk and its order, once for both engines.
 //!
-//! The engines answer small questions, each about a bounded number of owners named by id, so
-//! that on a distributed engine each goes to the shards that know. Nothing here reads a whole
-//! table at once, and nothing keeps more of it than one slice.
+//! The engines answer small questions, each about a bounded number of owners named by id, so that
+//! on a distributed engine each one goes to the shards that can answer it. Nothing here reads a
+//! whole table at once or keeps more of it in memory than one slice.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::DefaultHasher},
@@ -14,53 +14,54 @@ use crate::{
     store::{pages::LOWEST, retry::Report},
 };
 
-/// How many users are looked at together.
+/// The number of users read together.
 const USERS: i64 = 500;
-const USERS_AT_ONCE: usize = 500;
-/// How many edges are held at once.
+/// The number of edges whose followees are looked up together.
+const FOLLOWEES: usize = 500;
+/// The most edges in memory.
 const EDGES: i64 = 10_000;
+/// Where the list of an owner begins.
+const START: FollowPosition = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
 
-/// Questions to the database as it was at one moment. An edge *is stored at an end*: in `follows`
-/// for the list [`FollowList::Following`], in `followers` for [`FollowList::Followers`].
+/// Ids to walk over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Owners {
+    /// All users.
+    Users,
+    /// Owners of edges stored at an end who do not exist.
+    OrphanEdges(FollowList),
+    /// Owners of counts who do not exist.
+    OrphanCounts,
+}
+
+/// Questions to the database as of one moment. Each edge is stored twice, *at its ends*: in
+/// `follows`, where the follower owns it, as part of [`FollowList::Following`], and in `followers`,
+/// where the followee owns it, as part of [`FollowList::Followers`].
 pub(crate) trait Snapshot: Send {
-    /// How many users there are.
+    /// The number of users.
     fn count_users(&mut self) -> impl Future<Output = sqlx::Result<i64>> + Send;
 
-    /// The next users after this one, by id.
-    fn users_after(
+    /// The next owners after this one, by id.
+    fn owners_after(
         &mut self,
-        user: UserId,
+        owners: Owners,
+        after: UserId,
         limit: i64,
     ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
 
-    /// Which of these are users.
-    fn users_of(
+    /// Those of the users who exist.
+    fn existing(
         &mut self,
-        ids: &[UserId],
+        users: &[UserId],
     ) -> impl Future<Output = sqlx::Result<HashSet<UserId>>> + Send;
 
-    /// The next owners of edges stored at an end who are no users, after this one, by id.
-    fn strangers_after(
-        &mut self,
-        end: FollowList,
-        owner: UserId,
-        limit: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
-
-    /// The next owners of counts who are no users, after this one, by id.
-    fn uncounted_after(
-        &mut self,
-        owner: UserId,
-        limit: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
-
-    /// What the counters say.
+    /// The stored counts.
     fn stored_counts(
         &mut self,
         users: &[UserId],
     ) -> impl Future<Output = sqlx::Result<HashMap<UserId, FollowCounts>>> + Send;
 
-    /// How many edges are stored at the owners' end. Owners without any may be missing.
+    /// The numbers of edges stored at the owners' end. Owners without edges may be missing.
     fn count_edges(
         &mut self,
         end: FollowList,
@@ -83,7 +84,7 @@ pub(crate) trait Snapshot: Send {
         limit: i64,
     ) -> impl Future<Output = sqlx::Result<Vec<Follow>>> + Send;
 
-    /// Which of these edges are stored at the end, time and all.
+    /// Those of the edges that are stored at the end, with the same time.
     fn present(
         &mut self,
         end: FollowList,
@@ -91,7 +92,112 @@ pub(crate) trait Snapshot: Send {
     ) -> impl Future<Output = sqlx::Result<HashSet<Follow>>> + Send;
 }
 
-/// Finds every difference, sorted by user; a difference of an edge counts as the follower's.
+/// Implements [`Snapshot`] for a transaction of an engine, by the SQL in the scope of the caller:
+/// the engines differ in their SQL and in how they bind ids (`$ids`), times (`$time`) and edges
+/// (`$edges`) and read an edge (`$follow`).
+macro_rules! impl_snapshot {
+    ($snapshot:ty, $ids:path, $time:path, $edges:path, $follow:path) => {
+        impl drift::Snapshot for $snapshot {
+            async fn count_users(&mut self) -> sqlx::Result<i64> {
+                query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
+            }
+
+            async fn owners_after(
+                &mut self,
+                owners: Owners,
+                after: UserId,
+                limit: i64,
+            ) -> sqlx::Result<Vec<UserId>> {
+                let sql = match owners {
+                    Owners::Users => USERS_AFTER,
+                    Owners::OrphanEdges(FollowList::Followers) => STRANGERS_FOLLOWERS,
+                    Owners::OrphanEdges(FollowList::Following) => STRANGERS_FOLLOWING,
+                    Owners::OrphanCounts => STRANGERS_COUNTED,
+                };
+                let query = query_scalar(sql).bind(after.0).bind(limit);
+                let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+                Ok(ids.into_iter().map(UserId).collect())
+            }
+
+            async fn existing(&mut self, users: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
+                let query = query_scalar(USERS).bind($ids(users));
+                let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+                Ok(ids.into_iter().map(UserId).collect())
+            }
+
+            async fn stored_counts(
+                &mut self,
+                users: &[UserId],
+            ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
+                let query = query_as(STORED).bind($ids(users));
+                let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
+                let counts = |(id, followers, following)| {
+                    (UserId(id), FollowCounts { followers, following })
+                };
+                Ok(rows.into_iter().map(counts).collect())
+            }
+
+            async fn count_edges(
+                &mut self,
+                end: FollowList,
+                owners: &[UserId],
+            ) -> sqlx::Result<HashMap<UserId, i64>> {
+                let sql = match end {
+                    FollowList::Followers => COUNT_FOLLOWERS,
+                    FollowList::Following => COUNT_FOLLOWING,
+                };
+                let query = query_as(sql).bind($ids(owners));
+                let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
+                Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
+            }
+
+            async fn edges(
+                &mut self,
+                end: FollowList,
+                owners: &[UserId],
+            ) -> sqlx::Result<Vec<Follow>> {
+                let sql = match end {
+                    FollowList::Followers => FOLLOWERS,
+                    FollowList::Following => FOLLOWING,
+                };
+                let query = query_as(sql).bind($ids(owners));
+                query.fetch_all(&mut *self.0).await?.into_iter().map($follow).collect()
+            }
+
+            async fn edges_after(
+                &mut self,
+                end: FollowList,
+                owner: UserId,
+                after: FollowPosition,
+                limit: i64,
+            ) -> sqlx::Result<Vec<Follow>> {
+                let sql = match end {
+                    FollowList::Followers => FOLLOWERS_AFTER,
+                    FollowList::Following => FOLLOWING_AFTER,
+                };
+                let query = query_as(sql).bind(owner.0);
+                let query = query.bind($time(after.followed_at)).bind(after.user.0).bind(limit);
+                query.fetch_all(&mut *self.0).await?.into_iter().map($follow).collect()
+            }
+
+            async fn present(
+                &mut self,
+                end: FollowList,
+                edges: &[Follow],
+            ) -> sqlx::Result<HashSet<Follow>> {
+                let sql = match end {
+                    FollowList::Followers => IN_FOLLOWERS,
+                    FollowList::Following => IN_FOLLOWS,
+                };
+                let rows = $edges(query_as(sql), edges).fetch_all(&mut *self.0).await?;
+                rows.into_iter().map($follow).collect()
+            }
+        }
+    };
+}
+pub(crate) use impl_snapshot;
+
+/// Finds every difference, sorted by user; a difference of an edge belongs to the follower.
 pub(crate) async fn find(
     snapshot: &mut impl Snapshot,
     report: &Report,
@@ -99,13 +205,14 @@ pub(crate) async fn find(
     let users = u64::try_from(snapshot.count_users().await?).unwrap_or(0);
     let mut progress = Progress { report, done: 0, total: users * 2 };
 
-    // First the edges: the counts are right or wrong by what they should be.
+    // 1. Compare both tables of edges by checksums.
     let mut sums = Sums::default();
     let mut edges = Edges::default();
     while let Some((end, edges)) = edges.next(snapshot, &mut progress).await? {
         sums.add(end, &edges);
     }
 
+    // 2. Where checksums differ, look each edge up at its other end.
     let mut mirror = Vec::new();
     if sums.any_differs() {
         progress.total += users;
@@ -116,8 +223,12 @@ pub(crate) async fn find(
         }
     }
 
-    let mut found = edges_of_nobody(snapshot, &mut mirror).await?;
-    found.extend(counts_of_nobody(snapshot).await?);
+    // 3. Rows whose users do not exist. Their edges are no longer differences of the mirror.
+    let mut found = orphan_edges(snapshot, &mut mirror).await?;
+    let orphan_counts = all_owners(snapshot, Owners::OrphanCounts).await?;
+    found.extend(orphan_counts.into_iter().map(Drift::OrphanCounts));
+
+    // 4. The counts, compared with the edges as they will be after the repair.
     let off_by = mirror_counts(&mirror);
     let mut users = Users::default();
     while let Some(users) = users.next(snapshot, &mut progress).await? {
@@ -129,7 +240,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// How many users were gone over, of how many; each is gone over more than once.
+/// How many users were visited, of how many; each one is visited more than once.
 struct Progress<'r> {
     report: &'r Report,
     done: u64,
@@ -143,7 +254,7 @@ impl Progress<'_> {
     }
 }
 
-/// All users, chunk by chunk.
+/// A walk over all users, chunk by chunk.
 struct Users {
     last: UserId,
 }
@@ -160,7 +271,7 @@ impl Users {
         snapshot: &mut impl Snapshot,
         progress: &mut Progress<'_>,
     ) -> sqlx::Result<Option<Vec<UserId>>> {
-        let users = snapshot.users_after(self.last, USERS).await?;
+        let users = snapshot.owners_after(Owners::Users, self.last, USERS).await?;
         let Some(last) = users.last() else { return Ok(None) };
         self.last = *last;
         progress.add(users.len());
@@ -170,13 +281,13 @@ impl Users {
 
 /// Edges that are read together.
 enum Slice {
-    /// All of these users, who have few.
+    /// All edges of these owners, who have few.
     Few(Vec<UserId>),
-    /// Those of a user with many, from a position on.
+    /// Edges of an owner with many, after a position.
     Many(UserId, FollowPosition),
 }
 
-/// All edges as they are stored at both ends, slice by slice.
+/// A walk over all edges as they are stored at both ends, slice by slice.
 #[derive(Default)]
 struct Edges {
     users: Users,
@@ -197,9 +308,7 @@ impl Edges {
                 Some((end, Slice::Many(owner, after))) => {
                     let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
                     let Some(last) = edges.last() else { continue };
-                    let user = other_end(end, last);
-                    let after = FollowPosition { followed_at: last.followed_at, user };
-                    self.slices.push_front((end, Slice::Many(owner, after)));
+                    self.slices.push_front((end, Slice::Many(owner, position(end, last))));
                     return Ok(Some((end, edges)));
                 }
                 None => {}
@@ -213,22 +322,34 @@ impl Edges {
     }
 }
 
-/// The edges with an end who is no user. An edge is stored with each end as its owner, so those
-/// that lack an owner at one end are nearly all of them; the others have no mirror and would get
-/// none, since their followee is missing, and are taken out of the differences of the mirror.
-async fn edges_of_nobody(
+/// All ids of a walk.
+async fn all_owners(snapshot: &mut impl Snapshot, owners: Owners) -> sqlx::Result<Vec<UserId>> {
+    let (mut all, mut last) = (Vec::new(), UserId::MIN);
+    loop {
+        let ids = snapshot.owners_after(owners, last, USERS).await?;
+        let Some(newest) = ids.last() else { return Ok(all) };
+        last = *newest;
+        all.extend(ids);
+    }
+}
+
+/// The edges with a user who does not exist. Each edge is stored with each of its users as the
+/// owner, so walking over missing owners finds nearly all of them. The rest are edges of `follows`
+/// with a missing followee and no mirror: they are among the differences of the mirror. All of them
+/// are taken out of those differences, since no mirror must be added for them.
+async fn orphan_edges(
     snapshot: &mut impl Snapshot,
     mirror: &mut Vec<Drift>,
 ) -> sqlx::Result<Vec<Drift>> {
     let mut found = HashSet::new();
     for end in [FollowList::Following, FollowList::Followers] {
-        let mut last = UserId::MIN;
-        loop {
-            let owners = snapshot.strangers_after(end, last, USERS).await?;
-            let Some(newest) = owners.last() else { break };
-            last = *newest;
-            for owner in owners {
-                edges_of_one(snapshot, end, owner, &mut found).await?;
+        for owner in all_owners(snapshot, Owners::OrphanEdges(end)).await? {
+            let mut after = START;
+            loop {
+                let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+                let Some(last) = edges.last() else { break };
+                after = position(end, last);
+                found.extend(edges);
             }
         }
     }
@@ -237,53 +358,25 @@ async fn edges_of_nobody(
         .iter()
         .filter_map(|drift| if let Drift::MirrorMissing(e) = drift { Some(*e) } else { None })
         .collect();
-    for edges in missing.chunks(USERS_AT_ONCE) {
+    for edges in missing.chunks(FOLLOWEES) {
         let followees: Vec<_> = edges.iter().map(|edge| edge.followee).collect();
-        let there = snapshot.users_of(&followees).await?;
-        found.extend(edges.iter().filter(|edge| !there.contains(&edge.followee)));
+        let existing = snapshot.existing(&followees).await?;
+        found.extend(edges.iter().filter(|edge| !existing.contains(&edge.followee)));
     }
     mirror.retain(|drift| match drift {
         Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) => !found.contains(edge),
-        Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => true,
+        Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => true,
     });
-    Ok(found.into_iter().map(Drift::EdgeOfNobody).collect())
+    Ok(found.into_iter().map(Drift::OrphanEdge).collect())
 }
 
-/// Adds all edges stored at the owner's end.
-async fn edges_of_one(
-    snapshot: &mut impl Snapshot,
-    end: FollowList,
-    owner: UserId,
-    found: &mut HashSet<Follow>,
-) -> sqlx::Result<()> {
-    let mut after = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
-    loop {
-        let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
-        let Some(last) = edges.last() else { return Ok(()) };
-        after = FollowPosition { followed_at: last.followed_at, user: other_end(end, last) };
-        found.extend(edges);
-    }
-}
-
-async fn counts_of_nobody(snapshot: &mut impl Snapshot) -> sqlx::Result<Vec<Drift>> {
-    let mut found = Vec::new();
-    let mut last = UserId::MIN;
-    loop {
-        let owners = snapshot.uncounted_after(last, USERS).await?;
-        let Some(newest) = owners.last() else { return Ok(found) };
-        last = *newest;
-        found.extend(owners.into_iter().map(Drift::CountsOfNobody));
-    }
-}
-
-/// Cuts what users have at one end into slices of a bounded size.
+/// Cuts the edges stored at one end of users into slices of a bounded size.
 fn slices(users: &[UserId], counts: &HashMap<UserId, i64>) -> Vec<Slice> {
-    let start = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
     let mut slices = Vec::new();
     let (mut together, mut held) = (Vec::new(), 0);
     for (user, count) in users.iter().filter_map(|user| Some((*user, *counts.get(user)?))) {
         if count > EDGES {
-            slices.push(Slice::Many(user, start));
+            slices.push(Slice::Many(user, START));
             continue;
         }
         if held + count > EDGES {
@@ -299,12 +392,13 @@ fn slices(users: &[UserId], counts: &HashMap<UserId, i64>) -> Vec<Slice> {
     slices
 }
 
-/// How many sums are kept.
+/// The number of checksums.
 const GROUPS: u64 = 4096;
 
-/// What both ends hold, as numbers that are compared: one for each of some groups of edges, the
-/// sum of their hashes at one end less those at the other. Asking for the other end of every
-/// edge would take as many look-ups; this way only the edges of groups that differ are asked for.
+/// Checksums that compare both ends. Edges are divided into groups by their hashes; the checksum of
+/// a group is the sum of its hashes at one end minus those at the other, so it is zero if both ends
+/// store the same edges. That saves looking up the other end of every edge: only the edges of
+/// groups that differ are looked up.
 struct Sums(Vec<u64>);
 
 impl Default for Sums {
@@ -318,7 +412,7 @@ impl Sums {
         let mut hasher = DefaultHasher::new();
         edge.hash(&mut hasher);
         let hash = hasher.finish();
-        let group = usize::try_from(hash % GROUPS).expect("there are not that many");
+        let group = usize::try_from(hash % GROUPS).expect("it is less than `GROUPS`");
         (group, hash)
     }
 
@@ -337,12 +431,13 @@ impl Sums {
         self.0.iter().any(|sum| *sum != 0)
     }
 
-    /// Whether the group of the edge differs.
+    /// Whether the checksum of the edge's group is not zero.
     fn differs(&self, edge: &Follow) -> bool {
         self.0[Self::hash(edge).0] != 0
     }
 }
 
+/// Those of the edges stored at an end that are missing at the other.
 async fn without_pair(
     snapshot: &mut impl Snapshot,
     end: FollowList,
@@ -359,21 +454,23 @@ async fn without_pair(
     Ok(edges.into_iter().filter(|edge| !present.contains(edge)).map(drift).collect())
 }
 
-const fn other_end(end: FollowList, edge: &Follow) -> UserId {
-    match end {
+/// The position of an edge in the list of its owner.
+const fn position(end: FollowList, edge: &Follow) -> FollowPosition {
+    let user = match end {
         FollowList::Following => edge.followee,
         FollowList::Followers => edge.follower,
-    }
+    };
+    FollowPosition { followed_at: edge.followed_at, user }
 }
 
-/// By how much the followers that are stored must be corrected to be those of `follows`.
+/// By how much the repair of the mirror changes the number of each user's followers.
 fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
     let mut off_by = HashMap::new();
     for drift in mirror {
         match drift {
             Drift::MirrorMissing(edge) => *off_by.entry(edge.followee).or_insert(0) += 1,
             Drift::MirrorStray(edge) => *off_by.entry(edge.followee).or_insert(0) -= 1,
-            Drift::Counts { .. } | Drift::EdgeOfNobody(_) | Drift::CountsOfNobody(_) => {}
+            Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => {}
         }
     }
     off_by
@@ -389,7 +486,7 @@ async fn wrong_counts(
     let following = snapshot.count_edges(FollowList::Following, users).await?;
     let number = |counts: &HashMap<UserId, i64>, user| counts.get(&user).copied().unwrap_or(0);
 
-    let look = |&user: &UserId| {
+    let compare = |&user: &UserId| {
         let actual = FollowCounts {
             followers: number(&followers, user) + number(off_by, user),
             following: number(&following, user),
@@ -397,7 +494,7 @@ async fn wrong_counts(
         let stored = stored.get(&user).copied();
         (stored != Some(actual)).then_some(Drift::Counts { user, stored, actual })
     };
-    Ok(users.iter().filter_map(look).collect())
+    Ok(users.iter().filter_map(compare).collect())
 }
 
 fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
@@ -405,18 +502,18 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
         Drift::Counts { user, .. } => (user, 0, None),
         Drift::MirrorMissing(edge) => (edge.follower, 1, Some(edge)),
         Drift::MirrorStray(edge) => (edge.follower, 2, Some(edge)),
-        Drift::EdgeOfNobody(edge) => (edge.follower, 3, Some(edge)),
-        Drift::CountsOfNobody(user) => (user, 4, None),
+        Drift::OrphanEdge(edge) => (edge.follower, 3, Some(edge)),
+        Drift::OrphanCounts(user) => (user, 4, None),
     }
 }
 
-/// One mending, each a transaction of its own that first takes a lock and then looks again. Each
-/// tells how many rows it changed.
-pub(crate) trait Mend: Send + Sync {
-    /// Stores the edge at its other end, if it is still in `follows` and not there.
+/// Repairs, each a transaction of its own that takes a lock and checks the difference again. Each
+/// returns the number of rows that it changed.
+pub(crate) trait Repair: Send + Sync {
+    /// Adds the mirror of the edge, if the edge still exists and the mirror does not.
     fn add_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// Removes the edge from its other end, if it is still there and not in `follows`.
+    /// Removes the mirror of the edge, if it still exists and the edge does not.
     fn remove_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
     /// Removes the edge from both tables, if one of its users is still missing.
@@ -425,12 +522,12 @@ pub(crate) trait Mend: Send + Sync {
     /// Removes the user's counts, if the user is still missing.
     fn remove_counts(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
 
-    /// Counts the edges at the user's ends and corrects the counters.
+    /// Counts the user's edges and corrects the counts.
     fn recount(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
 }
 
-/// Mends differences: the edges first, so that counting its rows gives the truth.
-pub(crate) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u64> {
+/// Repairs differences: the edges first, so that counting them then gives the right counts.
+pub(crate) async fn repair(engine: &impl Repair, drift: &[Drift]) -> sqlx::Result<u64> {
     let mut changed = 0;
     let mut touched = BTreeSet::new();
     for drift in drift {
@@ -439,22 +536,22 @@ pub(crate) async fn repair(mend: &impl Mend, drift: &[Drift]) -> sqlx::Result<u6
                 touched.insert(user);
             }
             Drift::MirrorMissing(edge) => {
-                changed += mend.add_mirror(edge).await?;
+                changed += engine.add_mirror(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
             Drift::MirrorStray(edge) => {
-                changed += mend.remove_mirror(edge).await?;
+                changed += engine.remove_mirror(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::EdgeOfNobody(edge) => {
-                changed += mend.remove_edge(edge).await?;
+            Drift::OrphanEdge(edge) => {
+                changed += engine.remove_edge(edge).await?;
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::CountsOfNobody(user) => changed += mend.remove_counts(user).await?,
+            Drift::OrphanCounts(user) => changed += engine.remove_counts(user).await?,
         }
     }
     for user in touched {
-        changed += mend.recount(user).await?;
+        changed += engine.recount(user).await?;
     }
     Ok(changed)
 }

@@ -1,5 +1,5 @@
-//! A whole graph made ready to be loaded: counted, and in the order of the tables' keys, so that
-//! every index grows at its end.
+//! Preparing a whole graph for loading: counted, and in the order of the keys of the tables, so
+//! that every index grows at its end.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     store::{Graph, retry::Report},
 };
 
-/// How many rows one statement takes.
+/// The most rows of one statement.
 pub(crate) const ROWS: usize = 20_000;
 
 /// A graph in the order of its tables.
@@ -40,7 +40,7 @@ impl Sorted {
     }
 }
 
-/// Tells how many rows are loaded; an edge is two.
+/// Reports how many rows are loaded; an edge is two rows.
 pub(crate) struct Loading {
     report: Report,
     done: u64,

@@ -1,4 +1,4 @@
-//! Work on the database as a whole: migrations, bulk loading, deletion, and the search for drift.
+//! Work on the database as a whole: migrations, bulk loading, deletion, and drift.
 
 pub(crate) mod deletion;
 pub(crate) mod drift;

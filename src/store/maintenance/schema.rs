@@ -1,4 +1,4 @@
-//! What the list of applied migrations says about a database.
+//! Comparing the migrations that a database has applied with those of this program.
 
 use sqlx::migrate::Migrator;
 
@@ -7,8 +7,7 @@ use crate::store::SchemaState;
 /// A migration that a database has applied: its number and the checksum of its text.
 pub(crate) type Applied = (i64, Vec<u8>);
 
-/// How a database stands to the migrations of this program. `occupied` tells whether it has
-/// tables besides the list of migrations.
+/// The state of a database. `occupied` says whether it has tables besides the list of migrations.
 pub(crate) fn state(migrator: &Migrator, applied: &[Applied], occupied: bool) -> SchemaState {
     let text_of = |version| migrator.iter().find(|m| m.version == version);
     let needed = migrator.iter().map(|m| m.version).max().unwrap_or(0);
@@ -30,7 +29,7 @@ pub(crate) fn state(migrator: &Migrator, applied: &[Applied], occupied: bool) ->
     }
 }
 
-/// Why a database in this state is not migrated; nothing when it may be.
+/// Why a database in this state must not be migrated; `None` if it may be.
 pub(crate) fn refusal(state: SchemaState) -> Option<String> {
     match state {
         SchemaState::Empty | SchemaState::Current | SchemaState::Older { .. } => None,

@@ -6,6 +6,7 @@ use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
 
 use super::{sorted, users};
 use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
+use crate::store::statement::{query, query_as};
 
 macro_rules! account {
     ($condition:literal) => {
@@ -45,13 +46,13 @@ pub(super) async fn by_ids(
     connection: impl PgExecutor<'_>,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, Account>> {
-    let rows = sqlx::query(ACCOUNTS).bind(sorted(ids)).fetch_all(connection).await?;
+    let rows = query(ACCOUNTS).bind(sorted(ids)).fetch_all(connection).await?;
     let accounts = rows.into_iter().map(account);
     accounts.map(|account| account.map(|account| (account.user.id, account))).collect()
 }
 
 pub(super) async fn find_by_subject(pool: &PgPool, subject: &str) -> sqlx::Result<Option<Account>> {
-    let row = sqlx::query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
     row.map(account).transpose()
 }
 
@@ -59,7 +60,7 @@ pub(super) async fn credentials(
     pool: &PgPool,
     key: &UsernameKey,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
+    let row = query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
     Ok(row.map(credentials_of))
 }
 
@@ -67,6 +68,6 @@ pub(super) async fn credentials_by_id(
     pool: &PgPool,
     id: UserId,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
+    let row = query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
     Ok(row.map(credentials_of))
 }

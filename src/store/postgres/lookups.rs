@@ -19,7 +19,7 @@ use crate::{
     store::{
         Options, Result,
         batching::{shared_lookup::SharedLookup, warm_connections::WarmConnections},
-        follow_writes::decision::Pair,
+        follow_writes::Pair,
         pages::{Shape, are_few_rows, are_small, shape},
     },
 };

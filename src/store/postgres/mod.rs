@@ -27,28 +27,25 @@ use sqlx::{
 
 use self::lookups::Reads;
 use super::{
-    BatchPermit, ConnectError, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome,
-    OnProgress, Options, Result, SchemaState, SetRoleOutcome, Store, UserChanges,
-    follow_writes::attempt, relations, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, UserChanges, follow_writes::FollowQueue, relations, retry,
+    statement::query_as,
 };
 use crate::domain::{
-    Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
 /// A connection that was idle this long is asked whether it still lives.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// While one group of changes is written, others are written beside it or wait for their commit. More
-/// of them would only be smaller.
-const GROUPS_MAX: usize = 3;
-
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
 pub(super) struct Postgres {
     pool: PgPool,
     reads: Arc<Reads>,
+    follows: FollowQueue<follows::writes::Writer>,
     /// For work without time limits, on a connection of its own.
     unlimited: Arc<PgConnectOptions>,
     acquire_timeout: Duration,
@@ -99,7 +96,11 @@ impl Postgres {
             .connect_lazy_with(limited);
         let acquire_timeout = options.acquire_timeout;
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
-        Ok(Self { pool, reads, unlimited: Arc::new(unlimited), acquire_timeout, server })
+        let follows = FollowQueue::new(follows::writes::Writer {
+            connections: reads.kept.clone(),
+            is_optimistic: server.in_one_place,
+        });
+        Ok(Self { pool, reads, follows, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
 }
 
@@ -124,7 +125,7 @@ statements! {
 
 /// What the server at the other end can do. Whatever cannot answer can do nothing special.
 async fn look_at(mut connection: PgConnection) -> Server {
-    let server = sqlx::query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
+    let server = query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
     drop(connection.close().await);
     server
 }
@@ -248,16 +249,15 @@ impl Store for Postgres {
         kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
-        let (kept, at_once) = (self.reads.kept.clone(), self.server.in_one_place);
-        attempt::change(group, turn, move |attempt| {
-            follows::writes::make(kept.clone(), at_once, attempt)
-        })
-        .await
+    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
+        self.follows.change(change).await
     }
 
-    fn groups_max(&self) -> usize {
-        GROUPS_MAX
+    async fn change_follows(
+        &self,
+        changes: &[FollowChange],
+    ) -> Vec<Result<Changed<FollowChanged>>> {
+        self.follows.change_together(changes).await
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
@@ -330,7 +330,7 @@ impl Store for Postgres {
         let options = Arc::clone(&self.unlimited);
         match retry::write(move |_| maintenance::schema::migrate(Arc::clone(&options))).await? {
             None => Ok(()),
-            Some(refusal) => Err(Error::Conflict(refusal)),
+            Some(refusal) => Err(Error::Conflict(refusal.into())),
         }
     }
 

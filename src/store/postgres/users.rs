@@ -15,7 +15,10 @@ use crate::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
         UsernamePrefix,
     },
-    store::{Result, pages},
+    store::{
+        Result, pages,
+        statement::{query, query_scalar},
+    },
 };
 
 /// Users as one row of arrays, which decode many times faster than a row for each. [`of_arrays`]
@@ -147,7 +150,7 @@ pub(super) async fn by_ids(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = sqlx::query(BY_IDS).bind(sorted(ids)).fetch_one(connection).await?;
+    let row = query(BY_IDS).bind(sorted(ids)).fetch_one(connection).await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (user.id, user)).collect())
 }
 
@@ -159,7 +162,7 @@ pub(super) async fn by_usernames(
         return Ok(HashMap::new());
     }
     let keys: Vec<_> = keys.iter().map(UsernameKey::as_str).collect();
-    let row = sqlx::query(BY_USERNAMES).bind(keys).fetch_one(connection).await?;
+    let row = query(BY_USERNAMES).bind(keys).fetch_one(connection).await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
@@ -171,7 +174,7 @@ pub(super) async fn counts(
 ) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
     let mut counts = HashMap::with_capacity(prefixes.len());
     for prefix in prefixes {
-        let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        let query = query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
         counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
     }
     Ok(counts)
@@ -194,7 +197,7 @@ pub(super) async fn page(
                 (OrderDirection::Desc, true) => NEWEST,
                 (OrderDirection::Desc, false) => NEWEST_WITH_PREFIX,
             };
-            let query = sqlx::query(sql).bind(i64::from(page.fetch()));
+            let query = query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.0).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0).bind(bounds.high.1.0);
@@ -208,7 +211,7 @@ pub(super) async fn page(
                 OrderDirection::Asc => FIRST,
                 OrderDirection::Desc => LAST,
             };
-            let query = sqlx::query(sql).bind(i64::from(page.fetch()));
+            let query = query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
             let (users, outside) = listed(&with_prefix(query).fetch_one(connection).await?)?;

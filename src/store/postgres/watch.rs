@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::{
     domain::UserId,
-    store::{Error, Result, UserChanges, UserNews},
+    store::{Error, Result, UserChanges, UserNews, statement::query},
 };
 
 /// Where it is told. The payload is the id.
@@ -41,7 +41,7 @@ pub(super) async fn users(pool: &PgPool, tellers: &PgPool) -> Result<Option<Box<
     // It must not connect anew by itself: what was told in between would be missed.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    sqlx::query(TELL_NOBODY).execute(tellers).await?;
+    query(TELL_NOBODY).execute(tellers).await?;
     match timeout(HEARD_WITHIN, listener.try_recv()).await {
         Ok(Ok(Some(_))) => Ok(Some(Box::new(Changes(listener)))),
         Ok(Ok(None)) | Err(_) => Ok(None),
@@ -52,13 +52,13 @@ pub(super) async fn users(pool: &PgPool, tellers: &PgPool) -> Result<Option<Box<
 #[async_trait]
 impl UserChanges for Changes {
     async fn next(&mut self) -> Result<UserNews> {
-        let lost = || Error::Unavailable("the connection that listens is lost".to_owned());
+        let lost = || Error::Unavailable("the connection that listens is lost".into());
         match timeout(SILENCE_MAX, self.0.try_recv()).await {
             Ok(Ok(Some(notification))) => user(&notification).map(UserNews::Changed),
             Ok(Ok(None)) => Err(lost()),
             Ok(Err(error)) => Err(error.into()),
             Err(_silence) => {
-                let ping = sqlx::query(PING).execute(&mut self.0);
+                let ping = query(PING).execute(&mut self.0);
                 timeout(SILENCE_MAX, ping).await.map_err(|_| lost())??;
                 Ok(UserNews::NobodyChanged)
             }
@@ -68,5 +68,5 @@ impl UserChanges for Changes {
 
 fn user(notification: &PgNotification) -> Result<UserId> {
     let id = notification.payload().parse();
-    id.map(UserId).map_err(|_| Error::Corrupt(format!("somebody else tells on {CHANNEL}")))
+    id.map(UserId).map_err(|_| Error::Corrupt(format!("somebody else tells on {CHANNEL}").into()))
 }

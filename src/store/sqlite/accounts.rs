@@ -4,6 +4,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 
 use super::{time, users};
 use crate::domain::{Account, Credentials, Permissions, Role, UserId, UsernameKey};
+use crate::store::statement::{query, query_as};
 
 macro_rules! account {
     ($condition:literal) => {
@@ -44,14 +45,14 @@ pub(super) async fn find(
     connection: &mut SqliteConnection,
     id: UserId,
 ) -> sqlx::Result<Option<Account>> {
-    sqlx::query(ACCOUNT).bind(id.0).fetch_optional(connection).await?.map(account).transpose()
+    query(ACCOUNT).bind(id.0).fetch_optional(connection).await?.map(account).transpose()
 }
 
 pub(super) async fn find_by_subject(
     pool: &SqlitePool,
     subject: &str,
 ) -> sqlx::Result<Option<Account>> {
-    let row = sqlx::query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
     row.map(account).transpose()
 }
 
@@ -59,7 +60,7 @@ pub(super) async fn credentials(
     pool: &SqlitePool,
     key: &UsernameKey,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
+    let row = query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
     Ok(row.map(credentials_of))
 }
 
@@ -67,6 +68,6 @@ pub(super) async fn credentials_by_id(
     pool: &SqlitePool,
     id: UserId,
 ) -> sqlx::Result<Option<Credentials>> {
-    let row = sqlx::query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
+    let row = query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
     Ok(row.map(credentials_of))
 }

@@ -11,7 +11,7 @@ use crate::{
     store::{
         Options,
         batching::{shared_lookup::SharedLookup, warm_connections::WarmConnections},
-        follow_writes::decision::Pair,
+        follow_writes::Pair,
         pages,
     },
 };

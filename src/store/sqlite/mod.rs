@@ -35,13 +35,13 @@ use sqlx::{
 
 use self::lookups::Reads;
 use super::{
-    BatchPermit, ConnectError, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome,
-    OnProgress, Options, Result, SchemaState, SetRoleOutcome, Store, UserChanges, error,
-    follow_writes::attempt, relations, retry,
+    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
+    SchemaState, SetRoleOutcome, Store, UserChanges, error, follow_writes::FollowQueue, relations,
+    retry,
 };
 use crate::domain::{
-    Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
-    FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
+    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
+    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
@@ -69,6 +69,7 @@ pub(super) struct Sqlite {
     connections: Arc<AtomicU64>,
     readers: SqlitePool,
     reads: Arc<Reads>,
+    follows: FollowQueue<follows::writes::Writer>,
 }
 
 impl Sqlite {
@@ -111,7 +112,8 @@ impl Sqlite {
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         let reads = Arc::new(Reads::new(readers.clone(), options));
-        Ok(Self { writer, connections, readers, reads })
+        let follows = FollowQueue::new(follows::writes::Writer(writer.clone()));
+        Ok(Self { writer, connections, readers, reads, follows })
     }
 }
 
@@ -285,14 +287,15 @@ impl Store for Sqlite {
         self.reads.kept.patiently(read).await
     }
 
-    async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
-        let pool = self.writer.clone();
-        attempt::change(group, turn, move |attempt| follows::writes::make(pool.clone(), attempt))
-            .await
+    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
+        self.follows.change(change).await
     }
 
-    fn groups_max(&self) -> usize {
-        1
+    async fn change_follows(
+        &self,
+        changes: &[FollowChange],
+    ) -> Vec<Result<Changed<FollowChanged>>> {
+        self.follows.change_together(changes).await
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
@@ -369,7 +372,7 @@ impl Store for Sqlite {
         let pool = self.writer.clone();
         match retry::write(move |_| maintenance::schema::migrate(pool.clone())).await? {
             None => Ok(()),
-            Some(refusal) => Err(Error::Conflict(refusal)),
+            Some(refusal) => Err(Error::Conflict(refusal.into())),
         }
     }
 

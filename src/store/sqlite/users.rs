@@ -11,7 +11,10 @@ use crate::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
         UsernamePrefix,
     },
-    store::{Result, pages},
+    store::{
+        Result, pages,
+        statement::{query, query_scalar},
+    },
 };
 
 /// A page of users between two bounds (`?6` and up), in one scan of the index of its order.
@@ -87,7 +90,7 @@ pub(super) async fn by_ids(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query(BY_IDS).bind(json_ids(ids)).fetch_all(connection).await?;
+    let rows = query(BY_IDS).bind(json_ids(ids)).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
 }
 
@@ -99,7 +102,7 @@ pub(super) async fn by_usernames(
         return Ok(HashMap::new());
     }
     let keys = json(&keys.iter().map(UsernameKey::as_str).collect::<Vec<_>>());
-    let rows = sqlx::query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
+    let rows = query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
@@ -111,7 +114,7 @@ pub(super) async fn counts(
 ) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
     let mut counts = HashMap::with_capacity(prefixes.len());
     for prefix in prefixes {
-        let query = sqlx::query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        let query = query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
         counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
     }
     Ok(counts)
@@ -128,7 +131,7 @@ pub(super) async fn page(
         (UserOrderField::Username, OrderDirection::Asc) => FIRST,
         (UserOrderField::Username, OrderDirection::Desc) => LAST,
     };
-    let query = sqlx::query(sql)
+    let query = query(sql)
         .bind(request.prefix.lower_bound())
         .bind(request.prefix.upper_bound())
         .bind(page.fetch());

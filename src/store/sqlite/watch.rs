@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tokio::time::{sleep, timeout};
 
-use crate::store::{Result, UserChanges, UserNews};
+use crate::store::{Result, UserChanges, UserNews, statement::query_scalar};
 
 /// How often the file is asked.
 const ASKED_EVERY: Duration = Duration::from_millis(300);
@@ -54,7 +54,7 @@ pub(super) async fn users(
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {
     // While this one is in use, the pool opens no other.
     let mut connection = writer.acquire().await?;
-    let version = sqlx::query_scalar(VERSION).fetch_one(&mut *connection).await?;
+    let version = query_scalar(VERSION).fetch_one(&mut *connection).await?;
     Ok(Version { connection: connections.load(Ordering::Acquire), version })
 }
 

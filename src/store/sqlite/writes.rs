@@ -8,7 +8,11 @@ use sqlx::SqlitePool;
 use super::{BEGIN, users};
 use crate::{
     domain::{AvatarUrl, Bio, DisplayName, NewUser, ProfileChange, User, UserId},
-    store::{CreateOutcome, SetRoleOutcome, retry::Tries},
+    store::{
+        CreateOutcome, SetRoleOutcome,
+        retry::Tries,
+        statement::{query, query_as, query_scalar},
+    },
 };
 
 statements! {
@@ -50,7 +54,7 @@ pub(super) async fn create_user(
 ) -> sqlx::Result<CreateOutcome> {
     let mut tx = pool.begin_with(BEGIN).await?;
     let key = user.username.key();
-    let created = sqlx::query(CREATE_USER)
+    let created = query(CREATE_USER)
         .bind(user.id.0)
         .bind(user.username.as_str())
         .bind(key.as_str())
@@ -65,19 +69,19 @@ pub(super) async fn create_user(
         .await?;
     if created.rows_affected() == 0 {
         if tries.may_have_committed() {
-            let ours = sqlx::query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
+            let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
             if ours.fetch_one(&mut *tx).await? {
                 return Ok(CreateOutcome::Created);
             }
         }
-        let taken = sqlx::query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
+        let taken = query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
         return Ok(match taken.fetch_one(&mut *tx).await? {
             (true, _) => CreateOutcome::UsernameTaken,
             (false, true) => CreateOutcome::SubjectTaken,
             (false, false) => CreateOutcome::IdTaken,
         });
     }
-    sqlx::query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
+    query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
     tries.commit(tx).await?;
     Ok(CreateOutcome::Created)
 }
@@ -88,7 +92,7 @@ pub(super) async fn update_profile(
     change: Arc<ProfileChange>,
 ) -> sqlx::Result<Option<Arc<User>>> {
     let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let row = sqlx::query(UPDATE_PROFILE)
+    let row = query(UPDATE_PROFILE)
         .bind(id.0)
         .bind(name.is_some())
         .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
@@ -108,7 +112,7 @@ pub(super) async fn change_password(
     password_hash: Arc<str>,
     at: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
-    let change = sqlx::query(CHANGE_PASSWORD)
+    let change = query(CHANGE_PASSWORD)
         .bind(id.0)
         .bind(epoch)
         .bind(&*password_hash)
@@ -119,7 +123,7 @@ pub(super) async fn change_password(
         return Ok(true);
     }
     // No two hashes are the same, so one that is there is that of an earlier try.
-    sqlx::query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
+    query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
 }
 
 pub(super) async fn end_tokens(
@@ -127,7 +131,7 @@ pub(super) async fn end_tokens(
     id: UserId,
     at: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
-    let end = sqlx::query(END_TOKENS).bind(id.0).bind(at.timestamp_micros());
+    let end = query(END_TOKENS).bind(id.0).bind(at.timestamp_micros());
     Ok(end.execute(&pool).await?.rows_affected() == 1)
 }
 
@@ -137,11 +141,11 @@ pub(super) async fn set_role(
     role: Arc<str>,
 ) -> sqlx::Result<SetRoleOutcome> {
     let mut tx = pool.begin_with(BEGIN).await?;
-    let set = sqlx::query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
+    let set = query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
     if set.rows_affected() == 1 {
         tx.commit().await?;
         return Ok(SetRoleOutcome::Set);
     }
-    let there = sqlx::query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
+    let there = query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
     Ok(if there { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
 }

@@ -1,5 +1,5 @@
-//! Faults: a server that is killed, a database that goes away, locks, clients who leave. The short
-//! form of each run; `tests/faults` has the long ones.
+//! Faults: killed servers, unavailable databases, held locks, clients that hang up. These are short
+//! runs; `tests/faults` has the long ones.
 
 mod runs;
 
@@ -12,7 +12,7 @@ use crate::support::database::{Database, Engine};
 
 on_both_engines! {
     every_acknowledged_follow_survives_kills,
-    a_crowd_before_held_locks_is_told_so_and_served_afterwards,
+    clients_behind_held_locks_are_refused_and_later_served,
     clients_who_hang_up_leave_no_transaction_open,
     servers_that_start_at_once_on_an_empty_database_all_serve,
 }
@@ -22,7 +22,7 @@ async fn every_acknowledged_follow_survives_kills(database: &Database) {
     kill::run(&database.url, size).await;
 }
 
-async fn a_crowd_before_held_locks_is_told_so_and_served_afterwards(database: &Database) {
+async fn clients_behind_held_locks_are_refused_and_later_served(database: &Database) {
     let size = crowd::Size {
         clients: 20,
         connections: 3,
@@ -42,13 +42,13 @@ async fn servers_that_start_at_once_on_an_empty_database_all_serve(database: &Da
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_toggle_the_same_pairs_and_each_change_is_told_once() {
+async fn two_servers_report_each_change_of_a_pair_exactly_once() {
     let database = Database::closed(Engine::Postgres).await;
     database.run(async |database| toggling::run(&database.url, 10).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_restarts_is_unavailable_and_then_served_again() {
+async fn a_restarted_database_is_unavailable_and_then_serves_again() {
     restarts::run(3).await;
 }
 
@@ -58,17 +58,17 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_call_of_the_store_that_fails_leaves_all_or_nothing_on_sqlite() {
+async fn a_failed_store_call_leaves_all_or_nothing_on_sqlite() {
     Database::migrated(Engine::Sqlite).await.run(nth_call::of_the_store).await;
 }
 
 #[tokio::test]
-async fn a_call_of_the_store_that_fails_leaves_all_or_nothing_on_postgres() {
+async fn a_failed_store_call_leaves_all_or_nothing_on_postgres() {
     Database::migrated(Engine::Postgres).await.run(nth_call::of_the_store).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_at_any_message_leaves_all_or_nothing() {
+async fn a_cut_connection_leaves_all_or_nothing_at_any_message() {
     let database = Database::migrated(Engine::Postgres).await;
     database.run(async |database| nth_call::of_the_connection(database, 4).await).await;
 }

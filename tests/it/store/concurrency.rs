@@ -1,4 +1,4 @@
-//! Many at once, and callers who leave.
+//! Simultaneous calls, and callers that go away.
 
 use std::{
     future::poll_fn,
@@ -8,31 +8,32 @@ use std::{
 };
 
 use entourage::{
-    domain::{
-        Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, UnfollowOutcome, UserId,
-    },
+    domain::{Audience, FollowCounts, FollowLimits, FollowList, UnfollowOutcome, UserId},
     store::CreateOutcome,
 };
 use tokio::task::JoinSet;
 
-use super::{ALICE, BOB, assert_sound, at, cases, counts, list, new_user, users};
-use crate::support::database::{Database, Engine};
-use crate::support::follow::FollowOne;
+use super::groups::refuse_followers_above;
+use super::{ALICE, BOB, assert_sound, at, cases, counts, follow, list, new_user, users};
+use crate::support::{
+    database::Database,
+    follow::{FOLLOWED, FollowOne},
+};
 
 cases! {
     ;
     database:
-    of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge,
-    of_simultaneous_unfollows_exactly_one_takes_the_edge_away,
-    of_simultaneous_users_with_one_name_exactly_one_is_made,
-    many_who_toggle_the_same_edges_leave_exact_counts,
+    exactly_one_of_simultaneous_follows_adds_the_edge,
+    exactly_one_of_simultaneous_unfollows_removes_the_edge,
+    exactly_one_of_simultaneous_namesakes_is_created,
+    concurrent_toggles_of_the_same_edges_leave_exact_counts,
     deletions_amid_follows_leave_no_trace,
-    a_write_that_fails_takes_no_other_along,
-    a_write_whose_caller_leaves_runs_to_its_end,
-    a_read_whose_caller_leaves_keeps_no_connection,
+    a_write_that_fails_fails_no_other,
+    a_write_whose_caller_goes_away_runs_to_its_end,
+    a_read_whose_caller_goes_away_releases_its_connection,
 }
 
-/// Runs `tasks` futures at once and gathers what they give.
+/// Runs tasks at once and returns their results.
 pub(super) async fn together<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     tasks: u32,
     task: impl Fn(u32) -> F,
@@ -40,7 +41,7 @@ pub(super) async fn together<T: Send + 'static, F: Future<Output = T> + Send + '
     (0..tasks).map(task).collect::<JoinSet<_>>().join_all().await
 }
 
-async fn of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge(database: &Database) {
+async fn exactly_one_of_simultaneous_follows_adds_the_edge(database: &Database) {
     users(database.store(), 2).await;
     for round in 0..10 {
         let outcomes = together(8, |task| {
@@ -51,7 +52,7 @@ async fn of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge(database
         })
         .await;
 
-        let followed = outcomes.iter().filter(|o| **o == FollowOutcome::Followed).count();
+        let followed = outcomes.iter().filter(|o| **o == FOLLOWED).count();
         assert_eq!(followed, 1, "round {round}: {outcomes:?}");
         assert_eq!(counts(database.store(), BOB).await.followers, 1);
         database.store.unfollow(ALICE, BOB, at(0)).await.unwrap();
@@ -59,9 +60,9 @@ async fn of_simultaneous_follows_of_one_pair_exactly_one_makes_the_edge(database
     assert_sound(database.store()).await;
 }
 
-async fn of_simultaneous_unfollows_exactly_one_takes_the_edge_away(database: &Database) {
+async fn exactly_one_of_simultaneous_unfollows_removes_the_edge(database: &Database) {
     users(database.store(), 2).await;
-    database.store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap();
+    follow(database.store(), ALICE, BOB, 1).await;
 
     let outcomes = together(8, |_| {
         let store = Arc::clone(&database.store);
@@ -74,7 +75,7 @@ async fn of_simultaneous_unfollows_exactly_one_takes_the_edge_away(database: &Da
     assert_sound(database.store()).await;
 }
 
-async fn of_simultaneous_users_with_one_name_exactly_one_is_made(database: &Database) {
+async fn exactly_one_of_simultaneous_namesakes_is_created(database: &Database) {
     let outcomes = together(8, |task| {
         let store = Arc::clone(&database.store);
         let user = new_user(UserId(i64::from(task) + 1), "same");
@@ -82,8 +83,8 @@ async fn of_simultaneous_users_with_one_name_exactly_one_is_made(database: &Data
     })
     .await;
 
-    let made = outcomes.iter().filter(|o| **o == CreateOutcome::Created).count();
-    assert_eq!(made, 1, "{outcomes:?}");
+    let created = outcomes.iter().filter(|o| **o == CreateOutcome::Created).count();
+    assert_eq!(created, 1, "{outcomes:?}");
     assert!(
         outcomes
             .iter()
@@ -91,14 +92,14 @@ async fn of_simultaneous_users_with_one_name_exactly_one_is_made(database: &Data
     );
 }
 
-async fn many_who_toggle_the_same_edges_leave_exact_counts(database: &Database) {
+async fn concurrent_toggles_of_the_same_edges_leave_exact_counts(database: &Database) {
     users(database.store(), 4).await;
     let pairs = [(1, 2), (2, 1), (1, 3), (3, 4), (4, 1)];
 
     let balances = together(16, |task| {
         let store = Arc::clone(&database.store);
         async move {
-            // Edges made minus edges taken, by this task.
+            // Edges added minus edges removed, by this task.
             let mut balance = 0;
             for step in 0..24 {
                 let (follower, followee) = pairs[(task as usize * 3 + step) % pairs.len()];
@@ -106,7 +107,7 @@ async fn many_who_toggle_the_same_edges_leave_exact_counts(database: &Database) 
                 if (task as usize + step / 2).is_multiple_of(2) {
                     let outcome =
                         store.follow(follower, followee, at(1), FollowLimits::NONE).await.unwrap();
-                    balance += i64::from(outcome == FollowOutcome::Followed);
+                    balance += i64::from(outcome == FOLLOWED);
                 } else {
                     let outcome = store.unfollow(follower, followee, at(0)).await.unwrap();
                     balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
@@ -136,8 +137,8 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
         async move {
             let deleted = UserId(i64::from(task) + 1);
             for other in (1..=12).map(UserId).filter(|other| *other != deleted) {
-                store.follow(deleted, other, at(1), FollowLimits::NONE).await.unwrap();
-                store.follow(other, deleted, at(2), FollowLimits::NONE).await.unwrap();
+                let _ = store.follow(deleted, other, at(1), FollowLimits::NONE).await.unwrap();
+                let _ = store.follow(other, deleted, at(2), FollowLimits::NONE).await.unwrap();
             }
             if task % 2 == 0 {
                 assert!(store.delete_user(deleted).await.unwrap());
@@ -154,48 +155,35 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
     assert_sound(database.store()).await;
 }
 
-async fn a_write_that_fails_takes_no_other_along(database: &Database) {
+async fn a_write_that_fails_fails_no_other(database: &Database) {
     const WRITERS: u32 = 12;
     users(database.store(), i64::from(WRITERS) + 10).await;
-    // In the middle of a follow, once the edge is there and its mirror is not.
-    let refuse: &[&str] = match database.engine() {
-        Engine::Sqlite => &["CREATE TRIGGER refuse BEFORE INSERT ON followers \
-              WHEN new.follower_id = 1 BEGIN SELECT raise(ABORT, 'a test says so'); END"],
-        Engine::Postgres => &[
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
-             $$ BEGIN RAISE 'a test says so'; END $$",
-            "CREATE TRIGGER refuse BEFORE INSERT ON followers FOR EACH ROW \
-             WHEN (new.follower_id = 1) EXECUTE FUNCTION refuse()",
-        ],
-    };
-    for sql in refuse {
-        database.execute(sql).await;
-    }
+    refuse_followers_above(database, i64::from(WRITERS) - 1).await;
 
-    let made = together(WRITERS, |task| {
+    let followed = together(WRITERS, |task| {
         let store = Arc::clone(&database.store);
         async move {
-            let (me, mut made) = (i64::from(task) + 1, 0);
+            let (me, mut followed) = (i64::from(task) + 1, 0);
             for followee in (1..=10).map(|n| UserId(i64::from(WRITERS) + n)) {
                 match store.follow(UserId(me), followee, at(me), FollowLimits::NONE).await {
-                    Ok(outcome) => assert_eq!(outcome, FollowOutcome::Followed),
+                    Ok(outcome) => assert_eq!(outcome, FOLLOWED),
                     Err(_) => continue,
                 }
-                made += 1;
+                followed += 1;
             }
-            (me, made)
+            (me, followed)
         }
     })
     .await;
 
-    for (writer, made) in made {
-        assert_eq!(made, if writer == 1 { 0 } else { 10 }, "user {writer}");
-        assert_eq!(counts(database.store(), UserId(writer)).await.following, made);
+    for (writer, followed) in followed {
+        assert_eq!(followed, if writer == i64::from(WRITERS) { 0 } else { 10 }, "user {writer}");
+        assert_eq!(counts(database.store(), UserId(writer)).await.following, followed);
     }
     assert_sound(database.store()).await;
 }
 
-/// Polls a future some times and drops it.
+/// Polls a future a few times and drops it.
 pub(super) async fn leave<T>(mut future: Pin<Box<dyn Future<Output = T> + Send + '_>>, polls: u32) {
     for _ in 0..polls {
         let poll = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -220,7 +208,7 @@ async fn yield_now() {
     .await;
 }
 
-async fn a_write_whose_caller_leaves_runs_to_its_end(database: &Database) {
+async fn a_write_whose_caller_goes_away_runs_to_its_end(database: &Database) {
     const FOLLOWERS: u32 = 30;
     let store = database.store();
     users(store, i64::from(FOLLOWERS) + 1).await;
@@ -233,24 +221,24 @@ async fn a_write_whose_caller_leaves_runs_to_its_end(database: &Database) {
         }
     }
 
-    // Each question is a round trip, during which the writes go on.
+    // Each read is a round trip, during which the writes continue.
     let mut questions = 0;
     while counts(store, ALICE).await.followers < i64::from(FOLLOWERS) {
         questions += 1;
-        assert!(questions < 50_000, "a write has not run to its end");
+        assert!(questions < 50_000, "a write did not run to its end");
     }
     assert_eq!(list(store, FollowList::Followers, ALICE).await.len(), FOLLOWERS as usize);
     assert_sound(store).await;
 }
 
-async fn a_read_whose_caller_leaves_keeps_no_connection(database: &Database) {
+async fn a_read_whose_caller_goes_away_releases_its_connection(database: &Database) {
     users(database.store(), 2).await;
     for polls in 1..40 {
         leave(database.store.users_by_ids(Audience::Everybody, &[ALICE]), polls % 9 + 1).await;
         leave(Box::pin(database.store.find_drift(&|_| {})), polls % 9 + 1).await;
     }
 
-    // As many reads at once as there are connections, and more.
+    // More simultaneous reads than there are connections.
     let found = together(12, |_| {
         let store = Arc::clone(&database.store);
         async move { store.users_by_ids(Audience::Everybody, &[ALICE, BOB]).await.unwrap().len() }

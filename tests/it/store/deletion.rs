@@ -1,7 +1,7 @@
 //! Deleting users, few and many edges at a time.
 
 use entourage::{
-    domain::{Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, UserId},
+    domain::{Audience, FollowCounts, FollowLimits, FollowList, FollowRefusal, UserId},
     store::{CreateOutcome, Graph, Store},
 };
 
@@ -13,9 +13,9 @@ use crate::support::follow::FollowOne;
 
 cases! {
     a_deleted_user_is_gone_with_all_edges_and_counts,
-    nobody_cannot_be_deleted,
+    a_missing_user_cannot_be_deleted,
     a_deleted_user_cannot_be_followed_and_leaves_the_name_free,
-    a_user_with_more_edges_than_a_step_takes_is_deleted,
+    a_user_with_more_edges_than_one_step_removes_is_deleted,
 }
 
 async fn a_deleted_user_is_gone_with_all_edges_and_counts(store: &dyn Store) {
@@ -40,7 +40,7 @@ async fn a_deleted_user_is_gone_with_all_edges_and_counts(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn nobody_cannot_be_deleted(store: &dyn Store) {
+async fn a_missing_user_cannot_be_deleted(store: &dyn Store) {
     four_users(store).await;
 
     assert!(!store.delete_user(NOBODY).await.unwrap());
@@ -56,11 +56,11 @@ async fn a_deleted_user_cannot_be_followed_and_leaves_the_name_free(store: &dyn 
 
     assert_eq!(
         store.follow(BOB, ALICE, at(1), FollowLimits::NONE).await.unwrap(),
-        FollowOutcome::NoSuchUser
+        Err(FollowRefusal::NotFound)
     );
     assert_eq!(
         store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(),
-        FollowOutcome::NoSuchUser
+        Err(FollowRefusal::NotFound)
     );
     create(store, UserId(70), "ALICE").await;
     let same_id = store.create_user(&new_user(ALICE, "alice2")).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_deleted_user_cannot_be_followed_and_leaves_the_name_free(store: &dyn 
     assert_sound(store).await;
 }
 
-async fn a_user_with_more_edges_than_a_step_takes_is_deleted(store: &dyn Store) {
+async fn a_user_with_more_edges_than_one_step_removes_is_deleted(store: &dyn Store) {
     let celebrity = UserId(1);
     let others = || (2..=2_600).map(UserId);
     let users = std::iter::once(celebrity).chain(others());

@@ -1,4 +1,4 @@
-//! Differences made behind the store's back, found and mended.
+//! Differences that were made in the database directly, found and repaired.
 
 use entourage::{
     domain::{Audience, Drift, FollowCounts, FollowList, UserId},
@@ -17,17 +17,17 @@ cases! {
     a_sound_graph_has_no_drift,
     ;
     database:
-    a_wrong_counter_is_found_and_mended,
-    a_missing_count_row_is_found_and_mended,
-    a_missing_mirror_is_found_and_mended,
-    a_stray_mirror_is_found_and_mended,
+    a_wrong_count_is_found_and_repaired,
+    a_missing_count_row_is_found_and_repaired,
+    a_missing_mirror_is_found_and_repaired,
+    a_stray_mirror_is_found_and_repaired,
     a_mirror_with_another_time_is_missing_and_stray,
-    all_differences_are_found_at_once_sorted_by_user_and_mended,
-    what_is_sound_again_is_left_alone,
-    differences_in_lists_longer_than_what_is_held_at_once_are_found,
-    a_counter_that_is_too_low_does_not_stop_an_unfollow,
-    what_a_deleted_user_has_left_is_found_and_mended,
-    an_edge_of_nobody_in_one_table_is_found_and_mended,
+    all_differences_are_found_sorted_by_user_and_repaired,
+    differences_that_have_disappeared_are_left_alone,
+    differences_in_lists_longer_than_a_slice_are_found,
+    a_count_that_is_too_low_does_not_stop_an_unfollow,
+    leftovers_of_a_deleted_user_are_found_and_repaired,
+    an_orphan_edge_in_one_table_is_found_and_repaired,
     deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts,
 }
 
@@ -44,8 +44,8 @@ async fn find(database: &Database) -> Vec<Drift> {
     database.store.find_drift(&|_| {}).await.unwrap()
 }
 
-/// Asserts that exactly this is found, and that mending it changes this many rows.
-async fn assert_mended(database: &Database, expected: &[Drift], rows: u64) {
+/// Asserts that exactly this is found, and that repairing it changes this many rows.
+async fn assert_repaired(database: &Database, expected: &[Drift], rows: u64) {
     let found = find(database).await;
     assert_eq!(found, expected);
 
@@ -66,16 +66,16 @@ async fn a_sound_graph_has_no_drift(store: &dyn Store) {
     assert_eq!(store.repair(&[]).await.unwrap(), 0);
 }
 
-async fn a_wrong_counter_is_found_and_mended(database: &Database) {
+async fn a_wrong_count_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("UPDATE follow_counts SET followers = 7 WHERE user_id = 2").await;
 
     let stored = Some(FollowCounts { followers: 7, following: 1 });
     let actual = FollowCounts { followers: 2, following: 1 };
-    assert_mended(database, &[Drift::Counts { user: BOB, stored, actual }], 1).await;
+    assert_repaired(database, &[Drift::Counts { user: BOB, stored, actual }], 1).await;
 }
 
-async fn a_missing_count_row_is_found_and_mended(database: &Database) {
+async fn a_missing_count_row_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("DELETE FROM follow_counts WHERE user_id IN (2, 4)").await;
 
@@ -85,14 +85,14 @@ async fn a_missing_count_row_is_found_and_mended(database: &Database) {
         Drift::Counts { user: BOB, stored: None, actual: bob },
         Drift::Counts { user: DAVE, stored: None, actual: dave },
     ];
-    assert_mended(database, &expected, 2).await;
+    assert_repaired(database, &expected, 2).await;
 }
 
-async fn a_missing_mirror_is_found_and_mended(database: &Database) {
+async fn a_missing_mirror_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("DELETE FROM followers WHERE followee_id = 2 AND follower_id = 1").await;
 
-    assert_mended(database, &[Drift::MirrorMissing(edge(ALICE, BOB, at(1)))], 1).await;
+    assert_repaired(database, &[Drift::MirrorMissing(edge(ALICE, BOB, at(1)))], 1).await;
 }
 
 async fn insert_mirror(database: &Database, follower: UserId, followee: UserId, micros: i64) {
@@ -102,7 +102,7 @@ async fn insert_mirror(database: &Database, follower: UserId, followee: UserId, 
     database.execute(&format!("INSERT INTO followers ({columns}) VALUES ({values})")).await;
 }
 
-async fn a_stray_mirror_is_found_and_mended(database: &Database) {
+async fn a_stray_mirror_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     insert_mirror(database, DAVE, BOB, 9).await;
     insert_mirror(database, UserId(12_345), BOB, 10).await;
@@ -111,7 +111,7 @@ async fn a_stray_mirror_is_found_and_mended(database: &Database) {
         Drift::MirrorStray(edge(DAVE, BOB, at(9))),
         Drift::MirrorStray(edge(UserId(12_345), BOB, at(10))),
     ];
-    assert_mended(database, &expected, 2).await;
+    assert_repaired(database, &expected, 2).await;
 }
 
 async fn a_mirror_with_another_time_is_missing_and_stray(database: &Database) {
@@ -124,10 +124,10 @@ async fn a_mirror_with_another_time_is_missing_and_stray(database: &Database) {
         Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
         Drift::MirrorStray(edge(ALICE, CAROL, at(8))),
     ];
-    assert_mended(database, &expected, 2).await;
+    assert_repaired(database, &expected, 2).await;
 }
 
-async fn all_differences_are_found_at_once_sorted_by_user_and_mended(database: &Database) {
+async fn all_differences_are_found_sorted_by_user_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     insert_mirror(database, DAVE, ALICE, 9).await;
     database.execute("DELETE FROM followers WHERE followee_id = 2 AND follower_id = 3").await;
@@ -144,10 +144,10 @@ async fn all_differences_are_found_at_once_sorted_by_user_and_mended(database: &
         Drift::MirrorMissing(edge(CAROL, BOB, at(4))),
         Drift::MirrorStray(edge(DAVE, ALICE, at(9))),
     ];
-    assert_mended(database, &expected, 4).await;
+    assert_repaired(database, &expected, 4).await;
 }
 
-async fn what_is_sound_again_is_left_alone(database: &Database) {
+async fn differences_that_have_disappeared_are_left_alone(database: &Database) {
     a_small_graph(database.store()).await;
     let nothing = FollowCounts::default();
     let outdated = [
@@ -163,7 +163,7 @@ async fn what_is_sound_again_is_left_alone(database: &Database) {
     assert_sound(database.store()).await;
 }
 
-async fn a_counter_that_is_too_low_does_not_stop_an_unfollow(database: &Database) {
+async fn a_count_that_is_too_low_does_not_stop_an_unfollow(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 2").await;
 
@@ -176,7 +176,7 @@ async fn a_counter_that_is_too_low_does_not_stop_an_unfollow(database: &Database
     assert_eq!(counts(database.store(), BOB).await.followers, 1);
 }
 
-async fn differences_in_lists_longer_than_what_is_held_at_once_are_found(database: &Database) {
+async fn differences_in_lists_longer_than_a_slice_are_found(database: &Database) {
     let ids = (2..=10_600).map(UserId);
     let users = (1..=10_600).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
     let follows = ids.map(|id| edge(id, ALICE, at(id.0 / 3))).collect();
@@ -203,7 +203,7 @@ async fn differences_in_lists_longer_than_what_is_held_at_once_are_found(databas
     assert_sound(database.store()).await;
 }
 
-/// Deletes without the foreign keys that clear up.
+/// Deletes without the foreign keys, which would delete dependent rows.
 async fn delete_without_keys(database: &Database, sql: &'static str) {
     match database.engine() {
         Engine::Sqlite => {
@@ -219,7 +219,7 @@ async fn delete_without_keys(database: &Database, sql: &'static str) {
     }
 }
 
-async fn what_a_deleted_user_has_left_is_found_and_mended(database: &Database) {
+async fn leftovers_of_a_deleted_user_are_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     for (follower, followee, micros) in [(DAVE, ALICE, 5), (DAVE, BOB, 6), (BOB, DAVE, 7)] {
         follow(database.store(), follower, followee, micros).await;
@@ -227,17 +227,17 @@ async fn what_a_deleted_user_has_left_is_found_and_mended(database: &Database) {
     delete_without_keys(database, "DELETE FROM users WHERE id = 4").await;
 
     let expected = [
-        Drift::EdgeOfNobody(edge(BOB, DAVE, at(7))),
-        Drift::EdgeOfNobody(edge(DAVE, ALICE, at(5))),
-        Drift::EdgeOfNobody(edge(DAVE, BOB, at(6))),
-        Drift::CountsOfNobody(DAVE),
+        Drift::OrphanEdge(edge(BOB, DAVE, at(7))),
+        Drift::OrphanEdge(edge(DAVE, ALICE, at(5))),
+        Drift::OrphanEdge(edge(DAVE, BOB, at(6))),
+        Drift::OrphanCounts(DAVE),
     ];
     // Each edge in two tables, the counts of dave, and those of alice and bob.
-    assert_mended(database, &expected, 9).await;
+    assert_repaired(database, &expected, 9).await;
     assert!(database.store.counts_by_ids(Audience::Everybody, &[DAVE]).await.unwrap().is_empty());
 }
 
-async fn an_edge_of_nobody_in_one_table_is_found_and_mended(database: &Database) {
+async fn an_orphan_edge_in_one_table_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     for (follower, followee, micros) in [(BOB, DAVE, 5), (DAVE, ALICE, 6), (DAVE, CAROL, 7)] {
         follow(database.store(), follower, followee, micros).await;
@@ -251,10 +251,10 @@ async fn an_edge_of_nobody_in_one_table_is_found_and_mended(database: &Database)
     let carol = (stored(2, 1), stored(1, 1));
     let expected = [
         Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
-        Drift::EdgeOfNobody(edge(BOB, DAVE, at(5))),
+        Drift::OrphanEdge(edge(BOB, DAVE, at(5))),
         Drift::Counts { user: CAROL, stored: Some(carol.0), actual: carol.1 },
         Drift::MirrorStray(edge(DAVE, ALICE, at(6))),
-        Drift::EdgeOfNobody(edge(DAVE, CAROL, at(7))),
+        Drift::OrphanEdge(edge(DAVE, CAROL, at(7))),
     ];
     let found = find(database).await;
     let of_dave = |drift: &&Drift| expected.contains(drift);

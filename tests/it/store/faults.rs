@@ -1,4 +1,4 @@
-//! Databases that fail in the middle: lost connections, lost answers, deadlocks and held locks.
+//! Databases that fail during a write: lost connections, lost answers, deadlocks and held locks.
 
 use std::{
     sync::{
@@ -9,17 +9,17 @@ use std::{
 };
 
 use entourage::{
-    domain::{FollowCounts, FollowLimits, FollowOutcome, UnfollowOutcome, UserId},
+    domain::{FollowCounts, FollowLimits, UnfollowOutcome, UserId},
     store::{self, CreateOutcome, Error, Options, Result, Store},
 };
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::task::JoinSet;
 
 use super::{ALICE, BOB, CAROL, assert_sound, at, counts, follow, four_users, new_user, users};
-use crate::support::follow::FollowOne;
 use crate::support::{
     database::{Database, Engine},
     faults::Fault,
+    follow::{ALREADY, FOLLOWED, FollowOne},
     link::Link,
 };
 
@@ -29,36 +29,33 @@ pub(super) async fn on_postgres(test: impl AsyncFnOnce(&Database)) {
 }
 
 #[tokio::test]
-async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
+async fn a_write_whose_commit_is_unanswered_reports_what_it_did() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let link = Link::to(&database.url).await;
         let store = store::connect(&link.url, Options::default()).await.unwrap();
 
         link.faults.set(Fault::AfterCommit);
-        assert_eq!(
-            store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(),
-            FollowOutcome::Followed
-        );
-        assert!(link.faults.mend());
+        assert_eq!(store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap(), FOLLOWED);
+        assert!(link.faults.clear());
         let again = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
-        assert_eq!(again, FollowOutcome::AlreadyFollowing);
+        assert_eq!(again, ALREADY);
 
         link.faults.set(Fault::AfterCommit);
         assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::Unfollowed);
-        assert!(link.faults.mend());
+        assert!(link.faults.clear());
         assert_eq!(store.unfollow(ALICE, BOB, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
 
         link.faults.set(Fault::AfterCommit);
         let erin = new_user(UserId(50), "erin");
         assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::Created);
-        assert!(link.faults.mend());
+        assert!(link.faults.clear());
         assert_eq!(store.create_user(&erin).await.unwrap(), CreateOutcome::UsernameTaken);
 
         follow(&*store, BOB, CAROL, 3).await;
         link.faults.set(Fault::AfterCommit);
         assert!(store.delete_user(BOB).await.unwrap());
-        assert!(link.faults.mend());
+        assert!(link.faults.clear());
         assert!(!store.delete_user(BOB).await.unwrap());
         assert_sound(&*store).await;
         store.close().await;
@@ -67,19 +64,19 @@ async fn a_write_whose_commit_is_not_answered_tells_what_it_did() {
 }
 
 #[tokio::test]
-async fn time_limits_of_the_database_do_not_stop_administration() {
+async fn timeouts_of_the_database_do_not_stop_administration() {
     on_postgres(async |database| {
         users(database.store(), 40).await;
         for id in 2..=40 {
             follow(database.store(), UserId(id), ALICE, id).await;
         }
         database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 1").await;
-        // Triggers that dawdle stand for a large table.
+        // A slow trigger stands in for a large table.
         for sql in [
-            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS \
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END $$",
-            "CREATE TRIGGER dawdle BEFORE UPDATE ON follow_counts \
-             FOR EACH ROW EXECUTE FUNCTION dawdle()",
+            "CREATE TRIGGER slow BEFORE UPDATE ON follow_counts \
+             FOR EACH ROW EXECUTE FUNCTION slow()",
         ] {
             database.execute(sql).await;
         }
@@ -97,25 +94,25 @@ async fn time_limits_of_the_database_do_not_stop_administration() {
     .await;
 }
 
-/// What a task knows about an edge that only it changes.
+/// The state of an edge, as the only task that changes it has seen it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
-    There,
-    Gone,
-    Nothing,
+enum Seen {
+    Added,
+    Removed,
+    Unknown,
 }
 
-/// Follows or unfollows, and fails when the answer cannot be right.
-async fn toggle(store: &dyn Store, follower: UserId, step: i64, known: Known) -> Known {
-    fn known_after<T: PartialEq + std::fmt::Debug>(
+/// Follows or unfollows, and fails if the outcome contradicts what was seen.
+async fn toggle(store: &dyn Store, follower: UserId, step: i64, seen: Seen) -> Seen {
+    fn seen_after<T: PartialEq + std::fmt::Debug>(
         result: Result<T>,
         (changed, unchanged): (T, T),
         changes: Option<bool>,
-        after: Known,
-    ) -> Known {
+        after: Seen,
+    ) -> Seen {
         let outcome = match result {
             Ok(outcome) => outcome,
-            Err(Error::Unavailable(_)) => return Known::Nothing,
+            Err(Error::Unavailable(_)) => return Seen::Unknown,
             Err(error) => panic!("{error}"),
         };
         match changes {
@@ -127,19 +124,19 @@ async fn toggle(store: &dyn Store, follower: UserId, step: i64, known: Known) ->
     }
 
     if step % 3 == 2 {
-        let changes = (known != Known::Nothing).then_some(known == Known::There);
+        let changes = (seen != Seen::Unknown).then_some(seen == Seen::Added);
         let outcomes = (UnfollowOutcome::Unfollowed, UnfollowOutcome::NotFollowing);
-        known_after(store.unfollow(follower, ALICE, at(0)).await, outcomes, changes, Known::Gone)
+        seen_after(store.unfollow(follower, ALICE, at(0)).await, outcomes, changes, Seen::Removed)
     } else {
-        let changes = (known != Known::Nothing).then_some(known == Known::Gone);
-        let outcomes = (FollowOutcome::Followed, FollowOutcome::AlreadyFollowing);
+        let changes = (seen != Seen::Unknown).then_some(seen == Seen::Removed);
+        let outcomes = (FOLLOWED, ALREADY);
         let result = store.follow(follower, ALICE, at(step), FollowLimits::NONE).await;
-        known_after(result, outcomes, changes, Known::There)
+        seen_after(result, outcomes, changes, Seen::Added)
     }
 }
 
 #[tokio::test]
-async fn connections_that_are_killed_amid_writes_leave_true_answers_and_exact_counts() {
+async fn killed_connections_leave_true_answers_and_exact_counts() {
     on_postgres(async |database| {
         users(database.store(), 7).await;
         let enough = Arc::new(AtomicBool::new(false));
@@ -147,9 +144,9 @@ async fn connections_that_are_killed_amid_writes_leave_true_answers_and_exact_co
             .map(|id| {
                 let (store, enough) = (Arc::clone(&database.store), Arc::clone(&enough));
                 async move {
-                    let (mut known, mut step) = (Known::Gone, 0);
+                    let (mut seen, mut step) = (Seen::Removed, 0);
                     while !enough.load(Ordering::SeqCst) {
-                        known = toggle(&*store, UserId(id), step, known).await;
+                        seen = toggle(&*store, UserId(id), step, seen).await;
                         step += 1;
                     }
                 }
@@ -158,7 +155,7 @@ async fn connections_that_are_killed_amid_writes_leave_true_answers_and_exact_co
 
         let mut killer = database.postgres_connection().await;
         let mut killed = 0;
-        // More often than ever needed: should all tasks have failed, nobody connects any more.
+        // Bounded, since no connection is left to kill once all tasks have failed.
         for _ in 0..1_000 {
             if killed >= 20 {
                 break;
@@ -173,7 +170,7 @@ async fn connections_that_are_killed_amid_writes_leave_true_answers_and_exact_co
         enough.store(true, Ordering::SeqCst);
         tasks.join_all().await;
 
-        // The connections that are still in the pool may be dead.
+        // Connections that are still in the pool may be dead.
         let store = database.another_store().await;
         assert_sound(&*store).await;
         store.close().await;
@@ -187,12 +184,12 @@ async fn lock_counts(connection: &mut PgConnection, user: UserId) {
 }
 
 #[tokio::test]
-async fn a_write_that_a_deadlock_rolls_back_is_made_again() {
+async fn a_write_rolled_back_by_a_deadlock_is_retried() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let mut other = database.postgres_connection().await;
         let mut watcher = database.postgres_connection().await;
-        // The store looks for deadlocks first, so its transaction is the one to be rolled back.
+        // The store detects the deadlock first, so its transaction is the one that is rolled back.
         other.execute("SET deadlock_timeout = '1min'").await.unwrap();
         other.execute("BEGIN").await.unwrap();
         lock_counts(&mut other, BOB).await;
@@ -206,7 +203,7 @@ async fn a_write_that_a_deadlock_rolls_back_is_made_again() {
         lock_counts(&mut other, ALICE).await;
         other.execute("COMMIT").await.unwrap();
 
-        assert_eq!(follow.await.unwrap().unwrap(), FollowOutcome::Followed);
+        assert_eq!(follow.await.unwrap().unwrap(), FOLLOWED);
         let deadlocks = "SELECT FROM pg_stat_database \
                          WHERE datname = current_database() AND deadlocks > 0";
         while watcher.fetch_optional(deadlocks).await.unwrap().is_none() {}
@@ -233,7 +230,7 @@ async fn a_locked_file_is_waited_for_once() {
             let waited = begin.elapsed();
 
             assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-            // Not once for each of eight tries; anything less is only the load of the machine.
+            // Not once for each of eight attempts; anything less is the load of the machine.
             assert!(waited >= PATIENCE && waited < 6 * PATIENCE, "{waited:?}");
             assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
             other.execute("ROLLBACK").await.unwrap();

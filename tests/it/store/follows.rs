@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use entourage::{
     domain::{
-        FollowCounts, FollowLimits, FollowList, FollowOutcome, Relation, UnfollowOutcome, UserId,
+        FollowCounts, FollowLimits, FollowList, FollowRefusal, Relation, UnfollowOutcome, UserId,
     },
-    store::{Error, Graph, Store},
+    store::{Graph, Store},
 };
 use futures_util::future::join_all;
 
@@ -14,21 +14,21 @@ use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, edge, follow, four_users,
     list, new_user, newest, page,
 };
-use crate::support::follow::FollowOne;
+use crate::support::follow::{ALREADY, FOLLOWED, FollowOne};
 
 cases! {
     a_follow_adds_both_ends_and_both_counts,
     following_twice_changes_nothing,
     a_follow_back_is_an_edge_of_its_own,
-    nobody_can_neither_follow_nor_be_followed,
+    a_missing_user_cannot_follow_or_be_followed,
     following_oneself_is_refused_and_changes_nothing,
-    an_unfollow_takes_both_ends_and_both_counts_away,
+    an_unfollow_removes_both_ends_and_both_counts,
     unfollowing_twice_changes_nothing,
     a_follow_after_an_unfollow_is_a_new_edge,
-    relations_tell_both_directions,
-    relations_ask_only_what_they_are_asked,
-    relations_to_many_are_told_to_whoever_follows_few_or_many,
-    relations_asked_for_together_are_told_to_each_viewer,
+    relations_have_both_directions,
+    relations_return_only_the_directions_asked_for,
+    relations_to_many_users_are_right_for_any_viewer,
+    simultaneous_relations_go_to_the_right_viewers,
 }
 
 async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
@@ -36,7 +36,7 @@ async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
 
     let outcome = store.follow(ALICE, BOB, at(1), FollowLimits::NONE).await.unwrap();
 
-    assert_eq!(outcome, FollowOutcome::Followed);
+    assert_eq!(outcome, FOLLOWED);
     assert_eq!(counts(store, ALICE).await, FollowCounts { followers: 0, following: 1 });
     assert_eq!(counts(store, BOB).await, FollowCounts { followers: 1, following: 0 });
     for (user, direction, other) in
@@ -59,7 +59,7 @@ async fn following_twice_changes_nothing(store: &dyn Store) {
 
     let outcome = store.follow(ALICE, BOB, at(2), FollowLimits::NONE).await.unwrap();
 
-    assert_eq!(outcome, FollowOutcome::AlreadyFollowing);
+    assert_eq!(outcome, ALREADY);
     let page = page(store, newest(FollowList::Following, ALICE, 10)).await;
     assert_eq!(page.counts, FollowCounts { followers: 0, following: 1 });
     assert_eq!(page.page.items[0].followed_at, at(1));
@@ -76,16 +76,16 @@ async fn a_follow_back_is_an_edge_of_its_own(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn nobody_can_neither_follow_nor_be_followed(store: &dyn Store) {
+async fn a_missing_user_cannot_follow_or_be_followed(store: &dyn Store) {
     four_users(store).await;
 
     assert_eq!(
         store.follow(ALICE, NOBODY, at(1), FollowLimits::NONE).await.unwrap(),
-        FollowOutcome::NoSuchUser
+        Err(FollowRefusal::NotFound)
     );
     assert_eq!(
         store.follow(NOBODY, ALICE, at(1), FollowLimits::NONE).await.unwrap(),
-        FollowOutcome::NoSuchUser
+        Err(FollowRefusal::NotFound)
     );
     assert_eq!(store.unfollow(ALICE, NOBODY, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
     assert_eq!(store.unfollow(NOBODY, ALICE, at(0)).await.unwrap(), UnfollowOutcome::NotFollowing);
@@ -97,14 +97,14 @@ async fn nobody_can_neither_follow_nor_be_followed(store: &dyn Store) {
 async fn following_oneself_is_refused_and_changes_nothing(store: &dyn Store) {
     four_users(store).await;
 
-    let refused = store.follow(ALICE, ALICE, at(1), FollowLimits::NONE).await;
+    let outcome = store.follow(ALICE, ALICE, at(1), FollowLimits::NONE).await.unwrap();
 
-    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    assert_eq!(outcome, Err(FollowRefusal::Yourself));
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
     assert_sound(store).await;
 }
 
-async fn an_unfollow_takes_both_ends_and_both_counts_away(store: &dyn Store) {
+async fn an_unfollow_removes_both_ends_and_both_counts(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
     follow(store, ALICE, CAROL, 2).await;
@@ -143,7 +143,7 @@ async fn a_follow_after_an_unfollow_is_a_new_edge(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn relations_tell_both_directions(store: &dyn Store) {
+async fn relations_have_both_directions(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
     follow(store, BOB, ALICE, 2).await;
@@ -163,21 +163,21 @@ async fn relations_tell_both_directions(store: &dyn Store) {
     assert_eq!(relations[&DAVE], relation(None, Some(4)));
 }
 
-async fn relations_ask_only_what_they_are_asked(store: &dyn Store) {
+async fn relations_return_only_the_directions_asked_for(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
     follow(store, BOB, ALICE, 2).await;
 
     let followed = store.relations(ALICE, &[BOB], &[]).await.unwrap();
     let back = store.relations(ALICE, &[], &[BOB]).await.unwrap();
-    let of_nobody = store.relations(NOBODY, &[BOB], &[BOB]).await.unwrap();
+    let missing = store.relations(NOBODY, &[BOB], &[BOB]).await.unwrap();
 
     assert_eq!(followed[&BOB], Relation { followed_at: Some(at(1)), followed_back_at: None });
     assert_eq!(back[&BOB], Relation { followed_at: None, followed_back_at: Some(at(2)) });
-    assert!(of_nobody.is_empty());
+    assert!(missing.is_empty());
 }
 
-async fn relations_to_many_are_told_to_whoever_follows_few_or_many(store: &dyn Store) {
+async fn relations_to_many_users_are_right_for_any_viewer(store: &dyn Store) {
     let everybody = 1..=300;
     let users = everybody.clone().map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
     let mut follows = Vec::new();
@@ -203,15 +203,15 @@ async fn relations_to_many_are_told_to_whoever_follows_few_or_many(store: &dyn S
                         edges.filter(|e| (e.follower, e.followee) == (follower, followee));
                     of_pair.next().map(|edge| edge.followed_at)
                 };
-                let told = relations.get(&other).copied().unwrap_or_default();
-                assert_eq!(told.followed_at, since(viewer, other), "{viewer:?} to {other:?}");
-                assert_eq!(told.followed_back_at, since(other, viewer), "{other:?} to {viewer:?}");
+                let found = relations.get(&other).copied().unwrap_or_default();
+                assert_eq!(found.followed_at, since(viewer, other), "{viewer:?} to {other:?}");
+                assert_eq!(found.followed_back_at, since(other, viewer), "{other:?} to {viewer:?}");
             }
         }
     }
 }
 
-async fn relations_asked_for_together_are_told_to_each_viewer(store: &dyn Store) {
+async fn simultaneous_relations_go_to_the_right_viewers(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
     follow(store, BOB, ALICE, 2).await;

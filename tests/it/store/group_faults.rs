@@ -1,13 +1,13 @@
-//! Groups on a database that others change at the same moment, or that fails in the middle.
+//! Batches on a database that fails, or that another server changes at the same moment.
 //!
-//! The other server is a connection of the test: it holds what a group waits for, and lets go
-//! when the group has read its state and stands in the middle of its writes.
+//! The other server is a connection of the test: it holds a lock that a batch waits for, and
+//! releases it when the batch has read its state and is in the middle of its writes.
 
 use std::{sync::Arc, time::Duration};
 
 use entourage::{
     domain::{FollowChange, FollowChanged, FollowCounts, FollowLimits},
-    store::{self, BatchPermit, Error, Options, Result},
+    store::{self, Error, Options, Result},
 };
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ use super::{
     follow, four_users,
     groups::{ALREADY, FOLLOWED, NO_USER, PAIR_LIMIT, UNFOLLOWED, follows, limited, unfollows},
 };
-use crate::support::{database::Database, faults::Fault, link::Link};
+use crate::support::{database::Database, faults::Fault, follow::FollowOne, link::Link};
 
 /// Another server, in the middle of a transaction.
 async fn another_server(database: &Database, statements: &[&str]) -> PgConnection {
@@ -30,16 +30,13 @@ async fn another_server(database: &Database, statements: &[&str]) -> PgConnectio
     other
 }
 
-/// Makes a group in a task, and waits until it waits for a lock.
+/// Writes a batch in a task, and waits until that waits for a lock.
 async fn begin(
     database: &Database,
-    group: Vec<FollowChange>,
+    batch: Vec<FollowChange>,
 ) -> JoinHandle<Vec<Result<FollowChanged>>> {
     let store = Arc::clone(&database.store);
-    let task =
-        tokio::spawn(
-            async move { store.change_follows(&group, BatchPermit::default()).await.outcomes },
-        );
+    let task = tokio::spawn(async move { store.outcomes(&batch).await });
     let mut watcher = database.postgres_connection().await;
     let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
                    AND application_name = 'entourage' AND wait_event_type = 'Lock'";
@@ -52,7 +49,7 @@ async fn outcomes(task: JoinHandle<Vec<Result<FollowChanged>>>) -> Vec<FollowCha
 }
 
 #[tokio::test]
-async fn a_group_whose_commit_is_not_answered_tells_what_it_did() {
+async fn a_batch_whose_commit_is_unanswered_reports_what_it_did() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let link = Link::to(&database.url).await;
@@ -60,30 +57,22 @@ async fn a_group_whose_commit_is_not_answered_tells_what_it_did() {
         follow(&*store, CAROL, DAVE, 1).await;
 
         link.faults.set(Fault::AfterCommit);
-        let group = [
+        let batch = [
             follows(ALICE, BOB, 2),
             follows(ALICE, BOB, 3),
             unfollows(CAROL, DAVE, 3),
             follows(DAVE, ALICE, 3),
             unfollows(DAVE, ALICE, 4),
         ];
-        let made: Result<Vec<_>> = store
-            .change_follows(&group, BatchPermit::default())
-            .await
-            .outcomes
-            .into_iter()
-            .collect();
-        assert_eq!(made.unwrap(), [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED, UNFOLLOWED]);
-        assert!(link.faults.mend());
+        let outcomes: Result<Vec<_>> = store.outcomes(&batch).await.into_iter().collect();
+        assert_eq!(outcomes.unwrap(), [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED, UNFOLLOWED]);
+        assert!(link.faults.clear());
         assert_sound(&*store).await;
 
         link.faults.set(Fault::AfterCommit);
-        let made = store
-            .change_follows(&[unfollows(ALICE, BOB, 5)], BatchPermit::default())
-            .await
-            .outcomes;
-        assert_eq!(made.into_iter().collect::<Result<Vec<_>>>().unwrap(), [UNFOLLOWED]);
-        assert!(link.faults.mend());
+        let outcomes = store.outcomes(&[unfollows(ALICE, BOB, 5)]).await;
+        assert_eq!(outcomes.into_iter().collect::<Result<Vec<_>>>().unwrap(), [UNFOLLOWED]);
+        assert!(link.faults.clear());
         assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
         assert_sound(&*store).await;
         store.close().await;
@@ -92,40 +81,40 @@ async fn a_group_whose_commit_is_not_answered_tells_what_it_did() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_deleted_while_a_group_is_written_fails_nobody_else() {
+async fn a_user_deleted_during_a_batch_fails_no_other_change() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let mut other = another_server(database, &["DELETE FROM users WHERE id = 2"]).await;
 
-        let group = begin(database, vec![follows(ALICE, BOB, 1), follows(CAROL, DAVE, 1)]).await;
+        let batch = begin(database, vec![follows(ALICE, BOB, 1), follows(CAROL, DAVE, 1)]).await;
         other.execute("COMMIT").await.unwrap();
 
-        assert_eq!(outcomes(group).await, [NO_USER, FOLLOWED]);
+        assert_eq!(outcomes(batch).await, [NO_USER, FOLLOWED]);
         assert_sound(database.store()).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_group_that_waits_for_a_user_holds_no_counts() {
+async fn a_batch_that_waits_for_a_user_locks_no_counts() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let mut other =
             another_server(database, &["SELECT FROM users WHERE id = 2 FOR UPDATE"]).await;
 
-        let group = begin(database, vec![follows(ALICE, BOB, 1)]).await;
+        let batch = begin(database, vec![follows(ALICE, BOB, 1)]).await;
         let counts = "SELECT FROM follow_counts WHERE user_id IN (1, 2) FOR UPDATE NOWAIT";
         other.execute(counts).await.unwrap();
         other.execute("COMMIT").await.unwrap();
 
-        assert_eq!(outcomes(group).await, [FOLLOWED]);
+        assert_eq!(outcomes(batch).await, [FOLLOWED]);
         assert_sound(database.store()).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_group_that_changes_nothing_leaves_no_transaction_open() {
+async fn a_batch_that_changes_nothing_leaves_no_transaction_open() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         follow(database.store(), ALICE, BOB, 1).await;
@@ -136,9 +125,8 @@ async fn a_group_that_changes_nothing_leaves_no_transaction_open() {
             (limited(follows(ALICE, BOB, 4), limits), PAIR_LIMIT),
         ];
         for (change, expected) in changes {
-            let made =
-                database.store.change_follows(&[change], BatchPermit::default()).await.outcomes;
-            assert_eq!(made.into_iter().collect::<Result<Vec<_>>>().unwrap(), [expected]);
+            let outcomes = database.store.outcomes(&[change]).await;
+            assert_eq!(outcomes.into_iter().collect::<Result<Vec<_>>>().unwrap(), [expected]);
         }
 
         let mut watcher = database.postgres_connection().await;
@@ -147,14 +135,14 @@ async fn a_group_that_changes_nothing_leaves_no_transaction_open() {
         let mut questions = 0;
         while watcher.fetch_optional(open).await.unwrap().is_some() {
             questions += 1;
-            assert!(questions < 5_000, "a transaction is open");
+            assert!(questions < 5_000, "a transaction stays open");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn an_edge_that_another_server_makes_at_the_same_moment_is_there_already() {
+async fn an_edge_that_another_server_adds_first_exists_already() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let mut other = another_server(
@@ -168,10 +156,10 @@ async fn an_edge_that_another_server_makes_at_the_same_moment_is_there_already()
         )
         .await;
 
-        let group = begin(database, vec![follows(ALICE, BOB, 1), follows(CAROL, BOB, 1)]).await;
+        let batch = begin(database, vec![follows(ALICE, BOB, 1), follows(CAROL, BOB, 1)]).await;
         other.execute("COMMIT").await.unwrap();
 
-        assert_eq!(outcomes(group).await, [ALREADY, FOLLOWED]);
+        assert_eq!(outcomes(batch).await, [ALREADY, FOLLOWED]);
         assert_eq!(counts(database.store(), BOB).await.followers, 2);
         assert_sound(database.store()).await;
     })
@@ -179,7 +167,7 @@ async fn an_edge_that_another_server_makes_at_the_same_moment_is_there_already()
 }
 
 #[tokio::test]
-async fn a_pair_that_another_server_has_changed_meanwhile_is_at_its_limit() {
+async fn changes_of_a_pair_by_another_server_count_at_once() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let limits = FollowLimits { pair_changes_per_day: 2, ..FollowLimits::NONE };
@@ -200,17 +188,17 @@ async fn a_pair_that_another_server_has_changed_meanwhile_is_at_its_limit() {
         .await;
 
         let both = vec![limited(follows(ALICE, BOB, 1), limits), follows(CAROL, BOB, 1)];
-        let group = begin(database, both).await;
+        let batch = begin(database, both).await;
         other.execute("COMMIT").await.unwrap();
 
-        assert_eq!(outcomes(group).await, [PAIR_LIMIT, FOLLOWED]);
+        assert_eq!(outcomes(batch).await, [PAIR_LIMIT, FOLLOWED]);
         assert_sound(database.store()).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_row_that_somebody_holds_for_too_long_fails_only_those_who_need_it() {
+async fn a_row_locked_for_too_long_fails_only_changes_that_need_it() {
     on_postgres(async |database| {
         four_users(database.store()).await;
         let options = Options { statement_timeout: Duration::from_secs(1), ..Options::default() };
@@ -218,11 +206,11 @@ async fn a_row_that_somebody_holds_for_too_long_fails_only_those_who_need_it() {
         let hold = "SELECT FROM follow_counts WHERE user_id = 2 FOR UPDATE";
         let mut other = another_server(database, &[hold]).await;
 
-        let group = [follows(ALICE, BOB, 1), follows(CAROL, DAVE, 1)];
-        let made = store.change_follows(&group, BatchPermit::default()).await.outcomes;
+        let batch = [follows(ALICE, BOB, 1), follows(CAROL, DAVE, 1)];
+        let outcomes = store.outcomes(&batch).await;
 
-        assert!(matches!(made[0], Err(Error::Unavailable(_))), "{made:?}");
-        assert_eq!(*made[1].as_ref().unwrap(), FOLLOWED);
+        assert!(matches!(outcomes[0], Err(Error::Unavailable(_))), "{outcomes:?}");
+        assert_eq!(*outcomes[1].as_ref().unwrap(), FOLLOWED);
         other.execute("ROLLBACK").await.unwrap();
         assert_eq!(counts(&*store, BOB).await, FollowCounts::default());
         assert_sound(&*store).await;

@@ -1,37 +1,40 @@
-//! Groups of many callers and of several servers at once, and what they lock and cost.
+//! Batches of many callers and of several servers at once: their locks, costs and limits.
 
 use std::sync::Arc;
 
 use entourage::{
     domain::{
-        Audience, FollowCounts, FollowLimits, FollowList, FollowOutcome, NewUser, UnfollowOutcome,
-        UserId,
+        Audience, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
+        FollowList, NewUser, UserId,
     },
-    store::{BatchPermit, FollowQueue, Graph, Metered, Store},
+    store::{Graph, Metered, Result, Store},
 };
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
 
 use super::{
-    ALICE, BOB, NOBODY, assert_sound, at, cases,
+    ALICE, BOB, NOBODY, assert_sound, cases,
     concurrency::{leave, together},
     counts,
-    groups::{follows, unfollows},
+    groups::{FOLLOWED, NO_USER, UNFOLLOWED, follows, limited, refuse_followers_above, unfollows},
     list, new_user, statements, users,
 };
-use crate::support::database::{Database, Engine};
+use crate::support::{
+    database::{Database, Engine},
+    follow::FollowOne,
+};
 
 cases! {
     ;
     database:
-    calls_that_come_together_are_committed_together,
-    a_call_that_fails_among_many_fails_alone,
-    a_change_whose_caller_leaves_is_made,
+    simultaneous_calls_are_committed_together,
+    a_call_that_fails_among_others_fails_alone,
+    a_change_whose_caller_goes_away_is_made,
     two_servers_that_change_the_same_edges_leave_exact_counts,
-    groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_out,
-    limits_of_a_user_hold_exactly_over_groups_of_two_servers,
-    limits_of_a_pair_hold_exactly_over_groups_of_two_servers,
-    deletions_amid_groups_leave_no_trace,
+    batches_of_two_servers_do_not_deadlock_over_celebrities,
+    limits_of_a_user_are_exact_across_two_servers,
+    limits_of_a_pair_are_exact_across_two_servers,
+    deletions_amid_batches_leave_no_trace,
 }
 
 const NONE: FollowLimits = FollowLimits::NONE;
@@ -44,63 +47,66 @@ async fn crowd(store: &dyn Store, size: i64) {
 }
 
 /// Two servers on one database.
-async fn two_servers(database: &Database) -> [(Arc<dyn Store>, FollowQueue); 2] {
+async fn two_servers(database: &Database) -> [Arc<dyn Store>; 2] {
     [Arc::clone(&database.store), database.another_store().await]
-        .map(|store| (Arc::clone(&store), FollowQueue::new(store)))
 }
 
-async fn calls_that_come_together_are_committed_together(database: &Database) {
+/// Makes a change through the queue of a store.
+async fn change(store: &dyn Store, change: FollowChange) -> Result<FollowChanged> {
+    store.change_follow(change).await.map(|changed| changed.outcome)
+}
+
+async fn simultaneous_calls_are_committed_together(database: &Database) {
     crowd(database.store(), 101).await;
     let store = Metered::new(Arc::clone(&database.store));
     let statements = store.statements();
-    let groups = FollowQueue::new(Arc::new(store));
 
-    let calls = (2..=101).map(|id| groups.follow(UserId(id), ALICE, at(id), NONE));
+    let calls = (2..=101).map(|id| change(&store, follows(UserId(id), ALICE, id)));
     for outcome in join_all(calls).await {
-        assert_eq!(outcome.unwrap().outcome, FollowOutcome::Followed);
+        assert_eq!(outcome.unwrap(), FOLLOWED);
     }
 
     let alone = if database.engine() == Engine::Sqlite { 4 } else { 2 };
-    assert_eq!(statements.total(), alone, "as one alone");
+    assert_eq!(statements.total(), alone, "as many as for one change");
     assert_eq!(counts(database.store(), ALICE).await.followers, 100);
     assert_sound(database.store()).await;
 }
 
-async fn a_call_that_fails_among_many_fails_alone(database: &Database) {
-    users(database.store(), 40).await;
-    let groups = FollowQueue::new(Arc::clone(&database.store));
+async fn a_call_that_fails_among_others_fails_alone(database: &Database) {
+    const REFUSED: UserId = UserId(41);
+    users(database.store(), REFUSED.0).await;
+    refuse_followers_above(database, 40).await;
     let mut pairs: Vec<_> = (3..=40).map(|id| (UserId(id), ALICE)).collect();
-    pairs.insert(7, (BOB, BOB));
+    pairs.insert(7, (REFUSED, BOB));
     pairs.insert(21, (BOB, NOBODY));
 
-    let calls = pairs.iter().map(|(one, other)| groups.follow(*one, *other, at(1), NONE));
+    let calls = pairs.iter().map(|(one, other)| change(database.store(), follows(*one, *other, 1)));
     let outcomes = join_all(calls).await;
 
     for ((one, other), outcome) in pairs.into_iter().zip(outcomes) {
         match (one, other) {
-            (BOB, BOB) => assert!(outcome.is_err()),
-            (_, NOBODY) => assert_eq!(outcome.unwrap().outcome, FollowOutcome::NoSuchUser),
-            _ => assert_eq!(outcome.unwrap().outcome, FollowOutcome::Followed),
+            (REFUSED, _) => assert!(outcome.is_err()),
+            (_, NOBODY) => assert_eq!(outcome.unwrap(), NO_USER),
+            _ => assert_eq!(outcome.unwrap(), FOLLOWED),
         }
     }
     assert_sound(database.store()).await;
 }
 
-async fn a_change_whose_caller_leaves_is_made(database: &Database) {
+async fn a_change_whose_caller_goes_away_is_made(database: &Database) {
     const FOLLOWERS: u32 = 30;
     let store = database.store();
     users(store, i64::from(FOLLOWERS) + 1).await;
-    let groups = FollowQueue::new(Arc::clone(&database.store));
 
     for number in 0..FOLLOWERS {
         let follower = UserId(i64::from(number) + 2);
-        leave(Box::pin(groups.follow(follower, ALICE, at(1), NONE)), number % 10 + 1).await;
+        leave(Box::pin(change(store, follows(follower, ALICE, 1))), number % 10 + 1).await;
     }
 
     let mut questions = 0;
     while counts(store, ALICE).await.followers < i64::from(FOLLOWERS) {
         questions += 1;
-        assert!(questions < 50_000, "a change has not been made");
+        assert!(questions < 50_000, "a change was not made");
     }
     assert_eq!(list(store, FollowList::Followers, ALICE).await.len(), FOLLOWERS as usize);
     assert_sound(store).await;
@@ -112,23 +118,18 @@ async fn two_servers_that_change_the_same_edges_leave_exact_counts(database: &Da
     let pairs = [(1, 2), (2, 1), (1, 3), (3, 4), (4, 1)];
 
     let balances = together(16, |task| {
-        let groups = servers[task as usize % 2].1.clone();
+        let store = Arc::clone(&servers[task as usize % 2]);
         async move {
-            // Edges made minus edges taken, by this task.
+            // Edges added minus edges removed, by this task.
             let mut balance = 0;
             for step in 0..24 {
                 let (follower, followee) = pairs[(task as usize * 3 + step) % pairs.len()];
                 let (follower, followee) = (UserId(follower), UserId(followee));
-                let moment = at(i64::from(task) * 100 + i64::try_from(step).unwrap());
-                if (task as usize + step / 2).is_multiple_of(2) {
-                    let outcome =
-                        groups.follow(follower, followee, moment, NONE).await.unwrap().outcome;
-                    balance += i64::from(outcome == FollowOutcome::Followed);
-                } else {
-                    let outcome =
-                        groups.unfollow(follower, followee, moment, NONE).await.unwrap().outcome;
-                    balance -= i64::from(outcome == UnfollowOutcome::Unfollowed);
-                }
+                let micros = i64::from(task) * 100 + i64::try_from(step).unwrap();
+                let is_follow = (task as usize + step / 2).is_multiple_of(2);
+                let kind = if is_follow { follows } else { unfollows };
+                let outcome = change(&*store, kind(follower, followee, micros)).await.unwrap();
+                balance += i64::from(outcome == FOLLOWED) - i64::from(outcome == UNFOLLOWED);
             }
             balance
         }
@@ -140,12 +141,10 @@ async fn two_servers_that_change_the_same_edges_leave_exact_counts(database: &Da
     let followers: i64 = counts.values().map(|counts| counts.followers).sum();
     assert_eq!(followers, balances.into_iter().sum::<i64>());
     assert_sound(database.store()).await;
-    servers[1].0.close().await;
+    servers[1].close().await;
 }
 
-async fn groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_out(
-    database: &Database,
-) {
+async fn batches_of_two_servers_do_not_deadlock_over_celebrities(database: &Database) {
     const CELEBRITIES: i64 = 40;
     const FANS: i64 = 60;
     crowd(database.store(), 2_000).await;
@@ -156,25 +155,22 @@ async fn groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_
 
     for unfollow in [false, true] {
         together(32, |task| {
-            let store = Arc::clone(&servers[task as usize % 2].0);
+            let store = Arc::clone(&servers[task as usize % 2]);
             async move {
                 for step in 0..8 {
                     let fan = CELEBRITIES + 1 + (i64::from(task) * 8 + step) % (FANS * 2);
-                    // Each task in an order of its own; those of both servers are the same.
-                    let mut group: Vec<_> = (1..=CELEBRITIES)
+                    // Each task has its own order; both servers use the same orders.
+                    let mut batch: Vec<_> = (1..=CELEBRITIES)
                         .map(|n| UserId((n * 7 + i64::from(task)) % CELEBRITIES + 1))
                         .flat_map(|celebrity| [(UserId(fan), celebrity), (celebrity, UserId(fan))])
                         .map(|(one, other)| follows(one, other, i64::from(task)))
                         .collect();
                     if unfollow {
-                        for change in &mut group {
-                            change.action =
-                                entourage::domain::FollowAction::Unfollow { is_counted: true };
+                        for change in &mut batch {
+                            change.action = FollowAction::Unfollow { is_counted: true };
                         }
                     }
-                    for outcome in
-                        store.change_follows(&group, BatchPermit::default()).await.outcomes
-                    {
+                    for outcome in store.outcomes(&batch).await {
                         outcome.unwrap();
                     }
                 }
@@ -184,13 +180,13 @@ async fn groups_of_two_servers_over_the_same_celebrities_do_not_lock_each_other_
         assert_sound(database.store()).await;
     }
 
-    servers[1].0.close().await;
+    servers[1].close().await;
     if database.engine() == Engine::Postgres {
         assert_eq!(deadlocks(database).await, 0);
     }
 }
 
-/// How many deadlocks there were, as soon as nobody is there who may still have to report one.
+/// The number of deadlocks, once all connections that may still report one are closed.
 async fn deadlocks(database: &Database) -> i64 {
     database.store.close().await;
     let mut watcher = database.postgres_connection().await;
@@ -201,64 +197,69 @@ async fn deadlocks(database: &Database) -> i64 {
     sqlx::query_scalar(deadlocks).fetch_one(&mut watcher).await.unwrap()
 }
 
-async fn limits_of_a_user_hold_exactly_over_groups_of_two_servers(database: &Database) {
+async fn limits_of_a_user_are_exact_across_two_servers(database: &Database) {
     users(database.store(), 23).await;
     let limits = FollowLimits { per_day: 5, ..NONE };
     let servers = two_servers(database).await;
 
     let outcomes = together(22, |task| {
-        let groups = servers[task as usize % 2].1.clone();
+        let store = Arc::clone(&servers[task as usize % 2]);
         async move {
-            groups.follow(ALICE, UserId(i64::from(task) + 2), at(1), limits).await.unwrap().outcome
+            let follow = follows(ALICE, UserId(i64::from(task) + 2), 1);
+            change(&*store, limited(follow, limits)).await.unwrap()
         }
     })
     .await;
 
-    let followed = outcomes.iter().filter(|outcome| **outcome == FollowOutcome::Followed).count();
+    let followed = outcomes.iter().filter(|outcome| **outcome == FOLLOWED).count();
     assert_eq!(followed, 5);
     let five = FollowCounts { followers: 0, following: 5 };
     assert_eq!(counts(database.store(), ALICE).await, five);
     assert_sound(database.store()).await;
-    servers[1].0.close().await;
+    servers[1].close().await;
 }
 
-async fn limits_of_a_pair_hold_exactly_over_groups_of_two_servers(database: &Database) {
+async fn limits_of_a_pair_are_exact_across_two_servers(database: &Database) {
     users(database.store(), 2).await;
     let limits = FollowLimits { pair_changes_per_day: 10, ..NONE };
     let servers = two_servers(database).await;
 
     let followed = together(4, |task| {
-        let groups = servers[task as usize % 2].1.clone();
+        let store = Arc::clone(&servers[task as usize % 2]);
         async move {
             let mut followed = 0;
             for step in 0..12 {
-                let moment = at(i64::from(task) * 100 + step);
-                let outcome = groups.follow(ALICE, BOB, moment, limits).await.unwrap().outcome;
-                followed += i64::from(outcome == FollowOutcome::Followed);
-                groups.unfollow(ALICE, BOB, moment, limits).await.unwrap();
+                let micros = i64::from(task) * 100 + step;
+                let follow = limited(follows(ALICE, BOB, micros), limits);
+                followed += i64::from(change(&*store, follow).await.unwrap() == FOLLOWED);
+                change(&*store, unfollows(ALICE, BOB, micros)).await.unwrap();
             }
             followed
         }
     })
     .await;
 
-    assert_eq!(followed.into_iter().sum::<i64>(), 5, "five that came and went are ten changes");
+    assert_eq!(
+        followed.into_iter().sum::<i64>(),
+        5,
+        "five follows and their unfollows are ten changes"
+    );
     assert_sound(database.store()).await;
-    servers[1].0.close().await;
+    servers[1].close().await;
 }
 
-async fn deletions_amid_groups_leave_no_trace(database: &Database) {
+async fn deletions_amid_batches_leave_no_trace(database: &Database) {
     users(database.store(), 12).await;
     let servers = two_servers(database).await;
 
     together(8, |task| {
-        let (store, groups) = servers[task as usize % 2].clone();
+        let store = Arc::clone(&servers[task as usize % 2]);
         async move {
             let deleted = UserId(i64::from(task) + 1);
             let others = (1..=12).map(UserId).filter(|other| *other != deleted);
             let calls = others.flat_map(|other| {
-                [(deleted, other, at(1)), (other, deleted, at(2))]
-                    .map(|(one, other, moment)| groups.follow(one, other, moment, NONE))
+                [follows(deleted, other, 1), follows(other, deleted, 2)]
+                    .map(|follow| change(&*store, follow))
             });
             for outcome in join_all(calls).await {
                 outcome.unwrap();
@@ -276,7 +277,7 @@ async fn deletions_amid_groups_leave_no_trace(database: &Database) {
         .await;
     assert_eq!(left.unwrap().len(), 8);
     assert_sound(database.store()).await;
-    servers[1].0.close().await;
+    servers[1].close().await;
 }
 
 #[tokio::test]
@@ -285,20 +286,18 @@ async fn rows_are_looked_up_by_their_keys_and_locked_in_order() {
     database
         .run(async |database| {
             crowd(database.store(), 20_000).await;
-            // A celebrity, whose list nobody wants to walk, and many who were unfollowed.
+            // A celebrity, whose list must not be walked, and many counted unfollows.
             let fans: Vec<_> = (2..=3_000).map(|id| follows(UserId(id), ALICE, id)).collect();
-            let more: Vec<_> = (3..=3_000).map(|id| follows(UserId(id), BOB, id)).collect();
-            let gone: Vec<_> = (3..=3_000).map(|id| unfollows(UserId(id), BOB, id)).collect();
-            for group in [fans, more, gone] {
-                for outcome in
-                    database.store.change_follows(&group, BatchPermit::default()).await.outcomes
-                {
+            let added: Vec<_> = (3..=3_000).map(|id| follows(UserId(id), BOB, id)).collect();
+            let removed: Vec<_> = (3..=3_000).map(|id| unfollows(UserId(id), BOB, id)).collect();
+            for batch in [fans, added, removed] {
+                for outcome in database.store.outcomes(&batch).await {
                     outcome.unwrap();
                 }
             }
             let mut connection = database.postgres_connection().await;
             connection.execute("ANALYZE").await.unwrap();
-            // As the store's connections are, after some calls.
+            // The settings and plans of the store's connections after some calls.
             connection.execute("SET enable_bitmapscan = off").await.unwrap();
             connection.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
             check_plans(&mut connection).await;
@@ -306,7 +305,7 @@ async fn rows_are_looked_up_by_their_keys_and_locked_in_order() {
         .await;
 }
 
-/// Looks at the plans of all statements that join tables with arrays.
+/// Checks the plans of all statements that join tables with arrays.
 async fn check_plans(connection: &mut PgConnection) {
     let of_arrays = statements::of(Engine::Postgres)
         .into_iter()
@@ -330,19 +329,19 @@ async fn check_plans(connection: &mut PgConnection) {
         connection.execute("DEALLOCATE looked").await.unwrap();
 
         let text = plan.join("\n");
-        let line = |at: usize| plan[at].trim_start_matches([' ', '-', '>']);
+        let line = |index: usize| plan[index].trim_start_matches([' ', '-', '>']);
         assert!(!text.contains("Seq Scan") && !text.contains("Bitmap"), "{text}");
         if sql.starts_with("UPDATE") {
-            // The counts, by their index; what they are changed by is looked up for each.
+            // Counts are locked in the order of their index; their changes are looked up for each.
             assert_eq!(line(1), "Hash Join", "{text}");
             assert!(line(3).starts_with("Index Scan using follow_counts_pkey"), "{text}");
             continue;
         }
-        for (at, _) in plan.iter().enumerate().filter(|(_, line)| line.contains("Scan on k")) {
-            assert_eq!(line(at - 1), "Nested Loop", "{text}");
-            // Behind the filter of the arrays comes the other side.
-            assert!(line(at + 2).starts_with("Index"), "{text}");
-            assert!(line(at + 3).contains("_id = k"), "{text}");
+        for (index, _) in plan.iter().enumerate().filter(|(_, line)| line.contains("Scan on k")) {
+            assert_eq!(line(index - 1), "Nested Loop", "{text}");
+            // The line after the filter of the arrays is the other side of the join.
+            assert!(line(index + 2).starts_with("Index"), "{text}");
+            assert!(line(index + 3).contains("_id = k"), "{text}");
             loops += 1;
         }
     }

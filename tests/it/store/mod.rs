@@ -25,14 +25,14 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
-        Audience, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowList, FollowOutcome,
-        FollowPage, FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User,
-        UserId, Username, Window,
+        Audience, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowList, FollowPage,
+        FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User, UserId,
+        Username, Window,
     },
     store::{CreateOutcome, Store},
 };
 
-use crate::support::follow::FollowOne;
+use crate::support::follow::{FOLLOWED, FollowOne};
 
 /// Makes a test of each case on each engine. A case takes a [`Store`], or after `database:` the
 /// whole [`crate::support::database::Database`] that it is on.
@@ -100,7 +100,7 @@ async fn users(store: &dyn Store, n: i64) {
 
 async fn follow(store: &dyn Store, follower: UserId, followee: UserId, micros: i64) {
     let outcome = store.follow(follower, followee, at(micros), FollowLimits::NONE).await.unwrap();
-    assert_eq!(outcome, FollowOutcome::Followed);
+    assert_eq!(outcome, FOLLOWED);
 }
 
 const fn edge(follower: UserId, followee: UserId, followed_at: DateTime<Utc>) -> Follow {

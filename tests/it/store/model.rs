@@ -1,12 +1,13 @@
-//! A long random sequence of operations, against a model of a few maps.
+//! A long random sequence of operations, compared with a model of a few maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
         Audience, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
-        FollowList, FollowOutcome, FollowPageKey, FollowPosition, OrderDirection, PageRequest,
-        Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UsernamePrefix, Window,
+        FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal, OrderDirection,
+        PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField,
+        UsernamePrefix, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -14,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{assert_entries, assert_sound, at, cases, new_user, pages, pages::expected};
-use crate::support::follow::FollowOne;
+use crate::support::follow::{ALREADY, FOLLOWED, FollowOne};
 
 cases! {
     a_random_sequence_of_operations_equals_the_model,
@@ -22,10 +23,10 @@ cases! {
 
 const OPERATIONS: u32 = 10_000;
 const SEED: u64 = 0x00E7_0C2A_6E50_0001;
-/// So few that they meet often.
+/// So few that operations often meet on the same users.
 const IDS: i64 = 14;
 
-/// What the store should hold.
+/// The state that the store should have.
 #[derive(Default)]
 pub(super) struct Model {
     /// The usernames, by id.
@@ -51,15 +52,20 @@ impl Model {
         self.users.remove(&id).is_some()
     }
 
-    fn follow(&mut self, follower: UserId, followee: UserId, micros: i64) -> FollowOutcome {
+    fn follow(
+        &mut self,
+        follower: UserId,
+        followee: UserId,
+        micros: i64,
+    ) -> Result<FollowOutcome, FollowRefusal> {
         if !self.users.contains_key(&follower) || !self.users.contains_key(&followee) {
-            return FollowOutcome::NoSuchUser;
+            return Err(FollowRefusal::NotFound);
         }
         if self.edges.contains_key(&(follower, followee)) {
-            return FollowOutcome::AlreadyFollowing;
+            return ALREADY;
         }
         self.edges.insert((follower, followee), micros);
-        FollowOutcome::Followed
+        FOLLOWED
     }
 
     fn unfollow(&mut self, follower: UserId, followee: UserId) -> UnfollowOutcome {
@@ -216,7 +222,7 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
                 assert_eq!(deleted, model.delete(one), "step {step}");
             }
             8..50 if one != other => {
-                // Few times, so that many are the same.
+                // Few times, so that many follows have the same.
                 let micros = random.random_range(0..80);
                 let outcome =
                     store.follow(one, other, at(micros), FollowLimits::NONE).await.unwrap();

@@ -16,7 +16,7 @@ use entourage::{
         ProfileChange, UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix,
         Window,
     },
-    store::{self, BatchPermit, Graph, Metered, Options, Store, statements},
+    store::{self, Graph, Metered, Options, Store, statements},
 };
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, SqlSafeStr};
@@ -401,19 +401,15 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     let follows = |(one, other): (UserId, UserId)| groups::follows(one, other, 1);
     let unfollows = |(one, other): (UserId, UserId)| groups::unfollows(one, other, 2);
     let both = [follows(alice_bob), follows(bob_dave)];
-    assert_statements!(store, 0, store.change_follows(&[], BatchPermit::default()));
-    assert_statements!(store, by_engine(4, 2), store.change_follows(&both, BatchPermit::default()));
-    assert_statements!(store, 1, store.change_follows(&both, BatchPermit::default()));
+    assert_statements!(store, 0, store.change_follows(&[]));
+    assert_statements!(store, by_engine(4, 2), store.change_follows(&both));
+    assert_statements!(store, 1, store.change_follows(&both));
     let replaced = [unfollows(alice_bob), groups::follows(ALICE, BOB, 3)];
-    assert_statements!(store, 8, store.change_follows(&replaced, BatchPermit::default()));
+    assert_statements!(store, 8, store.change_follows(&replaced));
     let opposite = [follows((ALICE, DAVE)), unfollows(bob_dave)];
-    assert_statements!(
-        store,
-        by_engine(8, 2),
-        store.change_follows(&opposite, BatchPermit::default())
-    );
+    assert_statements!(store, by_engine(8, 2), store.change_follows(&opposite));
     let passing = [follows(bob_dave), unfollows(bob_dave)];
-    assert_statements!(store, 4, store.change_follows(&passing, BatchPermit::default()));
+    assert_statements!(store, 4, store.change_follows(&passing));
 
     assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));

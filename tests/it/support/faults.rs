@@ -1,59 +1,60 @@
-//! Which of many steps fails, as a test chooses it.
+//! The step that fails, as a test chooses it.
 
 use std::sync::{Arc, Mutex};
 
-/// The step that fails, once.
+/// A step that fails, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The n-th step, from 0 on, is not made.
+    /// The n-th step, counted from 0, is not executed.
     Before(usize),
-    /// The n-th step is made, and nobody is told.
+    /// The n-th step is executed, but not answered.
     After(usize),
-    /// The next `COMMIT` is made, and nobody is told.
+    /// The next `COMMIT` is executed, but not answered.
     AfterCommit,
 }
 
-/// What becomes of a step.
+/// What happens to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    Made,
-    NotMade,
-    NotTold,
+    Succeeds,
+    IsLost,
+    IsUnanswered,
 }
 
 impl Fault {
+    /// The fate of the next step, and the fault that is left after it.
     fn meet(self, is_commit: bool) -> (Fate, Option<Self>) {
         match self {
-            Self::Before(0) => (Fate::NotMade, None),
-            Self::After(0) => (Fate::NotTold, None),
-            Self::AfterCommit if is_commit => (Fate::NotTold, None),
-            Self::Before(n) => (Fate::Made, Some(Self::Before(n - 1))),
-            Self::After(n) => (Fate::Made, Some(Self::After(n - 1))),
-            Self::AfterCommit => (Fate::Made, Some(self)),
+            Self::Before(0) => (Fate::IsLost, None),
+            Self::After(0) => (Fate::IsUnanswered, None),
+            Self::AfterCommit if is_commit => (Fate::IsUnanswered, None),
+            Self::Before(n) => (Fate::Succeeds, Some(Self::Before(n - 1))),
+            Self::After(n) => (Fate::Succeeds, Some(Self::After(n - 1))),
+            Self::AfterCommit => (Fate::Succeeds, Some(self)),
         }
     }
 }
 
-/// The fault that is to come. Clones are the same one.
+/// The fault to come. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Arc<Mutex<Option<Fault>>>);
 
 impl Faults {
-    /// Steps count from now on.
+    /// Sets the fault; steps are counted from now on.
     pub(crate) fn set(&self, fault: Fault) {
-        *self.0.lock().expect("nobody panics with it") = Some(fault);
+        *self.0.lock().expect("no holder panics") = Some(fault);
     }
 
-    /// Nothing fails any more. Tells whether something did.
-    pub(crate) fn mend(&self) -> bool {
-        self.0.lock().expect("nobody panics with it").take().is_none()
+    /// Clears the fault; returns whether it has happened.
+    pub(crate) fn clear(&self) -> bool {
+        self.0.lock().expect("no holder panics").take().is_none()
     }
 
-    /// Counts a step, and tells what becomes of it.
+    /// Counts a step and returns its fate.
     pub(super) fn meet(&self, is_commit: bool) -> Fate {
-        let mut fault = self.0.lock().expect("nobody panics with it");
-        let (fate, next) = fault.map_or((Fate::Made, None), |fault| fault.meet(is_commit));
-        *fault = next;
+        let mut fault = self.0.lock().expect("no holder panics");
+        let (fate, left) = fault.map_or((Fate::Succeeds, None), |fault| fault.meet(is_commit));
+        *fault = left;
         fate
     }
 }

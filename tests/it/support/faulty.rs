@@ -1,4 +1,4 @@
-//! A store, one of whose calls fails as if the database had gone.
+//! A store whose n-th call fails as if the database had become unavailable.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -6,19 +6,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        Account, Audience, Credentials, Day, Drift, FollowChange, FollowCounts, FollowPage,
-        FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-        UserListRequest, UsernameKey, UsernamePrefix,
+        Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
+        FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange,
+        Relation, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
     },
     store::{
-        BatchPermit, CreateOutcome, Error, FollowsWritten, Graph, LoadOutcome, OnProgress, Result,
-        SchemaState, SetRoleOutcome, Store, UserChanges,
+        CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
+        Store, UserChanges,
     },
 };
 
 use super::faults::{Fate, Faults};
 
-/// A store that passes every call on, but for the one that fails.
+/// A store that forwards every call except the one that fails.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     pub(crate) inner: Arc<dyn Store>,
@@ -28,19 +28,19 @@ pub(crate) struct Faulty {
 impl Faulty {
     async fn call<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         match self.faults.meet(false) {
-            Fate::Made => work.await,
-            Fate::NotMade => Err(gone()),
-            Fate::NotTold => work.await.and_then(|_| Err(gone())),
+            Fate::Succeeds => work.await,
+            Fate::IsLost => Err(unavailable()),
+            Fate::IsUnanswered => work.await.and_then(|_| Err(unavailable())),
         }
     }
 }
 
-fn gone() -> Error {
-    Error::Unavailable("a test says so".to_owned())
+fn unavailable() -> Error {
+    Error::Unavailable("injected by a test".into())
 }
 
-/// Passes methods on. A macro, since all of them are the same but for their names and types.
-macro_rules! pass_on {
+/// Forwards methods. A macro, since they differ only in their names and types.
+macro_rules! forward {
     ($(fn $method:ident($($name:ident: $type:ty),*) -> $result:ty;)+) => {
         #[async_trait]
         impl Store for Faulty {
@@ -48,16 +48,12 @@ macro_rules! pass_on {
                 self.call(self.inner.$method($($name),*)).await
             })+
 
-            async fn change_follows(&self, group: &[FollowChange], turn: BatchPermit) -> FollowsWritten {
-                let made = self.call(async { Ok(self.inner.change_follows(group, turn).await) }).await;
-                made.unwrap_or_else(|_| FollowsWritten {
-                    outcomes: group.iter().map(|_| Err(gone())).collect(),
-                    ..FollowsWritten::default()
-                })
-            }
-
-            fn groups_max(&self) -> usize {
-                self.inner.groups_max()
+            async fn change_follows(
+                &self,
+                changes: &[FollowChange],
+            ) -> Vec<Result<Changed<FollowChanged>>> {
+                let work = async { Ok(self.inner.change_follows(changes).await) };
+                self.call(work).await.unwrap_or_else(|error| vec![Err(error); changes.len()])
             }
 
             async fn close(&self) {
@@ -67,7 +63,7 @@ macro_rules! pass_on {
     };
 }
 
-pass_on! {
+forward! {
     fn users_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, Arc<User>>;
     fn users_by_usernames(audience: Audience, keys: &[UsernameKey]) -> HashMap<UsernameKey, Arc<User>>;
     fn watch_users() -> Option<Box<dyn UserChanges>>;
@@ -80,6 +76,7 @@ pass_on! {
     fn relations(
         viewer: UserId, followed: &[UserId], following_back: &[UserId]
     ) -> HashMap<UserId, Relation>;
+    fn change_follow(change: FollowChange) -> Changed<FollowChanged>;
     fn find_usage(user: UserId, day: Day) -> Option<FollowUsage>;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;

@@ -1,34 +1,43 @@
-//! One follow or unfollow at a time, for tests of the store.
+//! Single follows and unfollows, and outcomes of batches, for tests of the store.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, UnfollowOutcome,
-        UserId,
+        FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, FollowRefusal,
+        UnfollowOutcome, UserId,
     },
-    store::{BatchPermit, Result, Store},
+    store::{Result, Store},
 };
 
-/// Changes of single edges, each as a group of its own.
+/// The outcome of a follow that adds the edge.
+pub(crate) const FOLLOWED: Result<FollowOutcome, FollowRefusal> = Ok(FollowOutcome::Followed);
+/// The outcome of a follow whose edge exists.
+pub(crate) const ALREADY: Result<FollowOutcome, FollowRefusal> =
+    Ok(FollowOutcome::AlreadyFollowing);
+
+/// Changes of edges, past the queue.
 #[async_trait]
 pub(crate) trait FollowOne {
-    /// Adds the edge `follower -> followee` unless it is there.
+    /// Adds the edge `follower -> followee`, in a batch of its own.
     async fn follow(
         &self,
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
         limits: FollowLimits,
-    ) -> Result<FollowOutcome>;
+    ) -> Result<Result<FollowOutcome, FollowRefusal>>;
 
-    /// Removes the edge `follower -> followee` if it is there.
+    /// Removes the edge `follower -> followee`, in a batch of its own.
     async fn unfollow(
         &self,
         follower: UserId,
         followee: UserId,
         at: DateTime<Utc>,
     ) -> Result<UnfollowOutcome>;
+
+    /// The outcomes of a batch.
+    async fn outcomes(&self, changes: &[FollowChange]) -> Vec<Result<FollowChanged>>;
 }
 
 #[async_trait]
@@ -39,11 +48,11 @@ impl<S: Store + ?Sized> FollowOne for S {
         followee: UserId,
         at: DateTime<Utc>,
         limits: FollowLimits,
-    ) -> Result<FollowOutcome> {
+    ) -> Result<Result<FollowOutcome, FollowRefusal>> {
         let action = FollowAction::Follow(limits);
         match change(self, FollowChange { follower, followee, at, action }).await? {
             FollowChanged::Follow(outcome) => Ok(outcome),
-            FollowChanged::Unfollow(_) => panic!("not the answer to a follow"),
+            FollowChanged::Unfollow(_) => panic!("not the outcome of a follow"),
         }
     }
 
@@ -56,12 +65,16 @@ impl<S: Store + ?Sized> FollowOne for S {
         let action = FollowAction::Unfollow { is_counted: true };
         match change(self, FollowChange { follower, followee, at, action }).await? {
             FollowChanged::Unfollow(outcome) => Ok(outcome),
-            FollowChanged::Follow(_) => panic!("not the answer to an unfollow"),
+            FollowChanged::Follow(_) => panic!("not the outcome of an unfollow"),
         }
+    }
+
+    async fn outcomes(&self, changes: &[FollowChange]) -> Vec<Result<FollowChanged>> {
+        let results = self.change_follows(changes).await.into_iter();
+        results.map(|result| result.map(|changed| changed.outcome)).collect()
     }
 }
 
 async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {
-    let mut written = store.change_follows(&[change], BatchPermit::default()).await;
-    written.outcomes.pop().expect("a change has an outcome")
+    store.outcomes(&[change]).await.pop().expect("a change has an outcome")
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::{
-    domain::{FollowLimits, FollowOutcome, NewUser, UserId, Username},
+    domain::{FollowLimits, NewUser, UserId, Username},
     store::{CreateOutcome, Store},
 };
 
-use super::follow::FollowOne;
+use super::follow::{FOLLOWED, FollowOne};
 
 /// The time of the first follow of a drawn graph; each further one is a second later.
 pub(crate) fn beginning() -> DateTime<Utc> {
@@ -29,7 +29,7 @@ pub(crate) async fn draw(store: &dyn Store, text: &str) -> HashMap<String, UserI
                 .follow(follower, followee, followed_at, FollowLimits::NONE)
                 .await
                 .expect("it works");
-            assert_eq!(outcome, FollowOutcome::Followed, "{line}");
+            assert_eq!(outcome, FOLLOWED, "{line}");
             followed_at += TimeDelta::seconds(1);
         }
     }

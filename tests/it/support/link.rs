@@ -46,11 +46,11 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, faults: Faults) {
             Ok(n @ 1..) = client.read(&mut asked) => {
                 let is_commit = asked[..n].windows(6).any(|word| word == b"COMMIT");
                 let fate = faults.meet(is_commit);
-                if fate == Fate::NotMade || server.write_all(&asked[..n]).await.is_err() {
+                if fate == Fate::IsLost || server.write_all(&asked[..n]).await.is_err() {
                     return;
                 }
-                if fate == Fate::NotTold {
-                    // A step is done once it is answered.
+                if fate == Fate::IsUnanswered {
+                    // It is done when it is answered.
                     let _ = server.read(&mut answered).await;
                     return;
                 }

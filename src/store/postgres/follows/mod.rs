@@ -9,9 +9,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, PgPool};
 
 use super::{arrays, sorted};
+use crate::store::statement::{query, query_as};
 use crate::{
     domain::{Day, FollowCounts, FollowUsage, UserId},
-    store::follow_writes::decision::Pair,
+    store::follow_writes::Pair,
 };
 
 /// The edges of pairs, each looked up by its key, and not among all whom the follower follows: no
@@ -71,7 +72,7 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = sqlx::query(COUNTS).bind(sorted(ids)).fetch_one(connection).await?;
+    let row = query(COUNTS).bind(sorted(ids)).fetch_one(connection).await?;
     let numbers = |column| arrays::of_numbers(&row, column);
     let lengths = numbers(1)?.zip(numbers(2)?);
     let counts = numbers(0)?.zip(lengths).map(|(id, (followers, following))| {
@@ -85,7 +86,7 @@ pub(super) async fn usage(
     user: UserId,
     day: Day,
 ) -> sqlx::Result<Option<FollowUsage>> {
-    let row = sqlx::query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
     Ok(row.map(|(followers, following, today)| FollowUsage {
         counts: FollowCounts { followers, following },
         today,
@@ -99,7 +100,7 @@ pub(super) async fn edges(
 ) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
     let (followers, followees): (Vec<_>, Vec<_>) =
         pairs.iter().map(|pair| (pair.0.0, pair.1.0)).unzip();
-    let rows = sqlx::query_as(EDGES).bind(followers).bind(followees).fetch_all(connection).await?;
+    let rows = query_as(EDGES).bind(followers).bind(followees).fetch_all(connection).await?;
     Ok(rows.into_iter().map(edge).collect())
 }
 
@@ -111,7 +112,7 @@ pub(super) async fn edges_of(
     followed: &[UserId],
     following_back: &[UserId],
 ) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
-    let query = sqlx::query_as(RELATIONS).bind(viewer.0);
+    let query = query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(sorted(followed)).bind(vec![viewer.0; followed.len()]);
     let query = query.bind(sorted(following_back)).bind(vec![viewer.0; following_back.len()]);
     Ok(query.fetch_all(connection).await?.into_iter().map(edge).collect())

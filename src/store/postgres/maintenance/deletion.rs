@@ -7,13 +7,14 @@ use crate::{
     domain::UserId,
     store::{
         Result,
-        maintenance::deletion::{EDGES, Step, Taken},
+        maintenance::deletion::{EDGES, Removed, Step},
         retry::{self, Tries},
+        statement::{query, query_as, query_scalar},
     },
 };
 
 statements! {
-    // The lock keeps new edges away: each wants to share the row with its foreign key.
+    // The lock keeps out new edges: the foreign key of each needs a shared lock on the row.
     LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
     TAKE_FOLLOWING =
         "DELETE FROM follows WHERE follower_id = $1 AND followee_id IN \
@@ -23,8 +24,8 @@ statements! {
         "DELETE FROM followers e USING unnest($1::bigint[], $2::timestamptz[]) AS d (id, at) \
          WHERE e.followee_id = d.id AND e.followee_id = ANY($1) AND e.followed_at = d.at \
          AND e.follower_id = $3";
-    // Of the truth, which may have more than the mirror. This once, the owners of the edges are
-    // what is asked for, so a distributed engine has to ask all shards.
+    // From `follows`, which may have edges that the mirror lacks. Here the owners of the edges are
+    // not known yet, so a distributed engine has to ask all shards.
     SOME_FOLLOWERS =
         "SELECT follower_id, followed_at FROM follows WHERE followee_id = $1 LIMIT $2";
     TAKE_FOLLOWERS =
@@ -33,8 +34,8 @@ statements! {
     TAKE_FOLLOWERS_MIRRORS =
         "DELETE FROM followers e USING unnest($2::bigint[], $3::timestamptz[]) AS d (id, at) \
          WHERE e.followee_id = $1 AND e.followed_at = d.at AND e.follower_id = d.id";
-    // The ids come sorted, and are looked up in that order by the nested loop that a planner
-    // picks for so few. With another plan two deletions can deadlock, which is retried.
+    // The ids are sorted, and the nested loop that a planner picks for so few looks them up in that
+    // order. With another plan two deletions may deadlock; that is retried.
     LOWER_COUNTS =
         "UPDATE follow_counts c SET followers = greatest(0, c.followers - d.followers), \
                                     following = greatest(0, c.following - d.following) \
@@ -45,53 +46,47 @@ statements! {
     TELL = "SELECT pg_notify('entourage_users', $1::text)";
 }
 
-/// Deletes a user, and tells it when others can hear it.
-pub(crate) async fn delete(pool: PgPool, tells: bool, id: UserId) -> Result<bool> {
+/// Deletes a user, and notifies other processes if the server can do that.
+pub(crate) async fn delete(pool: PgPool, notifies: bool, id: UserId) -> Result<bool> {
     let mut found = false;
     loop {
-        match retry::retried(|tries| step(tries, &pool, tells, id)).await? {
+        match retry::retried(|tries| step(tries, &pool, notifies, id)).await? {
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
-            Step::More => found = true,
+            Step::Unfinished => found = true,
         }
     }
 }
 
-async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Result<Step> {
+async fn step(tries: Tries, pool: &PgPool, notifies: bool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin().await?;
-    if sqlx::query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
-        let ours = tries.may_have_committed();
-        return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
+    if query(LOCK_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
+        let is_ours = tries.may_have_committed();
+        return Ok(if is_ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let following: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(TAKE_FOLLOWING)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let following: Vec<(i64, DateTime<Utc>)> =
+        query_as(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let full = following.len() >= usize::from(EDGES);
     let (followees, times): (Vec<i64>, Vec<_>) = following.into_iter().unzip();
-    let mirrors = sqlx::query(TAKE_FOLLOWING_MIRRORS).bind(&followees).bind(times).bind(id.0);
+    let mirrors = query(TAKE_FOLLOWING_MIRRORS).bind(&followees).bind(times).bind(id.0);
     mirrors.execute(&mut *tx).await?;
 
-    let followers: Vec<(i64, DateTime<Utc>)> = sqlx::query_as(SOME_FOLLOWERS)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let followers: Vec<(i64, DateTime<Utc>)> =
+        query_as(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let last = !full && followers.len() < usize::from(EDGES);
     let (ids, times): (Vec<i64>, Vec<_>) = followers.into_iter().unzip();
-    let edges = sqlx::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
-    let taken: Vec<i64> = edges.fetch_all(&mut *tx).await?;
-    let mirrors = sqlx::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
+    let edges = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(&ids);
+    let removed: Vec<i64> = edges.fetch_all(&mut *tx).await?;
+    let mirrors = query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(ids).bind(times);
     mirrors.execute(&mut *tx).await?;
 
-    let taken = Taken {
+    let removed = Removed {
         followees: followees.into_iter().map(UserId).collect(),
-        followers: taken.into_iter().map(UserId).collect(),
+        followers: removed.into_iter().map(UserId).collect(),
     };
-    let losses = taken.losses(id);
-    sqlx::query(LOWER_COUNTS)
+    let losses = removed.losses(id);
+    query(LOWER_COUNTS)
         .bind(losses.keys().map(|user| user.0).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.followers).collect::<Vec<_>>())
         .bind(losses.values().map(|counts| counts.following).collect::<Vec<_>>())
@@ -99,11 +94,11 @@ async fn step(tries: Tries, pool: &PgPool, tells: bool, id: UserId) -> sqlx::Res
         .await?;
 
     if last {
-        sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
-        if tells {
-            sqlx::query(TELL).bind(id.0).execute(&mut *tx).await?;
+        query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        if notifies {
+            query(TELL).bind(id.0).execute(&mut *tx).await?;
         }
     }
     tries.commit(tx).await?;
-    Ok(if last { Step::Deleted } else { Step::More })
+    Ok(if last { Step::Deleted } else { Step::Unfinished })
 }

@@ -1,4 +1,4 @@
-//! Finding and mending differences: the questions and the mendings.
+//! Finding and repairing differences: the SQL, and the locks of each repair.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{
     ConnectOptions, Connection, PgPool, Postgres, Transaction,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
-    query::Query,
+    query::{Query, QueryAs},
 };
 
 use crate::{
@@ -15,8 +15,9 @@ use crate::{
     store::postgres::sorted,
     store::{
         Result,
-        maintenance::drift::{self, Mend},
+        maintenance::drift::{self, Owners, Repair, impl_snapshot},
         retry::{self, Report},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -120,139 +121,42 @@ pub(crate) async fn find(options: Arc<PgConnectOptions>, report: Report) -> Resu
 
 struct Snapshot<'c>(Transaction<'c, Postgres>);
 
+impl_snapshot! { Snapshot<'_>, sorted, std::convert::identity, bind_edges, follow }
+
 type Row = (i64, i64, DateTime<Utc>);
+type FindEdges = QueryAs<'static, Postgres, Row, PgArguments>;
 
-fn follow((follower, followee, followed_at): Row) -> Follow {
-    Follow { follower: UserId(follower), followee: UserId(followee), followed_at }
+#[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]
+fn follow((follower, followee, followed_at): Row) -> sqlx::Result<Follow> {
+    Ok(Follow { follower: UserId(follower), followee: UserId(followee), followed_at })
 }
 
-impl drift::Snapshot for Snapshot<'_> {
-    async fn count_users(&mut self) -> sqlx::Result<i64> {
-        sqlx::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
-    }
-
-    async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-        let query = sqlx::query_scalar(USERS).bind(sorted(ids));
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn strangers_after(
-        &mut self,
-        end: FollowList,
-        owner: UserId,
-        limit: i64,
-    ) -> sqlx::Result<Vec<UserId>> {
-        let sql = match end {
-            FollowList::Followers => STRANGERS_FOLLOWERS,
-            FollowList::Following => STRANGERS_FOLLOWING,
-        };
-        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn stored_counts(
-        &mut self,
-        users: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-        let query = sqlx::query_as(STORED).bind(sorted(users));
-        let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
-        let counts =
-            |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
-        Ok(rows.into_iter().map(counts).collect())
-    }
-
-    async fn count_edges(
-        &mut self,
-        end: FollowList,
-        owners: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, i64>> {
-        let sql = match end {
-            FollowList::Followers => COUNT_FOLLOWERS,
-            FollowList::Following => COUNT_FOLLOWING,
-        };
-        let query = sqlx::query_as(sql).bind(sorted(owners));
-        let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
-    }
-
-    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>> {
-        let sql = match end {
-            FollowList::Followers => FOLLOWERS,
-            FollowList::Following => FOLLOWING,
-        };
-        let query = sqlx::query_as(sql).bind(sorted(owners));
-        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(follow).collect())
-    }
-
-    async fn edges_after(
-        &mut self,
-        end: FollowList,
-        owner: UserId,
-        after: FollowPosition,
-        limit: i64,
-    ) -> sqlx::Result<Vec<Follow>> {
-        let sql = match end {
-            FollowList::Followers => FOLLOWERS_AFTER,
-            FollowList::Following => FOLLOWING_AFTER,
-        };
-        let query = sqlx::query_as(sql).bind(owner.0);
-        let query = query.bind(after.followed_at).bind(after.user.0);
-        let rows: Vec<Row> = query.bind(limit).fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(follow).collect())
-    }
-
-    async fn present(
-        &mut self,
-        end: FollowList,
-        edges: &[Follow],
-    ) -> sqlx::Result<HashSet<Follow>> {
-        let sql = match end {
-            FollowList::Followers => IN_FOLLOWERS,
-            FollowList::Following => IN_FOLLOWS,
-        };
-        let query = sqlx::query_as(sql)
-            .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
-            .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
-            .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>());
-        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(follow).collect())
-    }
+fn bind_edges(query: FindEdges, edges: &[Follow]) -> FindEdges {
+    query
+        .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
+        .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
+        .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())
 }
 
-/// Mends on one connection without time limits: to recount a celebrity takes long.
+/// Repairs on one connection without timeouts: recounting a celebrity takes long.
 pub(crate) async fn repair(options: Arc<PgConnectOptions>, found: Vec<Drift>) -> Result<u64> {
     let options = PgConnectOptions::clone(&options);
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let changed = drift::repair(&Mender(pool.clone()), &found).await;
+    let changed = drift::repair(&Repairer(pool.clone()), &found).await;
     pool.close().await;
     Ok(changed?)
 }
 
-/// Each mending locks one row and looks again in a statement of its own: under READ COMMITTED
-/// only a new statement sees what was committed while the lock was waited for.
-struct Mender(PgPool);
+/// Each repair locks one row and then checks the difference in a statement of its own: under READ
+/// COMMITTED only a new statement sees what was committed during the wait for the lock.
+struct Repairer(PgPool);
 
-/// A question about an edge.
+/// A statement about an edge.
 fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArguments> {
-    sqlx::query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(edge.followed_at)
+    query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(edge.followed_at)
 }
 
-impl Mend for Mender {
+impl Repair for Repairer {
     async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
@@ -269,9 +173,10 @@ impl Mend for Mender {
     async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
-            // Whoever makes this very edge now would take the stray row for its mirror. To make an
-            // edge is to share the rows of its users with the foreign keys, until the commit.
-            let lock = sqlx::query(LOCK_USER).bind(edge.followee.0);
+            // A concurrent follow that adds this very edge would take the stray row for its mirror.
+            // Adding an edge takes shared locks on its users (foreign keys) until the commit, so
+            // this lock keeps such a follow out.
+            let lock = query(LOCK_USER).bind(edge.followee.0);
             lock.fetch_optional(&mut *tx).await?;
             if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
                 return Ok(0);
@@ -296,7 +201,7 @@ impl Mend for Mender {
 
     async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
-            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            let query = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
         .await
@@ -305,12 +210,12 @@ impl Mend for Mender {
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin().await?;
-            let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            // A change of an edge counts it last, and waits for this lock.
-            sqlx::query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let actual = sqlx::query_as(ACTUAL).bind(user.0);
+            let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            // A change of an edge changes the counts last, so it waits for this lock.
+            query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let actual = query_as(ACTUAL).bind(user.0);
             let (followers, following): (i64, i64) = actual.fetch_one(&mut *tx).await?;
-            let recount = sqlx::query(RECOUNT).bind(user.0).bind(followers).bind(following);
+            let recount = query(RECOUNT).bind(user.0).bind(followers).bind(following);
             let corrected = recount.execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(added.rows_affected().max(corrected.rows_affected()))

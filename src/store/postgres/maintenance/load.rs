@@ -10,6 +10,7 @@ use crate::{
         Graph, LoadOutcome, Result,
         maintenance::load::{Loading, ROWS, Sorted},
         retry::Report,
+        statement::{query, query_scalar},
     },
 };
 
@@ -36,7 +37,7 @@ statements! {
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
 }
 
-/// Loads on a connection of its own, which has no time limit.
+/// Loads on a connection of its own, without timeouts.
 pub(crate) async fn load(
     options: Arc<PgConnectOptions>,
     graph: Graph,
@@ -46,7 +47,7 @@ pub(crate) async fn load(
     let mut loading = Loading::new(report, &graph);
     let mut connection = options.connect().await?;
     let mut tx = connection.begin().await?;
-    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+    if query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
         return Ok(LoadOutcome::NotEmpty);
     }
 
@@ -56,7 +57,7 @@ pub(crate) async fn load(
     }
     let counts: Vec<_> = graph.counts.iter().collect();
     for counts in counts.chunks(ROWS) {
-        sqlx::query(LOAD_COUNTS)
+        query(LOAD_COUNTS)
             .bind(counts.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
             .bind(counts.iter().map(|(_, c)| c.followers).collect::<Vec<_>>())
             .bind(counts.iter().map(|(_, c)| c.following).collect::<Vec<_>>())
@@ -75,7 +76,7 @@ async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sq
     fn column<'u, T>(users: &'u [NewUser], value: impl Fn(&'u NewUser) -> T) -> Vec<T> {
         users.iter().map(value).collect()
     }
-    sqlx::query(LOAD_USERS)
+    query(LOAD_USERS)
         .bind(column(users, |user| user.id.0))
         .bind(column(users, |user| user.username.as_str()))
         .bind(column(users, |user| user.username.key().as_str().to_owned()))
@@ -98,7 +99,7 @@ async fn load_edges(
     loading: &mut Loading,
 ) -> sqlx::Result<()> {
     for edges in edges.chunks(ROWS) {
-        sqlx::query(sql)
+        query(sql)
             .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
             .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())

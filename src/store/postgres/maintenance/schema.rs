@@ -1,4 +1,4 @@
-//! Migrations, and how the schema stands.
+//! Migrations, and the state of the schema.
 
 use std::sync::Arc;
 
@@ -9,12 +9,13 @@ use sqlx::{
 use crate::store::{
     SchemaState,
     maintenance::schema::{self, Applied},
+    statement::{query, query_as},
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
 statements! {
-    // Tables of extensions belong to nobody.
+    // Tables of extensions do not count.
     TABLES =
         "SELECT coalesce(bool_or(relname = '_sqlx_migrations'), false), \
                 coalesce(bool_or(relname <> '_sqlx_migrations'), false) \
@@ -28,14 +29,14 @@ statements! {
 }
 
 pub(crate) async fn state(connection: &mut PgConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) = sqlx::query_as(TABLES).fetch_one(&mut *connection).await?;
+    let (listed, occupied) = query_as(TABLES).fetch_one(&mut *connection).await?;
     let applied: Vec<Applied> =
-        if listed { sqlx::query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
+        if listed { query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
-/// Migrates, or tells why not, on a connection of its own: it may wait long for another process
-/// that migrates, and what it has locked is free when it ends, however it ends.
+/// Migrates, or returns why not, on a connection of its own: it may wait long for another process
+/// that migrates, and its locks are released with the connection in any case.
 pub(crate) async fn migrate(options: Arc<PgConnectOptions>) -> sqlx::Result<Option<String>> {
     let mut connection = options.connect().await?;
     let refusal = schema::refusal(state(&mut connection).await?);
@@ -47,5 +48,5 @@ pub(crate) async fn migrate(options: Arc<PgConnectOptions>) -> sqlx::Result<Opti
 }
 
 pub(crate) async fn ping(pool: &PgPool) -> sqlx::Result<()> {
-    sqlx::query(PING).execute(pool).await.map(drop)
+    query(PING).execute(pool).await.map(drop)
 }

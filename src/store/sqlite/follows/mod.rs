@@ -13,7 +13,11 @@ use crate::{
         Day, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowUsage,
         OrderDirection, Outside, UserId,
     },
-    store::{follow_writes::decision::Pair, pages},
+    store::{
+        follow_writes::Pair,
+        pages,
+        statement::{query, query_as},
+    },
 };
 
 /// Pages of both lists. A page is one scalar: a JSON array of its edges, with their users or the
@@ -131,7 +135,7 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = sqlx::query_as(COUNTS).bind(json_ids(ids)).fetch_all(connection).await?;
+    let rows = query_as(COUNTS).bind(json_ids(ids)).fetch_all(connection).await?;
     let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
     Ok(rows.into_iter().map(counts).collect())
 }
@@ -141,7 +145,7 @@ pub(super) async fn pages(
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let questions = json(&keys.iter().map(question).collect::<Vec<_>>());
-    let question = sqlx::query(PAGES).bind(questions).bind(pages::fetch(keys));
+    let question = query(PAGES).bind(questions).bind(pages::fetch(keys));
     let rows = question.fetch_all(connection).await?;
 
     let mut found = HashMap::with_capacity(rows.len());
@@ -183,7 +187,7 @@ pub(super) async fn usage(
     user: UserId,
     day: Day,
 ) -> sqlx::Result<Option<FollowUsage>> {
-    let row = sqlx::query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
     Ok(row.map(|(followers, following, today)| FollowUsage {
         counts: FollowCounts { followers, following },
         today,
@@ -196,7 +200,7 @@ pub(super) async fn edges(
     pairs: &[Pair],
 ) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
     let pairs = pairs.iter().map(|pair| (pair.0.0, pair.1.0)).collect::<Vec<_>>();
-    let rows = sqlx::query_as(EDGES).bind(json(&pairs)).fetch_all(connection).await?;
+    let rows = query_as(EDGES).bind(json(&pairs)).fetch_all(connection).await?;
     rows.into_iter().map(edge).collect()
 }
 
@@ -208,7 +212,7 @@ pub(super) async fn edges_of(
     followed: &[UserId],
     following_back: &[UserId],
 ) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
-    let query = sqlx::query_as(RELATIONS).bind(viewer.0);
+    let query = query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(json_ids(followed)).bind(json_ids(following_back));
     query.fetch_all(connection).await?.into_iter().map(edge).collect()
 }

@@ -1,24 +1,22 @@
-//! The write path of follows: a group of changes is one transaction, and waits for the disk once.
+//! The write path of follows: a batch of changes is one transaction, which waits for the disk once.
 //!
-//! The transaction has the lock from its beginning, so what is found in it stays true, and what is
-//! decided by that is written as it is.
+//! The transaction holds the write lock from its beginning, so the state that it reads stays true,
+//! and the plan is written as it is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use crate::{
-    store::follow_writes::{
-        attempt::{Attempt, Made},
-        decision::{Found, Pair, Plan},
-    },
-    store::sqlite::{BEGIN, json},
+use crate::store::{
+    follow_writes::{Attempt, FollowWriter, Pair, Plan, State, Written},
+    sqlite::{BEGIN, json},
+    statement::{query, query_scalar},
 };
 
 statements! {
-    // ?1 are pairs, ?2 all users in them. What is found comes as one text, since each row would have
-    // to cross from the thread of the connection by itself. For its parts, see `FoundRow`.
+    // ?1 are pairs, ?2 all users in them. The rows come as one text, since each row would have to
+    // cross from the thread of the connection by itself. For its parts, see `StateRow`.
     FIND =
         "SELECT json_group_array(json_array(kind, one, other, a, b, c, d)) FROM ( \
            SELECT 1 AS kind, id AS one, 0 AS other, 0 AS a, 0 AS b, 0 AS c, 0 AS d \
@@ -43,7 +41,7 @@ statements! {
     REMOVE_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
            (SELECT value ->> 1, value ->> 2, value ->> 0 FROM json_each(?1))";
-    // `WHERE true` tells the parser that ON is of the conflict, and not of a join.
+    // `WHERE true` keeps the parser from taking ON for that of a join.
     ADD_MIRRORS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
@@ -59,8 +57,8 @@ statements! {
          ON CONFLICT (follower_id, followee_id) DO UPDATE \
          SET day = max(follow_changes.day, excluded.day), \
              changes = follow_changes.changes + excluded.changes";
-    // A counter that is too low already stays at zero: only `check` may complain of it, not the
-    // user who unfollows. A day never goes back: where clocks disagree about midnight, the later
+    // A count that is too low already stays at zero: that is for `check` to report, and must not
+    // fail an unfollow. The day never goes back: where clocks disagree about midnight, the later
     // day counts.
     CHANGE_COUNTS =
         "UPDATE follow_counts \
@@ -72,70 +70,80 @@ statements! {
          FROM json_each(?1) k WHERE user_id = k.value ->> 0";
 }
 
-/// Makes a group.
-pub(crate) async fn make(pool: SqlitePool, attempt: Attempt) -> sqlx::Result<Option<Made>> {
-    let mut tx = pool.begin_with(BEGIN).await?;
-    let found = find(&mut tx, &attempt).await?;
-    if let Some(done) = attempt.done_before(&found) {
-        return Ok(Some(done));
-    }
-    let plan = Plan::new(&attempt.group, &found);
-    if plan.is_empty() {
-        return Ok(Some(plan.outcomes.into()));
-    }
+/// Writes batches of changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer(pub(crate) SqlitePool);
 
-    let (removed, added) = (edges(&plan.removed), edges(&plan.added));
-    let forgotten: Vec<_> = plan.forgotten.iter().map(|(user, day)| (user.0, day)).collect();
-    let changes: Vec<_> = plan
-        .changes
-        .iter()
-        .map(|((follower, followee), row)| (follower.0, followee.0, row.day, row.changes))
-        .collect();
-    let counts: Vec<_> = plan
-        .counts
-        .iter()
-        .map(|(user, c)| {
-            (user.0, c.followers, c.following, c.follows, c.follows_day, c.follows_since)
-        })
-        .collect();
-    for (sql, rows) in [
-        (REMOVE_EDGES, json_unless_empty(&removed)),
-        (ADD_EDGES, json_unless_empty(&added)),
-        (REMOVE_MIRRORS, json_unless_empty(&removed)),
-        (ADD_MIRRORS, json_unless_empty(&added)),
-        (FORGET_CHANGES, json_unless_empty(&forgotten)),
-        (COUNT_CHANGES, json_unless_empty(&changes)),
-        (CHANGE_COUNTS, json_unless_empty(&counts)),
-    ] {
-        if let Some(rows) = rows {
-            attempt.sends_a_statement();
-            sqlx::query(sql).bind(rows).execute(&mut *tx).await?;
+impl FollowWriter for Writer {
+    const BATCHES_MAX: usize = 1;
+
+    async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
+        let mut tx = self.0.begin_with(BEGIN).await?;
+        let state = find_state(&mut tx, attempt).await?;
+        if let Some(written) = attempt.committed_before(&state) {
+            return Ok(Some(written));
         }
+        let plan = Plan::new(attempt.changes, &state);
+        if plan.is_empty() {
+            return Ok(Some(plan.outcomes.into()));
+        }
+        write_plan(&mut tx, &plan).await?;
+        attempt.commit(tx, plan, HashMap::new()).await.map(Some)
     }
-    attempt.commit(tx, plan, HashMap::new()).await.map(Some)
 }
 
-async fn find(tx: &mut Transaction<'_, Sqlite>, attempt: &Attempt) -> sqlx::Result<Found> {
+async fn find_state(
+    tx: &mut Transaction<'_, Sqlite>,
+    attempt: &Attempt<'_>,
+) -> sqlx::Result<State> {
     let pairs: BTreeSet<_> =
-        attempt.group.iter().map(|change| (change.follower.0, change.followee.0)).collect();
+        attempt.changes.iter().map(|change| (change.follower.0, change.followee.0)).collect();
     let users: BTreeSet<_> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
-    attempt.sends_a_statement();
-    let question = sqlx::query_scalar(FIND).bind(json(&pairs)).bind(json(&users));
-    let found: String = question.fetch_one(&mut **tx).await?;
+    let find = query_scalar(FIND).bind(json(&pairs)).bind(json(&users));
+    let found: String = find.fetch_one(&mut **tx).await?;
     let rows = serde_json::from_str(&found).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Found::of(rows)
+    State::from_rows(rows)
+}
+
+/// Writes each table by one statement, if there is anything to write to it.
+async fn write_plan(tx: &mut Transaction<'_, Sqlite>, plan: &Plan) -> sqlx::Result<()> {
+    let (removed, added) = (edge_rows(&plan.removed), edge_rows(&plan.added));
+    let expired = rows(plan.expired.iter().map(|(user, day)| (user.0, day)));
+    let changes = rows(
+        plan.changes
+            .iter()
+            .map(|((follower, followee), row)| (follower.0, followee.0, row.day, row.changes)),
+    );
+    let counts = rows(plan.counts.iter().map(|(user, c)| {
+        (user.0, c.followers, c.following, c.follows, c.follows_day, c.follows_since)
+    }));
+    for (sql, rows) in [
+        (REMOVE_EDGES, removed.clone()),
+        (ADD_EDGES, added.clone()),
+        (REMOVE_MIRRORS, removed),
+        (ADD_MIRRORS, added),
+        (FORGET_CHANGES, expired),
+        (COUNT_CHANGES, changes),
+        (CHANGE_COUNTS, counts),
+    ] {
+        if let Some(rows) = rows {
+            query(sql).bind(rows).execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Follower, followee and microseconds.
-fn edges<'a>(
-    edges: impl IntoIterator<Item = (&'a Pair, &'a DateTime<Utc>)>,
-) -> Vec<(i64, i64, i64)> {
-    let edge = |((follower, followee), at): (&Pair, &DateTime<Utc>)| {
-        (follower.0, followee.0, at.timestamp_micros())
-    };
-    edges.into_iter().map(edge).collect()
+fn edge_rows(edges: &BTreeMap<Pair, DateTime<Utc>>) -> Option<String> {
+    rows(
+        edges
+            .iter()
+            .map(|((follower, followee), at)| (follower.0, followee.0, at.timestamp_micros())),
+    )
 }
 
-fn json_unless_empty<T: serde::Serialize>(rows: &[T]) -> Option<String> {
+/// Rows as JSON; `None` if there are none.
+fn rows<T: serde::Serialize>(rows: impl Iterator<Item = T>) -> Option<String> {
+    let rows: Vec<_> = rows.collect();
     (!rows.is_empty()).then(|| json(&rows))
 }

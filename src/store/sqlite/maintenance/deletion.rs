@@ -7,8 +7,9 @@ use crate::{
     store::sqlite::{BEGIN, json, json_ids},
     store::{
         Result,
-        maintenance::deletion::{EDGES, Step, Taken},
+        maintenance::deletion::{EDGES, Removed, Step},
         retry::{self, Tries},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -21,7 +22,7 @@ statements! {
     TAKE_FOLLOWING_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
            (SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2))";
-    // Of the truth, which may have more than the mirror.
+    // From `follows`, which may have edges that the mirror lacks.
     SOME_FOLLOWERS =
         "SELECT follower_id, followed_at FROM follows WHERE followee_id = ?1 LIMIT ?2";
     TAKE_FOLLOWERS =
@@ -43,52 +44,46 @@ pub(crate) async fn delete(pool: SqlitePool, id: UserId) -> Result<bool> {
         match retry::retried(|tries| step(tries, &pool, id)).await? {
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
-            Step::More => found = true,
+            Step::Unfinished => found = true,
         }
     }
 }
 
 async fn step(tries: Tries, pool: &SqlitePool, id: UserId) -> sqlx::Result<Step> {
     let mut tx = pool.begin_with(BEGIN).await?;
-    if sqlx::query(FIND_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
-        let ours = tries.may_have_committed();
-        return Ok(if ours { Step::Deleted } else { Step::NoSuchUser });
+    if query(FIND_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
+        let is_ours = tries.may_have_committed();
+        return Ok(if is_ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let following: Vec<(i64, i64)> = sqlx::query_as(TAKE_FOLLOWING)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
-    let mirrors = sqlx::query(TAKE_FOLLOWING_MIRRORS).bind(id.0).bind(json(&following));
+    let following: Vec<(i64, i64)> =
+        query_as(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
+    let mirrors = query(TAKE_FOLLOWING_MIRRORS).bind(id.0).bind(json(&following));
     mirrors.execute(&mut *tx).await?;
 
-    let followers: Vec<(i64, i64)> = sqlx::query_as(SOME_FOLLOWERS)
-        .bind(id.0)
-        .bind(i64::from(EDGES))
-        .fetch_all(&mut *tx)
-        .await?;
+    let followers: Vec<(i64, i64)> =
+        query_as(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES)).fetch_all(&mut *tx).await?;
     let ids: Vec<_> = followers.iter().map(|(id, _)| UserId(*id)).collect();
-    let edges = sqlx::query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(json_ids(&ids));
-    let taken: Vec<i64> = edges.fetch_all(&mut *tx).await?;
-    let mirrors = sqlx::query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(json(&followers));
+    let edges = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(json_ids(&ids));
+    let removed: Vec<i64> = edges.fetch_all(&mut *tx).await?;
+    let mirrors = query(TAKE_FOLLOWERS_MIRRORS).bind(id.0).bind(json(&followers));
     mirrors.execute(&mut *tx).await?;
 
     let last = following.len().max(followers.len()) < usize::from(EDGES);
-    let taken = Taken {
+    let removed = Removed {
         followees: following.into_iter().map(|(id, _)| UserId(id)).collect(),
-        followers: taken.into_iter().map(UserId).collect(),
+        followers: removed.into_iter().map(UserId).collect(),
     };
-    let losses: Vec<_> = taken
+    let losses: Vec<_> = removed
         .losses(id)
         .into_iter()
         .map(|(user, counts)| (user.0, counts.followers, counts.following))
         .collect();
-    sqlx::query(LOWER_COUNTS).bind(json(&losses)).execute(&mut *tx).await?;
+    query(LOWER_COUNTS).bind(json(&losses)).execute(&mut *tx).await?;
 
     if last {
-        sqlx::query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
     }
     tries.commit(tx).await?;
-    Ok(if last { Step::Deleted } else { Step::More })
+    Ok(if last { Step::Deleted } else { Step::Unfinished })
 }

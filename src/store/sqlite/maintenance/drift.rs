@@ -1,16 +1,22 @@
-//! Finding and mending differences: the questions and the mendings.
+//! Finding and repairing differences: the SQL, and the repairs.
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    query::{Query, QueryAs},
+    sqlite::SqliteArguments,
+};
 
 use crate::{
     domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
     store::sqlite::{BEGIN, json, json_ids, time},
     store::{
         Result,
-        maintenance::drift::{self, Mend},
+        maintenance::drift::{self, Owners, Repair, impl_snapshot},
         retry::{self, Report},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -102,165 +108,53 @@ pub(crate) async fn find(pool: SqlitePool, report: Report) -> Result<Vec<Drift>>
 
 struct Snapshot(Transaction<'static, Sqlite>);
 
+impl_snapshot! { Snapshot, json_ids, micros, bind_edges, follow }
+
 type Row = (i64, i64, i64);
+type FindEdges = QueryAs<'static, Sqlite, Row, SqliteArguments>;
 
-fn follow((follower, followee, at): Row) -> sqlx::Result<Follow> {
+fn micros(time: DateTime<Utc>) -> i64 {
+    time.timestamp_micros()
+}
+
+fn follow((follower, followee, micros): Row) -> sqlx::Result<Follow> {
     let (follower, followee) = (UserId(follower), UserId(followee));
-    Ok(Follow { follower, followee, followed_at: time(at)? })
+    Ok(Follow { follower, followee, followed_at: time(micros)? })
 }
 
-fn row(edge: &Follow) -> Row {
-    (edge.follower.0, edge.followee.0, edge.followed_at.timestamp_micros())
-}
-
-impl drift::Snapshot for Snapshot {
-    async fn count_users(&mut self) -> sqlx::Result<i64> {
-        sqlx::query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
-    }
-
-    async fn users_after(&mut self, user: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(USERS_AFTER).bind(user.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn users_of(&mut self, ids: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-        let query = sqlx::query_scalar(USERS).bind(json_ids(ids));
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn strangers_after(
-        &mut self,
-        end: FollowList,
-        owner: UserId,
-        limit: i64,
-    ) -> sqlx::Result<Vec<UserId>> {
-        let sql = match end {
-            FollowList::Followers => STRANGERS_FOLLOWERS,
-            FollowList::Following => STRANGERS_FOLLOWING,
-        };
-        let query = sqlx::query_scalar(sql).bind(owner.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn uncounted_after(&mut self, owner: UserId, limit: i64) -> sqlx::Result<Vec<UserId>> {
-        let query = sqlx::query_scalar(STRANGERS_COUNTED).bind(owner.0).bind(limit);
-        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-        Ok(ids.into_iter().map(UserId).collect())
-    }
-
-    async fn stored_counts(
-        &mut self,
-        users: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-        let query = sqlx::query_as(STORED).bind(json_ids(users));
-        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
-        let counts =
-            |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
-        Ok(rows.into_iter().map(counts).collect())
-    }
-
-    async fn count_edges(
-        &mut self,
-        end: FollowList,
-        owners: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, i64>> {
-        let sql = match end {
-            FollowList::Followers => COUNT_FOLLOWERS,
-            FollowList::Following => COUNT_FOLLOWING,
-        };
-        let query = sqlx::query_as(sql).bind(json_ids(owners));
-        let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
-        Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
-    }
-
-    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>> {
-        let sql = match end {
-            FollowList::Followers => FOLLOWERS,
-            FollowList::Following => FOLLOWING,
-        };
-        let query = sqlx::query_as(sql).bind(json_ids(owners));
-        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
-        rows.into_iter().map(follow).collect()
-    }
-
-    async fn edges_after(
-        &mut self,
-        end: FollowList,
-        owner: UserId,
-        after: FollowPosition,
-        limit: i64,
-    ) -> sqlx::Result<Vec<Follow>> {
-        let sql = match end {
-            FollowList::Followers => FOLLOWERS_AFTER,
-            FollowList::Following => FOLLOWING_AFTER,
-        };
-        let query = sqlx::query_as(sql).bind(owner.0);
-        let query = query.bind(after.followed_at.timestamp_micros()).bind(after.user.0);
-        let rows: Vec<Row> = query.bind(limit).fetch_all(&mut *self.0).await?;
-        rows.into_iter().map(follow).collect()
-    }
-
-    async fn present(
-        &mut self,
-        end: FollowList,
-        edges: &[Follow],
-    ) -> sqlx::Result<HashSet<Follow>> {
-        let sql = match end {
-            FollowList::Followers => IN_FOLLOWERS,
-            FollowList::Following => IN_FOLLOWS,
-        };
-        let query = sqlx::query_as(sql).bind(json(&edges.iter().map(row).collect::<Vec<_>>()));
-        let rows: Vec<Row> = query.fetch_all(&mut *self.0).await?;
-        rows.into_iter().map(follow).collect()
-    }
+fn bind_edges(query: FindEdges, edges: &[Follow]) -> FindEdges {
+    let row = |e: &Follow| (e.follower.0, e.followee.0, micros(e.followed_at));
+    query.bind(json(&edges.iter().map(row).collect::<Vec<_>>()))
 }
 
 pub(crate) async fn repair(pool: SqlitePool, found: Vec<Drift>) -> Result<u64> {
-    Ok(drift::repair(&Mender(pool), &found).await?)
+    Ok(drift::repair(&Repairer(pool), &found).await?)
 }
 
-/// The write lock is the lock of every row, so each mending looks and acts in one statement.
-struct Mender(SqlitePool);
+/// The write lock covers every row, so each repair checks and writes in one statement.
+struct Repairer(SqlitePool);
 
-impl Mender {
-    async fn edge(&self, sql: &'static str, edge: Follow) -> sqlx::Result<u64> {
-        let (follower, followee, at) = row(&edge);
-        retry::retried(|_| async {
-            let query = sqlx::query(sql).bind(follower).bind(followee).bind(at);
-            Ok(query.execute(&self.0).await?.rows_affected())
-        })
-        .await
-    }
+/// A statement about an edge.
+fn about(sql: &'static str, edge: Follow) -> Query<'static, Sqlite, SqliteArguments> {
+    query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(micros(edge.followed_at))
 }
 
-impl Mend for Mender {
+impl Repair for Repairer {
     async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        self.edge(ADD_MIRROR, edge).await
+        let add = |_| async { about(ADD_MIRROR, edge).execute(&self.0).await };
+        Ok(retry::retried(add).await?.rows_affected())
     }
 
     async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        self.edge(REMOVE_MIRROR, edge).await
+        let remove = |_| async { about(REMOVE_MIRROR, edge).execute(&self.0).await };
+        Ok(retry::retried(remove).await?.rows_affected())
     }
 
     async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
-        let (follower, followee, at) = row(&edge);
         retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
-            let edges = sqlx::query(REMOVE_EDGE_OF_NOBODY)
-                .bind(follower)
-                .bind(followee)
-                .bind(at)
-                .execute(&mut *tx)
-                .await?;
-            let mirrors = sqlx::query(REMOVE_MIRROR_OF_NOBODY)
-                .bind(follower)
-                .bind(followee)
-                .bind(at)
-                .execute(&mut *tx)
-                .await?;
+            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
+            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(edges.rows_affected() + mirrors.rows_affected())
         })
@@ -269,7 +163,7 @@ impl Mend for Mender {
 
     async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
-            let query = sqlx::query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            let query = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
             Ok(query.execute(&self.0).await?.rows_affected())
         })
         .await
@@ -278,8 +172,8 @@ impl Mend for Mender {
     async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
         retry::retried(|_| async {
             let mut tx = self.0.begin_with(BEGIN).await?;
-            let added = sqlx::query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let corrected = sqlx::query(RECOUNT).bind(user.0).execute(&mut *tx).await?;
+            let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+            let corrected = query(RECOUNT).bind(user.0).execute(&mut *tx).await?;
             tx.commit().await?;
             Ok(added.rows_affected().max(corrected.rows_affected()))
         })

@@ -9,6 +9,7 @@ use crate::{
         Graph, LoadOutcome, Result,
         maintenance::load::{Loading, ROWS, Sorted},
         retry::Report,
+        statement::{query, query_scalar},
     },
 };
 
@@ -35,19 +36,19 @@ pub(crate) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Resu
     let mut graph = Sorted::new(graph);
     let mut loading = Loading::new(report, &graph);
     let mut tx = pool.begin_with(BEGIN).await?;
-    if sqlx::query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
+    if query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
         return Ok(LoadOutcome::NotEmpty);
     }
 
     for users in graph.users.chunks(ROWS) {
         let rows = json(&users.iter().map(user_row).collect::<Vec<_>>());
-        sqlx::query(LOAD_USERS).bind(rows).execute(&mut *tx).await?;
+        query(LOAD_USERS).bind(rows).execute(&mut *tx).await?;
         loading.add(users.len());
     }
     let counts: Vec<_> =
         graph.counts.iter().map(|(user, c)| (user.0, c.followers, c.following)).collect();
     for counts in counts.chunks(ROWS) {
-        sqlx::query(LOAD_COUNTS).bind(json(&counts)).execute(&mut *tx).await?;
+        query(LOAD_COUNTS).bind(json(&counts)).execute(&mut *tx).await?;
     }
     load_edges(&mut tx, LOAD_FOLLOWS, &graph.follows, &mut loading).await?;
     graph.sort_for_mirror();
@@ -80,7 +81,7 @@ async fn load_edges(
     for edges in edges.chunks(ROWS) {
         let row = |e: &Follow| (e.followee.0, e.follower.0, e.followed_at.timestamp_micros());
         let rows = json(&edges.iter().map(row).collect::<Vec<_>>());
-        sqlx::query(sql).bind(rows).execute(&mut **tx).await?;
+        query(sql).bind(rows).execute(&mut **tx).await?;
         loading.add(edges.len());
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Migrations, and how the schema stands.
+//! Migrations, and the state of the schema.
 
 use sqlx::{SqliteConnection, SqlitePool, migrate::Migrator};
 
@@ -7,6 +7,7 @@ use crate::{
     store::{
         SchemaState,
         maintenance::schema::{self, Applied},
+        statement::{query, query_as},
     },
 };
 
@@ -22,14 +23,14 @@ statements! {
 }
 
 pub(crate) async fn state(connection: &mut SqliteConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) = sqlx::query_as(TABLES).fetch_one(&mut *connection).await?;
+    let (listed, occupied) = query_as(TABLES).fetch_one(&mut *connection).await?;
     let applied: Vec<Applied> =
-        if listed { sqlx::query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
+        if listed { query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
     Ok(schema::state(&MIGRATOR, &applied, occupied))
 }
 
-/// Migrates, or tells why not. All of it is one transaction that holds the write lock from its
-/// first moment: of several processes one migrates, and a migration that fails leaves nothing.
+/// Migrates, or returns why not, in one transaction that holds the write lock from the beginning:
+/// of several processes one migrates, and a migration that fails leaves nothing behind.
 pub(crate) async fn migrate(pool: SqlitePool) -> sqlx::Result<Option<String>> {
     let mut tx = pool.begin_with(BEGIN).await?;
     let refusal = schema::refusal(state(&mut tx).await?);
@@ -41,5 +42,5 @@ pub(crate) async fn migrate(pool: SqlitePool) -> sqlx::Result<Option<String>> {
 }
 
 pub(crate) async fn ping(pool: &SqlitePool) -> sqlx::Result<()> {
-    sqlx::query(PING).execute(pool).await.map(drop)
+    query(PING).execute(pool).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Many clients at few connections, while somebody else holds the locks that all of them need.
+//! Many clients on few database connections, while another transaction holds the locks they need.
 
 use std::time::{Duration, Instant};
 
@@ -15,26 +15,26 @@ use crate::support::{
     process::Server,
 };
 
-/// The longest that the process may take to say that it lives.
+/// The longest time until `/healthz` answers.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);
-/// How much longer than its limits the server may take on a busy machine.
+/// How much longer than its timeouts the server may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
-/// The longest until everybody is served again.
+/// The longest time until every client is served again.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// How much is done.
+/// The size of the run.
 pub(crate) struct Size {
     pub(crate) clients: usize,
     pub(crate) connections: usize,
-    /// How long the locks are held, at least: they are until everybody was refused once.
+    /// The least time that the locks are held: they are held until each client was refused once.
     pub(crate) held: Duration,
-    /// The longest that the server waits for a connection.
+    /// The server's timeout for a connection.
     pub(crate) acquire_timeout: Duration,
-    /// The longest that it works on an operation.
+    /// The server's timeout for an operation.
     pub(crate) execution_time_max: Duration,
 }
 
-/// Lets the clients run into the locks, and gives these back.
+/// Lets the clients run into the locks, then releases them.
 pub(crate) async fn run(database: &Database, size: Size) {
     let url = &database.url;
     let people = People::make(url, size.clients + 500, size.clients).await;
@@ -60,7 +60,7 @@ pub(crate) async fn run(database: &Database, size: Size) {
     let progress = &work.progress;
     let (began, mut alive) = (Instant::now(), Vec::new());
     let bound = size.held + 10 * (size.acquire_timeout + size.execution_time_max) + SLACK;
-    until(bound, "everybody is refused", async || {
+    until(bound, "all are refused", async || {
         let asked = Instant::now();
         assert_eq!(caller.status("/healthz").await, Some(200));
         alive.push(asked.elapsed());
@@ -72,12 +72,12 @@ pub(crate) async fn run(database: &Database, size: Size) {
 
     let before = progress.acknowledged();
     let served = async || progress.all_are_past(&before);
-    let recovered = until(RECOVERS_WITHIN, "everybody is served again", served).await;
+    let recovered = until(RECOVERS_WITHIN, "all are served again", served).await;
     let (codes, lost) = (progress.codes(), progress.lost());
     let writers = work.end().await;
     assert!(codes.keys().all(|code| code == "UNAVAILABLE" || code == "TIMEOUT"), "{codes:?}");
-    assert_eq!(lost, 0, "connections broke off");
-    // One wait to learn who asks, and then the time of the operation.
+    assert_eq!(lost, 0, "connections were cut");
+    // Authentication may wait for a connection, and then the operation may take its time.
     let limit = size.acquire_timeout + size.execution_time_max + SLACK;
     assert!(longest <= limit, "an answer took {longest:?}");
     assert!(worst(&alive) <= ALIVE_WITHIN, "/healthz took {:?}", worst(&alive));
@@ -85,7 +85,7 @@ pub(crate) async fn run(database: &Database, size: Size) {
     assert_kept(url, &people, &writers).await;
     tell(&format!(
         "{} clients at {} connections, locks held for {:.0?}: {codes:?}, the longest wait \
-         {longest:.1?}; /healthz within {:.0?}; everybody served {recovered:.0?} after the end",
+         {longest:.1?}; /healthz within {:.0?}; all served {recovered:.0?} after the end",
         size.clients,
         size.connections,
         size.held,
@@ -93,7 +93,7 @@ pub(crate) async fn run(database: &Database, size: Size) {
     ));
 }
 
-/// Somebody else, who holds what every write needs.
+/// Another transaction, which holds locks that every write needs.
 enum Holder {
     Sqlite(sqlx::SqliteConnection),
     Postgres(sqlx::PgConnection),

@@ -1,4 +1,4 @@
-//! SQLite on a disk that fills up, and has room again.
+//! SQLite on a disk that becomes full, and is cleared again.
 
 use std::{
     fs,
@@ -21,20 +21,20 @@ use crate::support::{
     process::Server,
 };
 
-/// How large the disk is.
+/// The size of the disk.
 const DISK: &str = "size=16m";
-/// The most follows until the file has to have grown.
+/// The most follows that may fit before the disk is full.
 const FOLLOWS_MAX: usize = 3_000;
-/// How often a write is refused before there is room again.
+/// How many writes are refused before the disk is cleared.
 const REFUSALS: usize = 20;
-/// The longest until writes go on, once there is room.
+/// The longest time until writes succeed, once the disk is cleared.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A small disk in memory, that is taken away when it is dropped.
+/// A small disk in memory, unmounted on drop.
 struct Disk(TempDir);
 
 impl Disk {
-    /// Mounts one; `None` where we may not.
+    /// Mounts a disk; `None` without the permission to.
     fn mount() -> Option<Self> {
         let folder = TempDir::new().expect("a folder");
         let mut mount = Command::new("mount");
@@ -42,7 +42,7 @@ impl Disk {
         mount.output().is_ok_and(|done| done.status.success()).then_some(Self(folder))
     }
 
-    /// Writes a file until no byte more fits.
+    /// Writes a file until the disk is full.
     fn fill(&self) {
         let mut filler = fs::File::create(self.filler()).expect("there is room for a name");
         let mut block = vec![0; 64 * 1024];
@@ -72,13 +72,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, since whoever has a file open there may still be about to end.
+        // Lazily, since a process that has a file open there may still be terminating.
         let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
 
-/// Fills the disk under a server so often. Where no disk can be mounted, which takes root, it is
-/// told and nothing is done.
+/// Fills the disk under a server this many times. Mounting a disk takes root; otherwise the run is
+/// skipped with a message.
 pub(crate) async fn run(rounds: usize) {
     let Some(disk) = Disk::mount() else {
         tell("SQLite on a full disk: not run, since mounting a disk takes root");
@@ -97,21 +97,21 @@ pub(crate) async fn run(rounds: usize) {
         follow(next).await.data();
         next += 1;
         disk.fill();
-        let mut in_vain = 0;
-        while in_vain < REFUSALS {
+        let mut failed = 0;
+        while failed < REFUSALS {
             assert!(next < FOLLOWS_MAX * round, "the disk is not full");
             match follow(next).await {
                 Answer::Data(_) => next += 1,
                 answer => {
                     assert_eq!(answer, Answer::Refused("UNAVAILABLE".to_owned()));
-                    in_vain += 1;
+                    failed += 1;
                 }
             }
             let query = "{ viewer { user { following { totalCount } } } }";
             let data = caller.ask(Some(token), query, json!({})).await.data();
             assert_eq!(data["viewer"]["user"]["following"]["totalCount"], next - 1);
         }
-        refused += in_vain;
+        refused += failed;
 
         disk.clear();
         let room = Instant::now();

@@ -1,4 +1,4 @@
-//! Clients who ask for a change and hang up before they are answered, or while they are.
+//! Clients that request a change and hang up before or during the answer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,18 +23,18 @@ use crate::support::{
 };
 use entourage::domain::Audience;
 
-/// How many clients there are at once.
+/// The number of concurrent clients.
 const AT_ONCE: usize = 4;
-/// How many users they are.
+/// The number of users with a token.
 const SIGNED_IN: usize = 50;
-/// How many others there are to be followed.
+/// The number of users to follow.
 const FOLLOWED: usize = 500;
-/// The longest that a client stays, in milliseconds.
+/// The longest that a client waits, in milliseconds.
 const STAY_MS_MAX: usize = 20;
-/// The longest until whatever was begun has ended.
+/// The longest time until all requested changes have ended.
 const SETTLES_WITHIN: Duration = Duration::from_secs(30);
 
-/// Lets so many clients come and go.
+/// Lets this many clients connect and hang up.
 pub(crate) async fn run(database: &Database, clients: usize) {
     let people = Arc::new(People::make(&database.url, SIGNED_IN + FOLLOWED, SIGNED_IN).await);
     let server = Server::start(database, &UNLIMITED);
@@ -48,11 +48,11 @@ pub(crate) async fn run(database: &Database, clients: usize) {
         .map(usize::from)
         .sum();
     let settled = match database.engine() {
-        Engine::Sqlite => nobody_has_the_lock(database).await,
-        Engine::Postgres => nobody_is_in_a_transaction(database).await,
+        Engine::Sqlite => lock_is_free(database).await,
+        Engine::Postgres => no_transaction_is_open(database).await,
     };
 
-    // All connections to the database work, and no place for a request is taken.
+    // All connections to the database work, and no hung-up request occupies the server.
     let caller = Caller::of(&server.address);
     let asks = (0..AT_ONCE).map(|_| caller.ask(None, "{ users { totalCount } }", json!({})));
     for answer in futures_util::future::join_all(asks).await {
@@ -69,7 +69,7 @@ pub(crate) async fn run(database: &Database, clients: usize) {
     ));
 }
 
-/// Asks for a follow, stays for some milliseconds, and tells whether the answer came by then.
+/// Requests a follow, waits for some milliseconds, and returns whether the answer came by then.
 async fn visit(address: &str, people: &People, n: usize) -> bool {
     let token = &people.tokens[n % SIGNED_IN];
     let followee = username(SIGNED_IN + n / SIGNED_IN % FOLLOWED);
@@ -87,7 +87,7 @@ async fn visit(address: &str, people: &People, n: usize) -> bool {
     matches!(read, Ok(Ok(1..)))
 }
 
-async fn nobody_is_in_a_transaction(database: &Database) -> Duration {
+async fn no_transaction_is_open(database: &Database) -> Duration {
     let mut watcher = database.postgres_connection().await;
     let open = "SELECT FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name = 'entourage' AND state <> 'idle'";
@@ -99,7 +99,7 @@ async fn nobody_is_in_a_transaction(database: &Database) -> Duration {
     settled
 }
 
-async fn nobody_has_the_lock(database: &Database) -> Duration {
+async fn lock_is_free(database: &Database) -> Duration {
     let mut other = database.sqlite_connection().await;
     let settled = until(SETTLES_WITHIN, "the lock is free", async || {
         other.execute("BEGIN IMMEDIATE").await.is_ok()

@@ -1,4 +1,4 @@
-//! A server that is killed amid its work: whatever it acknowledged is there.
+//! A server that is killed under load: acknowledged writes survive.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use crate::support::{
     process::Server,
 };
 
-/// The longest that some follows may take.
+/// The longest wait for a number of follows.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How much is done.
+/// The size of the run.
 pub(crate) struct Size {
     pub(crate) writers: usize,
     pub(crate) rounds: usize,
-    /// The longest from the start of the process until it is ready.
+    /// The longest time from the start of the process until it is ready.
     pub(crate) ready_within: Duration,
 }
 
-/// Kills a server again and again, while writers are at work, and starts it anew.
+/// Kills a server repeatedly while writers are running, and restarts it.
 pub(crate) async fn run(url: &str, size: Size) {
     let people = People::make(url, size.writers + 2_000, size.writers).await;
     let mut writers = Writer::all(&people);
@@ -38,7 +38,7 @@ pub(crate) async fn run(url: &str, size: Size) {
         starts.push(began.elapsed());
 
         let work = AtWork::begin(writers, &caller);
-        // Another moment each time.
+        // A different moment in each round.
         let enough = 1 + round * 37 % 200;
         let progress = &work.progress;
         until(PATIENCE, "acknowledged", async || progress.total() >= enough).await;

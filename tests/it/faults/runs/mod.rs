@@ -1,5 +1,4 @@
-//! What is done to a server, and how it has to come through: each run with a size, so that a short
-//! form is one of the tests and a long one of the fault runs.
+//! The fault runs: each has a size, so that the tests run a short form and `tests/faults` a long one.
 //!
 //! A server is a process here, as an operator starts it. Each run prints its figures.
 
@@ -14,8 +13,8 @@ pub(crate) mod starts;
 pub(crate) mod toggling;
 pub(crate) mod writers;
 
-/// Makes a test of each case on each engine, on a database without a table that nobody else has
-/// open. A case is `async fn case(database: &Database)`.
+/// Makes a test of each case on each engine, on an empty database without other connections. A case
+/// is `async fn case(database: &Database)`.
 macro_rules! on_both_engines {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {

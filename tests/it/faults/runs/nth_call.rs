@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::support::follow::FollowOne;
+use crate::support::follow::{FOLLOWED, FollowOne};
 use crate::support::{
     answer::Answer,
     app::TestApp,
@@ -27,7 +27,7 @@ use crate::support::{
 
 /// More steps than any mutation has.
 const STEPS_MAX: usize = 200;
-/// How many ask at once when all is well again.
+/// The number of simultaneous readers after a fault.
 const READERS: usize = 16;
 
 /// A mutation that a viewer sends. `ME`, `OTHER` and `NEW` stand for the names of users.
@@ -35,11 +35,11 @@ struct Mutation {
     field: &'static str,
     input: &'static str,
     payload: &'static str,
-    /// Tells from behind whether it has happened; `None` for what changes nothing.
+    /// How to check in the database whether it was executed; `None` if it changes nothing.
     happened: Option<Happened>,
 }
 
-/// What a mutation leaves behind.
+/// The change that a mutation makes.
 #[derive(Clone, Copy)]
 enum Happened {
     Followed,
@@ -101,28 +101,28 @@ const MUTATIONS: [Mutation; 8] = [
     },
 ];
 
-/// A server, the way to its database, and another way there that never fails.
+/// A server on a database that fails, and a direct connection that does not.
 struct Site {
     app: TestApp,
     faults: Faults,
     direct: Arc<dyn Store>,
     password_hash: String,
-    /// What a step is.
+    /// What a step is, for messages.
     step: &'static str,
     /// One in so many steps fails.
     one_in: usize,
-    /// How often a mutation was sent, each by a user of its own.
+    /// The number of mutations that were sent, each by its own user.
     cases: AtomicUsize,
 }
 
-/// Lets each call of the store fail.
+/// Makes each call of the store fail.
 pub(crate) async fn of_the_store(database: &Database) {
     let faults = Faults::default();
     let faulty = Faulty { inner: database.another_store().await, faults: faults.clone() };
     run(database, Arc::new(faulty), faults, "call of the store", 1).await;
 }
 
-/// Cuts the connection to PostgreSQL at each message, or at one in so many.
+/// Cuts the connection to PostgreSQL at each message, or at one in `one_in`.
 pub(crate) async fn of_the_connection(database: &Database, one_in: usize) {
     let link = Link::to(&database.url).await;
     let store = store::connect(&link.url, Options::default()).await.expect("it is there");
@@ -153,15 +153,15 @@ async fn run(
     site.app.store.close().await;
     tell(&format!(
         "a {} of {} mutations failed, before and after its work: {cases} cases, each all or \
-         nothing, nothing taken for what it was not, and the next request answered",
+         nothing, no wrong outcome reported, and the next request answered",
         site.step,
         MUTATIONS.len(),
     ));
 }
 
 impl Site {
-    /// Sends a mutation again and again, and each time a later step fails, until none is left.
-    /// Tells how many failed.
+    /// Sends a mutation repeatedly while a later step fails each time, until no step is left. Returns
+    /// the number of failures.
     async fn fails_at_each_step(&self, mutation: &Mutation, fault: fn(usize) -> Fault) -> usize {
         for (failed, n) in (0..STEPS_MAX).step_by(self.one_in).enumerate() {
             let case = self.cases.fetch_add(1, SeqCst);
@@ -170,7 +170,7 @@ impl Site {
 
             self.faults.set(fault(n));
             let answer = self.send(&document(mutation, case), Some(&token)).await;
-            let has_failed = self.faults.mend();
+            let has_failed = self.faults.clear();
 
             let what = format!("{} when {:?} of {} fails", mutation.field, fault(n), self.step);
             let happened = self.has_happened(mutation, me, case).await;
@@ -185,14 +185,14 @@ impl Site {
                 Answer::Lost => panic!("{what}: no answer"),
             }
             if !has_failed {
-                assert!(failed > 0, "{what}: it took no step");
+                assert!(failed > 0, "{what}: it took no steps");
                 return failed;
             }
         }
         panic!("{} has no end", mutation.field);
     }
 
-    /// Makes the users of a case, and gives the one who sends the mutation.
+    /// Creates the users of a case, and returns the one who sends the mutation.
     async fn make_users(&self, mutation: &Mutation, case: usize) -> UserId {
         let id = i64::try_from(case).expect("few") * 2 + 1;
         let (me, other) = (UserId(id), UserId(id + 1));
@@ -209,7 +209,7 @@ impl Site {
         }
         for (follower, followee) in edges {
             let followed = self.direct.follow(follower, followee, beginning(), FollowLimits::NONE);
-            followed.await.expect("it answers");
+            assert_eq!(followed.await.expect("it answers"), FOLLOWED);
         }
         me
     }
@@ -234,10 +234,10 @@ impl Site {
             }
             Happened::TokensEnded => {
                 let credentials = store.find_credentials_by_id(me).await.expect("it answers");
-                credentials.expect("they are there").token_epoch > 0
+                credentials.expect("the user exists").token_epoch > 0
             }
             Happened::Renamed => {
-                let user = user(me).await.expect("they are there");
+                let user = user(me).await.expect("the user exists");
                 user.name.as_deref() == Some("Another Name")
             }
             Happened::Deleted => user(me).await.is_none(),
@@ -255,7 +255,7 @@ impl Site {
         .await
     }
 
-    /// Fails unless many at once are answered, all with the same.
+    /// Asserts that simultaneous requests are answered, all with the same.
     async fn is_well(&self) {
         let query = "{ users(first: 3) { totalCount nodes { followers { totalCount } } } }";
         let answers = join_all((0..READERS).map(|_| self.send(query, None))).await;

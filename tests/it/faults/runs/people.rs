@@ -1,4 +1,4 @@
-//! The users of a run, and what the database has to know about them afterwards.
+//! The users of a run, and the check of the database afterwards.
 
 use entourage::{
     domain::{Audience, UserId, UsernameKey},
@@ -7,19 +7,19 @@ use entourage::{
 
 use crate::support::process::{at, said};
 
-/// How a server of a run is started, whatever else it is told: one address asks for everything.
+/// Arguments of every server of a run: all requests come from one address, so rate limits are off.
 pub(crate) const UNLIMITED: [&str; 3] = ["--migrate", "--rate-limits", "off"];
 
-/// Users of a database that was empty, the first of them with a token.
+/// The users of a database, the first of them with tokens.
 pub(crate) struct People {
-    /// The identifiers, in the order of the names.
+    /// Their ids, in the order of the names.
     pub(crate) ids: Vec<UserId>,
-    /// A token for each of the first.
+    /// The tokens of the first users.
     pub(crate) tokens: Vec<String>,
 }
 
 impl People {
-    /// Makes so many users, who follow nobody.
+    /// Creates this many users, without follows.
     pub(crate) async fn make(url: &str, users: usize, signed_in: usize) -> Self {
         said(at(url, &["migrate"]));
         said(at(url, &["seed", "--users", &users.to_string(), "--follows", "0"]));
@@ -36,12 +36,12 @@ impl People {
     }
 }
 
-/// The name of a user, by their place from 0 on.
+/// The name of a user, by their place, counted from 0.
 pub(crate) fn username(place: usize) -> String {
     format!("user{:06}", place + 1)
 }
 
-/// Fails unless the database holds exactly the edges that it counts.
+/// Asserts that `entourage check` finds no differences.
 #[track_caller]
 pub(crate) fn assert_sound(url: &str) {
     let report = said(at(url, &["check"]));

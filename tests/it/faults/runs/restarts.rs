@@ -1,4 +1,4 @@
-//! A PostgreSQL server that is restarted, or ends all connections, under load.
+//! A PostgreSQL server that restarts, or terminates all connections, under load.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::support::{
     process::Server,
 };
 
-/// How many work at once.
+/// The number of concurrent writers.
 const WRITERS: usize = 32;
-/// The longest until everybody is served again, once PostgreSQL answers.
+/// The longest time until every writer is served again, once PostgreSQL answers.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);
-/// The longest that some follows may take.
+/// The longest wait for a number of follows.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Restarts PostgreSQL so often, in turn fast, as in a crash, and by ending the connections only.
+/// Disturbs PostgreSQL this many times: in turn a fast restart, a crash, and terminated connections.
 pub(crate) async fn run(rounds: usize) {
     let mut cluster = Cluster::start().await;
     let people = People::make(&cluster.url, WRITERS + 3_000, WRITERS).await;
@@ -42,19 +42,19 @@ pub(crate) async fn run(rounds: usize) {
         outages.push(began.elapsed());
         let before = progress.acknowledged();
         let served = async || progress.all_are_past(&before);
-        recoveries.push(until(RECOVERS_WITHIN, "everybody is served again", served).await);
+        recoveries.push(until(RECOVERS_WITHIN, "all are served again", served).await);
     }
 
     let (codes, lost) = (progress.codes(), progress.lost());
     let writers = work.end().await;
     assert!(codes.keys().all(|code| code == "UNAVAILABLE"), "{codes:?}");
-    assert_eq!(lost, 0, "connections of clients broke off");
+    assert_eq!(lost, 0, "connections of clients were cut");
     assert_sound(&cluster.url);
     let acknowledged = assert_kept(&cluster.url, &people, &writers).await;
     drop(server);
     tell(&format!(
-        "PostgreSQL restarted {rounds} times under {WRITERS} writers, gone for {:.0?} (worst): \
-         {acknowledged} follows acknowledged, 0 lost; everybody served again after {:.0?} \
+        "PostgreSQL restarted {rounds} times under {WRITERS} writers, away for {:.0?} (worst): \
+         {acknowledged} follows acknowledged, 0 lost; all served again after {:.0?} \
          (median), {:.0?} (worst); {} answers UNAVAILABLE, no other failure",
         worst(&outages),
         median(&recoveries),

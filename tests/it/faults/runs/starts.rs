@@ -1,4 +1,4 @@
-//! Servers that start at once on an empty database.
+//! Servers that start simultaneously on an empty database.
 
 use std::time::Instant;
 
@@ -12,21 +12,21 @@ use crate::support::{
     process::{KEY, Server},
 };
 
-/// How many start at once.
+/// The number of servers.
 const SERVERS: usize = 8;
 
 const SIGN_UP: &str = "mutation($username: String!) {
     signUp(input: {username: $username, password: \"a good one\"}) { token }
 }";
 
-/// Starts them, and lets each serve what another one has written. A second one that migrated would
-/// find the tables made, and fail.
+/// Starts the servers, and lets each one serve what another has written. A server that migrated
+/// after another would find the tables and fail.
 pub(crate) async fn run(database: &Database) {
     let began = Instant::now();
     let folder = tempfile::tempdir().expect("a folder");
     let starts = (0..SERVERS).map(|_| {
         let mut variables = vec![("DATABASE_URL", database.url.clone())];
-        // On SQLite the key is a file that all of them find missing, too.
+        // On SQLite the key is a file, which is also missing for all of them.
         if database.engine() == Engine::Postgres {
             variables.push(("ENTOURAGE_JWT_SECRET", KEY.to_owned()));
         }

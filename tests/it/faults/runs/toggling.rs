@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use super::people::{People, UNLIMITED, assert_sound, username};
 use crate::support::{answer::Caller, figures::tell, process::Server};
 
-/// How many users there are. Each follows the others, so pairs are in both directions.
+/// The number of users. Each follows the others, so there are pairs in both directions.
 const USERS: usize = 11;
 const PAIRS: usize = 100;
-/// How many clients each of the servers has.
+/// The number of clients of each server.
 const CLIENTS: usize = 16;
 const SERVERS: usize = 2;
 
@@ -26,14 +26,14 @@ const TOGGLE: &str = "mutation($username: String!, $follow: Boolean!) {
     unfollow(input: {user: {username: $username}}) @skip(if: $follow) { outcome }
 }";
 
-/// A pair, and how often it was made more often than it was taken away.
+/// A pair, with the number of its follows minus that of its unfollows.
 struct Pair {
     follower: usize,
     followee: usize,
     balance: AtomicI64,
 }
 
-/// Lets every client make so many changes, of pairs that the seed chooses.
+/// Lets every client change this many random pairs.
 pub(crate) async fn run(url: &str, changes: usize) {
     let people = Arc::new(People::make(url, USERS, USERS).await);
     let all = (0..USERS).flat_map(|a| (0..USERS).map(move |b| (a, b))).filter(|(a, b)| a != b);
@@ -57,12 +57,12 @@ pub(crate) async fn run(url: &str, changes: usize) {
     assert_sound(url);
     tell(&format!(
         "{SERVERS} servers with {CLIENTS} clients each toggled {PAIRS} pairs {} times: {changed} \
-         changes, each told to exactly one client; invariants hold",
+         changes, each reported to exactly one client; invariants hold",
         changes * CLIENTS * SERVERS,
     ));
 }
 
-/// Makes changes, and tells how many of them were real.
+/// Makes changes, and returns how many of them were real.
 async fn toggle(
     caller: Caller,
     people: Arc<People>,

@@ -1,4 +1,4 @@
-//! Users who follow one after another, and know what they were told of it.
+//! Writers: users who follow one user after another and remember every answer.
 
 use std::{
     collections::BTreeMap,
@@ -21,28 +21,28 @@ pub(crate) const FOLLOW: &str = "mutation($username: String!) {
     follow(input: {user: {username: $username}}) { outcome }
 }";
 
-/// Somebody who goes on to the next user only when told that the last one is followed.
+/// A user who continues with the next followee only after the last follow was acknowledged.
 #[derive(Debug)]
 pub(crate) struct Writer {
     place: usize,
     token: String,
-    /// Whom they follow next; those before are acknowledged.
+    /// The place of the next followee; the follows before it are acknowledged.
     next: usize,
-    /// Whether the next one was asked for already, and nobody knows what came of it.
+    /// Whether the next follow was requested before, with an unknown result.
     is_unsure: bool,
 }
 
-/// What those at work have seen so far.
+/// The answers that all writers have seen so far.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// For each of them, how many follows were acknowledged.
+    /// For each writer, the number of acknowledged follows.
     acknowledged: Vec<AtomicUsize>,
-    /// For each of them, how often they were refused.
+    /// For each writer, the number of refused requests.
     refused: Vec<AtomicUsize>,
     codes: Mutex<BTreeMap<String, usize>>,
     longest: Mutex<Duration>,
     lost: AtomicUsize,
-    is_enough: AtomicBool,
+    is_over: AtomicBool,
 }
 
 impl Progress {
@@ -54,58 +54,58 @@ impl Progress {
             codes: Mutex::default(),
             longest: Mutex::default(),
             lost: AtomicUsize::new(0),
-            is_enough: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
         }
     }
 
-    /// How many follows were acknowledged to each.
+    /// The number of acknowledged follows of each writer.
     pub(crate) fn acknowledged(&self) -> Vec<usize> {
         self.acknowledged.iter().map(|n| n.load(SeqCst)).collect()
     }
 
-    /// How many were, in all.
+    /// The number of acknowledged follows of all writers.
     pub(crate) fn total(&self) -> usize {
         self.acknowledged().into_iter().sum()
     }
 
-    /// Whether every one of them has been told of a follow since then.
+    /// Whether each writer has had a follow acknowledged since then.
     pub(crate) fn all_are_past(&self, before: &[usize]) -> bool {
         self.acknowledged().iter().zip(before).all(|(now, before)| now > before)
     }
 
-    /// How many were refused at least once.
+    /// The number of writers who were refused at least once.
     pub(crate) fn refused(&self) -> usize {
         self.refused.iter().filter(|n| n.load(SeqCst) > 0).count()
     }
 
-    /// How often each code came.
+    /// How often each error code was returned.
     pub(crate) fn codes(&self) -> BTreeMap<String, usize> {
-        self.codes.lock().expect("nobody panics with it").clone()
+        self.codes.lock().expect("no holder panics").clone()
     }
 
-    /// The longest that anybody waited for an answer.
+    /// The longest wait for an answer.
     pub(crate) fn longest(&self) -> Duration {
-        *self.longest.lock().expect("nobody panics with it")
+        *self.longest.lock().expect("no holder panics")
     }
 
-    /// How many connections broke off.
+    /// The number of connections that were cut.
     pub(crate) fn lost(&self) -> usize {
         self.lost.load(SeqCst)
     }
 
     fn waited(&self, wait: Duration) {
-        let mut longest = self.longest.lock().expect("nobody panics with it");
+        let mut longest = self.longest.lock().expect("no holder panics");
         *longest = wait.max(*longest);
     }
 
     fn was_refused(&self, place: usize, code: String) {
         self.refused[place].fetch_add(1, SeqCst);
-        *self.codes.lock().expect("nobody panics with it").entry(code).or_default() += 1;
+        *self.codes.lock().expect("no holder panics").entry(code).or_default() += 1;
     }
 }
 
 impl Writer {
-    /// One for each token. They follow the users who have none.
+    /// One writer for each token. They follow the users without tokens.
     pub(crate) fn all(people: &People) -> Vec<Self> {
         let first = people.tokens.len();
         let writer = |(place, token): (usize, &String)| Self {
@@ -117,9 +117,9 @@ impl Writer {
         people.tokens.iter().enumerate().map(writer).collect()
     }
 
-    /// Follows until told that it is enough, or until the server is gone.
+    /// Follows until the run ends or the server is gone.
     async fn work(mut self, server: Caller, progress: Arc<Progress>) -> Self {
-        while !progress.is_enough.load(SeqCst) {
+        while !progress.is_over.load(SeqCst) {
             let variables = json!({ "username": username(self.next) });
             let began = Instant::now();
             let answer = server.ask(Some(&self.token), FOLLOW, variables).await;
@@ -128,7 +128,7 @@ impl Writer {
                     let outcome = data["follow"]["outcome"].as_str().unwrap_or_default();
                     let is_true =
                         outcome == "FOLLOWED" || (outcome == "ALREADY_FOLLOWING" && self.is_unsure);
-                    assert!(is_true, "{self:?} was told {data}");
+                    assert!(is_true, "{self:?} was answered {data}");
                     (self.next, self.is_unsure) = (self.next + 1, false);
                     progress.acknowledged[self.place].fetch_add(1, SeqCst);
                 }
@@ -148,48 +148,48 @@ impl Writer {
     }
 }
 
-/// Writers at work, each in a task of its own.
+/// Running writers, each in its own task.
 pub(crate) struct AtWork {
     tasks: JoinSet<Writer>,
     pub(crate) progress: Arc<Progress>,
 }
 
 impl AtWork {
-    /// Sets them to work.
+    /// Starts the writers.
     pub(crate) fn begin(writers: Vec<Writer>, server: &Caller) -> Self {
         let progress = Arc::new(Progress::of(writers.len()));
         let work = |writer: Writer| writer.work(server.clone(), Arc::clone(&progress));
         Self { tasks: writers.into_iter().map(work).collect(), progress }
     }
 
-    /// Waits until the server is gone for all of them.
+    /// Waits until all writers have lost the server.
     pub(crate) async fn cut_off(self) -> Vec<Writer> {
         self.tasks.join_all().await
     }
 
-    /// Tells them that it is enough, and waits for what is under way.
+    /// Stops the writers after their current requests.
     pub(crate) async fn end(self) -> Vec<Writer> {
-        self.progress.is_enough.store(true, SeqCst);
+        self.progress.is_over.store(true, SeqCst);
         self.tasks.join_all().await
     }
 }
 
-/// Fails unless every follow that was acknowledged is there, and none that nobody asked for.
-/// Tells how many there are.
+/// Asserts that every acknowledged follow exists, and no follow that was not requested. Returns the
+/// number of acknowledged follows.
 pub(crate) async fn assert_kept(url: &str, people: &People, writers: &[Writer]) -> usize {
     let store = store::connect(url, Options::default()).await.expect("it is there");
     let counts = store.counts_by_ids(Audience::Everybody, &people.ids).await.expect("it answers");
     let mut acknowledged = 0;
     for writer in writers {
         let id = people.ids[writer.place];
-        let told = &people.ids[people.tokens.len()..writer.next];
-        let kept = store.relations(id, told, &[]).await.expect("it answers").len();
-        assert_eq!(kept, told.len(), "{writer:?}: an acknowledged follow is lost");
+        let acknowledged_ids = &people.ids[people.tokens.len()..writer.next];
+        let kept = store.relations(id, acknowledged_ids, &[]).await.expect("it answers").len();
+        assert_eq!(kept, acknowledged_ids.len(), "{writer:?}: an acknowledged follow is lost");
 
         let follows = usize::try_from(counts[&id].following).expect("not negative");
-        let more = follows - told.len();
-        assert!(more <= usize::from(writer.is_unsure), "{writer:?} follows {follows}");
-        acknowledged += told.len();
+        let unacknowledged = follows - acknowledged_ids.len();
+        assert!(unacknowledged <= usize::from(writer.is_unsure), "{writer:?} follows {follows}");
+        acknowledged += acknowledged_ids.len();
     }
     store.close().await;
     acknowledged

@@ -4,6 +4,7 @@ mod sql;
 
 use std::collections::HashMap;
 
+use crate::store::statement::query;
 use sqlx::{
     PgExecutor, Postgres, Row,
     postgres::{PgArguments, PgRow},
@@ -162,7 +163,7 @@ impl<'k> Asked<'k> {
 fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
     let owner = |row: &Asked<'_>| row.keys().map(|key| key.user.0).next();
     let fetch = |key: Option<&FollowPageKey>| key.map_or(0, |key| i64::from(key.request.fetch()));
-    sqlx::query(sql)
+    query(sql)
         .bind(rows.iter().map(owner).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.followers)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| fetch(row.following)).collect::<Vec<_>>())
@@ -170,7 +171,7 @@ fn ask_older(sql: &'static str, rows: &[Asked<'_>]) -> PgQuery {
 
 /// Asks for pages in any direction, and what to find out beside them.
 fn ask_any(sql: &'static str, keys: &[FollowPageKey]) -> PgQuery {
-    let query = sqlx::query(sql)
+    let query = query(sql)
         .bind(keys.iter().map(|key| key.user.0).collect::<Vec<_>>())
         .bind((1..).take(keys.len()).collect::<Vec<i64>>())
         .bind(pages::fetch(keys));

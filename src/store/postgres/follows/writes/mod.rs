@@ -1,20 +1,19 @@
-//! The write path of follows: a group of changes is one transaction.
+//! The write path of follows: a batch of changes is one transaction.
 //!
-//! Most groups are made at once (`at_once`): the rows that are taken decide everything, and nothing
-//! is read before. What that cannot tell is made in steps (`in_steps`): changes of one pair among
-//! each other, somebody who is missing or has reached a limit, a commit that was not answered. So is
-//! everything where the server is not known to write several tables in one statement.
+//! Most batches are written optimistically (`optimistic`): nothing is read first, the rows that
+//! were changed decide the outcomes. Everything else takes the slow path (`slow_path`): several
+//! changes of one pair, a missing user, a limit that is reached, a commit that was not answered,
+//! and all batches on a server that is not known to write several tables in one statement.
 //!
-//! Rows are locked in one order by all groups, so that no two wait for each other: edges by pair,
-//! one by one in the order of the arrays, and then counts by id, in the order of their index. For
-//! the edges, no id is outside of what `k` is asked to be between; but a planner takes it that
-//! hardly a row passes a range, and so looks each up by its key. (Else it may walk all that a
-//! follower follows, in whatever order.) What is left are two servers that follow and unfollow the
-//! same two pairs at the same moment: that may end in a deadlock, and one of the groups is made
-//! again.
+//! All batches lock rows in one order, so that no two wait for each other: edges by pair, one by
+//! one in the order of the arrays, then counts by id, in the order of their index. `BETWEEN` in the
+//! statements of edges excludes no id. It makes the planner assume that hardly a row passes, and so
+//! look each edge up by its key; otherwise it might walk all that a follower follows, in any order.
+//! One case is left: two servers that follow and unfollow the same two pairs at the same moment may
+//! deadlock, and one of the batches is retried.
 
-mod in_steps;
 mod optimistic;
+mod slow_path;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,15 +24,15 @@ use crate::{
     store::{
         batching::warm_connections::WarmConnections,
         follow_writes::{
-            attempt::{Attempt, Made},
-            decision::{Counts, CountsChange, Found, Pair, PairChanges, Plan},
+            Attempt, CountsDelta, CountsRow, FollowWriter, Pair, PairChanges, Plan, State, Written,
         },
+        statement::query_as,
     },
 };
 
 statements! {
-    // A counter that is too low already stays at zero: only `check` may complain of it, not the
-    // user who unfollows. A day never goes back: where clocks disagree about midnight, the later
+    // A count that is too low already stays at zero: that is for `check` to report, and must not
+    // fail an unfollow. The day never goes back: where clocks disagree about midnight, the later
     // day counts.
     CHANGE_COUNTS =
         "UPDATE follow_counts c \
@@ -55,88 +54,93 @@ statements! {
 
 /// All SQL of the write path.
 pub(crate) fn statements() -> Vec<&'static str> {
-    [STATEMENTS, optimistic::STATEMENTS, in_steps::STATEMENTS].concat()
+    [STATEMENTS, optimistic::STATEMENTS, slow_path::STATEMENTS].concat()
 }
 
-/// Makes a group, `at_once` if the server can write it so; nothing is given when others changed the
-/// same meanwhile.
-pub(crate) async fn make(
-    kept: WarmConnections<Postgres>,
-    at_once: bool,
-    attempt: Attempt,
-) -> sqlx::Result<Option<Made>> {
-    let mut connection = kept.take().await?;
-    let mut made = None;
-    if at_once && attempt.is_first() {
-        made = optimistic::make(&mut connection, &attempt).await?;
-    }
-    if made.is_none() {
-        made = in_steps::make(&mut connection, &attempt).await?;
-    }
-    // Else a transaction may have to be rolled back yet, and the pool sees to that.
-    if made.is_some() && attempt.may_have_committed() {
-        connection.keep();
-    }
-    Ok(made)
+/// Writes batches of changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    pub(crate) connections: WarmConnections<Postgres>,
+    /// Whether the server can write several tables in one statement.
+    pub(crate) is_optimistic: bool,
 }
 
-/// What the counts of a group have told.
+impl FollowWriter for Writer {
+    /// While one batch is written, others are written beside it or wait for their commit. More of
+    /// them would only be smaller.
+    const BATCHES_MAX: usize = 3;
+
+    async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
+        let mut connection = self.connections.take().await?;
+        let mut written = None;
+        if self.is_optimistic && attempt.is_first() {
+            written = optimistic::write(&mut connection, attempt).await?;
+        }
+        if written.is_none() {
+            written = slow_path::write(&mut connection, attempt).await?;
+        }
+        // Without a commit a transaction may still have to be rolled back; the pool does that.
+        if written.is_some() && attempt.may_have_committed() {
+            connection.keep();
+        }
+        Ok(written)
+    }
+}
+
+/// The rows that [`change_counts`] returns.
 struct Counted {
-    /// As they are now.
+    /// The counts after the change.
     counts: HashMap<UserId, FollowCounts>,
-    /// Whether one of those who follow has followed somebody meanwhile: then their pairs may have
-    /// been changed, too.
-    follows_meanwhile: bool,
+    /// Whether a follower has followed somebody else since the state was read: then the changes of
+    /// their pairs in it may be outdated.
+    is_outdated: bool,
 }
 
-/// Changes the counts, last, so that the row of somebody whom many follow is not locked for longer
-/// than it must be, and puts right what was found of the followers' limits.
+/// Changes the counts, and corrects the counts in the state. This is the last write, so that the
+/// row of a celebrity is locked only until the commit.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
     plan: &Plan,
-    found: &mut Found,
+    state: &mut State,
 ) -> sqlx::Result<Counted> {
-    attempt.sends_a_statement();
     let values =
-        |value: fn(&CountsChange) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(CHANGE_COUNTS)
+        |value: fn(&CountsDelta) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
+    let rows: Vec<(i64, i64, i64, i64, i64)> = query_as(CHANGE_COUNTS)
         .bind(plan.counts.keys().map(|user| user.0).collect::<Vec<_>>())
-        .bind(values(|change| change.followers))
-        .bind(values(|change| change.following))
-        .bind(values(|change| change.follows))
-        .bind(values(|change| change.follows_day))
-        .bind(values(|change| change.follows_since))
+        .bind(values(|delta| delta.followers))
+        .bind(values(|delta| delta.following))
+        .bind(values(|delta| delta.follows))
+        .bind(values(|delta| delta.follows_day))
+        .bind(values(|delta| delta.follows_since))
         .fetch_all(&mut **tx)
         .await?;
 
     let mut counts = HashMap::with_capacity(rows.len());
-    let mut follows_meanwhile = false;
+    let mut is_outdated = false;
     for (user, followers, following, follows_day, follows_today) in rows {
         let user = UserId(user);
         counts.insert(user, FollowCounts { followers, following });
-        let Some(before) = found.counts.get_mut(&user) else { continue };
-        let now = Counts { followers, following, follows_day, follows_today };
-        let change = &plan.counts[&user];
-        let expected = before.after(change);
+        let Some(before) = state.counts.get_mut(&user) else { continue };
+        let now = CountsRow { followers, following, follows_day, follows_today };
+        let delta = &plan.counts[&user];
+        let expected = before.after(delta);
         if now != expected {
-            follows_meanwhile |= change.follows > 0 && !now.has_follows_of(expected);
-            *before = now.before(change);
+            is_outdated |= delta.follows > 0 && !now.has_follows_of(expected);
+            *before = now.before(delta);
         }
     }
-    Ok(Counted { counts, follows_meanwhile })
+    Ok(Counted { counts, is_outdated })
 }
 
-/// The changes of pairs whose edges are held, so that nobody else changes them now.
+/// The changes of the pairs whose edges were added. Those edges are locked, so that no other
+/// transaction changes these rows now.
 async fn find_changes(
     tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
     plan: &Plan,
 ) -> sqlx::Result<BTreeMap<Pair, PairChanges>> {
-    attempt.sends_a_statement();
     let (followers, followees) = columns(plan.added.keys());
     let rows: Vec<(i64, i64, i64, i64)> =
-        sqlx::query_as(FIND_CHANGES).bind(followers).bind(followees).fetch_all(&mut **tx).await?;
+        query_as(FIND_CHANGES).bind(followers).bind(followees).fetch_all(&mut **tx).await?;
     let row =
         |(one, other, day, changes)| ((UserId(one), UserId(other)), PairChanges { day, changes });
     Ok(rows.into_iter().map(row).collect())

@@ -1,5 +1,5 @@
-//! A group at once: its edges are written by one statement and its counts by a second; where pairs
-//! have limits, a third looks those up. What they tell decides what became of each change.
+//! The optimistic write: one statement for the edges, one for the counts, and a third for the
+//! changes of pairs where those are limited. The returned rows decide the outcome of each change.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -7,18 +7,19 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use super::{change_counts, columns, find_changes};
 use crate::{
     domain::{Day, FollowLimits, UserId},
-    store::follow_writes::{
-        attempt::{Attempt, Made},
-        decision::{Found, Plan},
+    store::{
+        follow_writes::{Attempt, Plan, State, Written},
+        statement::query_as,
     },
 };
 
 statements! {
-    // $1 and $2 are pairs to take apart, and $7 those of them whose changes are counted; $3 to $5
-    // are edges to add, and $6 is the day. The parts of the statement see the tables as they were
-    // before it. What follows from an edge begins with the rows that were taken. Old changes of
-    // other pairs are forgotten last, and only where nobody holds them: so who forgets waits for
-    // nobody, and two who unfollow for one user do not lock each other out.
+    // $1 and $2 are edges to remove, $7 says which of these removals are counted; $3 to $5 are
+    // edges to add, and $6 is the day. All parts of the statement see the tables as they were
+    // before it, so each part that depends on an edge starts from the rows that were removed or
+    // added. Expired changes of other pairs are deleted last, and only those that no other
+    // transaction has locked: the deletion never waits, so two unfollows of one follower cannot
+    // deadlock.
     CHANGE_EDGES =
         "WITH removed AS ( \
              DELETE FROM follows e \
@@ -63,73 +64,82 @@ statements! {
          UNION ALL SELECT follower_id, followee_id, NULL FROM added";
 }
 
-/// Makes a group, when what is written tells all there is to know; else nothing is, and nothing is
-/// written.
-pub(crate) async fn make(
+/// Writes a batch without reading anything first. `None`, with nothing written, if that cannot
+/// decide the batch: then the slow path has to.
+pub(crate) async fn write(
     connection: &mut PgConnection,
-    attempt: &Attempt,
-) -> sqlx::Result<Option<Made>> {
-    let group = &*attempt.group;
-    let Some((mut found, today)) = Found::hoped(group) else { return Ok(None) };
-    let hoped = Plan::new(group, &found);
-    if !hoped.changes_all(group) {
+    attempt: &Attempt<'_>,
+) -> sqlx::Result<Option<Written>> {
+    let changes = attempt.changes;
+    // 1. Assume that every follow is new and every unfollow finds its edge. The assumption is only
+    // of use if each change then changes an edge of its own.
+    let Some((mut state, today)) = State::optimistic(changes) else { return Ok(None) };
+    let optimistic = Plan::new(changes, &state);
+    if optimistic.edges() != changes.len() {
         return Ok(None);
     }
 
+    // 2. Write the edges, which locks them, and re-plan with the edges that we actually found.
     let mut tx = connection.begin().await?;
-    let edges = change_edges(&mut tx, attempt, &hoped, today, &mut found).await?;
-    let plan = Plan::new(group, &found);
-    if plan.removed.len() + plan.added.len() != edges {
-        // A follow is refused that was made, since another change was none that had to come first.
+    let edges_changed = change_edges(&mut tx, &optimistic, today, &mut state).await?;
+    let plan = Plan::new(changes, &state);
+    if plan.edges() != edges_changed {
+        // We added an edge that the new plan refuses, since an unfollow that it relied on turned
+        // out to be a no-op. Roll back.
         return Ok(None);
     }
     if plan.is_empty() {
         return Ok(Some(plan.outcomes.into()));
     }
-    let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
-    if plan.follows_within_limits(group, FollowLimits::limit_pair_changes) {
-        found.changes = find_changes(&mut tx, attempt, &plan).await?;
+
+    // 3. Change the counts. The rows, now locked, say how much of its limits each follower had
+    // used before; the changes of their pairs are locked by the edges.
+    let counted = change_counts(&mut tx, &plan, &mut state).await?;
+    if plan.follows_within_limits(changes, FollowLimits::limit_pair_changes) {
+        state.changes = find_changes(&mut tx, &plan).await?;
     }
-    if plan.follows_within_limits(group, |limits| *limits != FollowLimits::NONE)
-        && Plan::new(group, &found) != plan
+
+    // 4. Re-plan once more if there are limits. If the plan changed, a follow that we wrote has
+    // reached one: roll back.
+    if plan.follows_within_limits(changes, |limits| *limits != FollowLimits::NONE)
+        && Plan::new(changes, &state) != plan
     {
         return Ok(None);
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
-/// Takes and adds edges with their mirrors, and counts the changes of pairs. Puts right what was
-/// hoped of the edges: each is there or not as the rows tell that were taken. Gives their number.
+/// Removes and adds edges with their mirrors, and counts the changes of pairs. Corrects the state
+/// by the rows that the statement returns, and returns their number.
 async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
-    hoped: &Plan,
+    plan: &Plan,
     today: Day,
-    found: &mut Found,
+    state: &mut State,
 ) -> sqlx::Result<usize> {
-    attempt.sends_a_statement();
-    let (removed_followers, removed_followees) = columns(hoped.removed.keys());
-    let (added_followers, added_followees) = columns(hoped.added.keys());
-    let rows: Vec<(i64, i64, Option<DateTime<Utc>>)> = sqlx::query_as(CHANGE_EDGES)
+    let (removed_followers, removed_followees) = columns(plan.removed.keys());
+    let (added_followers, added_followees) = columns(plan.added.keys());
+    let rows: Vec<(i64, i64, Option<DateTime<Utc>>)> = query_as(CHANGE_EDGES)
         .bind(removed_followers)
         .bind(removed_followees)
         .bind(added_followers)
         .bind(added_followees)
-        .bind(hoped.added.values().copied().collect::<Vec<_>>())
+        .bind(plan.added.values().copied().collect::<Vec<_>>())
         .bind(today.0)
-        .bind(hoped.removed.keys().map(|pair| hoped.changes.contains_key(pair)).collect::<Vec<_>>())
+        .bind(plan.removed.keys().map(|pair| plan.changes.contains_key(pair)).collect::<Vec<_>>())
         .fetch_all(&mut **tx)
         .await?;
 
-    let edges = rows.len();
-    // Those of whom nothing is told: an edge to add is there already, one to take is not.
-    found.edges = hoped.added.clone().into_iter().collect();
+    let edges_changed = rows.len();
+    // A pair without a row: its edge could not be added because it exists, or not be removed
+    // because it does not.
+    state.edges = plan.added.clone().into_iter().collect();
     for (follower, followee, since) in rows {
         let pair = (UserId(follower), UserId(followee));
         match since {
-            Some(since) => found.edges.insert(pair, since),
-            None => found.edges.remove(&pair),
+            Some(since) => state.edges.insert(pair, since),
+            None => state.edges.remove(&pair),
         };
     }
-    Ok(edges)
+    Ok(edges_changed)
 }

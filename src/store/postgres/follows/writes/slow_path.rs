@@ -1,9 +1,9 @@
-//! A group in steps: what is already so, whoever is missing and who has reached a limit is found
-//! before anything is written, by one statement that locks nothing.
+//! The slow path: reads the state of a batch first, by one statement that locks nothing, and then
+//! writes the plan step by step.
 //!
-//! Each step of the transaction holds what it has changed, so what was found is put right by what
-//! the step tells, and the group is decided again. Where that comes to something else than is
-//! written, nothing is.
+//! Each step locks the rows that it changes and returns what they were, so the state is corrected
+//! step by step and the batch is planned again. Where the plan differs from what was written, the
+//! transaction is rolled back.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,14 +13,14 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use super::{change_counts, columns, find_changes};
 use crate::{
     domain::UserId,
-    store::follow_writes::{
-        attempt::{Attempt, Made},
-        decision::{Found, Pair, Plan},
+    store::{
+        follow_writes::{Attempt, Pair, Plan, State, Written},
+        statement::{query, query_as},
     },
 };
 
 statements! {
-    // $1 and $2 are pairs, $3 all users in them. For the rows, see `FoundRow`.
+    // $1 and $2 are pairs, $3 all users in them. For the rows, see `StateRow`.
     FIND =
         "SELECT 1::bigint, u.id, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint \
          FROM users u WHERE u.id = ANY($3) \
@@ -70,105 +70,105 @@ statements! {
              changes = follow_changes.changes + excluded.changes";
 }
 
-/// Makes a group on what is found first; nothing is given when others changed the same meanwhile.
-pub(crate) async fn make(
+/// Writes a batch on top of the state that it reads. `None`, with nothing written, if others
+/// changed the same edges meanwhile.
+pub(crate) async fn write(
     connection: &mut PgConnection,
-    attempt: &Attempt,
-) -> sqlx::Result<Option<Made>> {
-    let group = &*attempt.group;
-    let mut found = find(connection, attempt).await?;
-    if let Some(done) = attempt.done_before(&found) {
-        return Ok(Some(done));
+    attempt: &Attempt<'_>,
+) -> sqlx::Result<Option<Written>> {
+    let changes = attempt.changes;
+    // 1. Read and plan. An earlier attempt may have been committed although the answer was lost.
+    let mut state = find_state(connection, attempt).await?;
+    if let Some(written) = attempt.committed_before(&state) {
+        return Ok(Some(written));
     }
-    let hoped = Plan::new(group, &found);
-    if hoped.is_empty() {
-        return Ok(Some(hoped.outcomes.into()));
+    let first_plan = Plan::new(changes, &state);
+    if first_plan.is_empty() {
+        return Ok(Some(first_plan.outcomes.into()));
     }
 
+    // 2. Write the edges, which locks them, and re-plan with those that we actually found. A
+    // removed edge may have been replaced by one with another time; that is no reason to stop.
     let mut tx = connection.begin().await?;
-    change_edges(&mut tx, attempt, &hoped, &mut found).await?;
-    // An edge may have become another, with a time of its own.
-    let plan = Plan::new(group, &found);
-    if !plan.has_edges_of(&hoped) {
-        return Ok(attempt.without_change(plan));
+    change_edges(&mut tx, &first_plan, &mut state).await?;
+    let plan = Plan::new(changes, &state);
+    if !plan.has_edges_of(&first_plan) {
+        return Ok(attempt.unchanged(plan));
     }
 
-    change_mirrors(&mut tx, attempt, &plan).await?;
-    count_changes(&mut tx, attempt, &plan).await?;
-    let counted = change_counts(&mut tx, attempt, &plan, &mut found).await?;
-    if counted.follows_meanwhile {
+    // 3. Write what depends on the edges, the counts last.
+    change_mirrors(&mut tx, &plan).await?;
+    count_changes(&mut tx, &plan).await?;
+    let counted = change_counts(&mut tx, &plan, &mut state).await?;
+
+    // 4. A follower who followed somebody since the state was read may have changed their pairs as
+    // well: read those again. With changes of our own in between they cannot be compared; retry.
+    if counted.is_outdated {
         if !plan.changes.is_empty() {
             return Ok(None);
         }
-        found.changes = find_changes(&mut tx, attempt, &plan).await?;
+        state.changes = find_changes(&mut tx, &plan).await?;
     }
-    let exact = Plan::new(group, &found);
-    if exact != plan {
-        return Ok(attempt.without_change(exact));
+
+    // 5. Re-plan with the locked rows. If the plan changed, a limit was reached meanwhile.
+    let final_plan = Plan::new(changes, &state);
+    if final_plan != plan {
+        return Ok(attempt.unchanged(final_plan));
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
-async fn find(connection: &mut PgConnection, attempt: &Attempt) -> sqlx::Result<Found> {
-    attempt.sends_a_statement();
+async fn find_state(connection: &mut PgConnection, attempt: &Attempt<'_>) -> sqlx::Result<State> {
     let pairs: BTreeSet<Pair> =
-        attempt.group.iter().map(|change| (change.follower, change.followee)).collect();
+        attempt.changes.iter().map(|change| (change.follower, change.followee)).collect();
     let users: BTreeSet<UserId> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
     let (followers, followees) = columns(&pairs);
-    let question = sqlx::query_as(FIND).bind(followers).bind(followees);
     let users: Vec<_> = users.into_iter().map(|user| user.0).collect();
-    Found::of(question.bind(users).fetch_all(connection).await?)
+    let find = query_as(FIND).bind(followers).bind(followees).bind(users);
+    State::from_rows(find.fetch_all(connection).await?)
 }
 
-/// Takes and adds edges, and puts right what was found of them: those that are taken are held now,
-/// and one that could not be added is there.
+/// Removes and adds edges, and corrects the state: removed edges were locked with the time that is
+/// returned, and an edge that could not be added exists.
 async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
     plan: &Plan,
-    found: &mut Found,
+    state: &mut State,
 ) -> sqlx::Result<()> {
     if !plan.removed.is_empty() {
-        attempt.sends_a_statement();
         let (followers, followees) = columns(plan.removed.keys());
-        let edges = sqlx::query_as(REMOVE_EDGES).bind(followers).bind(followees);
+        let edges = query_as(REMOVE_EDGES).bind(followers).bind(followees);
         let removed: Vec<(i64, i64, DateTime<Utc>)> = edges.fetch_all(&mut **tx).await?;
         for pair in plan.removed.keys() {
-            found.edges.remove(pair);
+            state.edges.remove(pair);
         }
         for (follower, followee, since) in removed {
-            found.edges.insert((UserId(follower), UserId(followee)), since);
+            state.edges.insert((UserId(follower), UserId(followee)), since);
         }
     }
     if !plan.added.is_empty() {
-        attempt.sends_a_statement();
         let (followers, followees) = columns(plan.added.keys());
-        let edges = sqlx::query_as(ADD_EDGES).bind(followers).bind(followees);
+        let edges = query_as(ADD_EDGES).bind(followers).bind(followees);
         let edges = edges.bind(plan.added.values().copied().collect::<Vec<_>>());
         let added: Vec<(i64, i64)> = edges.fetch_all(&mut **tx).await?;
         let added: HashSet<Pair> =
             added.into_iter().map(|(one, other)| (UserId(one), UserId(other))).collect();
         for (pair, at) in plan.added.iter().filter(|(pair, _)| !added.contains(pair)) {
-            // Since when does not matter: nothing is written then.
-            found.edges.insert(*pair, *at);
+            // The time does not matter: the plans differ then, and nothing is written.
+            state.edges.insert(*pair, *at);
         }
     }
     Ok(())
 }
 
-/// Does to the mirrors what was done to the edges.
-async fn change_mirrors(
-    tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
-    plan: &Plan,
-) -> sqlx::Result<()> {
+/// Changes the mirrors as the edges were changed.
+async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<()> {
     for (sql, edges) in [(REMOVE_MIRRORS, &plan.removed), (ADD_MIRRORS, &plan.added)] {
         if edges.is_empty() {
             continue;
         }
-        attempt.sends_a_statement();
         let (followers, followees) = columns(edges.keys());
-        let mirrors = sqlx::query(sql).bind(followers).bind(followees);
+        let mirrors = query(sql).bind(followers).bind(followees);
         let times: Vec<_> = edges.values().copied().collect();
         mirrors.bind(times).execute(&mut **tx).await?;
     }
@@ -176,22 +176,16 @@ async fn change_mirrors(
 }
 
 /// Counts the changes of pairs.
-async fn count_changes(
-    tx: &mut Transaction<'_, Postgres>,
-    attempt: &Attempt,
-    plan: &Plan,
-) -> sqlx::Result<()> {
+async fn count_changes(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<()> {
     if plan.changes.is_empty() {
         return Ok(());
     }
-    attempt.sends_a_statement();
-    let followers: Vec<_> = plan.forgotten.keys().map(|user| user.0).collect();
-    let days: Vec<_> = plan.forgotten.values().copied().collect();
-    sqlx::query(FORGET_CHANGES).bind(followers).bind(days).execute(&mut **tx).await?;
+    let followers: Vec<_> = plan.expired.keys().map(|user| user.0).collect();
+    let days: Vec<_> = plan.expired.values().copied().collect();
+    query(FORGET_CHANGES).bind(followers).bind(days).execute(&mut **tx).await?;
 
-    attempt.sends_a_statement();
     let (followers, followees) = columns(plan.changes.keys());
-    sqlx::query(COUNT_CHANGES)
+    query(COUNT_CHANGES)
         .bind(followers)
         .bind(followees)
         .bind(plan.changes.values().map(|row| row.day).collect::<Vec<_>>())
