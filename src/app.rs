@@ -39,6 +39,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Whether answers depend on the reader.
     pub visibility: Visibility,
+    /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
+    pub projection: bool,
     /// The pages for the browser; `None` serves none.
     pub playground: Option<Playground>,
     /// Source of the time.
@@ -57,6 +59,7 @@ impl Default for Settings {
             sign_up: false,
             rate_limits: true,
             visibility: Visibility::Public,
+            projection: true,
             playground: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -89,6 +92,7 @@ impl App {
             sign_up,
             rate_limits,
             visibility,
+            projection,
             playground,
             clock,
             random,
@@ -109,6 +113,7 @@ impl App {
             limits,
         });
         let api = Api::new(Arc::clone(&service), limits);
+        let api = if projection { api } else { api.without_projection() };
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {
             api,

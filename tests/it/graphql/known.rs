@@ -26,7 +26,7 @@ async fn compare(document: &str, requests: impl IntoIterator<Item = Value>) -> V
             let answer: Value = answer.expect("it answers").json().await.expect("JSON");
             answer
         };
-        let fresh = TestApp::over(Arc::clone(&known.store)).await;
+        let fresh = TestApp::over(Arc::clone(&known.store), crate::support::app::settings()).await;
         let answer = ask(&known).await;
         assert_eq!(answer, ask(&fresh).await, "{request}");
         answers.push(answer);

@@ -87,8 +87,8 @@ impl TestApp {
     }
 
     /// On a store that the test provides.
-    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
-        Self::serving(store, None, settings(), tokens(), |app| app).await
+    pub(crate) async fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self::serving(store, None, settings, tokens(), |app| app).await
     }
 
     async fn built(

@@ -1,0 +1,69 @@
+//! Stores that wrap another one.
+
+/// Implements `Store` for a type with a field `inner` and a method `call`: the methods in braces
+/// are the type's own, and all others are forwarded through `call`. Every read of the graph is the
+/// type's own.
+macro_rules! forward_store {
+    ($store:ident { $($own:tt)* }) => {
+        $crate::support::forward::forward_store! {
+            @forward $store { $($own)* }
+            fn watch_users() -> Option<Box<dyn entourage::store::UserChanges>>;
+            fn change_follow(
+                change: entourage::domain::FollowChange
+            ) -> entourage::domain::Changed<entourage::domain::FollowChanged>;
+            fn find_usage(
+                user: entourage::domain::UserId, day: entourage::domain::Day
+            ) -> Option<entourage::domain::FollowUsage>;
+            fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
+            fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
+            fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;
+            fn find_credentials_by_id(id: entourage::domain::UserId) -> Option<entourage::domain::Credentials>;
+            fn create_user(user: &entourage::domain::NewUser) -> entourage::store::CreateOutcome;
+            fn update_profile(
+                id: entourage::domain::UserId, change: &entourage::domain::ProfileChange
+            ) -> Option<std::sync::Arc<entourage::domain::User>>;
+            fn change_password(
+                id: entourage::domain::UserId,
+                epoch: Option<i64>,
+                password_hash: &str,
+                at: chrono::DateTime<chrono::Utc>
+            ) -> bool;
+            fn end_tokens(id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>) -> bool;
+            fn set_role(id: entourage::domain::UserId, role: &str) -> entourage::store::SetRoleOutcome;
+            fn delete_user(id: entourage::domain::UserId) -> bool;
+            fn schema_state() -> entourage::store::SchemaState;
+            fn migrate() -> ();
+            fn ping() -> ();
+            fn load(graph: entourage::store::Graph, progress: entourage::store::OnProgress<'_>) -> entourage::store::LoadOutcome;
+            fn find_drift(progress: entourage::store::OnProgress<'_>) -> Vec<entourage::domain::Drift>;
+            fn repair(drift: &[entourage::domain::Drift]) -> u64;
+        }
+    };
+    (
+        @forward $store:ident { $($own:tt)* }
+        $(fn $method:ident($($name:ident: $type:ty),*) -> $result:ty;)+
+    ) => {
+        #[async_trait::async_trait]
+        impl entourage::store::Store for $store {
+            $($own)*
+
+            $(async fn $method(&self, $($name: $type),*) -> entourage::store::Result<$result> {
+                self.call(self.inner.$method($($name),*)).await
+            })+
+
+            async fn change_follows(
+                &self,
+                changes: &[entourage::domain::FollowChange],
+            ) -> Vec<entourage::store::Result<entourage::domain::Changed<entourage::domain::FollowChanged>>>
+            {
+                let work = async { Ok(self.inner.change_follows(changes).await) };
+                self.call(work).await.unwrap_or_else(|error| vec![Err(error); changes.len()])
+            }
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+pub(crate) use forward_store;
