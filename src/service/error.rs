@@ -1,4 +1,4 @@
-//! How a use case fails. The variants are what clients can tell apart.
+//! How a use case fails: one variant for each failure that clients can distinguish.
 
 use std::{fmt, time::Duration};
 

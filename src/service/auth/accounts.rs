@@ -105,7 +105,7 @@ impl Operator<'_> {
         self.0.passwords.hash(password).await
     }
 
-    /// Gives a user a role.
+    /// Sets a user's role.
     ///
     /// # Errors
     /// When the store fails.

@@ -41,15 +41,13 @@ impl TokenClaims {
 
     /// Whether the account's tokens have been revoked since this one was issued.
     ///
-    /// An epoch must equal the account's. A token without an epoch must have an `iat` after the
-    /// last revocation, without leeway; with neither, it counts as revoked.
+    /// A token with an epoch is revoked unless the account is still in it. A token without one is
+    /// revoked unless its `iat`, without leeway, is after the last revocation.
     pub(crate) fn is_revoked(&self, account: &Account) -> bool {
         match (self.epoch, account.tokens_valid_after) {
             (Some(epoch), _) => epoch != account.token_epoch,
             (None, None) => false,
-            (None, Some(revoked_at)) => {
-                self.issued_at_s.is_none_or(|issued_at_s| issued_at_s <= seconds(revoked_at))
-            }
+            (None, Some(end)) => self.issued_at_s.is_none_or(|issued| issued <= seconds(end)),
         }
     }
 }
@@ -96,7 +94,7 @@ pub(crate) struct Claims {
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
-    /// Of any type, since other issuers may use the name for something else; then it is ignored.
+    /// Of any type: other issuers may use this name for something else, and it is ignored then.
     epoch: Option<Value>,
     scope: Option<String>,
     preferred_username: Option<String>,

@@ -27,7 +27,7 @@ const CONCURRENCY: usize = 2;
 const LENGTH_MIN: usize = 8;
 /// Maximum size of a password, in bytes: longer ones would only cost time.
 const BYTES_MAX: usize = 256;
-/// What the decoy hash is made from.
+/// The password of the decoy hash.
 const DECOY_PASSWORD: &str = "decoy password";
 
 /// Hashes and verifies passwords.

@@ -124,8 +124,8 @@ impl IdentityProvider {
         self.keys.current()
     }
 
-    /// The keys for a token whose key [`Self::keys`] lacks: refreshed early, unless the last refresh
-    /// was a moment ago.
+    /// The keys for a token whose key [`Self::keys`] lacks: refreshed early, unless the last
+    /// refresh was a moment ago.
     pub(crate) async fn refreshed_keys(&self, now: DateTime<Utc>) -> Arc<KeySet> {
         self.keys.start_refresh(now, EARLY_REFRESH_INTERVAL.min(self.trust.refresh_every));
         self.keys.wait_for_refresh().await;

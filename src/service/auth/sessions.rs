@@ -1,8 +1,8 @@
 //! Sessions: authenticating a token, signing in, and revoking all tokens of an account.
 //!
-//! **Invariant:** a token carries the epoch that was current when the password was checked, never a
-//! later one. If the password changes or the tokens are revoked during the check, the token that
-//! comes out of it is already revoked.
+//! **Invariant:** a token carries the epoch that was read together with the credentials, never a
+//! later one. If the password changes or the tokens are revoked while the credentials are being
+//! checked, the token that is issued for them is already revoked.
 
 use std::net::IpAddr;
 
@@ -67,8 +67,8 @@ impl Service {
         Ok(viewer(account, claims.scope))
     }
 
-    /// Issues a token for an account that has just proved who it is; `epoch` is the account's
-    /// epoch of the moment when it did.
+    /// Issues a token that is valid while the account stays in `epoch`, which must be the epoch
+    /// that was read with the credentials.
     pub(crate) fn start_session(&self, account: Account, epoch: i64) -> Result<SignedIn> {
         let now = self.clock.now();
         let token = self.tokens.issue(account.user.id, epoch, None, now, SIGN_IN_TTL)?;
@@ -78,7 +78,7 @@ impl Service {
 
 impl SeenBy {
     /// Signs in with a password. `None` when the username or the password is wrong; both take the
-    /// same time, so callers cannot tell which it was.
+    /// same time, so a response does not reveal which it was.
     ///
     /// # Errors
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
