@@ -423,7 +423,7 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     assert_statements!(store, 1, store.load(Graph::default(), progress));
     assert_statements!(store, by_engine(8, 9), store.delete_user(CAROL));
     assert_statements!(store, 1, store.delete_user(CAROL));
-    assert_statements!(store, 13, store.find_drift(progress));
+    assert_statements!(store, 15, store.find_drift(progress));
     store.close().await;
 }
 
