@@ -62,7 +62,7 @@ async fn main() -> Result<()> {
 
 /// An empty database on the server of `tests/postgres.sh`.
 async fn make_postgres_database() -> Result<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is how the script tells its server")]
+    #[expect(clippy::disallowed_methods, reason = "the script passes its server this way")]
     let server = std::env::var("TEST_POSTGRES_URL")
         .map_err(|_| "TEST_POSTGRES_URL is not set: run with tests/postgres.sh")?;
     let mut connection = PgConnection::connect(&server).await?;
@@ -145,10 +145,10 @@ async fn drive(
                 if follower == followee {
                     continue;
                 }
-                let at = beginning() + TimeDelta::from_std(begin.elapsed())?;
+                let now = beginning() + TimeDelta::from_std(begin.elapsed())?;
                 let asked = Instant::now();
                 let action = FollowAction::Follow(LIMITS);
-                let change = FollowChange { follower, followee, at, action };
+                let change = FollowChange { follower, followee, at: now, action };
                 let follow = async {
                     if batched {
                         store.change_follow(change).await

@@ -187,6 +187,23 @@ fn sql_is_constant_text() {
 }
 
 #[test]
+fn statements_are_made_where_they_are_counted() {
+    let mut broken = Vec::new();
+    for source in files("src", &[".rs"]) {
+        let code = source.code();
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        if source.path != "src/store/statement.rs" {
+            let queries = ["sqlx::query(", "sqlx::query_as(", "sqlx::query_scalar("];
+            let found = queries.iter().flat_map(|query| code.match_indices(query));
+            broken.extend(
+                found.map(|(start, query)| format!("{} {query}", source.place(code, start))),
+            );
+        }
+    }
+    assert_none("statements are made by the functions of store/statement.rs", &broken);
+}
+
+#[test]
 fn no_file_names_a_path_of_a_machine() {
     let machine = ["home", "root", "Users", "work"].map(|folder| format!("/{folder}/"));
     let mut broken = Vec::new();

@@ -339,8 +339,8 @@ impl CountsRow {
         }
     }
 
-    /// Whether both rows count the same new follows. If that is what was expected, the user has
-    /// followed nobody meanwhile, so none of their pairs has been changed either.
+    /// Whether both rows count the same new follows. If the row is as expected, the user has no new
+    /// follows from elsewhere, and so none of their pairs has been changed from elsewhere either.
     pub(crate) fn has_follows_of(self, expected: Self) -> bool {
         (self.follows_day, self.follows_today) == (expected.follows_day, expected.follows_today)
     }

@@ -39,57 +39,47 @@ pub(crate) enum Owners {
 /// where the followee owns it, as part of [`FollowList::Followers`].
 pub(crate) trait Snapshot: Send {
     /// The number of users.
-    fn count_users(&mut self) -> impl Future<Output = sqlx::Result<i64>> + Send;
+    async fn count_users(&mut self) -> sqlx::Result<i64>;
 
     /// The next owners after this one, by id.
-    fn owners_after(
+    async fn owners_after(
         &mut self,
         owners: Owners,
         after: UserId,
         limit: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<UserId>>> + Send;
+    ) -> sqlx::Result<Vec<UserId>>;
 
     /// Those of the users who exist.
-    fn existing(
-        &mut self,
-        users: &[UserId],
-    ) -> impl Future<Output = sqlx::Result<HashSet<UserId>>> + Send;
+    async fn existing(&mut self, users: &[UserId]) -> sqlx::Result<HashSet<UserId>>;
 
     /// The stored counts.
-    fn stored_counts(
+    async fn stored_counts(
         &mut self,
         users: &[UserId],
-    ) -> impl Future<Output = sqlx::Result<HashMap<UserId, FollowCounts>>> + Send;
+    ) -> sqlx::Result<HashMap<UserId, FollowCounts>>;
 
     /// The numbers of edges stored at the owners' end. Owners without edges may be missing.
-    fn count_edges(
+    async fn count_edges(
         &mut self,
         end: FollowList,
         owners: &[UserId],
-    ) -> impl Future<Output = sqlx::Result<HashMap<UserId, i64>>> + Send;
+    ) -> sqlx::Result<HashMap<UserId, i64>>;
 
     /// All edges stored at the owners' end.
-    fn edges(
-        &mut self,
-        end: FollowList,
-        owners: &[UserId],
-    ) -> impl Future<Output = sqlx::Result<Vec<Follow>>> + Send;
+    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>>;
 
     /// The next edges stored at the owner's end, in the order of positions.
-    fn edges_after(
+    async fn edges_after(
         &mut self,
         end: FollowList,
         owner: UserId,
         after: FollowPosition,
         limit: i64,
-    ) -> impl Future<Output = sqlx::Result<Vec<Follow>>> + Send;
+    ) -> sqlx::Result<Vec<Follow>>;
 
     /// Those of the edges that are stored at the end, with the same time.
-    fn present(
-        &mut self,
-        end: FollowList,
-        edges: &[Follow],
-    ) -> impl Future<Output = sqlx::Result<HashSet<Follow>>> + Send;
+    async fn present(&mut self, end: FollowList, edges: &[Follow])
+    -> sqlx::Result<HashSet<Follow>>;
 }
 
 /// Implements [`Snapshot`] for a transaction of an engine, by the SQL in the scope of the caller:

@@ -178,8 +178,8 @@ async fn relations_return_only_the_directions_asked_for(store: &dyn Store) {
 }
 
 async fn relations_to_many_users_are_right_for_any_viewer(store: &dyn Store) {
-    let everybody = 1..=300;
-    let users = everybody.clone().map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let all_ids = 1..=300;
+    let users = all_ids.clone().map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
     let mut follows = Vec::new();
     for id in 2..=300 {
         follows.push(edge(ALICE, UserId(id), at(id)));
@@ -194,7 +194,7 @@ async fn relations_to_many_users_are_right_for_any_viewer(store: &dyn Store) {
 
     for viewer in [ALICE, BOB] {
         for asked in [3, 20, 300] {
-            let others: Vec<_> = everybody.clone().take(asked).map(UserId).collect();
+            let others: Vec<_> = all_ids.clone().take(asked).map(UserId).collect();
             let relations = store.relations(viewer, &others, &others).await.unwrap();
             for other in others {
                 let since = |follower, followee| {

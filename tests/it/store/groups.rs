@@ -349,8 +349,8 @@ async fn an_empty_batch_changes_nothing(store: &dyn Store) {
 }
 
 async fn a_thousand_follows_of_one_user_fit_in_one_batch(store: &dyn Store) {
-    let everybody = (1..=1_001).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
-    let graph = entourage::store::Graph { users: everybody, follows: Vec::new() };
+    let all_users = (1..=1_001).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let graph = entourage::store::Graph { users: all_users, follows: Vec::new() };
     store.load(graph, &|_| {}).await.unwrap();
     let batch: Vec<_> = (2..=1_001).map(|id| follows(UserId(id), ALICE, id)).collect();
 

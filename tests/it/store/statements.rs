@@ -419,6 +419,11 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     assert_statements!(store, 1, store.end_tokens(ALICE, at(1)));
     assert_statements!(store, 1, store.set_role(ALICE, "admin"));
     assert_statements!(store, 2, store.set_role(ALICE, "king"));
+    let progress: store::OnProgress<'_> = &|_| {};
+    assert_statements!(store, 1, store.load(Graph::default(), progress));
+    assert_statements!(store, by_engine(8, 9), store.delete_user(CAROL));
+    assert_statements!(store, 1, store.delete_user(CAROL));
+    assert_statements!(store, 15, store.find_drift(progress));
     store.close().await;
 }
 

@@ -200,8 +200,8 @@ impl Site {
             let username = Username::parse(&name).expect("a name");
             let mut user = NewUser::bare(id, username, beginning());
             user.password_hash = Some(self.password_hash.clone());
-            let made = self.direct.create_user(&user).await.expect("it answers");
-            assert_eq!(made, CreateOutcome::Created);
+            let outcome = self.direct.create_user(&user).await.expect("it answers");
+            assert_eq!(outcome, CreateOutcome::Created);
         }
         let mut edges = vec![(other, me)];
         if mutation.field == "unfollow" {

@@ -48,8 +48,8 @@ pub(crate) async fn run(database: &Database) {
     for (n, server) in servers.iter().enumerate() {
         let caller = Caller::of(&server.address);
         assert_eq!(caller.status("/readyz").await, Some(200));
-        let made = caller.ask(None, SIGN_UP, json!({ "username": format!("user{n}") })).await;
-        tokens.push(made.data()["signUp"]["token"].as_str().expect("a token").to_owned());
+        let answer = caller.ask(None, SIGN_UP, json!({ "username": format!("user{n}") })).await;
+        tokens.push(answer.data()["signUp"]["token"].as_str().expect("a token").to_owned());
     }
     for server in &servers {
         let caller = Caller::of(&server.address);

@@ -91,8 +91,8 @@ impl FollowWriter for Writer {
 struct Counted {
     /// The counts after the change.
     counts: HashMap<UserId, FollowCounts>,
-    /// Whether a follower has followed somebody else since the state was read: then the changes of
-    /// their pairs in it may be outdated.
+    /// Whether a follower has new follows since the state was read: then the changes of their pairs
+    /// in it may be outdated.
     is_outdated: bool,
 }
 

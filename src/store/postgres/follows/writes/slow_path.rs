@@ -101,8 +101,9 @@ pub(crate) async fn write(
     count_changes(&mut tx, &plan).await?;
     let counted = change_counts(&mut tx, &plan, &mut state).await?;
 
-    // 4. A follower who followed somebody since the state was read may have changed their pairs as
-    // well: read those again. With changes of our own in between they cannot be compared; retry.
+    // 4. A follower with new follows since the state was read may have changes of the same pairs as
+    // well: read those again. If we have counted changes ourselves, those rows include ours and
+    // cannot be compared: roll back and retry.
     if counted.is_outdated {
         if !plan.changes.is_empty() {
             return Ok(None);
