@@ -169,7 +169,7 @@ fn bombs() -> Vec<Attack> {
         row("a chain of 64", &chain(64), DEEP),
         row("a fragment that is not there", "{ ...f }", INVALID),
         row(
-            "a fragment that is there twice",
+            "a repeated fragment",
             "{ ...f } fragment f on Query { __typename } fragment f on Query { __typename }",
             INVALID,
         ),
@@ -393,13 +393,13 @@ async fn hostile_mutations_are_refused_and_change_nothing() {
         ("a negative page in a payload", followers("last: -1"), BAD),
         ("a cursor of garbage in a payload", followers("after: \"x\""), CURSOR),
         ("a page of 63 bits in a payload", followers("first: 4611686018427387904"), INVALID),
-        ("a dear payload", follow(&format!("user {{ {lists} }}")), DEAR),
+        ("an expensive payload", follow(&format!("user {{ {lists} }}")), DEAR),
         ("a deep payload", follow(&format!("user {{ {} }}", nested(8, "followers(first: 1) { nodes { ", "id", "} }"))), DEEP),
         ("a wrong page below an edge", follow("followingEdge { node { following(first: 101) { totalCount } } }"), BAD),
         ("a wrong page in a fragment", format!("{} fragment f on User {{ followers(first: 101) {{ totalCount }} }}", follow("user { ...f }")), BAD),
         ("21 mutations", many(21), WIDE),
         ("an input that is two", r#"mutation { follow(input: { user: { id: "a", username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
-        ("an input field that is there twice", r#"mutation { follow(input: { user: { username: "bob" } user: { username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
+        ("a repeated input field", r#"mutation { follow(input: { user: { username: "bob" } user: { username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
         ("an argument without a value", r#"mutation { follow(input: { user: { username: "bob" } } input) { outcome } }"#.to_owned(), UNREADABLE),
     ];
     let attacks = rows.map(|(name, query, code)| attack(name, signed(&token, &query), 400, code));

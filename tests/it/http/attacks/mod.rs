@@ -175,6 +175,6 @@ pub(crate) async fn waits_next_to_200_hostile_requests() -> Vec<Duration> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ordinary_requests_are_answered_next_to_200_hostile_ones() {
     let waits = waits_next_to_200_hostile_requests().await;
-    // What few wait longest depends on the tests that run beside this one; `tests/faults` holds it.
+    // The p99 depends on the tests that run in parallel; `tests/faults` bounds it.
     assert!(median(&waits) < ANSWERED_WITHIN, "{waits:?}");
 }
