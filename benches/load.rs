@@ -54,7 +54,7 @@ async fn main() -> Result<()> {
 
 /// An empty database on the server of `tests/postgres.sh`.
 async fn make_postgres_database() -> Result<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is how the script tells its server")]
+    #[expect(clippy::disallowed_methods, reason = "the script passes it in a variable")]
     let server = std::env::var("TEST_POSTGRES_URL")
         .map_err(|_| "TEST_POSTGRES_URL is not set: run `make bench`")?;
     let mut connection = PgConnection::connect(&server).await?;
@@ -95,7 +95,7 @@ async fn measure(engine: &str, database: &str, scale: Scale) -> Result<()> {
         let statements = load.statements().await? - before;
         latencies.sort_unstable();
         if latencies.is_empty() {
-            return Err(format!("nobody was answered: {name}").into());
+            return Err(format!("no request was answered: {name}").into());
         }
 
         #[expect(clippy::cast_precision_loss, reason = "numbers for people to read")]
@@ -112,8 +112,8 @@ async fn measure(engine: &str, database: &str, scale: Scale) -> Result<()> {
 }
 
 fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
+    let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1_000.0)
 }
 
 /// One operation, repeated for one user after another.

@@ -1,7 +1,7 @@
 // Measures how cost grows: benches/peers/run.sh growth
 //
-// With the length of a list, with connections, and with how few users everybody follows; and how
-// much memory and how long a start takes.
+// With the length of a list, with connections, and with the number of users to follow; and memory and
+// startup time.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -14,12 +14,12 @@ import { memory, Server } from './lib/process.mjs';
 import { digits, machine, median, medians, progress, publish, table } from './lib/report.mjs';
 
 const USAGE = `usage: run.sh growth [OPTION...]
-  --rounds N    how often everything is measured (3)
-  --seconds N   for how long each time (3)
-  --docs        put the figures into docs/performance.md
-  --smoke       one round of a second on a small graph, to see that it works`;
+  --rounds N    number of rounds (3)
+  --seconds N   seconds for each measurement (3)
+  --docs        write the figures into docs/performance.md
+  --smoke       one round of a second on a small graph`;
 const PAGE = 20;
-/** A page far down: the 10,000th of twenty. */
+/** A late page: the 10,000th, of twenty items each. */
 const DEEP = 10_000 * PAGE;
 const LENGTHS = [100, 10_000, 1_000_000];
 const CONNECTIONS = [1, 4, 16, 64, 256];
@@ -62,7 +62,7 @@ const start = () => Server.start('growth', [binary, 'serve'], (port) => environm
 const request = (query, variables, header) =>
   ({ header, body: JSON.stringify({ query: query.replace(/\s+/g, ' '), variables }) });
 
-/** The medians of each case, measured in turn, round after round. */
+/** The medians of each case. All cases take turns in each round. */
 async function inTurn(what, cases, { rounds, seconds }, server) {
   const all = cases.map(() => []);
   for (let round = 0; round < rounds; round += 1) {
@@ -79,7 +79,7 @@ async function inTurn(what, cases, { rounds, seconds }, server) {
   return cases.map(({ requests, ...one }, at) => ({ ...one, ...medians(all[at]) }));
 }
 
-/** The cursor of an entry of a list, found page by page. */
+/** The cursor of an entry of a list, found by paging. */
 async function cursorAt(url, username, position) {
   let after = null;
   for (let left = position; left > 0;) {
@@ -171,7 +171,7 @@ async function targets(chosen, server) {
   return [measured, `${title}\n\n${table(head, rows)}`];
 }
 
-/** How long starts take on this database, and what a server needs that nobody asks anything. */
+/** The startup time on this database, and the memory of an idle server. */
 async function starts() {
   const times = [];
   const sizes = [];
@@ -196,7 +196,7 @@ async function main() {
 
   const parts = [await starts()];
   for (const part of [listLength, connections, targets]) {
-    // Each has a server of its own, so that memory is what this part needed.
+    // Each part has its own server, so that the memory is that of the part.
     const server = await start();
     parts.push(await part(chosen, server));
     await server.stop();

@@ -1,8 +1,7 @@
 // Measures Entourage next to its peers and to the database itself: benches/peers/run.sh peers
 //
-// All servers run at once, over one PostgreSQL with one graph, and are measured in turn, round
-// after round, so that whatever else the machine does meets all of them. Before that, their answers
-// are compared.
+// All servers run at once, on one PostgreSQL with one graph, and take turns in each round, so that
+// noise affects all alike. Before that, their answers are compared.
 
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -18,19 +17,19 @@ import { Server } from './lib/process.mjs';
 import { digits, machine, median, medians, progress, publish, table } from './lib/report.mjs';
 
 const USAGE = `usage: run.sh peers [OPTION...]
-  --rounds N       how often everything is measured (5)
-  --seconds N      for how long each time (4), after one second to warm up
+  --rounds N       number of rounds (5)
+  --seconds N      seconds for each measurement (4), after one second to warm up
   --queries A,B    which of ${Object.keys(QUERIES).join(', ')} (all)
   --readers N      connections of a query (16)
   --writers N      connections of a mutation (64)
   --users N, --follows N   the size of the graph (100000, 2000000)
-  --docs           put the figures into docs/performance.md
-  --smoke          one round of a second on a small graph, to see that it works`;
-/** How many connections to the database each server may have, and pgbench has. */
+  --docs           write the figures into docs/performance.md
+  --smoke          one round of a second on a small graph`;
+/** The database connections of each server and of pgbench. */
 const CONNECTIONS = 16;
-/** How long a request may still be under way after its client has left. */
+/** How long a request may still run after its client has disconnected. */
 const SETTLE_MS = 500;
-/** How many requests of each query are compared. */
+/** The number of compared requests of each query. */
 const COMPARED = 50;
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -57,13 +56,13 @@ function options() {
   return { ...chosen, ...small, queries: names, docs };
 }
 
-/** The Node that runs the peers: PostGraphile needs one that is newer than what we ask for. */
+/** The Node that runs the peers: PostGraphile needs a newer one than we require. */
 function node() {
   const brought = here(`node_modules/node-linux-${process.arch}/bin/node`);
   return existsSync(brought) ? brought : process.execPath;
 }
 
-/** Starts everything that is compared; the first one is the yardstick of answers. */
+/** Starts all servers; the first one is the reference for answers. */
 async function start() {
   const peer = async (name, role) => {
     const workers = availableParallelism();
@@ -97,7 +96,7 @@ async function start() {
   ];
 }
 
-/** Makes the requests of a query, and holds all servers to the answers of the first. */
+/** Builds the requests of a query and compares all answers with those of the first server. */
 async function compare(query, subjects, asked) {
   const expected = new Map();
   for (const subject of subjects.filter(({ server }) => server)) {
@@ -130,7 +129,7 @@ async function once(query, subject, asked, { seconds, readers, writers }) {
   await load(1);
   const result = await measure(() => load(seconds), server?.pid);
 
-  // What is an error to GraphQL is a success to HTTP, but it is shorter than an answer.
+  // A GraphQL error is a success for HTTP, but it is shorter than an answer.
   const length = server && result.bytes / result.requests;
   if (result.errors > 0 || length < 0.8 * bytes) {
     throw new Error(`${name} fails under load: ${result.errors} errors, ${length} bytes each`);
@@ -140,7 +139,7 @@ async function once(query, subject, asked, { seconds, readers, writers }) {
   return result;
 }
 
-/** The table of a query. Ratios are medians of those within a round, which noise meets alike. */
+/** The table of a query. A ratio is the median over rounds of the ratio within a round. */
 function report(query, subjects, results) {
   const found = subjects.filter(({ name }) => results[query][name]);
   const rounds = ({ name }) => results[query][name].map(({ perSecond }) => perSecond);
@@ -166,7 +165,7 @@ function report(query, subjects, results) {
   return `**${query}**: ${QUERIES[query].asks}\n\n${table(head, rows)}`;
 }
 
-/** Counters have to be what they were: each follow was taken back, and none was lost. */
+/** Counters must be unchanged: each follow was undone, and none was lost. */
 async function check() {
   await entourage('check');
   const [[wrong]] = sql(`
@@ -191,7 +190,7 @@ async function main() {
       const { writes } = QUERIES[query];
       const measured = subjects.filter(({ onlyReads }) => !(writes && onlyReads));
       await compare(query, measured, asked);
-      // Each round begins with another one.
+      // Each round starts with another server.
       const from = round % measured.length;
       for (const subject of [...measured.slice(from), ...measured.slice(0, from)]) {
         const result = await once(query, subject, asked, chosen);

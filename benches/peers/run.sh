@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs a measurement with a PostgreSQL of its own: benches/peers/run.sh peers|growth [OPTION...]
+# Runs a benchmark with its own PostgreSQL: benches/peers/run.sh peers|growth [OPTION...]
 #
-# Needs the release binary (or another one, named by ENTOURAGE), Node, and what apt has for root:
-# wrk, which makes the load, and PostgreSQL with pgbench and pg_stat_statements. docs/performance.md
-# says what is measured and how to read it.
+# Needs the release binary (or the one in $ENTOURAGE), Node, wrk, and PostgreSQL with pgbench and
+# pg_stat_statements; as root, the script installs the last two with apt. docs/performance.md says
+# what is measured and how to read it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -22,10 +22,10 @@ if ! command -v wrk >/dev/null; then
     exit 1
 fi
 
-# A server of somebody else is nothing to fill and to measure.
+# Never fill and measure an existing server.
 unset TEST_POSTGRES_URL
-# As one would run it: commits wait for the disk, and the whole graph fits into memory. The server
-# compiles no queries (they are far too short), and makes no checkpoint amid a measurement.
+# Configured as in production: commits wait for the disk, and the whole graph fits into memory. JIT is
+# off (the queries are far too short), and no checkpoint happens during a measurement.
 export TEST_POSTGRES_OPTIONS="-c fsync=on -c synchronous_commit=on -c full_page_writes=on \
     -c shared_buffers=1GB -c effective_cache_size=4GB -c maintenance_work_mem=256MB \
     -c random_page_cost=1.1 -c jit=off -c max_wal_size=8GB -c checkpoint_timeout=30min \

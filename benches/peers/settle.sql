@@ -1,5 +1,5 @@
--- After writes: a load that ends amid a request can leave a follow that was not taken back. Takes
--- it back, in the tables of the peers and in ours, so that all answer the same again.
+-- After writes: a load that stops during a request can leave a follow. Removes such follows from the
+-- tables of the peers and from ours, so that all servers answer alike again.
 CREATE TEMP TABLE made AS
 SELECT a.viewer_id AS follower_id, u.id AS followee_id
 FROM (TABLE asked.pairs UNION ALL TABLE asked.fans) a JOIN users u ON u.username = a.followee;

@@ -1,5 +1,5 @@
--- Users with 100, 10,000 and 1,000,000 followers, for whom there are a million users more. It goes
--- past the server, since it is about reading; `entourage check` looks through it afterwards.
+-- Users with 100, 10,000 and 1,000,000 followers, with a million additional users. Written directly,
+-- since only reads are measured; `entourage check` verifies it afterwards.
 SET session_replication_role = replica; -- foreign keys hold by construction
 CREATE TEMP TABLE fans AS
 SELECT n, (1::bigint << 62) + n AS id FROM generate_series(1, 1000000) n;
@@ -11,7 +11,7 @@ INSERT INTO users (id, username, username_key, role_id, created_at)
 SELECT id, username, username, 1, '2025-01-01' FROM (
     SELECT id, 'fan' || lpad(n::text, 7, '0') AS username FROM fans
     UNION ALL SELECT id, username FROM stars) people;
--- In no order of time, as people come.
+-- In no order of time, as in practice.
 CREATE TEMP TABLE edges AS
 SELECT f.id AS follower_id, s.id AS followee_id,
     timestamptz '2025-02-01' + (n::bigint * 7919 % 1000003) * interval '1 second' AS followed_at

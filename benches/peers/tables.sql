@@ -1,5 +1,5 @@
--- What the peers read, filled from our tables: users with counters, and one table of follows with
--- an index for each direction, which is what one writes for such a server. Then what is asked for.
+-- The tables of the peers, filled from ours: users with counters, and one table of follows with an
+-- index for each direction, as one would design them for such a server. Then the targets of requests.
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 DO $$
@@ -45,7 +45,7 @@ ALTER TABLE follows
 CREATE INDEX followers_page ON follows (followee_id, followed_at DESC, follower_id DESC);
 CREATE INDEX following_page ON follows (follower_id, followed_at DESC, followee_id DESC);
 
--- The names that PostGraphile gives to both ends of a follow.
+-- Names for both ends of a follow in PostGraphile.
 COMMENT ON CONSTRAINT follows_follower ON follows IS
     E'@fieldName follower\n@foreignFieldName following';
 COMMENT ON CONSTRAINT follows_followee ON follows IS
@@ -61,7 +61,7 @@ CREATE FUNCTION users_viewer_is_following(one users) RETURNS boolean LANGUAGE sq
 $$;
 
 -- The mutations of PostGraphile. Each change is one statement, here as with Mercurius and pgbench:
--- the edge, and both counters when there was something to change.
+-- the edge, and both counters if the edge changed.
 CREATE FUNCTION follow_user(username text) RETURNS users LANGUAGE sql AS $$
     WITH target AS (SELECT id FROM peers.users u WHERE u.username = follow_user.username),
         made AS (
@@ -97,13 +97,13 @@ CREATE FUNCTION unfollow_user(username text) RETURNS users LANGUAGE sql AS $$
     LIMIT 1
 $$;
 
--- What is asked for: the same by every server, and in a schema that none of them shows.
+-- The targets of requests, the same for every server, in a schema that no server exposes.
 CREATE SCHEMA asked;
--- People with many followers, but not the most famous.
+-- Users with many followers, but not the most followed.
 CREATE TABLE asked.profiles AS
 SELECT row_number() OVER () - 1 AS k, id, username FROM (
     SELECT id, username FROM users ORDER BY follower_count DESC, id OFFSET 10 LIMIT 2000) people;
--- Follows that are not there: each is made and taken back.
+-- Missing follows: each is created and removed.
 CREATE TABLE asked.pairs AS
 SELECT row_number() OVER () - 1 AS k, a.id AS viewer_id, a.username AS viewer,
     b.username AS followee
@@ -112,7 +112,7 @@ JOIN (SELECT row_number() OVER (ORDER BY md5(username || '*')) AS n, * FROM user
 WHERE a.id <> b.id
     AND NOT EXISTS (SELECT FROM follows WHERE follower_id = a.id AND followee_id = b.id)
 ORDER BY n LIMIT 5000;
--- The same people, all for the most famous user whom most of them do not follow.
+-- The same users, all following the most followed user that most of them do not follow yet.
 CREATE TABLE asked.fans AS
 SELECT row_number() OVER () - 1 AS k, viewer_id, viewer, star.username AS followee
 FROM asked.pairs

@@ -1,11 +1,11 @@
 /**
- * The bearer token of whoever is signed in. It is kept in session storage: a reload keeps it,
- * another browser tab has its own, and it is gone when the tab is closed.
+ * The bearer token of the session, in session storage: it survives a reload, each browser tab has its
+ * own, and it is gone when the tab is closed.
  */
 
 const KEY = "entourage.token";
 
-/** What a header can carry as a bearer token, by RFC 6750. */
+/** The syntax of a bearer token (RFC 6750). */
 const BEARER_TOKEN = /^[\w.~+/-]+=*$/;
 
 const listeners = new Set<() => void>();
@@ -25,8 +25,8 @@ export function clearToken(): void {
 }
 
 /**
- * Calls `listener` after each change of the token; the result ends that. A page that the browser
- * kept while another was shown has missed what happened there: it looks again on its return.
+ * Calls `listener` after each change of the token; call the result to unsubscribe. A page that the
+ * browser restores from its cache may have missed changes, so it checks the token on return.
  */
 export function subscribe(listener: () => void): () => void {
   listeners.add(listener);
@@ -37,7 +37,7 @@ export function subscribe(listener: () => void): () => void {
   };
 }
 
-/** The token that somebody has typed or pasted, with or without the scheme; null if it is none. */
+/** A typed or pasted token, with or without the scheme; null if it is malformed. */
 export function parseToken(text: string): string | null {
   const token = text.trim().replace(/^Bearer\s+/i, "");
   return BEARER_TOKEN.test(token) ? token : null;

@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn retry_after_is_rounded_up_to_whole_seconds() {
-        assert_eq!(seconds(Duration::from_millis(1_200)), 2);
-        assert_eq!(seconds(Duration::from_secs(2)), 2);
+        let (code, retry_after) = (Some(Code::RateLimited), Some(Duration::from_millis(1_200)));
+        let reply = Reply { body: Vec::new(), refused: code, error: code, retry_after };
+        assert_eq!(response(reply, MediaType::GraphqlResponse).headers()[RETRY_AFTER], "2");
     }
 }

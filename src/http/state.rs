@@ -26,7 +26,7 @@ pub struct State {
     pub limits: Limits,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Vec<ProxyNet>,
-    /// One permit for each operation that may be under way.
+    /// One permit for each operation that may run at once.
     pub operation_permits: Semaphore,
     /// How long a client may take.
     pub timeouts: Timeouts,

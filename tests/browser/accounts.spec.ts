@@ -33,10 +33,7 @@ test("a session survives a reload", async ({ page, server }) => {
   await expect(page.getByRole("banner")).toContainText("emily");
 });
 
-test("a page restored by the browser notices an ended session", async ({
-  page,
-  server,
-}) => {
+test("a page restored by the browser notices an ended session", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/");
   await expect(page.getByRole("banner")).toContainText("emily");

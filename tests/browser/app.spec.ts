@@ -164,10 +164,7 @@ test("a follower of the viewer is labelled", async ({ page, server }) => {
   await expect(page.getByText("Follows you")).toHaveCount(0);
 });
 
-test("a follow shows at once and is reverted on refusal", async ({
-  page,
-  server,
-}) => {
+test("a follow shows at once and is reverted on refusal", async ({ page, server }) => {
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
   let release = () => {};

@@ -106,11 +106,7 @@ test("passwords and tokens do not outlive the browser tab", async ({ page }) => 
   expect(stored).not.toContain(token);
 });
 
-test("a token can be pasted, and a refused one is discarded", async ({
-  page,
-  server,
-  conduct,
-}) => {
+test("a token can be pasted, and a refused one is discarded", async ({ page, server, conduct }) => {
   await open(page);
   await bar(page).getByRole("button", { name: "Paste a token" }).click();
   await bar(page)

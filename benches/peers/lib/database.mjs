@@ -1,11 +1,11 @@
-// The PostgreSQL of the run, which `tests/postgres.sh` has started, and the graph in it.
+// The PostgreSQL of the run, started by `tests/postgres.sh`, and its graph.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** The database that everything is in. Each server signs in as a role of its own. */
+/** The database of the run. Each server has its own role. */
 const DATABASE = 'bench';
 /** The key that our tokens are signed with. */
 const SECRET = 'the key of the benchmark, that is no secret';
@@ -21,7 +21,7 @@ export function program(name) {
   return join(binaries, name);
 }
 
-/** Where the database is, for somebody with this role. */
+/** The URL of the database for a role. */
 export function urlOf(role) {
   const url = new URL(server);
   url.username = role;
@@ -35,11 +35,11 @@ function psql(database, ...options) {
   return ['-XqAt', '-F', '\t', '-v', 'ON_ERROR_STOP=1', url.href, ...options];
 }
 
-/** The rows that a short statement gives, each a list of text. */
+/** The rows of a short statement, each a list of text. */
 export function sql(statement, database = DATABASE) {
   const options = { encoding: 'utf8', maxBuffer: OUTPUT_MAX, stdio: ['ignore', 'pipe', 'pipe'] };
-  const told = execFileSync(program('psql'), psql(database, '-c', statement), options);
-  return told.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
+  const output = execFileSync(program('psql'), psql(database, '-c', statement), options);
+  return output.split('\n').filter((line) => line !== '').map((line) => line.split('\t'));
 }
 
 /** Runs the statements of a file. */
@@ -47,7 +47,7 @@ export async function sqlFile(path) {
   await run(program('psql'), psql(DATABASE, '-f', path));
 }
 
-/** What `entourage` needs to know of the run. */
+/** The environment of `entourage`. */
 export function environment(more = {}) {
   return {
     ...process.env,
@@ -59,29 +59,29 @@ export function environment(more = {}) {
   };
 }
 
-/** Runs a command of our binary, and gives what it prints. */
+/** Runs a command of our binary and returns its output. */
 export async function entourage(...options) {
   const { stdout } = await run(binary, options, { env: environment(), maxBuffer: OUTPUT_MAX });
   return stdout.trim();
 }
 
-/** Makes the database, with a graph like those that people make: always the same one. */
+/** Creates the database with a reproducible, realistic graph. */
 export async function makeGraph(users, follows) {
   sql('CREATE EXTENSION IF NOT EXISTS pg_stat_statements', 'postgres');
   sql('CREATE ROLE entourage LOGIN', 'postgres');
   sql(`CREATE DATABASE ${DATABASE} OWNER entourage`, 'postgres');
   await entourage('migrate');
-  const told = await entourage('seed', '--users', String(users), '--follows', String(follows));
-  process.stderr.write(`${told}\n`);
+  const output = await entourage('seed', '--users', String(users), '--follows', String(follows));
+  process.stderr.write(`${output}\n`);
 }
 
 /** A bearer token for each user, in order. */
 export async function tokens(usernames) {
-  const told = await entourage('token', '--ttl', '1d', ...usernames);
-  return told.split('\n');
+  const output = await entourage('token', '--ttl', '1d', ...usernames);
+  return output.split('\n');
 }
 
-/** How many statements servers have run since `forgetStatements`, and how many pages they read. */
+/** The statements that servers have run since `forgetStatements`, and the pages that they read. */
 export function statements() {
   const [[calls, blocks]] = sql(
     `SELECT coalesce(sum(calls), 0), coalesce(sum(shared_blks_hit + shared_blks_read), 0)

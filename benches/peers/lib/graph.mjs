@@ -1,9 +1,9 @@
-// What servers are asked, and what of their answers has to be the same.
+// The requests to servers, and the parts of their answers that must be equal.
 
 import { readFileSync } from 'node:fs';
 import { sql, tokens } from './database.mjs';
 
-/** The questions: their names, and what they ask. */
+/** The queries: names and descriptions. */
 export const QUERIES = {
   profile: { asks: 'a profile: both counts and the first 20 followers' },
   lists: { asks: '50 users, 10 followers and 10 following of each, with counts' },
@@ -12,14 +12,14 @@ export const QUERIES = {
   celebrity: { asks: 'the same, but everybody follows one user', writes: true },
 };
 
-/** The document of a query, as one of the servers understands it. */
+/** The document of a query, in the dialect of a server. */
 export const document = (folder, query) => {
   const name = query === 'celebrity' ? 'follow' : query;
   const url = new URL(`../queries/${folder}/${name}.graphql`, import.meta.url);
   return readFileSync(url, 'utf8').replace(/\s+/g, ' ').trim();
 };
 
-/** The lists of what is asked for, and a token of ours for everybody who asks. */
+/** The targets of the requests, and one of our tokens for each viewer. */
 export class Asked {
   /** Reads the lists. */
   static async load() {
@@ -41,7 +41,7 @@ export class Asked {
     this.tokens = new Map();
   }
 
-  /** The requests of a query, for a server whose documents are in this folder. */
+  /** The requests of a query, for the server whose documents are in this folder. */
   async requests(query, folder, url) {
     const make = (variables, viewer) => ({
       header: viewer && this.header(folder, viewer),
@@ -56,7 +56,7 @@ export class Asked {
       const list = query === 'follow' ? this.pairs : this.fans;
       return list.map((pair) => make({ username: pair.followee }, pair));
     }
-    // Cursors are each server's own.
+    // Cursors differ between servers.
     const requests = [];
     for (let after = null; requests.length < this.pages.length;) {
       const { data } = await ask(url, make({ after }));
@@ -66,7 +66,7 @@ export class Asked {
     return requests;
   }
 
-  /** How long the lists are. */
+  /** The lengths of the lists. */
   get lengths() {
     const { profiles, pages, pairs, fans } = this;
     const lists = Object.entries({ profiles, pages, pairs, fans });
@@ -79,7 +79,7 @@ export class Asked {
   }
 }
 
-/** The answer to a request, which has to be one without errors, and its length in bytes. */
+/** The answer to a request, which must have no errors, and its length in bytes. */
 export async function ask(url, { header, body }) {
   const headers = { 'content-type': 'application/json', accept: 'application/json' };
   if (header) headers[header[0].toLowerCase()] = header[1];
@@ -94,8 +94,8 @@ export async function ask(url, { header, body }) {
 const TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|\+00(?::00)?)$/;
 
 /**
- * The names, counts, flags and times of an answer, in its order. Servers name and nest them
- * differently, but their documents ask for them in one order. Cursors are their own.
+ * The names, counts, flags and times of an answer, in order. Servers name and nest them differently,
+ * but all documents select them in the same order. Cursors are left out.
  */
 export function leaves(value, key) {
   if (key === 'endCursor') return [];

@@ -1,5 +1,5 @@
--- wrk -s load.lua URL -- FILE: sends the requests of a file in turn, and tells the result as JSON.
--- A line is the name of a header, its value and the body, between tabs.
+-- wrk -s load.lua URL -- FILE: sends the requests of a file in turn and prints the result as JSON.
+-- A line is a header name, its value and the body, separated by tabs.
 local requests = {}
 local at = 0
 

@@ -1,4 +1,4 @@
-// Load: wrk asks a server, pgbench the database itself. Both keep a number of requests under way.
+// Load: wrk for a server, pgbench for the bare database. Both keep a number of requests in flight.
 
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { cpu, cpuOfCommands, cpuOfMachine, memory } from './process.mjs';
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('load.lua', import.meta.url));
 
-/** Does something with an empty folder, which is gone afterwards. */
+/** Runs a function with a temporary folder. */
 async function inFolder(work) {
   const folder = mkdtempSync(join(tmpdir(), 'entourage-bench.'));
   try {
@@ -22,7 +22,7 @@ async function inFolder(work) {
   }
 }
 
-/** Asks a server these requests in turn, over so many connections. */
+/** Sends these requests to a server in turn, over a number of connections. */
 export function wrk(url, requests, connections, seconds) {
   return inFolder(async (folder) => {
     const file = join(folder, 'requests');
@@ -34,7 +34,7 @@ export function wrk(url, requests, connections, seconds) {
   });
 }
 
-/** Runs a script of SQL with variables, prepared, over and over on so many connections. */
+/** Repeats a prepared SQL script with variables on a number of connections. */
 export function pgbench(script, variables, connections, seconds) {
   return inFolder(async (folder) => {
     const load = ['-n', '-M', 'prepared', '-j1', `-c${connections}`, `-T${seconds}`, '-f', script];
@@ -56,8 +56,8 @@ export function pgbench(script, variables, connections, seconds) {
 }
 
 /**
- * What a load costs: times in milliseconds, CPU in microseconds for each request. `pid` is the
- * first process of the server, if there is one besides the database.
+ * Measures a load: latencies in milliseconds, CPU in microseconds per request. `pid` is the first
+ * process of the server, if there is one besides the database.
  */
 export async function measure(load, pid) {
   const database = postmaster();
@@ -86,7 +86,7 @@ export async function measure(load, pid) {
     serverUs: (of('server') / requests) * 1e6,
     databaseUs: (of('database') / requests) * 1e6,
     loadUs: (of('load') / requests) * 1e6,
-    // How many cores others kept busy meanwhile.
+    // The number of cores that other work kept busy meanwhile.
     others: Math.max(0, of('machine') - of('server') - of('database') - of('load')) / seconds,
     memory: pid ? memory(pid) : 0,
   };

@@ -1,4 +1,4 @@
-// Servers, each in a process group of its own, and what processes have used.
+// Servers, each in its own process group, and the CPU and memory of processes.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-/** Where servers write what they have to say. */
+/** The log file of the servers. */
 const LOGS = 'target/bench';
 const START_MAX_MS = 60_000;
 const STOP_MAX_MS = 5_000;
@@ -27,7 +27,7 @@ function read(path) {
   }
 }
 
-/** What /proc tells of a process: its parent, its time on the CPU and that of dead children. */
+/** A process according to /proc: its parent, its CPU time and that of exited children. */
 function stat(pid) {
   const text = read(`/proc/${pid}/stat`);
   if (text === null) return null;
@@ -40,7 +40,7 @@ function stat(pid) {
   };
 }
 
-/** A process and all below it. */
+/** A process and all its descendants. */
 function family(root) {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const stats = new Map(all.map((pid) => [Number(pid), stat(pid)]));
@@ -51,18 +51,18 @@ function family(root) {
   return members.map((pid) => [pid, stats.get(pid)]).filter(([, known]) => known);
 }
 
-/** Seconds of CPU that a process and all below it have used, those that ended included. */
+/** CPU seconds of a process and its descendants, exited ones included. */
 export function cpu(root) {
   const members = family(root);
   return members.reduce((sum, [, { own, children }]) => sum + own + children, 0);
 }
 
-/** Seconds of CPU that the commands have used which this process has run. */
+/** CPU seconds of the commands that this process has run. */
 export function cpuOfCommands() {
   return stat(process.pid).children;
 }
 
-/** Seconds of CPU that the machine has been at work for, in all. */
+/** Busy CPU seconds of the whole machine. */
 export function cpuOfMachine() {
   const [line] = readFileSync('/proc/stat', 'utf8').split('\n');
   const [user, nice, system, , , interrupt, softInterrupt, stolen] =
@@ -70,7 +70,7 @@ export function cpuOfMachine() {
   return (user + nice + system + interrupt + softInterrupt + stolen) / TICKS;
 }
 
-/** MB of memory of a process and all below it; what they share is counted once. */
+/** Memory in MB of a process and its descendants; shared memory counts once. */
 export function memory(root) {
   const kilobytes = family(root).map(([pid]) => {
     const found = read(`/proc/${pid}/smaps_rollup`)?.match(/^Pss:\s+(\d+)/m);
@@ -89,7 +89,7 @@ function accepts(port) {
   });
 }
 
-/** A port that nobody listens on. */
+/** A free port. */
 function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
@@ -101,7 +101,7 @@ function freePort() {
 
 /** A server that listens on a port of loopback. */
 export class Server {
-  /** Starts it with the environment that it has for a port, and waits until it accepts. */
+  /** Starts it on a free port and waits until it accepts connections. */
   static async start(name, [command, ...options], environmentFor) {
     const port = await freePort();
     const env = environmentFor(port);
@@ -139,7 +139,7 @@ export class Server {
     try {
       process.kill(-this.pid, signal);
     } catch {
-      // It has ended by itself.
+      // It has exited by itself.
     }
   }
 

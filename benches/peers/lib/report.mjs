@@ -1,4 +1,4 @@
-// Figures for people to read: medians, and tables in Markdown.
+// Reports: medians and Markdown tables.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ export function median(numbers) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** The median of every figure of several measurements. */
+/** The medians of the figures of several measurements. */
 export function medians(measurements) {
   const keys = Object.keys(measurements[0]);
   return Object.fromEntries(keys.map((key) => [key, median(measurements.map((m) => m[key]))]));
 }
 
-/** A number with as many digits as can mean something. */
+/** A number with its significant digits only. */
 export function digits(number) {
   if (!Number.isFinite(number)) return '';
   const places = Math.abs(number) >= 100 ? 0 : Math.abs(number) >= 10 ? 1 : 2;
@@ -36,7 +36,7 @@ export function table(head, rows) {
   return [line(head), `|${align.join('|')}|`, ...rows.map(line)].join('\n');
 }
 
-/** The machine and what runs on it. */
+/** The machine and its software. */
 export function machine() {
   const { model } = cpus()[0];
   const gigabytes = Math.round(totalmem() / 2 ** 30);
@@ -46,12 +46,12 @@ export function machine() {
     + `PostgreSQL ${postgres.split(' ')[0]}; ${version}; ${new Date().toISOString().slice(0, 10)}`;
 }
 
-/** Tells what is being done, apart from the result. */
+/** Prints progress, separate from the result. */
 export function progress(text) {
   process.stderr.write(`${text}\n`);
 }
 
-/** Puts the result between its marks in the documentation. */
+/** Writes the result between its marks in the documentation. */
 function document(name, text) {
   const [begin, end] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`];
   const page = readFileSync(PAGE, 'utf8');
@@ -61,7 +61,7 @@ function document(name, text) {
   writeFileSync(PAGE, written);
 }
 
-/** Prints the result, keeps it in a file, and puts it into the documentation if it is to. */
+/** Prints the result, saves it to a file, and optionally writes it into the documentation. */
 export function publish(name, text, figures, { docs }) {
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(`${FOLDER}/${name}.md`, `${text}\n`);

@@ -1,4 +1,4 @@
-// Runs a server in one process for each core, as Node's servers are run: node cluster.mjs SERVER.
+// Runs a server in one process per core, as usual for Node: node cluster.mjs SERVER.
 
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';

@@ -1,5 +1,5 @@
-// Mercurius 16 on Fastify, with loaders written by hand: one statement for each level and field.
-// It is no more than what is asked of it, so it does less than any real server.
+// Mercurius 16 on Fastify, with hand-written loaders: one statement per level and field. It supports
+// only the measured queries, so it does less than any real server.
 
 import Fastify from 'fastify';
 import mercurius from 'mercurius';
@@ -7,7 +7,7 @@ import postgres from 'postgres';
 
 const sql = postgres(process.env.DATABASE_URL, {
   max: Number(process.env.CONNECTIONS),
-  // As text: a Date of JavaScript has no microseconds.
+  // As text, because a JavaScript Date has no microseconds.
   types: { time: { to: 1184, from: [1184], serialize: String, parse: String } },
 });
 const user = sql`u.id, u.username, u.follower_count, u.following_count`;
@@ -53,7 +53,7 @@ const pages = {
     ORDER BY of.id, f.followed_at DESC, f.followee_id DESC`,
 };
 
-/** Loads a list of many users, with one statement for each page size. */
+/** Loads a list of many users, with one statement per page size. */
 const follows = (list) => async (queries) => {
   const sizes = Map.groupBy(queries, ({ params }) => params.first);
   const lists = new Map();
@@ -86,7 +86,7 @@ const resolvers = {
       return { users, hasNextPage: rows.length > first, endCursor: users.at(-1)?.id };
     },
   },
-  // One statement each: the edge, and both counters when there was something to change.
+  // One statement each: the edge, and both counters if the edge changed.
   Mutation: {
     follow: async (_, { username }, { viewer }) => (await sql`
       WITH target AS (SELECT id FROM users WHERE username = ${username}),
@@ -125,8 +125,7 @@ const resolvers = {
   Follow: { followedAt: (row) => row.followed_at, user: (row) => row },
 };
 
-// Its cache of one request makes JSON of every object to find it again, which costs more than what
-// it saves: off.
+// Its request cache serialises every object to build a key, which costs more than it saves: off.
 const opts = { cache: false };
 const loaders = {
   User: {

@@ -1,4 +1,4 @@
-// PostGraphile 5 with its presets, as its documentation tells to run it in production.
+// PostGraphile 5 with its presets, configured for production as its documentation recommends.
 
 import { createServer } from 'node:http';
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';

@@ -1,11 +1,11 @@
-/** The bar above the editor: the way to the other pages, and who is signed in. */
+/** The bar above the editor: links to the other pages, and the viewer. */
 import { useRef, useSyncExternalStore } from "react";
 import { clearToken, getToken, subscribe } from "../session";
 import type { Client } from "./client";
 import { SignIn } from "./sign-in";
 import { useViewer, type Viewer } from "./viewer";
 
-/** What there is to say besides who is signed in. */
+/** A notice next to the viewer. */
 export interface Notice {
   kind: "info" | "error";
   text: string;
@@ -13,7 +13,7 @@ export interface Notice {
 
 interface BarProps {
   client: Client;
-  /** Whether the server has `signIn`; undefined until the schema is there. */
+  /** Whether the server has `signIn`; undefined until the schema is loaded. */
   hasPasswords: boolean | undefined;
   notice: Notice | null;
   onNotice: (notice: Notice | null) => void;
@@ -25,7 +25,7 @@ export function Bar({ client, hasPasswords, notice, onNotice, onFailure }: BarPr
   const token = useSyncExternalStore(subscribe, getToken);
   const viewer = useViewer(client, token, onFailure);
 
-  /** The control that had the focus has gone: keep the keyboard in its place. */
+  /** The focused control is gone: keep the keyboard focus in its place. */
   function changed(notice: Notice | null) {
     onNotice(notice);
     session.current?.focus();

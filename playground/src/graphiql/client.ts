@@ -9,13 +9,13 @@ export interface Operation {
   variables?: unknown;
 }
 
-/** Sends an operation; `headers` win over those that are sent without them. */
+/** Sends an operation; `headers` override the default headers. */
 export type Client = <Data = Record<string, unknown>>(
   operation: Operation,
   headers?: Record<string, string>,
 ) => Promise<ExecutionResult<Data>>;
 
-/** Sends a document that was held to the schema, with variables of its types. */
+/** Sends a document that was checked against the schema, with typed variables. */
 export function ask<Data, Variables>(
   client: Client,
   document: TypedDocumentString<Data, Variables>,
@@ -24,12 +24,12 @@ export function ask<Data, Variables>(
   return client<Data>({ query: document.toString(), variables });
 }
 
-/** `onRefusal` hears that the server refused the token, which is forgotten by then. */
+/** `onRefusal` is called after the server refused the token and the token was discarded. */
 export function createClient(onRefusal: () => void): Client {
   return async function send(operation, headers = {}) {
     const sent = new Headers({
-      // With this media type the status is 200 when the reply itself tells the error. Others
-      // come as 4xx, which browsers write to the console besides.
+      // With this media type an error in the reply has status 200. Otherwise it would be a 4xx, which
+      // browsers also log to the console.
       accept: "application/json",
       "content-type": "application/json",
       ...headers,
@@ -47,12 +47,12 @@ export function createClient(onRefusal: () => void): Client {
     });
 
     if (response.status === 401 && isOurs) {
-      // Of several requests under way, only the first reply finds the token still there.
+      // Of several requests in flight, only the first reply still finds the token.
       if (getToken() === token) {
         clearToken();
         onRefusal();
       }
-      // The schema is the same for everybody: the editor need not go without it.
+      // The schema is the same for every viewer, so the editor can still use it.
       if (operation.operationName === "IntrospectionQuery") {
         return send(operation, headers);
       }

@@ -1,4 +1,4 @@
-/** The explorer plugin, with a name for the one control that it leaves without. */
+/** The explorer plugin, with a label for the one control that lacks it. */
 import { explorerPlugin } from "@graphiql/plugin-explorer";
 import { type GraphiQLPlugin, useGraphiQL } from "@graphiql/react";
 import { useEffect, useRef } from "react";
@@ -10,7 +10,7 @@ export const EXPLORER_PLUGIN: GraphiQLPlugin = { ...plugin, content: Explorer };
 
 function Explorer() {
   const container = useRef<HTMLDivElement>(null);
-  // The control is there once the schema is.
+  // The control exists once the schema is loaded.
   const schema = useGraphiQL((state) => state.schema);
 
   useEffect(() => {

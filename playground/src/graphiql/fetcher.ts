@@ -1,10 +1,10 @@
-/** Sends what the editor runs, and takes up the tokens that come back. */
+/** Sends the operations of the editor, and uses the tokens in their replies. */
 import type { Fetcher } from "@graphiql/toolkit";
 import { Kind, type OperationDefinitionNode, parse } from "graphql";
 import { setToken } from "../session";
 import type { Client } from "./client";
 
-/** `onSignIn` hears that an operation, such as `signIn`, has signed the page in. */
+/** `onSignIn` is called when an operation, such as `signIn`, has signed the page in. */
 export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
   return async ({ query, operationName, variables }, options) => {
     const result = await client(
@@ -22,8 +22,8 @@ export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
 }
 
 /**
- * The name of the operation to run: where there is but one its own, null if it has none. For a
- * moment after a change of tabs the name that GraphiQL has `chosen` is from the tab before.
+ * The name of the operation to run: of a single operation its own name, or null. Just after a change
+ * of tabs, the name that GraphiQL has `chosen` is still from the previous tab.
  */
 function operationToRun(query: string, chosen: string | null | undefined): string | null {
   let operations: OperationDefinitionNode[];
@@ -32,7 +32,7 @@ function operationToRun(query: string, chosen: string | null | undefined): strin
       (definition) => definition.kind === Kind.OPERATION_DEFINITION,
     );
   } catch {
-    // The server tells what is wrong with the document.
+    // The server will report what is wrong with the document.
     operations = [];
   }
   const [operation, ...others] = operations;

@@ -1,5 +1,5 @@
 /**
- * The worker that completes and checks GraphQL. Vite's development server bundles what a source
- * file of ours imports; given the package's file itself, it would serve CommonJS to the browser.
+ * The worker that completes and checks GraphQL. Vite's development server bundles the imports of our
+ * source files; if it served the package's file directly, the browser would get CommonJS.
  */
 import "monaco-graphql/esm/graphql.worker.js";

@@ -38,8 +38,8 @@ export function Page() {
           plugins={plugins}
           defaultTabs={tabs}
           defaultEditorToolsVisibility="variables"
-          // What is typed and what comes back may hold passwords and tokens, which must not outlive
-          // the browser tab. Headers are not kept even that long.
+          // Operations and replies may contain passwords and tokens, which must not outlive the
+          // browser tab. Headers are not stored at all.
           storage={sessionStorage}
           shouldPersistHeaders={false}
           onSchemaChange={setSchema}

@@ -1,4 +1,4 @@
-/** The two ways to a token: a password, where the server has accounts, and a pasted token. */
+/** Two ways to sign in: a password, if the server has accounts, or a pasted token. */
 import { type FormEvent, useState } from "react";
 import { parseToken, setToken } from "../session";
 import { ask, type Client } from "./client";
@@ -34,7 +34,7 @@ function PasswordForm({ client, onFailure, onSuccess }: FormProps) {
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    // A disabled button would lose the focus, so a second click is let through and ignored.
+    // A disabled button would lose the focus, so a second click is ignored instead.
     if (isSending) {
       return;
     }

@@ -1,4 +1,4 @@
-/** The tabs that teach: a document each, with the defaults of its variables spelled out. */
+/** The example tabs: one document each, with the defaults of its variables filled in. */
 import { Kind, parse, valueFromASTUntyped } from "graphql";
 import follow from "../../documents/follow.graphql?raw";
 import nested from "../../documents/nested.graphql?raw";
@@ -20,8 +20,8 @@ export const tabs: Tab[] = documents.map((query) => ({
 }));
 
 /**
- * Opens the first tab for somebody who has no tabs yet. GraphiQL takes the editors' first text
- * from its storage and would leave the variables of the first tab out.
+ * Opens the first tab for a user without tabs. GraphiQL takes the initial text of the editors from
+ * its storage and would omit the variables of the first tab.
  */
 export function seedStorage(storage: Storage): void {
   const [first] = tabs;
@@ -31,7 +31,7 @@ export function seedStorage(storage: Storage): void {
   }
 }
 
-/** The default of every variable as JSON, null where there is none. */
+/** The default of every variable as JSON, or null. */
 function defaultVariables(query: string): string {
   const defaults = parse(query)
     .definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)

@@ -1,11 +1,11 @@
-/** Who is signed in, as the server sees it. */
+/** The viewer according to the server. */
 import { useEffect, useState } from "react";
 import { ask, type Client } from "./client";
 import { ViewerDocument, type ViewerQuery } from "./generated/graphql";
 
 export type Viewer = NonNullable<ViewerQuery["viewer"]>;
 
-/** The viewer of `token`: null while nobody is signed in or the server has not answered. */
+/** The viewer of `token`: null if signed out or before the server has answered. */
 export function useViewer(
   client: Client,
   token: string | null,

@@ -1,6 +1,6 @@
 /**
- * The web workers of the Monaco editor, as files of our own build. GraphiQL reads
- * `MonacoEnvironment` when it makes its first editor, so this module is imported first.
+ * The web workers of the Monaco editor, built as our own files. GraphiQL reads `MonacoEnvironment`
+ * when it creates its first editor, so this module must be imported first.
  */
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";
 import JsonWorker from "monaco-editor/esm/vs/language/json/json.worker.js?worker";

@@ -106,10 +106,11 @@ impl Playground {
 }
 
 fn policy_for(path: &str) -> Option<&'static str> {
-    match path {
-        APP => Some(policy::APP),
-        GRAPHIQL => Some(policy::GRAPHIQL),
-        _ => path.ends_with(".js").then_some(policy::SCRIPT),
+    match (path, path.rsplit_once('.')) {
+        (APP, _) => Some(policy::APP),
+        (GRAPHIQL, _) => Some(policy::GRAPHIQL),
+        (_, Some((_, "js"))) => Some(policy::SCRIPT),
+        _ => None,
     }
 }
 

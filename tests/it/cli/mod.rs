@@ -54,7 +54,7 @@ fn complaint(run: &Assert, code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     let line = stderr.strip_prefix("entourage: ").and_then(|line| line.strip_suffix('\n'));
-    line.unwrap_or_else(|| panic!("not a line of ours: {stderr}")).to_owned()
+    line.unwrap_or_else(|| panic!("unexpected stderr: {stderr}")).to_owned()
 }
 
 /// Asserts that a run failed with this code and exactly this line, and printed nothing else.

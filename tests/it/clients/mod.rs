@@ -46,7 +46,7 @@ impl Host {
         let complaints = String::from_utf8_lossy(&client.stderr);
         assert!(
             client.status.success(),
-            "{script} fails (`make clients` builds it anew):\n{complaints}"
+            "{script} fails (`make clients` rebuilds it):\n{complaints}"
         );
         serde_json::from_slice(&client.stdout).expect("it prints JSON")
     }

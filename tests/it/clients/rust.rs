@@ -62,7 +62,7 @@ pub(super) async fn run(url: &str, token: &str) -> Value {
     let follow = client.execute::<Follow>(variables).await.follow.expect("it is not refused");
 
     let followed_by = edges.into_iter().flatten().map(|edge| {
-        let follower = edge.node.expect("nobody deletes the follower meanwhile");
+        let follower = edge.node.expect("the follower is not deleted meanwhile");
         json!([follower.username, edge.followed_at])
     });
     let user_errors = follow.user_errors.into_iter().map(|error| error.message);

@@ -78,9 +78,11 @@ impl Attacked {
         assert_eq!(users["alice"], UserId(1));
 
         let mut ended = Vec::new();
-        for (what, name) in
-            [("of nobody", "bob"), ("signed out", "carol"), ("of an older password", "dave")]
-        {
+        for (what, name) in [
+            ("of a deleted user", "bob"),
+            ("signed out", "carol"),
+            ("of an older password", "dave"),
+        ] {
             let token = app.token(name, None).await;
             assert_eq!(status(&app, &token).await, 200, "{what}");
             ended.push((what, token));

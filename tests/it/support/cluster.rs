@@ -57,13 +57,13 @@ impl Cluster {
         if let Some((user, group)) = account() {
             chown(folder.path(), Some(user), Some(group)).expect("we are root");
         }
-        let made = command(&binaries, "initdb", folder.path())
+        let created = command(&binaries, "initdb", folder.path())
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
             .args(["--no-sync", "--pgdata"])
             .arg(folder.path().join("data"))
             .output()
             .expect("initdb runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        assert!(created.status.success(), "{}", String::from_utf8_lossy(&created.stderr));
 
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
@@ -89,7 +89,7 @@ impl Cluster {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE application_name = 'entourage'";
         let ended = sqlx::query(end).execute(&mut connection).await.expect("we may");
-        assert!(ended.rows_affected() > 0, "there was nobody");
+        assert!(ended.rows_affected() > 0, "there was no connection");
     }
 
     async fn answers(&self) {
@@ -146,7 +146,7 @@ fn signal(server: &Child, name: &str) {
 
 /// The folder of the PostgreSQL programs, as set by `tests/postgres.sh`.
 fn binaries() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "this is how the script tells it")]
+    #[expect(clippy::disallowed_methods, reason = "the script passes it in a variable")]
     let folder = std::env::var("TEST_POSTGRES_BINARIES");
     let Ok(folder) = folder else {
         panic!(

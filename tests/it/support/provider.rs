@@ -135,7 +135,10 @@ impl KeyServer {
                 let (answer, mut opened) = (Arc::clone(&answer), opened.clone());
                 tokio::spawn(async move {
                     if opened.wait_for(|is_open| *is_open).await.is_ok() {
-                        let body = answer.lock().expect("nobody panics with it").clone();
+                        let body = answer
+                            .lock()
+                            .expect("no code that can panic runs under this lock")
+                            .clone();
                         reply(client, &body).await;
                     }
                 });
@@ -152,7 +155,9 @@ impl KeyServer {
 
     /// Sets the answer from now on.
     pub(crate) fn publish(&self, text: &str) {
-        text.clone_into(&mut self.answer.lock().expect("nobody panics with it"));
+        text.clone_into(
+            &mut self.answer.lock().expect("no code that can panic runs under this lock"),
+        );
     }
 
     /// Holds requests back, or releases them.

@@ -1,4 +1,4 @@
-//! Bodies that are too large, of another type, or not what they say.
+//! Bodies that are too large, of the wrong type, or not what their headers claim.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn headed(headers: &[&str]) -> Vec<u8> {
     request("POST", headers, TYPENAME.as_bytes())
 }
 
-/// A body of exactly so many bytes.
+/// A body of an exact size.
 fn of_bytes(count: usize) -> String {
     let empty = r#"{"query":"{ __typename }","x":""}"#;
     empty.replace("\"\"", &format!("\"{}\"", "x".repeat(count - empty.len())))
@@ -74,7 +74,7 @@ fn types() -> Vec<Attack> {
             200,
             NONE,
         ),
-        attack("a media type that nobody takes", headed(&[json, "accept: image/png"]), 200, NONE),
+        attack("a media type that is not served", headed(&[json, "accept: image/png"]), 200, NONE),
     ];
     for kind in [
         "text/plain",

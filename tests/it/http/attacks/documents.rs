@@ -1,5 +1,4 @@
-//! Documents that are too large, too deep, too wide or too dear, and values that are out of
-//! bounds.
+//! Documents that are too large, too deep, too wide or too expensive, and values out of bounds.
 
 use std::fmt::Write;
 
@@ -17,7 +16,7 @@ const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 const BAD: &str = "BAD_USER_INPUT";
 const CURSOR: &str = "INVALID_CURSOR";
 
-/// A row of a document without variables. Whatever has a code is refused with 400.
+/// A row with a document without variables. A row with a code is refused with 400.
 fn row(name: impl Into<String>, query: &str, code: &'static str) -> Attack {
     with(name, query, &json!({}), code)
 }
@@ -27,8 +26,8 @@ fn with(name: impl Into<String>, query: &str, variables: &Value, code: &'static 
     attack(name, document(query, variables), status, code)
 }
 
-/// One text for each number from 0.
-fn each(count: usize, text: impl Fn(usize) -> String) -> String {
+/// Joins one text for each number from 0.
+fn join_texts(count: usize, text: impl Fn(usize) -> String) -> String {
     (0..count).map(text).collect::<Vec<_>>().join(" ")
 }
 
@@ -36,7 +35,7 @@ fn nested(levels: usize, open: &str, core: &str, close: &str) -> String {
     format!("{}{core}{}", open.repeat(levels), close.repeat(levels))
 }
 
-/// All rows, whoever sends them.
+/// All rows that need no token.
 pub(super) fn all() -> Vec<Attack> {
     [sizes(), nesting(), bombs(), counts(), costs(), numbers(), cursors(), variables()]
         .into_iter()
@@ -80,8 +79,8 @@ fn sizes() -> Vec<Attack> {
 
 fn nesting() -> Vec<Attack> {
     let mut rows = Vec::new();
-    // How many brackets of a kind there may be, those around them included; what they are
-    // refused for when there are not too many of them.
+    // The number of brackets of each kind that is allowed, including those around them, and the code
+    // of the refusal below that number.
     let mut kind = |name: &str, text: &dyn Fn(usize) -> String, around: usize, code| {
         let most = 64 - around;
         rows.push(row(format!("{name}, as deep as may be"), &text(most), code));
@@ -122,7 +121,7 @@ fn bombs() -> Vec<Attack> {
     let twice = |next: &str| format!("{next} {next}");
     let cycle = |length: usize| {
         let next = |i: usize| format!("fragment f{i} on Query {{ ...f{} }}", (i + 1) % length);
-        format!("{{ ...f0 }} {}", each(length, next))
+        format!("{{ ...f0 }} {}", join_texts(length, next))
     };
     let chain = |length: usize| bomb("{ ...f0 }", "Query", length, str::to_owned, "__typename");
     vec![
@@ -162,7 +161,7 @@ fn bombs() -> Vec<Attack> {
             &bomb("{ __schema { types { ...f0 } } }", "__Type", 40, twice, "name"),
             LARGE,
         ),
-        row("a bomb that nobody spreads", &bomb("{ __typename }", "User", 40, twice, "id"), LARGE),
+        row("a bomb without a spread", &bomb("{ __typename }", "User", 40, twice, "id"), LARGE),
         row("a fragment that spreads itself", &cycle(1), INVALID),
         row("two that spread each other", &cycle(2), INVALID),
         row("100 in a circle", &cycle(100), DEEP),
@@ -170,7 +169,7 @@ fn bombs() -> Vec<Attack> {
         row("a chain of 64", &chain(64), DEEP),
         row("a fragment that is not there", "{ ...f }", INVALID),
         row(
-            "a fragment that is there twice",
+            "a repeated fragment",
             "{ ...f } fragment f on Query { __typename } fragment f on Query { __typename }",
             INVALID,
         ),
@@ -178,7 +177,7 @@ fn bombs() -> Vec<Attack> {
 }
 
 fn counts() -> Vec<Attack> {
-    let aliases = |n: usize| each(n, |i| format!("a{i}: __typename"));
+    let aliases = |n: usize| join_texts(n, |i| format!("a{i}: __typename"));
     let within = |n: usize| format!("{{ users {{ {} }} }}", aliases(n));
     let root = |n: usize| format!("{{ {} }}", "__typename ".repeat(n));
     let directive = "@skip(if: false) ";
@@ -188,11 +187,15 @@ fn counts() -> Vec<Attack> {
     let unknown = |n: usize| format!("{{ __typename {} }}", "@a".repeat(n));
     let fragments = |n: usize| {
         let fragment = |i| format!("fragment f{i} on UserConnection {{ __typename }}");
-        format!("{{ users {{ {} }} }} {}", each(n, |i| format!("...f{i}")), each(n, fragment))
+        format!(
+            "{{ users {{ {} }} }} {}",
+            join_texts(n, |i| format!("...f{i}")),
+            join_texts(n, fragment)
+        )
     };
     let variables = |n: usize| {
         let (defined, used) =
-            (each(n, |i| format!("$v{i}: ID! = \"\"")), each(n, |i| format!("$v{i}")));
+            (join_texts(n, |i| format!("$v{i}: ID! = \"\"")), join_texts(n, |i| format!("$v{i}")));
         format!("query ({defined}) {{ nodes(ids: [{used}]) {{ id }} }}")
     };
     let levels = |n: usize| {
@@ -200,7 +203,7 @@ fn counts() -> Vec<Attack> {
         format!("{{ user(username: \"a\") {{ {lists} }} }}")
     };
     let types = |n: usize| nested(n, "type { fields { ", "name", "} }");
-    let conflicts = each(600, |i| format!("a: f{i}"));
+    let conflicts = join_texts(600, |i| format!("a: f{i}"));
     vec![
         row("as many aliases as may be", &within(30), NONE),
         row("an alias more", &within(31), WIDE),
@@ -235,8 +238,12 @@ fn counts() -> Vec<Attack> {
             DEEP,
         ),
         row("600 fields for one response key", &format!("{{ {conflicts} }}"), INVALID),
-        row("300 operations", &each(300, |i| format!("query q{i} {{ __typename }}")), BAD),
-        row("400 operations without a name", &each(400, |_| "{ __typename }".to_owned()), INVALID),
+        row("300 operations", &join_texts(300, |i| format!("query q{i} {{ __typename }}")), BAD),
+        row(
+            "400 operations without a name",
+            &join_texts(400, |_| "{ __typename }".to_owned()),
+            INVALID,
+        ),
     ]
 }
 
@@ -329,12 +336,7 @@ fn variables() -> Vec<Attack> {
         with("a variable of another type", nodes, &json!({ "ids": { "a": 1 } }), BAD),
         with("101 ids in a variable", nodes, &json!({ "ids": vec![""; 101] }), BAD),
         with("50,000 ids in a variable", nodes, &json!({ "ids": vec![""; 50_000] }), BAD),
-        with(
-            "10,000 variables that nobody asked for",
-            "{ __typename }",
-            &Value::Object(many),
-            NONE,
-        ),
+        with("10,000 undeclared variables", "{ __typename }", &Value::Object(many), NONE),
         with("a page of 101 in a variable", users, &json!({ "n": 101 }), BAD),
         with("a negative page in a variable", users, &json!({ "n": -1 }), BAD),
         with(
@@ -363,7 +365,7 @@ async fn hostile_documents_are_refused() {
     withstand(&app, &all()).await;
 }
 
-/// Whom alice follows.
+/// The users that alice follows.
 async fn followed(app: &TestApp) -> Value {
     let query = r#"{ user(username: "alice") { following { nodes { username } } } }"#;
     app.graphql(query, json!({}), None).await["data"]["user"]["following"]["nodes"].clone()
@@ -384,26 +386,26 @@ async fn hostile_mutations_are_refused_and_change_nothing() {
     let many = |n: usize| {
         let one =
             |i| format!(r#"a{i}: follow(input: {{ user: {{ username: "bob" }} }}) {{ outcome }}"#);
-        format!("mutation {{ {} }}", each(n, one))
+        format!("mutation {{ {} }}", join_texts(n, one))
     };
     let rows = [
         ("a page of 101 in a payload", followers("first: 101"), BAD),
         ("a negative page in a payload", followers("last: -1"), BAD),
         ("a cursor of garbage in a payload", followers("after: \"x\""), CURSOR),
         ("a page of 63 bits in a payload", followers("first: 4611686018427387904"), INVALID),
-        ("a dear payload", follow(&format!("user {{ {lists} }}")), DEAR),
+        ("an expensive payload", follow(&format!("user {{ {lists} }}")), DEAR),
         ("a deep payload", follow(&format!("user {{ {} }}", nested(8, "followers(first: 1) { nodes { ", "id", "} }"))), DEEP),
         ("a wrong page below an edge", follow("followingEdge { node { following(first: 101) { totalCount } } }"), BAD),
         ("a wrong page in a fragment", format!("{} fragment f on User {{ followers(first: 101) {{ totalCount }} }}", follow("user { ...f }")), BAD),
         ("21 mutations", many(21), WIDE),
         ("an input that is two", r#"mutation { follow(input: { user: { id: "a", username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
-        ("an input field that is there twice", r#"mutation { follow(input: { user: { username: "bob" } user: { username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
+        ("a repeated input field", r#"mutation { follow(input: { user: { username: "bob" } user: { username: "bob" } }) { outcome } }"#.to_owned(), INVALID),
         ("an argument without a value", r#"mutation { follow(input: { user: { username: "bob" } } input) { outcome } }"#.to_owned(), UNREADABLE),
     ];
     let attacks = rows.map(|(name, query, code)| attack(name, signed(&token, &query), 400, code));
     withstand(&app, &attacks).await;
     let anonymous = document(&follow("outcome"), &json!({}));
-    withstand(&app, &[attack("a mutation by nobody", anonymous, 401, "UNAUTHENTICATED")]).await;
+    withstand(&app, &[attack("an anonymous mutation", anonymous, 401, "UNAUTHENTICATED")]).await;
 
     assert_eq!(followed(&app).await, json!([]));
 }

@@ -84,18 +84,18 @@ async fn app() -> TestApp {
     TestApp::with(Settings { timeouts, ..settings() }).await
 }
 
-/// Sends bytes, as many as the server takes, and gives all that it says.
+/// Sends bytes, as many as the server accepts, and returns the whole reply.
 async fn send(app: &TestApp, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(app.address).await.expect("the server accepts");
     let (mut from, mut to) = stream.split();
     let mut reply = Vec::new();
-    // A server that has said no need not listen to the rest, and may hang up.
+    // A server that has refused a request need not read the rest and may hang up.
     let _ = join!(to.write_all(bytes), from.read_to_end(&mut reply));
     String::from_utf8_lossy(&reply).into_owned()
 }
 
 /// The status, and the code of the first error.
-fn told(reply: &str) -> (u16, String) {
+fn outcome(reply: &str) -> (u16, String) {
     let status = reply.split(' ').nth(1).and_then(|status| status.parse().ok());
     let body = reply.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let body: Value = serde_json::from_str(body).unwrap_or_default();
@@ -112,7 +112,7 @@ async fn withstand(app: &TestApp, attacks: &[Attack]) {
         let took = began.elapsed();
         slowest = slowest.max(took);
 
-        if told(&reply) != (*status, (*code).to_owned()) {
+        if outcome(&reply) != (*status, (*code).to_owned()) {
             broken.push(format!("{name}: not {status} {code:?} but {reply:.600}"));
         }
         if took > ANSWERED_WITHIN {
@@ -122,7 +122,7 @@ async fn withstand(app: &TestApp, attacks: &[Attack]) {
             broken.push(format!("{name}: the reply has {} bytes", reply.len()));
         }
         if let Some(secret) = SECRETS.iter().find(|secret| reply.contains(**secret)) {
-            broken.push(format!("{name}: the reply tells of {secret}: {reply:.600}"));
+            broken.push(format!("{name}: the reply contains {secret}: {reply:.600}"));
         }
         let ordinary = send(app, &post(TYPENAME)).await;
         assert!(ordinary.ends_with(r#"{"data":{"__typename":"Query"}}"#), "{name}: {ordinary}");
@@ -131,7 +131,7 @@ async fn withstand(app: &TestApp, attacks: &[Attack]) {
     assert!(broken.is_empty(), "{} of {}:\n{}", broken.len(), attacks.len(), broken.join("\n"));
 }
 
-/// Sends ordinary queries, one after the other, and tells how long each took.
+/// Sends ordinary queries one by one and records their latencies.
 async fn ordinary(app: &TestApp, waits: &mut Vec<Duration>) {
     let query = document(r#"{ user(username: "alice") { username } }"#, &json!({}));
     loop {
@@ -142,8 +142,8 @@ async fn ordinary(app: &TestApp, waits: &mut Vec<Duration>) {
     }
 }
 
-/// Sends ordinary queries while 200 hostile requests at once are refused, and again some times.
-/// Tells how long the ordinary ones took.
+/// Sends ordinary queries during several waves of 200 simultaneous hostile requests, and returns
+/// the latencies of the ordinary ones.
 pub(crate) async fn waits_next_to_200_hostile_requests() -> Vec<Duration> {
     const WAVES: usize = 5;
     let app = TestApp::start().await;
@@ -159,7 +159,7 @@ pub(crate) async fn waits_next_to_200_hostile_requests() -> Vec<Duration> {
             () = ordinary(&app, &mut waits) => unreachable!("it has no end"),
         };
         for (reply, attack) in replies.iter().zip(&hostile) {
-            assert_eq!(told(reply), (attack.status, attack.code.to_owned()), "{}", attack.name);
+            assert_eq!(outcome(reply), (attack.status, attack.code.to_owned()), "{}", attack.name);
         }
     }
     tell(&format!(
@@ -175,6 +175,6 @@ pub(crate) async fn waits_next_to_200_hostile_requests() -> Vec<Duration> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ordinary_requests_are_answered_next_to_200_hostile_ones() {
     let waits = waits_next_to_200_hostile_requests().await;
-    // What few wait longest depends on the tests that run beside this one; `tests/faults` holds it.
+    // The p99 depends on the tests that run in parallel; `tests/faults` bounds it.
     assert!(median(&waits) < ANSWERED_WITHIN, "{waits:?}");
 }

@@ -1,5 +1,4 @@
-//! Heads of requests that are too large, unusual, or no HTTP at all; other paths and methods; and
-//! tokens that are none.
+//! Request heads that are too large, unusual or not HTTP; other paths and methods; malformed tokens.
 
 use super::{Attack, NONE, app, attack, request, withstand};
 use crate::support::app::TYPENAME;
@@ -12,7 +11,7 @@ fn bare(method: &str, target: &str, headers: &str) -> String {
     format!("{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n")
 }
 
-/// A POST of an ordinary operation with more headers, and a length or what takes its place.
+/// A POST of an ordinary operation with more headers, which must include the framing.
 fn framed(headers: &str, framing: &str, body: &str) -> String {
     let head = format!("connection: close\r\ncontent-type: application/json\r\n{headers}{framing}");
     format!("POST /graphql HTTP/1.1\r\nhost: x\r\n{head}\r\n{body}")
@@ -76,7 +75,7 @@ fn protocols() -> Vec<Attack> {
         ),
         attack("an upgrade to HTTP/2", with("upgrade: h2c\r\nhttp2-settings: AAAA\r\n"), 200, NONE),
         attack("a part of the reply", with("range: bytes=0-1\r\n"), 200, NONE),
-        attack("an expectation that nobody knows", with("expect: 42\r\n"), 200, NONE),
+        attack("an unknown expectation", with("expect: 42\r\n"), 200, NONE),
         attack(
             "a body after a GET",
             format!("{}{TYPENAME}", bare("GET", "/graphql", "content-length: 26\r\n")),
@@ -86,7 +85,7 @@ fn protocols() -> Vec<Attack> {
     ]
 }
 
-/// Whom a request is for (RFC 9112, 3.2): said once, by a name that is one.
+/// The `Host` of a request (RFC 9112, 3.2): exactly one, and valid.
 fn hosts() -> Vec<Attack> {
     let healthz = |version: &str, headers: &str| {
         format!("GET /healthz HTTP/{version}\r\nconnection: close\r\n{headers}\r\n")
@@ -111,7 +110,7 @@ fn framings() -> Vec<Attack> {
     let chunks = "1a\r\n{\"query\":\"{ __typename }\"}\r\n0\r\n\r\n";
     vec![
         attack("chunks", framed("", chunked, chunks), 200, NONE),
-        // The chunks count, and it is the last request of its connection: `connections` holds that.
+        // The chunks win, and the request ends its connection: tested in `connections`.
         attack("a length, and chunks", framed("content-length: 5\r\n", chunked, chunks), 200, NONE),
         attack("chunks, and a length", framed(chunked, "content-length: 5\r\n", chunks), 200, NONE),
         attack(
