@@ -5,7 +5,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, ErrorExtensionValues, Name, ServerError, Value};
+use apollo_compiler::{parser::LineColumn, response::GraphQLError};
+use async_graphql::{Context, ErrorExtensionValues, Name, Pos, ServerError, Value};
 
 use crate::{domain::Permissions, service};
 
@@ -112,6 +113,11 @@ impl Failure {
         }))
     }
 
+    /// `INTERNAL`. The caller has logged the cause.
+    pub(super) fn internal() -> Self {
+        Self::new(Code::Internal, INTERNAL)
+    }
+
     /// `BAD_USER_INPUT`, with the argument at fault and what is wrong with it.
     pub(super) fn bad_input(argument: &str, reason: impl std::fmt::Display) -> Self {
         Self::new(Code::BadUserInput, format!("{argument} {reason}")).with_argument(argument)
@@ -211,7 +217,7 @@ impl From<service::Error> for Failure {
             }
             service::Error::Internal(cause) => {
                 tracing::error!(cause, "an operation failed");
-                Self::new(Code::Internal, INTERNAL)
+                Self::internal()
             }
         }
     }
@@ -231,6 +237,14 @@ impl From<Failure> for ServerError {
         error.extensions = Some(failure.extensions());
         error
     }
+}
+
+/// An error of apollo-compiler as one of the executor.
+pub(super) fn server_error(code: Code, error: &GraphQLError) -> ServerError {
+    let mut server_error = ServerError::from(Failure::new(code, error.message.as_str()));
+    let position = |place: &LineColumn| Pos { line: place.line, column: place.column };
+    server_error.locations = error.locations.iter().map(position).collect();
+    server_error
 }
 
 /// What clients are told when the database does not answer.

@@ -2,8 +2,7 @@
 //!
 //! An operation is parsed and validated (`document`), looked at as a whole (`guard`), translated
 //! for the executor (`translation`), checked against what the caller may do, and only then
-//! executed. All that does not depend on the caller is remembered for requests that differ in
-//! nothing but texts (`prepared`). The types of the schema are in files of their names.
+//! executed. The types of the schema are in files of their names.
 //!
 //! **Invariant:** an operation that is refused has executed nothing.
 //!
@@ -34,9 +33,14 @@ use futures_util::FutureExt;
 
 use self::{
     context::RequestContext,
-    error::{Failure, INTERNAL},
+    error::Failure,
     loaders::Loaders,
-    operation::{document::Documents, guard::Findings, prepared::Operations, values::Variables},
+    operation::{
+        document::Documents,
+        guard::{self, Findings},
+        translation::{self, InterfaceMap},
+        values::Variables,
+    },
 };
 pub use self::{error::Code, reply::Reply};
 use crate::{
@@ -55,7 +59,7 @@ pub struct Api {
     limits: Limits,
     sdl: String,
     documents: Documents,
-    operations: Operations,
+    interfaces: InterfaceMap,
     executable: schema::Executable,
     projects: bool,
 }
@@ -106,8 +110,8 @@ impl Api {
         let sdl = schema::sdl(service.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&service);
-        let operations = Operations::new(limits);
-        Self { service, limits, sdl, documents, operations, executable, projects: true }
+        let interfaces = documents.schema().implementers_map();
+        Self { service, limits, sdl, documents, interfaces, executable, projects: true }
     }
 
     /// The same API, answered by resolvers alone: what projected answers are compared with.
@@ -127,7 +131,7 @@ impl Api {
     /// The reply to a request that is refused.
     pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
         let document = self.documents.get(&request.query)?;
-        let operations = &document.executable.operations;
+        let operations = &document.operations;
         let operation = operations.get(request.operation_name.as_deref()).map_err(|error| {
             Failure::new(Code::BadUserInput, error.message().to_string())
                 .with_argument("operationName")
@@ -139,8 +143,10 @@ impl Api {
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
         let variables = Variables(&variables);
-        let (findings, executable) =
-            self.operations.get(schema, &document, operation, variables)?;
+        let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
+        let interfaces = &self.interfaces;
+        let executable =
+            translation::translate(schema, interfaces, &document, operation, variables)?;
         let is_mutation = operation.is_mutation();
         let tells_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Operation { executable, findings, is_mutation, tells_cost })
@@ -182,7 +188,7 @@ impl Api {
             }
             Ok(Err(_panic)) => {
                 tracing::error!("a resolver panicked");
-                Reply::failed(Failure::new(Code::Internal, INTERNAL), &caller.request_id)
+                Reply::failed(Failure::internal(), &caller.request_id)
             }
             Err(_elapsed) => {
                 tracing::warn!(?limit, "an operation took too long");

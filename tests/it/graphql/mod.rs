@@ -4,7 +4,6 @@ mod accounts;
 mod documents;
 mod following;
 mod guard;
-mod known;
 mod limits;
 mod paging;
 mod permissions;
@@ -15,6 +14,7 @@ mod rotation;
 mod sessions;
 mod statements;
 mod user_cache;
+mod variables;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.
 macro_rules! on_both_engines {

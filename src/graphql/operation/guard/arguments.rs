@@ -16,10 +16,6 @@ use crate::{
     },
 };
 
-/// The arguments whose texts are read. All that matters of other texts is that there is no NUL
-/// character in them: the shape of an operation is told without them.
-pub(crate) const CURSORS: [&str; 2] = ["after", "before"];
-
 impl Guard<'_> {
     /// How many objects a field could return, if it returns a list of them, once everything that
     /// its arguments say is right.
@@ -141,7 +137,7 @@ fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
 
 /// The path, from a value down, of a text with a NUL character in it, which one of the databases
 /// would refuse.
-pub(crate) fn nul_in(value: &JsonValue) -> Option<String> {
+fn nul_in(value: &JsonValue) -> Option<String> {
     match value {
         JsonValue::String(text) => text.as_str().contains('\0').then(String::new),
         JsonValue::Array(items) => path_in_list(items, nul_in),

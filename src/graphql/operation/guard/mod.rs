@@ -12,7 +12,7 @@ use std::{collections::HashMap, num::NonZeroU32};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Schema,
-    ast::{Type, Value},
+    ast::Value,
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
     response::JsonValue,
@@ -20,13 +20,12 @@ use apollo_compiler::{
 };
 use async_graphql::{Pos, ServerError};
 
-pub(crate) use self::arguments::CURSORS;
-use super::{document::server_error, values::Variables};
+use super::values::Variables;
 use crate::{
     domain::{Limits, Permissions},
     graphql::{
-        Reply,
-        error::{Code, Failure},
+        error::{Code, Failure, server_error},
+        reply::Reply,
         types::viewer,
     },
 };
@@ -73,12 +72,6 @@ pub(crate) fn inspect(
         required: guard.required,
         cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
     })
-}
-
-/// Whether there is nothing wrong with a text, or an object of texts, wherever a variable of this
-/// type may stand, but for the [`CURSORS`].
-pub(crate) fn takes(schema: &Schema, ty: &Type, text: &JsonValue) -> bool {
-    arguments::nul_in(text).is_none() && one_of::is_right(schema, ty, text)
 }
 
 /// What a change costs: a transaction, and a password to check for some.

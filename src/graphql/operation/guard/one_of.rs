@@ -22,7 +22,7 @@ pub(crate) fn check(
 }
 
 /// Whether a value is right, and everything in it.
-pub(crate) fn is_right(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
+fn is_right(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
     match value {
         JsonValue::Array(items) => items.iter().all(|i| is_right(schema, ty.item_type(), i)),
         JsonValue::Object(fields) => {
