@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{code, data};
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{
+    app::{TestApp, settings},
+    graph::draw,
+};
 
 /// Sends requests with one document, all of them twice, and compares each answer with that of a
 /// server that has not cached the document. Returns the answers. The requests must change nothing.
@@ -25,7 +28,7 @@ async fn compare(document: &str, requests: impl IntoIterator<Item = Value>) -> V
             let answer: Value = answer.expect("it answers").json().await.expect("JSON");
             answer
         };
-        let cold = TestApp::over(Arc::clone(&warm.store)).await;
+        let cold = TestApp::over(Arc::clone(&warm.store), settings()).await;
         let answer = ask(&warm).await;
         assert_eq!(answer, ask(&cold).await, "{request}");
         answers.push(answer);
