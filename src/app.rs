@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     domain::{Clock, Limits, SystemClock},
-    graphql::Api,
+    graphql::{Api, Projections},
     http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
     service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
     store::{Metered, Statements, Store},
@@ -141,6 +141,16 @@ impl App {
     /// The number of statements that the server has sent to its store.
     pub fn statements(&self) -> Statements {
         self.statements.clone()
+    }
+
+    /// The numbers of answers that were projected, and that could not be.
+    pub fn projections(&self) -> Projections {
+        self.state.api.projections()
+    }
+
+    /// The service that the server works with.
+    pub fn service(&self) -> Arc<Service> {
+        Arc::clone(&self.state.service)
     }
 
     /// The routes of the main listener.

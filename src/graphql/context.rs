@@ -1,29 +1,29 @@
-//! What the resolvers of one request share.
+//! The context that all resolvers of a request share.
 
 use std::{net::IpAddr, sync::Arc};
 
 use async_graphql::ContextBase;
 
-use super::loaders::Loaders;
+use super::{loaders::Loaders, projection::count::Projections};
 use crate::{
     domain::Limits,
     service::{Budget, SeenBy, Viewer},
 };
 
-/// One request, as its resolvers see it.
+/// A request, for its resolvers.
 pub(super) struct RequestContext {
     pub service: SeenBy,
     pub loaders: Arc<Loaders>,
     pub address: Option<IpAddr>,
     pub limits: Limits,
-    /// Whether plain data is projected, or left to the resolvers.
-    pub projects: bool,
-    /// What is left of the caller's budget; `None` when nothing limits it.
+    /// Counts projections; `None` if the resolvers answer everything.
+    pub projections: Option<Projections>,
+    /// The remaining budget of the caller; `None` without rate limits.
     pub budget: Option<Budget>,
 }
 
 impl RequestContext {
-    /// The request that a resolver works for.
+    /// The context of a resolver's request.
     pub(super) fn of<'a, T>(ctx: &ContextBase<'a, T>) -> &'a Self {
         ctx.data_unchecked::<Self>()
     }

@@ -1,88 +1,79 @@
 //! Cursors: positions in a list, opaque to clients.
 //!
-//! A cursor is base64url of a version, the list with its order, and the position itself. It names
-//! no row, so it stays valid when its edge is gone, and it is the same on every database.
+//! A cursor is base64url of a version, the tag of the list and its order, the direction, and the
+//! position itself. It refers to no row, so it stays valid when its edge is deleted, and it is the
+//! same on every database.
 //!
 //! **Invariant:** a cursor of another version, list or order never decodes.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::DateTime;
 
-use crate::domain::{FollowList, FollowPosition, OrderDirection, UserId, UserOrderField, Username};
+use super::lists::{OrderField, OrderedList};
+use crate::{
+    domain::{FollowPosition, OrderDirection, User, UserId, Username},
+    service::ListedUser,
+};
 
 const VERSION: u8 = 1;
-use crate::service::ListedUser;
 
-/// The list, with its order, that a cursor is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
-    /// The followers of a user, or those whom they follow, by time.
-    Follows(FollowList, OrderDirection),
-    /// The users, by something.
-    Users(UserOrderField, OrderDirection),
-}
-
-impl List {
-    /// The two bytes that tell lists and orders apart. They are part of every cursor out there:
-    /// never give one a new meaning.
-    const fn tag(self) -> [u8; 2] {
-        let (list, direction) = match self {
-            Self::Follows(FollowList::Followers, direction) => (b'f', direction),
-            Self::Follows(FollowList::Following, direction) => (b'g', direction),
-            Self::Users(UserOrderField::Username, direction) => (b'u', direction),
-            Self::Users(UserOrderField::CreatedAt, direction) => (b'c', direction),
-        };
-        match direction {
-            OrderDirection::Asc => [list, b'a'],
-            OrderDirection::Desc => [list, b'd'],
-        }
+/// The two bytes that identify a list in an order. Every cursor that a client keeps has them.
+const fn tag(list: &OrderedList) -> [u8; 2] {
+    match list.direction {
+        OrderDirection::Asc => [list.order.tag, b'a'],
+        OrderDirection::Desc => [list.order.tag, b'd'],
     }
 }
 
-/// A position in any list.
+/// A position in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Position {
-    /// By a time and the id of a user.
+    /// By a time, then by the id of a user.
     Time(FollowPosition),
     /// By a username in lower case.
     Username(String),
 }
 
-/// The cursor of a position in a list.
-pub(super) fn encode(list: List, position: &Position) -> String {
+fn encode_time(list: &OrderedList, position: FollowPosition) -> String {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&position.followed_at.timestamp_micros().to_be_bytes());
+    bytes[8..].copy_from_slice(&position.user.0.to_be_bytes());
+    encode_bytes(list, &bytes)
+}
+
+fn encode_bytes(list: &OrderedList, position: &[u8]) -> String {
     let mut bytes = vec![VERSION];
-    bytes.extend(list.tag());
-    match position {
-        Position::Time(at) => {
-            bytes.extend(at.followed_at.timestamp_micros().to_be_bytes());
-            bytes.extend(at.user.0.to_be_bytes());
-        }
-        Position::Username(key) => bytes.extend(key.as_bytes()),
-    }
+    bytes.extend(tag(list));
+    bytes.extend(position);
     BASE64.encode(bytes)
 }
 
 /// The cursor of a follow.
-pub(super) fn of_follow(direction: FollowList, order: OrderDirection, item: &ListedUser) -> String {
-    encode(List::Follows(direction, order), &Position::Time(position_of(item)))
+pub(super) fn encode_follow(list: &OrderedList, item: &ListedUser) -> String {
+    encode_time(list, item.position())
 }
 
-/// The position of a follow, wherever it was asked for.
-pub(super) fn position_of(item: &ListedUser) -> FollowPosition {
-    item.position()
+/// The cursor of a user in a list of users.
+pub(super) fn encode_user(list: &OrderedList, user: &User) -> String {
+    match list.order.field {
+        OrderField::Username => encode_bytes(list, user.username.to_ascii_lowercase().as_bytes()),
+        OrderField::CreatedAt | OrderField::FollowedAt => {
+            encode_time(list, FollowPosition { followed_at: user.created_at, user: user.id })
+        }
+    }
 }
 
-/// The position that a cursor of this list names; `None` for whatever else.
-pub(super) fn decode(list: List, cursor: &str) -> Option<Position> {
+/// The position that a cursor of this list stands for; `None` for any other text.
+pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
     let bytes = BASE64.decode(cursor).ok()?;
-    let position = bytes.strip_prefix(&[VERSION])?.strip_prefix(&list.tag())?;
-    match list {
-        List::Users(UserOrderField::Username, _) => {
+    let position = bytes.strip_prefix(&[VERSION])?.strip_prefix(&tag(list))?;
+    match list.order.field {
+        OrderField::Username => {
             let key = std::str::from_utf8(position).ok()?;
             let key = Username::parse(key).ok()?.key();
             Some(Position::Username(key.as_str().to_owned()))
         }
-        List::Follows(..) | List::Users(UserOrderField::CreatedAt, _) => {
+        OrderField::FollowedAt | OrderField::CreatedAt => {
             let (micros, id) = position.split_first_chunk::<8>()?;
             let followed_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
             let user = UserId(i64::from_be_bytes(id.try_into().ok()?));
@@ -94,48 +85,75 @@ pub(super) fn decode(list: List, cursor: &str) -> Option<Position> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graphql::lists::{FOLLOWERS, LISTS, USERS};
 
-    const LISTS: [List; 4] = [
-        List::Follows(FollowList::Followers, OrderDirection::Desc),
-        List::Follows(FollowList::Followers, OrderDirection::Asc),
-        List::Follows(FollowList::Following, OrderDirection::Desc),
-        List::Users(UserOrderField::CreatedAt, OrderDirection::Desc),
-    ];
+    /// Every list in every order.
+    fn lists() -> Vec<OrderedList> {
+        let directions = [OrderDirection::Asc, OrderDirection::Desc];
+        let lists = LISTS.into_iter().flat_map(|list| {
+            let orders = list.orders.iter();
+            orders
+                .flat_map(move |order| directions.map(|d| list.ordered(Some(order.field), Some(d))))
+        });
+        lists.collect()
+    }
 
-    fn position() -> Position {
+    fn position(list: &OrderedList) -> Position {
         let followed_at = DateTime::from_timestamp_micros(1_700_000_000_000_001).expect("in range");
-        Position::Time(FollowPosition { followed_at, user: UserId(42) })
+        match list.order.field {
+            OrderField::Username => Position::Username("alice_1".to_owned()),
+            OrderField::CreatedAt | OrderField::FollowedAt => {
+                Position::Time(FollowPosition { followed_at, user: UserId(42) })
+            }
+        }
+    }
+
+    fn encode(list: &OrderedList, position: &Position) -> String {
+        match position {
+            Position::Time(position) => encode_time(list, *position),
+            Position::Username(key) => encode_bytes(list, key.as_bytes()),
+        }
     }
 
     #[test]
     fn a_cursor_is_of_one_list_and_order_only() {
-        for of in LISTS {
-            let cursor = encode(of, &position());
-            for asked in LISTS {
-                let expected = (asked == of).then(position);
-                assert_eq!(decode(asked, &cursor), expected, "{of:?} asked as {asked:?}");
+        for list in lists() {
+            let cursor = encode(&list, &position(&list));
+            for other in lists() {
+                let expected = (other == list).then(|| position(&list));
+                assert_eq!(decode(&other, &cursor), expected, "{list:?} read as {other:?}");
             }
         }
     }
 
     #[test]
-    fn a_cursor_of_a_username_round_trips() {
-        let list = List::Users(UserOrderField::Username, OrderDirection::Asc);
-        let position = Position::Username("alice_1".to_owned());
-        assert_eq!(decode(list, &encode(list, &position)), Some(position));
+    fn cursors_that_clients_keep_stay_valid() {
+        for (list, field, direction, cursor) in [
+            (&FOLLOWERS, None, OrderDirection::Desc, "AWZkAAYKJBgeQAEAAAAAAAAAKg"),
+            (&USERS, None, OrderDirection::Asc, "AXVhYWxpY2VfMQ"),
+            (
+                &USERS,
+                Some(OrderField::CreatedAt),
+                OrderDirection::Desc,
+                "AWNkAAYKJBgeQAEAAAAAAAAAKg",
+            ),
+        ] {
+            let list = list.ordered(field, Some(direction));
+            assert_eq!(encode(&list, &position(&list)), cursor);
+        }
     }
 
     #[test]
-    fn whatever_we_did_not_write_is_no_cursor() {
-        let list = LISTS[0];
-        let good = encode(list, &position());
+    fn a_text_that_we_did_not_write_is_not_a_cursor() {
+        let list = FOLLOWERS.by_default();
+        let good = encode(&list, &position(&list));
         let mut bytes = BASE64.decode(&good).expect("ours");
         bytes[0] = VERSION + 1;
         let another_version = BASE64.encode(&bytes);
         let longer = BASE64.encode([&BASE64.decode(&good).expect("ours")[..], b"x"].concat());
 
         for bad in ["", "x", "!", &good[1..], &format!("{good}="), &another_version, &longer] {
-            assert_eq!(decode(list, bad), None, "{bad}");
+            assert_eq!(decode(&list, bad), None, "{bad}");
         }
     }
 }

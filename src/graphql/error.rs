@@ -1,27 +1,29 @@
-//! Error codes, and the one place where a failure becomes something that a client sees.
+//! Error codes, and the one place where a failure becomes an error that clients see.
 //!
-//! **Invariant:** `INTERNAL` and `UNAVAILABLE` say nothing of their cause but a request id. The
-//! cause is in the log, once, with that id.
+//! **Invariant:** `INTERNAL` and `UNAVAILABLE` reveal nothing about their cause. The cause is
+//! logged once, with the id of the request that the client gets.
 
 use std::{sync::Arc, time::Duration};
 
-use async_graphql::{Context, ErrorExtensionValues, Name, ServerError, Value};
+use apollo_compiler::{parser::LineColumn, response::GraphQLError};
+use async_graphql::{Context, ErrorExtensionValues, Name, Pos, ServerError, Value};
 
+use super::permission;
 use crate::{domain::Permissions, service};
 
-/// The most characters of a text in an error.
+/// The longest message or argument path of an error, in characters.
 const TEXT_CHARACTERS_MAX: usize = 500;
 
 /// The `extensions.code` of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// Nobody is signed in, or the token is not valid.
+    /// The caller is signed out, or the token is not valid.
     Unauthenticated,
     /// The viewer lacks a permission; `requiredPermissions` lists them.
     Forbidden,
     /// An argument breaks a rule; `argument` is its path.
     BadUserInput,
-    /// A cursor cannot be read, or is of another order or list; `argument` is its path.
+    /// A cursor is malformed, or belongs to another list or order; `argument` is its path.
     InvalidCursor,
     /// The document is not GraphQL.
     ParseFailed,
@@ -34,20 +36,20 @@ pub enum Code {
     /// The operation has too many aliases or root fields, or its document too many fragments,
     /// variables or directives.
     QueryTooWide,
-    /// The operation could return too many nodes; `cost` and `limit` tell.
+    /// The operation could return too many nodes; `cost` and `limit` have the numbers.
     CostLimitExceeded,
-    /// Too many attempts; `retryAfter` tells the seconds to wait.
+    /// Too many attempts; `retryAfter` has the seconds to wait.
     RateLimited,
     /// The operation took too long.
     Timeout,
-    /// The database did not answer. Whether a write happened is unknown.
+    /// The database did not answer. A write may have happened or not.
     Unavailable,
     /// A bug.
     Internal,
 }
 
 impl Code {
-    /// Every code there is.
+    /// All codes.
     pub const ALL: [Self; 14] = [
         Self::Unauthenticated,
         Self::Forbidden,
@@ -112,7 +114,12 @@ impl Failure {
         }))
     }
 
-    /// `BAD_USER_INPUT`, with the argument at fault and what is wrong with it.
+    /// `INTERNAL`. The caller has logged the cause.
+    pub(super) fn internal() -> Self {
+        Self::new(Code::Internal, INTERNAL)
+    }
+
+    /// `BAD_USER_INPUT`, with the argument at fault and the reason.
     pub(super) fn bad_input(argument: &str, reason: impl std::fmt::Display) -> Self {
         Self::new(Code::BadUserInput, format!("{argument} {reason}")).with_argument(argument)
     }
@@ -125,12 +132,12 @@ impl Failure {
             .with(|details| details.cost = Some((cost, limit)))
     }
 
-    /// The same, with the path of the argument at fault.
+    /// The same failure with the path of the argument at fault.
     pub(super) fn with_argument(self, path: impl Into<String>) -> Self {
         self.with(|details| details.argument = Some(shortened(path.into())))
     }
 
-    /// The same, with the path of the argument at fault continued up to the root.
+    /// The same failure with the path of the argument continued up to the root.
     pub(super) fn within(self, ctx: &Context<'_>) -> Self {
         match (&self.0.argument, &ctx.path_node) {
             (Some(argument), Some(path)) => {
@@ -167,8 +174,7 @@ impl Failure {
             values.set("argument", argument.as_str());
         }
         if let Some(required) = details.required {
-            let names =
-                required.iter().map(|p| Value::from(Name::new(super::types::viewer::name(p))));
+            let names = required.iter().map(|p| Value::from(Name::new(permission::name(p))));
             values.set("requiredPermissions", Value::List(names.collect()));
         }
         if let Some(wait) = details.retry_after {
@@ -182,18 +188,17 @@ impl Failure {
     }
 }
 
-/// A text for a client, which may repeat a name that the client made up, however long.
+/// Bounds a text for a client: it may repeat a name of any length from the request.
 fn shortened(mut text: String) -> String {
-    if let Some((at, _)) = text.char_indices().nth(TEXT_CHARACTERS_MAX) {
-        text.truncate(at);
+    if let Some((end, _)) = text.char_indices().nth(TEXT_CHARACTERS_MAX) {
+        text.truncate(end);
         text.push('…');
     }
     text
 }
 
 impl From<service::Error> for Failure {
-    /// The one place where the cause of a failure is logged. The span that it happens in has the
-    /// request id.
+    /// The one place where the cause of a failure is logged. The current span has the request id.
     fn from(error: service::Error) -> Self {
         let message = error.to_string();
         match error {
@@ -211,7 +216,7 @@ impl From<service::Error> for Failure {
             }
             service::Error::Internal(cause) => {
                 tracing::error!(cause, "an operation failed");
-                Self::new(Code::Internal, INTERNAL)
+                Self::internal()
             }
         }
     }
@@ -233,7 +238,15 @@ impl From<Failure> for ServerError {
     }
 }
 
-/// What clients are told when the database does not answer.
+/// An error of apollo-compiler as one of the executor.
+pub(super) fn server_error(code: Code, error: &GraphQLError) -> ServerError {
+    let mut server_error = ServerError::from(Failure::new(code, error.message.as_str()));
+    let position = |place: &LineColumn| Pos { line: place.line, column: place.column };
+    server_error.locations = error.locations.iter().map(position).collect();
+    server_error
+}
+
+/// The message when the database does not answer.
 pub(super) const UNAVAILABLE: &str = "The service is not available right now.";
-/// What clients are told of a bug.
+/// The message for a bug.
 pub(super) const INTERNAL: &str = "Something went wrong on our side.";

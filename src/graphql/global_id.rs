@@ -1,6 +1,7 @@
 //! Global object identifiers: opaque to clients, base64url of a type and a number.
 //!
-//! Each object has exactly one: text that decodes but is not what we would have written is none.
+//! Each object has exactly one: a text that decodes but is not the text that we would have written
+//! is not an id.
 
 use async_graphql::ID;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
@@ -14,7 +15,7 @@ pub(super) fn of_user(id: UserId) -> ID {
     ID(BASE64.encode(format!("{USER}{id}")))
 }
 
-/// The user whom a global id names, if it is one of a user.
+/// The user whom a global id names; `None` if it is not the id of a user.
 pub(super) fn to_user(id: &str) -> Option<UserId> {
     let bytes = BASE64.decode(id).ok()?;
     let number = std::str::from_utf8(&bytes).ok()?.strip_prefix(USER)?;

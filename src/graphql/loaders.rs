@@ -1,10 +1,10 @@
-//! DataLoaders: what the resolvers of one request ask for, gathered into batches.
+//! DataLoaders: they collect the keys that the resolvers of one request need into batches.
 //!
-//! A loader collects the keys that the resolvers of a level want, by letting every other resolver
-//! of the request run first, and then asks for all of them in one statement. No timer is in it.
+//! A loader yields once, so that every other resolver of the request adds its keys, and then loads
+//! all of them in one statement. There is no timer.
 //!
-//! **Invariant:** loaders live for one request, so one request sees one truth; a change clears
-//! them, so that what is read after it is new.
+//! **Invariant:** loaders live as long as the request, so a request sees one consistent answer for
+//! each key. A mutation clears them, so that its payload is read after the change.
 
 use std::{
     collections::HashMap,
@@ -16,26 +16,25 @@ use std::{
 use dataloader::{BatchFn, cached::Loader};
 
 use super::error::Failure;
-use crate::service::ListPage;
 use crate::{
     domain::{FollowCounts, FollowPageKey, Relation, User, UserId, UsernameKey},
-    service::{self, SeenBy},
+    service::{self, ListPage, SeenBy},
 };
 
-/// How often a loader lets the other resolvers run before it asks. They all run in one task and
-/// reach their loaders without waiting for anything, so one turn is enough.
+/// How often a loader yields to the other resolvers before it loads. They run in one task and
+/// reach their loaders without waiting, so one yield is enough.
 const YIELDS: usize = 1;
 
 type Loaded<V> = Result<V, Failure>;
 
-/// A key that says nothing of itself: the library describes each key of a batch for an error that
-/// never happens, and that took longer than all the rest it does.
+/// A key with a constant `Debug`: the library formats each key of a batch for an error that never
+/// happens, and that took longer than everything else it does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Quiet<K>(K);
 
 impl<K> Debug for Quiet<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
+        f.write_str("key")
     }
 }
 
@@ -50,7 +49,7 @@ pub(super) struct Loaders {
     relations: Keyed<RelationKey, Relation, Relations>,
 }
 
-/// Which half of the relation to a user.
+/// One half of the relation between the viewer and a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum RelationKey {
     /// Whether the viewer follows the user.
@@ -76,7 +75,7 @@ impl Loaders {
     }
 
     /// The users with these ids, in their order.
-    pub(super) async fn users_of(&self, ids: Vec<UserId>) -> Loaded<Vec<Option<Arc<User>>>> {
+    pub(super) async fn users_by_ids(&self, ids: Vec<UserId>) -> Loaded<Vec<Option<Arc<User>>>> {
         many(&self.users, ids).await
     }
 
@@ -103,14 +102,14 @@ impl Loaders {
         many(&self.pages, keys).await
     }
 
-    /// The lengths of both lists of users, in their order.
-    pub(super) async fn counts_of(&self, ids: Vec<UserId>) -> Loaded<Vec<FollowCounts>> {
+    /// The lengths of both lists of these users, in their order.
+    pub(super) async fn counts_by_ids(&self, ids: Vec<UserId>) -> Loaded<Vec<FollowCounts>> {
         many(&self.counts, ids).await
     }
 
-    /// How the viewer stands to users: first whether they are followed by the viewer, then whether
-    /// others follow the viewer, each in their order.
-    pub(super) async fn relations_to(
+    /// Relations between the viewer and users: first those of `followed`, whom the viewer may follow,
+    /// then those of `following_back`, who may follow the viewer, each in their order.
+    pub(super) async fn relations(
         &self,
         followed: Vec<UserId>,
         following_back: Vec<UserId>,
@@ -130,12 +129,12 @@ impl Loaders {
         self.relations.load(Quiet(RelationKey::FollowingBack(id))).await
     }
 
-    /// Takes over the lengths of the lists of users that a change has told.
-    pub(super) async fn know_counts(&self, counts: impl Iterator<Item = (UserId, FollowCounts)>) {
+    /// Adds lengths of lists that a mutation has returned.
+    pub(super) async fn prime_counts(&self, counts: impl Iterator<Item = (UserId, FollowCounts)>) {
         self.counts.prime_many(counts.map(|(id, counts)| (Quiet(id), Ok(counts)))).await;
     }
 
-    /// Forgets everything, after a change.
+    /// Clears all loaders, after a change.
     pub(super) async fn clear(&self) {
         self.users.clear_all().await;
         self.usernames.clear_all().await;
@@ -154,7 +153,7 @@ where
     Loader::new(batch).with_max_batch_size(usize::MAX).with_yield_count(YIELDS)
 }
 
-/// The values of many keys, in their order; none costs nothing.
+/// The values of many keys, in their order. Without keys nothing is loaded.
 async fn many<K, V, F>(loader: &Keyed<K, V, F>, keys: Vec<K>) -> Loaded<Vec<V>>
 where
     K: Eq + Hash + Clone,
@@ -169,7 +168,8 @@ where
     keys.iter().map(|key| values[key].clone()).collect()
 }
 
-/// One answer for each key: what was found, what stands for nothing, or the failure of the batch.
+/// One answer for each key: the value that was found, the one for a missing value, or the failure
+/// of the batch.
 fn answers<K, F, V>(
     keys: &[Quiet<K>],
     found: service::Result<impl IntoIterator<Item = (K, F)>>,
@@ -194,7 +194,7 @@ where
     }
 }
 
-fn of<K: Clone>(keys: &[Quiet<K>]) -> Vec<K> {
+fn plain<K: Clone>(keys: &[Quiet<K>]) -> Vec<K> {
     keys.iter().map(|key| key.0.clone()).collect()
 }
 
@@ -205,7 +205,7 @@ impl BatchFn<Quiet<UserId>, Loaded<Option<Arc<User>>>> for Users {
         &mut self,
         ids: &[Quiet<UserId>],
     ) -> HashMap<Quiet<UserId>, Loaded<Option<Arc<User>>>> {
-        answers(ids, self.0.users_by_ids(&of(ids)).await, |user| user)
+        answers(ids, self.0.users_by_ids(&plain(ids)).await, |user| user)
     }
 }
 
@@ -216,7 +216,7 @@ impl BatchFn<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> for Usernames {
         &mut self,
         keys: &[Quiet<UsernameKey>],
     ) -> HashMap<Quiet<UsernameKey>, Loaded<Option<Arc<User>>>> {
-        answers(keys, self.0.users_by_usernames(&of(keys)).await, |user| user)
+        answers(keys, self.0.users_by_usernames(&plain(keys)).await, |user| user)
     }
 }
 
@@ -227,7 +227,7 @@ impl BatchFn<Quiet<UserId>, Loaded<FollowCounts>> for Counts {
         &mut self,
         ids: &[Quiet<UserId>],
     ) -> HashMap<Quiet<UserId>, Loaded<FollowCounts>> {
-        answers(ids, self.0.counts_by_ids(&of(ids)).await, Option::unwrap_or_default)
+        answers(ids, self.0.counts_by_ids(&plain(ids)).await, Option::unwrap_or_default)
     }
 }
 
@@ -238,7 +238,7 @@ impl BatchFn<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> for Pages {
         &mut self,
         keys: &[Quiet<FollowPageKey>],
     ) -> HashMap<Quiet<FollowPageKey>, Loaded<Arc<ListPage>>> {
-        let pages = self.0.pages_of_follows(&of(keys)).await;
+        let pages = self.0.pages_of_follows(&plain(keys)).await;
         answers(keys, pages, |page| Arc::new(page.unwrap_or_else(ListPage::empty)))
     }
 }

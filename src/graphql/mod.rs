@@ -1,23 +1,24 @@
 //! The GraphQL API: its types, its loaders, and the life of an operation.
 //!
-//! An operation is parsed and validated (`document`), looked at as a whole (`guard`), translated
-//! for the executor (`translation`), checked against what the caller may do, and only then
-//! executed. All that does not depend on the caller is remembered for requests that differ in
-//! nothing but texts (`prepared`). The types of the schema are in files of their names.
+//! An operation is parsed and validated, inspected as a whole by the guard, and translated for the
+//! executor (`operation/`). Then the permissions and the budget of the caller are checked, and only
+//! then it is executed. The types of the schema are in `types/`, its lists in `lists.rs`.
 //!
 //! **Invariant:** an operation that is refused has executed nothing.
 //!
-//! Plain data is not answered field by field: see `projection`.
+//! Plain data is not resolved field by field: see `projection/`.
 //!
-//! **Invariant:** resolvers ask loaders, so the number of SQL statements of an operation depends
-//! on its shape, never on how many objects are in the answer.
+//! **Invariant:** resolvers and projections read through loaders, so the number of SQL statements
+//! of an operation depends on its shape, never on the number of objects in the answer.
 
 mod context;
 mod cursor;
 mod error;
 mod global_id;
+pub mod lists;
 mod loaders;
 mod operation;
+mod permission;
 mod projection;
 mod reply;
 mod schema;
@@ -34,11 +35,21 @@ use futures_util::FutureExt;
 
 use self::{
     context::RequestContext,
-    error::{Failure, INTERNAL},
+    error::Failure,
     loaders::Loaders,
-    operation::{document::Documents, guard::Findings, prepared::Operations, values::Variables},
+    operation::{
+        document::Documents,
+        guard::{self, Findings},
+        translation::{self, InterfaceMap},
+        values::Variables,
+    },
 };
-pub use self::{error::Code, reply::Reply};
+pub use self::{
+    error::Code,
+    operation::guard::texts::{TEXTS, Text, TextMeaning},
+    projection::{count::Projections, fields::projected_fields},
+    reply::Reply,
+};
 use crate::{
     domain::Limits,
     service::{self, Service, Viewer},
@@ -49,85 +60,95 @@ pub fn sdl() -> String {
     schema::sdl(true)
 }
 
-/// The API over a graph.
+/// The API over a service.
 pub struct Api {
     service: Arc<Service>,
     limits: Limits,
     sdl: String,
     documents: Documents,
-    operations: Operations,
+    interfaces: InterfaceMap,
     executable: schema::Executable,
-    projects: bool,
+    /// `None` if projection is switched off.
+    projections: Option<Projections>,
 }
 
-/// A GraphQL request, as HTTP brings it.
+/// A GraphQL request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// The document.
     pub query: String,
-    /// Which operation of it.
+    /// The name of the operation; not needed if the document has only one.
     pub operation_name: Option<String>,
-    /// Its variables.
+    /// The variables.
     pub variables: serde_json::Map<String, serde_json::Value>,
-    /// What else the client sends along. `cost: true` asks for the cost of the operation.
+    /// The extensions. `cost: true` asks for the cost of the operation in the reply.
     pub extensions: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Who asks.
+/// The sender of a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The signed-in viewer.
+    /// The viewer; `None` when signed out.
     pub viewer: Option<Viewer>,
-    /// The address that the request came from.
+    /// The address of the client.
     pub address: Option<IpAddr>,
-    /// The id of the request, which is in the log as well.
+    /// The id of the request, as in the log.
     pub request_id: String,
 }
 
-/// An operation that fits the schema and keeps the limits.
+/// A valid operation within the limits, ready to be executed.
 pub struct Operation {
     executable: parsed::ExecutableDocument,
     findings: Findings,
     is_mutation: bool,
-    /// Whether the reply is to say what it cost.
-    tells_cost: bool,
+    /// Whether the reply has the cost.
+    shows_cost: bool,
 }
 
 impl Operation {
-    /// Whether it changes something.
+    /// Whether it is a mutation.
     pub const fn is_mutation(&self) -> bool {
         self.is_mutation
     }
 }
 
 impl Api {
-    /// The API over a graph.
+    /// The API over a service.
     pub fn new(service: Arc<Service>, limits: Limits) -> Self {
         let sdl = schema::sdl(service.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&service);
-        let operations = Operations::new(limits);
-        Self { service, limits, sdl, documents, operations, executable, projects: true }
+        let projections = Some(Projections::default());
+        let interfaces = documents.schema().implementers_map();
+        Self { service, limits, sdl, documents, interfaces, executable, projections }
     }
 
-    /// The same API, answered by resolvers alone: what projected answers are compared with.
+    /// The same API with projection switched off: the resolvers answer everything. Tests compare
+    /// projected answers with it.
     #[must_use]
     pub fn without_projection(self) -> Self {
-        Self { projects: false, ..self }
+        Self { projections: None, ..self }
     }
 
-    /// The schema in the schema definition language, without what this server does not offer.
+    /// The handle on the numbers of projections; both stay zero if projection is switched off.
+    #[must_use]
+    pub fn projections(&self) -> Projections {
+        self.projections.clone().unwrap_or_default()
+    }
+
+    /// The schema in the schema definition language, without the fields that this server does not
+    /// offer.
     pub fn sdl(&self) -> &str {
         &self.sdl
     }
 
-    /// Parses and validates a request, and looks at it as a whole. Nothing is executed.
+    /// Parses, validates, inspects and translates a request. Nothing is executed.
     ///
     /// # Errors
-    /// The reply to a request that is refused.
+    /// The reply to a refused request.
     pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
         let document = self.documents.get(&request.query)?;
-        let operations = &document.executable.operations;
+        let operations = &document.operations;
         let operation = operations.get(request.operation_name.as_deref()).map_err(|error| {
             Failure::new(Code::BadUserInput, error.message().to_string())
                 .with_argument("operationName")
@@ -139,15 +160,17 @@ impl Api {
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
         let variables = Variables(&variables);
-        let (findings, executable) =
-            self.operations.get(schema, &document, operation, variables)?;
+        let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
+        let interfaces = &self.interfaces;
+        let executable =
+            translation::translate(schema, interfaces, &document, operation, variables)?;
         let is_mutation = operation.is_mutation();
-        let tells_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-        Ok(Operation { executable, findings, is_mutation, tells_cost })
+        let shows_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+        Ok(Operation { executable, findings, is_mutation, shows_cost })
     }
 
-    /// Runs an operation for a caller, within the limit on its time. Writes that have begun run to
-    /// their end whatever happens here.
+    /// Executes an operation for a caller, within the time limit. Writes that have begun run to
+    /// their end even if the limit is exceeded.
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Reply {
         let Findings { required, cost } = operation.findings;
         let viewer = caller.viewer.as_ref();
@@ -169,7 +192,7 @@ impl Api {
             service,
             address: caller.address,
             limits: self.limits,
-            projects: self.projects,
+            projections: self.projections.clone(),
             budget,
         });
 
@@ -177,12 +200,12 @@ impl Api {
         let execution = AssertUnwindSafe(self.executable.execute(request)).catch_unwind();
         match tokio::time::timeout(limit, execution).await {
             Ok(Ok(response)) => {
-                let cost = operation.tells_cost.then_some(cost);
+                let cost = operation.shows_cost.then_some(cost);
                 Reply::executed(response, &caller.request_id, cost)
             }
             Ok(Err(_panic)) => {
                 tracing::error!("a resolver panicked");
-                Reply::failed(Failure::new(Code::Internal, INTERNAL), &caller.request_id)
+                Reply::failed(Failure::internal(), &caller.request_id)
             }
             Err(_elapsed) => {
                 tracing::warn!(?limit, "an operation took too long");
@@ -193,8 +216,8 @@ impl Api {
     }
 }
 
-/// The failure of variables that do not fit, with the name of the first that does not. The value
-/// is not repeated: it may be a secret, and its sender knows it.
+/// The failure for variables that do not fit their types. It names the first one, without its
+/// value: it may be a secret.
 fn misfit(schema: &Valid<Schema>, operation: &executable::Operation, values: &JsonMap) -> Failure {
     let fits = |variable: &Node<VariableDefinition>| {
         let variables = vec![variable.clone()];

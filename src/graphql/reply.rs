@@ -1,7 +1,7 @@
 //! The answer to a request, as JSON.
 //!
-//! **Invariant:** every error in it has a code, and none says more of a failure on our side than
-//! the id of the request.
+//! **Invariant:** every error has a code, and an error on our side reveals nothing but the id of the
+//! request.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -16,16 +16,15 @@ use crate::service;
 pub struct Reply {
     /// The response, as JSON.
     pub body: Vec<u8>,
-    /// The code of the first error when the operation failed as a whole, so that there is no
-    /// data.
+    /// The code of the first error if the operation was refused or failed as a whole, without data.
     pub refused: Option<Code>,
-    /// The code of the first error, whatever came of the rest.
+    /// The code of the first error, with or without data.
     pub error: Option<Code>,
-    /// When to come again, if an error is about that.
+    /// When to retry, if an error says so.
     pub retry_after: Option<Duration>,
 }
 
-/// What a client asked to be told beside the answer.
+/// Extensions of the response that the client asked for.
 #[derive(Serialize)]
 struct Extensions {
     cost: NonZeroU32,
@@ -71,7 +70,7 @@ fn write(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
     serde_json::to_writer(json, value).expect("names are texts and numbers are finite");
 }
 
-/// Writes what the executor gave. Bytes are JSON already: what was projected.
+/// Writes the data of the executor. Bytes are projected answers, which are JSON already.
 fn write_data(json: &mut Vec<u8>, data: &Value) {
     match data {
         Value::Binary(projected) => json.extend(projected),
@@ -100,12 +99,12 @@ fn write_data(json: &mut Vec<u8>, data: &Value) {
 }
 
 impl Reply {
-    /// A reply of one error, for failures outside of an operation.
+    /// A reply with one error, for failures outside of an operation.
     pub fn refusal(code: Code, message: &str) -> Self {
         Failure::new(code, message).into()
     }
 
-    /// A reply to a failure on our side, outside of an operation. Its cause is for the log.
+    /// The reply to a failure on our side, outside of an operation. The caller logs the cause.
     pub fn failure(code: Code, request_id: &str) -> Self {
         let message = if code == Code::Unavailable { UNAVAILABLE } else { INTERNAL };
         Self::failed(Failure::new(code, message), request_id)
@@ -117,7 +116,7 @@ impl Reply {
         Self { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 
-    /// The reply to an operation that broke off: a failure on our side.
+    /// The reply to an operation that failed as a whole, on our side.
     pub(super) fn failed(failure: Failure, request_id: &str) -> Self {
         let code = failure.code();
         let mut error = ServerError::from(failure);
@@ -125,7 +124,7 @@ impl Reply {
         Self::refused(code, &[error])
     }
 
-    /// The reply to an operation that ran.
+    /// The reply to an operation that was executed.
     pub(super) fn executed(
         mut response: Response,
         request_id: &str,
@@ -169,8 +168,8 @@ fn retry_after(error: &ServerError) -> Option<Duration> {
     }
 }
 
-/// Whatever the executor says on its own is a bug, since the guard should have refused it. Its words
-/// may repeat what the client sent, so the log gets the path only.
+/// Hides an error of the executor's own: a bug, since the guard should have refused the operation.
+/// Its message may repeat what the client sent, so only the path is logged.
 fn mask(error: &mut ServerError) {
     if code(error).is_none() {
         tracing::error!(path = ?error.path, "the executor refused what the guard let pass");

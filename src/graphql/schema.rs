@@ -1,6 +1,6 @@
 //! The schema: built from the Rust types, published as SDL, and read back for validation.
 //!
-//! **Invariant:** what is published is what documents are validated against.
+//! **Invariant:** documents are validated against the published schema.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::service::Service;
 /// The schema that executes.
 pub(super) type Executable = Schema<Query, Mutation, EmptySubscription>;
 
-/// How deep selections may nest, fragments and all. The guard refuses what is deeper, long before
-/// the executor would.
+/// How deep selections may nest, including fragments. Deeper ones are refused before validation,
+/// and long before the executor's own limit.
 pub(super) const NESTING_MAX: usize = 64;
 
-/// The schema over a graph.
+/// The schema over a service.
 pub(super) fn executable(service: &Arc<Service>) -> Executable {
     builder().data(service.clone()).finish()
 }
@@ -35,10 +35,10 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription>
         .disable_suggestions()
 }
 
-/// The SDL of the schema, with what needs passwords of our own or without.
+/// The SDL of the schema. Without `sign_up` it lacks the mutations that need passwords of our own.
 ///
-/// The executor's own export is sorted by type, then by field, and then rid of what every schema
-/// has built in.
+/// The executor's export is sorted by type and field, and the definitions that every schema has
+/// built in are removed.
 pub(crate) fn sdl(sign_up: bool) -> String {
     let options = SDLExportOptions::new()
         .sorted_fields()
@@ -61,13 +61,13 @@ pub(crate) fn sdl(sign_up: bool) -> String {
     document.to_string()
 }
 
-/// The SDL, read back with its types.
+/// The schema of an SDL.
 pub(super) fn typed(sdl: &str) -> Valid<TypedSchema> {
     TypedSchema::parse_and_validate(format!("{ONE_OF}{sdl}"), "schema.graphql")
         .expect("our own schema is valid")
 }
 
-/// Built into GraphQL since September 2025, and not yet into the validator.
+/// Part of GraphQL since September 2025, but not yet of the validator.
 const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT extend type __Type { isOneOf: Boolean } ";
 
 fn is_built_in(definition: &Definition) -> bool {
@@ -78,7 +78,7 @@ fn is_built_in(definition: &Definition) -> bool {
     }
 }
 
-/// The executor has no place for descriptions of a directive's arguments.
+/// Adds what the executor cannot express: descriptions of a directive's arguments.
 fn describe_arguments(definition: &mut Definition) {
     if let Definition::DirectiveDefinition(directive) = definition {
         let directive = directive.make_mut();
@@ -91,8 +91,8 @@ fn describe_arguments(definition: &mut Definition) {
 
 const HAS_PERMISSION: &str = "The caller must be signed in and hold every listed permission. It \
     is checked before any resolver of the operation runs.";
-const PERMISSIONS: &str = "The permissions that are needed, all of them. None means that it is \
-    enough to be signed in.";
+const PERMISSIONS: &str = "The permissions that the caller needs, all of them. An empty list means \
+    that being signed in is enough.";
 
 fn without_sign_up(document: &mut Document) {
     for definition in &mut document.definitions {

@@ -1,61 +1,49 @@
-//! Documents: parsed, validated against the schema, and remembered by their text.
+//! Documents: parsed, validated against the schema, and cached by their text.
 //!
-//! apollo-compiler parses and validates, with its own limits on tokens and recursion. The
-//! executor's parser, which has none, is not used.
+//! apollo-compiler parses and validates, with limits on tokens and recursion. The executor's own
+//! parser has no such limits and is not used.
 //!
-//! **Invariant:** a [`Document`] is valid. Only valid ones are remembered.
+//! **Invariant:** only valid documents are cached.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use apollo_compiler::{
     ExecutableDocument, Schema,
     parser::Parser,
-    response::GraphQLError,
     validation::{DiagnosticList, Valid},
 };
-use async_graphql::{Pos, ServerError};
 use quick_cache::sync::Cache;
 
-use super::{expansion, overlap, rules, scan, shape::Shapes};
+use super::{expansion, overlap, rules, scan};
 use crate::{
     domain::Limits,
     graphql::{
-        Reply,
-        error::{Code, Failure},
+        error::{Code, Failure, server_error},
+        reply::Reply,
         schema,
     },
 };
 
-/// How many documents are remembered.
-const REMEMBERED_MAX: usize = 1_000;
-/// The longest document that is remembered, in bytes.
-const REMEMBERED_BYTES_MAX: usize = 16 * 1024;
+/// How many documents are cached.
+const CACHED_MAX: usize = 1_000;
+/// The longest document that is cached, in bytes.
+const CACHED_BYTES_MAX: usize = 16 * 1024;
 /// The most errors that one reply lists.
 const ERRORS_MAX: usize = 20;
 
 /// A valid document, with the types of the schema.
-pub(crate) struct Document {
-    pub(crate) executable: Valid<ExecutableDocument>,
-    /// Those of its operations, if it is remembered.
-    pub(crate) shapes: Option<Shapes>,
-}
+pub(crate) type Document = Valid<ExecutableDocument>;
 
-/// All documents that came lately.
+/// Reads documents, and caches the most recent ones.
 pub(crate) struct Documents {
     schema: Valid<Schema>,
     limits: Limits,
-    remembered: Cache<String, Arc<Document>>,
-    /// The number of the next one.
-    next: AtomicU64,
+    cached: Cache<String, Arc<Document>>,
 }
 
 impl Documents {
     pub(crate) fn new(sdl: &str, limits: Limits) -> Self {
-        let remembered = Cache::new(REMEMBERED_MAX);
-        Self { schema: schema::typed(sdl), limits, remembered, next: AtomicU64::new(0) }
+        Self { schema: schema::typed(sdl), limits, cached: Cache::new(CACHED_MAX) }
     }
 
     pub(crate) const fn schema(&self) -> &Valid<Schema> {
@@ -67,23 +55,19 @@ impl Documents {
     /// # Errors
     /// The reply to a text that is too long, is not GraphQL, or does not fit the schema.
     pub(crate) fn get(&self, text: &str) -> Result<Arc<Document>, Reply> {
-        if let Some(document) = self.remembered.get(text) {
+        if let Some(document) = self.cached.get(text) {
             return Ok(document);
         }
-        let executable = self.read(text)?;
-        if text.len() > REMEMBERED_BYTES_MAX {
-            return Ok(Arc::new(Document { executable, shapes: None }));
+        let document = Arc::new(self.read(text)?);
+        if text.len() <= CACHED_BYTES_MAX {
+            self.cached.insert(text.to_owned(), Arc::clone(&document));
         }
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let shapes = Some(Shapes::new(&self.schema, &executable, number));
-        let document = Arc::new(Document { executable, shapes });
-        self.remembered.insert(text.to_owned(), document.clone());
         Ok(document)
     }
 
-    fn read(&self, text: &str) -> Result<Valid<ExecutableDocument>, Reply> {
+    fn read(&self, text: &str) -> Result<Document, Reply> {
         let scan::Plain { text: plain, tokens } = scan::plain(text, self.limits.tokens_max)?;
-        // Between two tokens there is nothing but white space, which is a token to the parser.
+        // White space between two tokens is a token to the parser.
         let mut parser = Parser::new()
             .token_limit(2 * (self.limits.tokens_max + 1))
             .recursion_limit(schema::NESTING_MAX);
@@ -94,7 +78,7 @@ impl Documents {
         }
         let ast = ast.map_err(|invalid| refused(Code::ParseFailed, &invalid.errors))?;
         expansion::check(&ast, &self.limits)?;
-        // The parser lets fall what it cannot make out, such as an argument without a value.
+        // The parser silently drops what it cannot read, such as an argument without a value.
         let kept = scan::plain(&ast.serialize().no_indent().to_string(), usize::MAX)?;
         if kept.tokens != tokens {
             let message = "syntax error: an argument or a value is not complete";
@@ -115,13 +99,4 @@ fn refused(code: Code, errors: &DiagnosticList) -> Reply {
     let errors = errors.iter().take(ERRORS_MAX);
     let errors: Vec<_> = errors.map(|error| server_error(code, &error.to_json())).collect();
     Reply::refused(code, &errors)
-}
-
-/// An error of apollo-compiler as one of the executor.
-pub(crate) fn server_error(code: Code, error: &GraphQLError) -> ServerError {
-    let mut server_error = ServerError::from(Failure::new(code, error.message.as_str()));
-    let position =
-        |at: &apollo_compiler::parser::LineColumn| Pos { line: at.line, column: at.column };
-    server_error.locations = error.locations.iter().map(position).collect();
-    server_error
 }

@@ -1,9 +1,9 @@
-//! How large a document is, and how large it becomes once its fragments are spread.
+//! The size of a document, before and after its fragments are spread.
 //!
-//! A fragment that spreads another one twice, which spreads a third one twice, and so on, makes
-//! a huge operation of a few hundred bytes. Whoever walks it, the validator and the executor
-//! among them, would do so for minutes, and nothing can interrupt that. So this is counted first:
-//! over all operations, whatever directives leave out, and each fragment once.
+//! A fragment that spreads another one twice, which spreads a third one twice, and so on, turns a
+//! few hundred bytes into a huge operation. The validator and the executor would walk it for
+//! minutes, and nothing could interrupt them. So the size is computed first: over all operations,
+//! including what directives leave out, inspecting each fragment once.
 
 use std::collections::HashMap;
 
@@ -20,19 +20,19 @@ use crate::{
     },
 };
 
-/// How many selections a document may become for each token that it may have. Only fragments that
-/// are spread again and again come near it.
+/// The most selections after spreading, for each token that a document may have. Only fragments
+/// that are spread many times come near it.
 const SELECTIONS_PER_TOKEN: u64 = 5;
 
-/// Refuses a document that is or becomes too large.
+/// Refuses a document that is too large, or would be with its fragments spread.
 ///
 /// # Errors
-/// `QUERY_TOO_LARGE` beyond so many selections, `QUERY_TOO_DEEP` beyond [`NESTING_MAX`] of them
-/// within each other, `QUERY_TOO_WIDE` beyond so many fragments, variables or directives.
+/// `QUERY_TOO_LARGE` with too many selections, `QUERY_TOO_DEEP` if they nest deeper than
+/// [`NESTING_MAX`], `QUERY_TOO_WIDE` with too many fragments, variables or directives.
 pub(crate) fn check(document: &Document, limits: &Limits) -> Result<(), Failure> {
     let selections_max = SELECTIONS_PER_TOKEN * limits.tokens_max as u64;
     let mut expansion =
-        Expansion { fragments: HashMap::new(), known: HashMap::new(), directives: 0 };
+        Expansion { fragments: HashMap::new(), sizes: HashMap::new(), directives: 0 };
     let (mut fragments, mut variables) = (0, 0);
     for definition in &document.definitions {
         match definition {
@@ -80,15 +80,15 @@ fn check_count(what: &str, count: usize, most: usize) -> Result<(), Failure> {
 struct Size {
     /// Fields, spreads and inline fragments.
     selections: u64,
-    /// The most of them within each other.
+    /// How deep they nest.
     nesting: usize,
 }
 
 struct Expansion<'a> {
     fragments: HashMap<&'a Name, &'a FragmentDefinition>,
-    /// The sizes of fragments; nothing for one that is being looked at.
-    known: HashMap<&'a Name, Size>,
-    /// Directives so far, as they are written.
+    /// The sizes of fragments; zero while a fragment is being inspected.
+    sizes: HashMap<&'a Name, Size>,
+    /// Directives so far, before spreading.
     directives: usize,
 }
 
@@ -116,15 +116,15 @@ impl<'a> Expansion<'a> {
     }
 
     fn fragment(&mut self, name: &'a Name, nesting: usize) -> Result<Size, Failure> {
-        if let Some(size) = self.known.get(name) {
+        if let Some(size) = self.sizes.get(name) {
             check_nesting(nesting + size.nesting)?;
             return Ok(*size);
         }
-        // One that is missing, or spreads itself, is for the validator to refuse.
+        // The validator refuses a fragment that is missing or spreads itself.
         let Some(fragment) = self.fragments.get(name) else { return Ok(Size::default()) };
-        self.known.insert(name, Size::default());
+        self.sizes.insert(name, Size::default());
         let size = self.size(&fragment.selection_set, nesting)?;
-        self.known.insert(name, size);
+        self.sizes.insert(name, size);
         Ok(size)
     }
 }

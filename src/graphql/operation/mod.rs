@@ -2,12 +2,10 @@
 //! guard and translated for the executor.
 
 pub(crate) mod document;
-pub(crate) mod expansion;
+mod expansion;
 pub(crate) mod guard;
-pub(crate) mod overlap;
-pub(crate) mod prepared;
-pub(crate) mod rules;
-pub(crate) mod scan;
-pub(crate) mod shape;
+mod overlap;
+mod rules;
+mod scan;
 pub(crate) mod translation;
 pub(crate) mod values;

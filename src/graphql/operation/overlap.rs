@@ -1,9 +1,9 @@
-//! Fields that share a response key become one, so they must ask the same (section 5.3.2 of the
-//! specification). The validator sees to that, but compares two lists only as far as the shorter
-//! one goes; the rest of the comparison is here.
+//! Fields with the same response key become one, so they must have the same arguments (section
+//! 5.3.2 of the specification). The validator checks that, but compares two lists only up to the
+//! length of the shorter one; the rest of the comparison is here.
 //!
-//! Each selection is looked at once for each place that it is spread to, of which `expansion` has
-//! seen to it that there are not too many.
+//! Each selection is inspected once for each place that it is spread to. `expansion` has bounded
+//! their number.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,7 @@ use apollo_compiler::{
 
 use crate::graphql::error::{Code, Failure};
 
-/// Refuses a document with two lists of different lengths where there can be one only.
+/// Refuses a document in which two fields become one although their lists differ in length.
 ///
 /// # Errors
 /// `GRAPHQL_VALIDATION_FAILED`, with the response key.
@@ -34,14 +34,14 @@ struct Overlap<'a> {
 }
 
 impl<'a> Overlap<'a> {
-    /// Looks at selections of one object.
+    /// Inspects all selections on one object.
     fn check(self, sets: &[&'a SelectionSet]) -> Result<(), Failure> {
         let (mut fields, mut spread) = (HashMap::new(), HashSet::new());
         for set in sets {
             self.collect(set, &mut fields, &mut spread);
         }
         fields.into_iter().try_for_each(|(key, sharing)| {
-            if !self.ask_the_same(&sharing) {
+            if !self.have_same_arguments(&sharing) {
                 let message = format!("the fields of `{key}` have lists of different lengths");
                 return Err(Failure::new(Code::ValidationFailed, message));
             }
@@ -64,9 +64,9 @@ impl<'a> Overlap<'a> {
                 Selection::InlineFragment(inline) => {
                     self.collect(&inline.selection_set, fields, spread);
                 }
-                Selection::FragmentSpread(there) => {
-                    let fragment = self.document.fragments.get(&there.fragment_name);
-                    let fragment = fragment.filter(|_| spread.insert(&there.fragment_name));
+                Selection::FragmentSpread(name) => {
+                    let fragment = self.document.fragments.get(&name.fragment_name);
+                    let fragment = fragment.filter(|_| spread.insert(&name.fragment_name));
                     if let Some(fragment) = fragment {
                         self.collect(&fragment.selection_set, fields, spread);
                     }
@@ -75,9 +75,9 @@ impl<'a> Overlap<'a> {
         }
     }
 
-    /// Whether fields have the same arguments wherever one object can have both.
-    fn ask_the_same(self, sharing: &Sharing<'a>) -> bool {
-        // One for each type is enough, since all others of that type ask the same as it.
+    /// Whether any two fields that one object can have both have the same arguments.
+    fn have_same_arguments(self, sharing: &Sharing<'a>) -> bool {
+        // One field for each type is enough: the others on that type have the same arguments.
         let mut seen = Sharing::new();
         sharing.iter().all(|(ty, field)| {
             let mut meet = seen.iter().filter(|(other, _)| self.can_meet(ty, other));
@@ -89,8 +89,8 @@ impl<'a> Overlap<'a> {
         })
     }
 
-    /// Whether an object can be of both types, as far as the rule is concerned: two types of
-    /// objects exclude each other.
+    /// Whether an object can be of both types. The rule of the specification only excludes two
+    /// different object types.
     fn can_meet(self, ty: &Name, other: &Name) -> bool {
         let is_object = |ty| self.schema.get_object(ty).is_some();
         ty == other || !is_object(ty) || !is_object(other)
@@ -104,7 +104,7 @@ fn same_arguments(field: &Field, other: &Field) -> bool {
     })
 }
 
-/// Whether the lists in two values are of the same lengths.
+/// Whether the lists in two values have the same lengths.
 fn same_lengths(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::List(left), Value::List(right)) => {

@@ -1,7 +1,7 @@
-//! Rules of the specification that the validator does not keep.
+//! Rules of the specification that the validator does not check.
 //!
-//! It looks at variables that are a whole argument and at no others, takes a default of null for
-//! one, lets a field of an input object be there twice, and does not know `@oneOf`.
+//! The validator ignores variables inside lists and objects, treats a default of null as a default,
+//! accepts a field of an input object twice, and does not support `@oneOf`.
 
 use std::collections::HashSet;
 
@@ -13,10 +13,10 @@ use apollo_compiler::{
 
 use crate::graphql::error::{Code, Failure};
 
-/// Refuses a document that the validator let pass, and must not.
+/// Refuses an invalid document that the validator accepted.
 ///
 /// # Errors
-/// `GRAPHQL_VALIDATION_FAILED`, with the first thing that is wrong.
+/// `GRAPHQL_VALIDATION_FAILED`, with the first violation.
 pub(crate) fn check(schema: &Schema, document: &ExecutableDocument) -> Result<(), Failure> {
     for operation in document.operations.iter() {
         let mut rules = Rules { schema, document, operation, seen: HashSet::new() };
@@ -30,13 +30,13 @@ pub(crate) fn check(schema: &Schema, document: &ExecutableDocument) -> Result<()
     Ok(())
 }
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     ty: &'a Type,
-    /// Whether something takes the place of a value that is not given.
+    /// Whether a missing value has a default.
     has_default: bool,
-    /// Whether it is the one field of a `@oneOf` input.
+    /// Whether it is the only field of a `@oneOf` input.
     is_one_of: bool,
 }
 
@@ -45,14 +45,14 @@ impl<'a> Place<'a> {
         Self { ty, has_default: false, is_one_of: false }
     }
 
-    fn of(definition: &'a InputValueDefinition) -> Self {
+    fn of_definition(definition: &'a InputValueDefinition) -> Self {
         let has_default = definition.default_value.is_some();
         Self { has_default, ..Self::of_type(&definition.ty) }
     }
 
-    /// Whether a variable may stand here (section 5.8.5): a default, of its own or of the place,
-    /// makes up for a type that may be null.
-    fn takes(self, variable: &VariableDefinition) -> bool {
+    /// Whether a variable is allowed here (section 5.8.5): a nullable variable is allowed in a
+    /// non-null place if the variable or the place has a default.
+    fn allows(self, variable: &VariableDefinition) -> bool {
         let own_default = variable.default_value.as_ref().is_some_and(|value| !value.is_null());
         if self.is_one_of && !variable.ty.is_non_null() {
             return false;
@@ -69,7 +69,7 @@ struct Rules<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     operation: &'a Operation,
-    /// Fragments that were looked at for this operation.
+    /// Fragments that were inspected for this operation.
     seen: HashSet<&'a Name>,
 }
 
@@ -110,7 +110,7 @@ impl<'a> Rules<'a> {
     ) -> Result<(), Failure> {
         given.iter().try_for_each(|argument| {
             match definitions.iter().find(|definition| definition.name == argument.name) {
-                Some(definition) => self.value(Place::of(definition), &argument.value),
+                Some(definition) => self.value(Place::of_definition(definition), &argument.value),
                 None => Ok(()),
             }
         })
@@ -119,8 +119,9 @@ impl<'a> Rules<'a> {
     fn value(&self, place: Place<'_>, value: &Value) -> Result<(), Failure> {
         match value {
             Value::Variable(name) => {
-                let variable = self.operation.variables.iter().find(|known| known.name == *name);
-                match variable.filter(|variable| !place.takes(variable)) {
+                let variable =
+                    self.operation.variables.iter().find(|variable| variable.name == *name);
+                match variable.filter(|variable| !place.allows(variable)) {
                     Some(_) if place.is_one_of => {
                         Err(broken(format!("variable `${name}` must not be null within @oneOf")))
                     }
@@ -154,7 +155,9 @@ impl<'a> Rules<'a> {
                 return Err(broken(format!("the input field `{name}` is there twice")));
             }
             match input.fields.get(name) {
-                Some(field) => self.value(Place { is_one_of, ..Place::of(field) }, value),
+                Some(field) => {
+                    self.value(Place { is_one_of, ..Place::of_definition(field) }, value)
+                }
                 None => Ok(()),
             }
         })

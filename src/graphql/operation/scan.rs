@@ -1,9 +1,9 @@
-//! The first look at the text of a document, before any parser sees it.
+//! The first scan of a document, before the parser.
 //!
-//! Parsers recurse, so how much there is and how deeply it nests is found out here, by reading
-//! once from left to right. On the way, what the specification lets a parser ignore is made so
-//! plain that none can trip over it: apollo-compiler knows no line that ends with a lone carriage
-//! return, no comma after `...` or an alias, and no description of an operation.
+//! Parsers recurse, so the scan reads the text once from left to right and bounds its tokens and
+//! its nesting. It also normalizes what the specification says to ignore and apollo-compiler
+//! stumbles over: lines that end with a lone carriage return, a comma after `...` or an alias, and
+//! descriptions of operations.
 
 use apollo_compiler::ast::Document;
 
@@ -14,20 +14,21 @@ use crate::graphql::{
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A document made plain.
+/// A normalized document.
 pub(crate) struct Plain {
     pub text: String,
-    /// How many tokens it has, but for those that another text of the same meaning may lack:
-    /// descriptions, and the word `query` before an operation.
+    /// The number of tokens without the optional ones: descriptions, and the word `query` before
+    /// an operation.
     pub tokens: usize,
 }
 
 /// The same document without descriptions, comments, commas and byte order marks, and with line
-/// feeds for lone carriage returns. All but what follows them on a line stands where it stood.
+/// feeds instead of lone carriage returns. The lines stay the same; columns may change only after
+/// a removed text on the same line.
 ///
 /// # Errors
-/// `QUERY_TOO_LARGE` beyond so many tokens, `QUERY_TOO_DEEP` when brackets of any kind nest
-/// deeper than [`NESTING_MAX`].
+/// `QUERY_TOO_LARGE` with more than `tokens_max` tokens, `QUERY_TOO_DEEP` if brackets of any kind
+/// nest deeper than [`NESTING_MAX`].
 pub(crate) fn plain(text: &str, tokens_max: usize) -> Result<Plain, Failure> {
     let mut plain = String::with_capacity(text.len());
     let (mut tokens, mut nesting) = (0_usize, 0_usize);
@@ -65,8 +66,8 @@ pub(crate) fn plain(text: &str, tokens_max: usize) -> Result<Plain, Failure> {
     Ok(Plain { text: plain, tokens: tokens - optional })
 }
 
-/// Whether a string describes an operation or a fragment, which then begins in what comes after
-/// it. The parser knows no descriptions of those, but it knows whether this is a string.
+/// Whether a string describes an operation or a fragment, which then follows in `after`. The parser
+/// does not support such descriptions, but it can tell whether this is a valid string.
 fn describes(string: &str, after: &str) -> bool {
     const KEYWORDS: [&str; 4] = ["query", "mutation", "subscription", "fragment"];
     let is_string = || Document::parse(format!("{{ a(b: {string}) }}"), "description").is_ok();
@@ -81,7 +82,7 @@ fn describes(string: &str, after: &str) -> bool {
     false
 }
 
-/// The lines of a block string may end with a carriage return as well. No other token has one.
+/// Appends a token. Only a block string can contain carriage returns.
 fn push_token(plain: &mut String, token: &str) {
     if !token.contains('\r') {
         plain.push_str(token);
@@ -94,7 +95,7 @@ fn push_token(plain: &mut String, token: &str) {
     }
 }
 
-/// How many bytes belong to the token, the comment or the white space that a text begins with.
+/// The length in bytes of the token, comment or white space at the start of a text.
 fn length(text: &str, first: char) -> usize {
     let until = |is_end: fn(char) -> bool| text.find(is_end).unwrap_or(text.len());
     match first {
@@ -107,22 +108,22 @@ fn length(text: &str, first: char) -> usize {
     }
 }
 
-/// How many bytes a string has; one that does not end has all that there are.
+/// The length in bytes of the string at the start of a text; an unterminated one takes all of it.
 fn string(text: &str) -> usize {
     let (quotes, escape) =
         if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
-    let mut at = quotes.len();
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+    let mut end = quotes.len();
+    while let Some(rest) = text.get(end..).filter(|rest| !rest.is_empty()) {
         if rest.starts_with(quotes) {
-            return at + quotes.len();
+            return end + quotes.len();
         }
         let is_broken = quotes.len() == 1 && rest.starts_with(['\n', '\r']);
         if is_broken {
-            return at;
+            return end;
         }
         let escaped = if rest.starts_with(escape) { escape.len() } else { 0 };
         let next = rest[escaped..].chars().next().filter(|_| escaped < 2);
-        at += escaped + next.map_or(0, char::len_utf8);
+        end += escaped + next.map_or(0, char::len_utf8);
     }
     text.len()
 }
@@ -136,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ignored_becomes_plain_and_everything_else_stays() {
+    fn ignored_text_is_normalized_and_the_rest_is_kept() {
         let odd = "\u{feff}{ a(b: \"#,\\\"\",c:\"\"\"\\\"\"\",#\r\"\"\" )#,{\r...,@x # é\r\n}";
         let even = " { a(b: \"#,\\\"\" c:\"\"\"\\\"\"\",#\n\"\"\" ) \n... @x  \r\n}";
         assert_eq!(plain(odd, 100).expect("it is short").text, even);
     }
 
     #[test]
-    fn tokens_are_counted_and_nothing_else() {
+    fn only_tokens_are_counted() {
         for (text, tokens) in [
             ("", 0),
             ("# a b\n , \u{feff}", 0),

@@ -1,137 +1,69 @@
-//! An operation as the executor takes it, out of the document that was validated.
+//! An operation as the executor takes it, translated from the validated document.
 //!
-//! The executor has a parser of its own, which takes other texts than the specification says, and
-//! ways of its own with variables and with fields that share a response key. So it is given none
-//! of them: what `@skip` and `@include` leave out is left out here, variables are filled in, and
-//! fields are collected (section 6.3.2 of the specification): fragments are spread, and those
-//! that share a response key are one field, with their selections together. Texts can be left open,
-//! to be filled in by each of many requests (see `prepared`).
+//! The executor's own parser accepts texts that the specification does not, and its handling of
+//! variables and of fields with the same response key differs from the specification. So it gets
+//! neither: selections excluded by `@skip` and `@include` are left out, variables are replaced by
+//! their values, and fields are collected (section 6.3.2 of the specification): fragments are
+//! spread, and fields with the same response key become one, with their selections merged.
 //!
 //! **Invariant:** a translated selection holds fields only, each response key once.
 //!
-//! Spreading looks at no type condition: the schema has no type that some objects of a selection
-//! are of and others are not, since [`Node`](crate::graphql::types::user::Node) has one kind of object.
+//! **Invariant:** a fragment is spread only if its type condition holds for every object of the
+//! selection. A condition that holds for some of them only is refused, since the translation does
+//! not know the object yet. With one type of [`Node`](crate::graphql::types::user::Node), no
+//! valid document has one.
 
 use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::{
-    ExecutableDocument, Name as DocumentName, Node, ast,
+    ExecutableDocument, Name as DocumentName, Node, Schema,
+    collections::HashMap as CompilerMap,
     executable::{self, Operation, OperationType, Selection, SelectionSet},
     response::{JsonValue, serde_json_bytes::ByteString},
+    schema::Implementers,
+    validation::Valid,
 };
 use async_graphql::{Name, Pos, Positioned, parser::types};
 use async_graphql_value::Value;
 
 use super::values::Variables;
+use crate::graphql::error::Failure;
 
-/// Translates one operation of a document, but for those of its variables that are `texts`, if any
-/// are to be left open. A text that is null is translated.
-pub(crate) fn of_operation(
+/// Which types implement which interface.
+pub(crate) type InterfaceMap = CompilerMap<DocumentName, Implementers>;
+
+/// Translates one operation of a document.
+///
+/// # Errors
+/// `INTERNAL` when a type condition cannot be translated.
+pub(crate) fn translate(
+    schema: &Valid<Schema>,
+    interfaces: &InterfaceMap,
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Variables<'_>,
-    texts: Option<&HashSet<&DocumentName>>,
-) -> Template {
-    let translation = Translation { document, variables, texts };
+) -> Result<types::ExecutableDocument, Failure> {
+    let translation = Translation { schema, interfaces, document, variables };
     let ty = match operation.operation_type {
         OperationType::Query => types::OperationType::Query,
         OperationType::Mutation => types::OperationType::Mutation,
         OperationType::Subscription => types::OperationType::Subscription,
     };
-    Template { ty, selections: translation.selections(&[&operation.selection_set]) }
-}
-
-/// An operation on its own, with variables where texts are left open.
-#[derive(Clone)]
-pub(crate) struct Template {
-    ty: types::OperationType,
-    selections: types::SelectionSet,
-}
-
-impl Template {
-    /// The operation with the texts among some variables.
-    pub(crate) fn fill_in(&self, variables: Variables<'_>) -> types::ExecutableDocument {
-        let mut filled_in = self.clone();
-        fill_in(&mut filled_in.selections, variables);
-        filled_in.into_document()
-    }
-
-    /// The operation, where nothing is left open.
-    pub(crate) fn into_document(self) -> types::ExecutableDocument {
-        let operation = types::OperationDefinition {
-            ty: self.ty,
-            variable_definitions: Vec::new(),
-            directives: Vec::new(),
-            selection_set: nowhere(self.selections),
-        };
-        let operations = types::DocumentOperations::Single(nowhere(operation));
-        types::ExecutableDocument { operations, fragments: HashMap::new() }
-    }
-
-    /// About how much memory it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        bytes_of(&self.selections)
-    }
-}
-
-fn fill_in(selections: &mut types::SelectionSet, variables: Variables<'_>) {
-    for selection in &mut selections.items {
-        let types::Selection::Field(field) = &mut selection.node else { continue };
-        for (_, value) in &mut field.node.arguments {
-            fill_in_value(&mut value.node, variables);
-        }
-        fill_in(&mut field.node.selection_set.node, variables);
-    }
-}
-
-fn fill_in_value(value: &mut Value, variables: Variables<'_>) {
-    match value {
-        Value::Variable(name) => {
-            let text =
-                variables.0.get(name.as_str()).expect("it was given, or no text is left open");
-            *value = executable_value(text.clone());
-        }
-        Value::List(items) => items.iter_mut().for_each(|item| fill_in_value(item, variables)),
-        Value::Object(fields) => {
-            fields.values_mut().for_each(|field| fill_in_value(field, variables));
-        }
-        _ => {}
-    }
-}
-
-fn bytes_of(selections: &types::SelectionSet) -> usize {
-    let of_selection = |selection: &Positioned<types::Selection>| {
-        let types::Selection::Field(field) = &selection.node else { return 0 };
-        let field = &field.node;
-        let alias = field.alias.as_ref().map_or(0, |alias| alias.node.len());
-        let argument = |(name, value): &(Positioned<Name>, Positioned<Value>)| {
-            name.node.len() + bytes_of_value(&value.node)
-        };
-        alias
-            + field.name.node.len()
-            + field.arguments.iter().map(argument).sum::<usize>()
-            + bytes_of(&field.selection_set.node)
+    let operation = types::OperationDefinition {
+        ty,
+        variable_definitions: Vec::new(),
+        directives: Vec::new(),
+        selection_set: nowhere(translation.selections(&[&operation.selection_set])?),
     };
-    let items = &selections.items;
-    size_of_val(items.as_slice()) + items.iter().map(of_selection).sum::<usize>()
-}
-
-fn bytes_of_value(value: &Value) -> usize {
-    let inside = match value {
-        Value::String(text) => text.len(),
-        Value::List(items) => items.iter().map(bytes_of_value).sum(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| name.len() + bytes_of_value(value)).sum()
-        }
-        _ => 0,
-    };
-    size_of_val(value) + inside
+    let operations = types::DocumentOperations::Single(nowhere(operation));
+    Ok(types::ExecutableDocument { operations, fragments: HashMap::new() })
 }
 
 struct Translation<'a> {
+    schema: &'a Valid<Schema>,
+    interfaces: &'a InterfaceMap,
     document: &'a ExecutableDocument,
     variables: Variables<'a>,
-    texts: Option<&'a HashSet<&'a DocumentName>>,
 }
 
 /// The fields of a selection that share a response key, in the order of the document.
@@ -141,23 +73,26 @@ struct Collected<'a> {
 }
 
 impl<'a> Translation<'a> {
-    /// All selections of one object together.
-    fn selections(&self, sets: &[&'a SelectionSet]) -> types::SelectionSet {
+    /// All selections on the same object, merged.
+    fn selections(&self, sets: &[&'a SelectionSet]) -> Result<types::SelectionSet, Failure> {
         let (mut collected, mut spread) = (Vec::new(), HashSet::new());
         for set in sets {
-            self.collect(set, &mut collected, &mut spread);
+            self.collect(set, &set.ty, &mut collected, &mut spread)?;
         }
         let items = collected.into_iter().map(|same| self.field(&same.fields));
-        types::SelectionSet { items: items.collect() }
+        Ok(types::SelectionSet { items: items.collect::<Result<_, _>>()? })
     }
 
-    /// Adds the fields of a selection. Response keys are few, as the guard bounds aliases.
+    /// Adds the fields of a selection on an object of type `ty`. The search for a response key is
+    /// linear: the guard bounds aliases, so there are few.
     fn collect(
         &self,
         set: &'a SelectionSet,
+        ty: &DocumentName,
         collected: &mut Vec<Collected<'a>>,
         spread: &mut HashSet<&'a DocumentName>,
-    ) {
+    ) -> Result<(), Failure> {
+        self.check_condition(ty, &set.ty)?;
         for selection in &set.selections {
             if !self.variables.include(selection.directives()) {
                 continue;
@@ -171,27 +106,47 @@ impl<'a> Translation<'a> {
                     }
                 }
                 Selection::InlineFragment(inline) => {
-                    self.collect(&inline.selection_set, collected, spread);
+                    self.collect(&inline.selection_set, ty, collected, spread)?;
                 }
-                Selection::FragmentSpread(of) => {
-                    // Spreading a fragment again adds nothing.
-                    if let Some(fragment) = self.document.fragments.get(&of.fragment_name)
-                        && spread.insert(&of.fragment_name)
+                Selection::FragmentSpread(name) => {
+                    // Spreading a fragment a second time adds nothing.
+                    if let Some(fragment) = self.document.fragments.get(&name.fragment_name)
+                        && spread.insert(&name.fragment_name)
                     {
-                        self.collect(&fragment.selection_set, collected, spread);
+                        self.collect(&fragment.selection_set, ty, collected, spread)?;
                     }
                 }
             }
         }
+        Ok(())
     }
 
-    /// Fields of one response key as one field. They have the same name and arguments, or the
-    /// document would not be valid.
-    fn field(&self, same: &[&'a Node<executable::Field>]) -> Positioned<types::Selection> {
+    /// Refuses a type condition that may not hold for an object of type `ty`.
+    fn check_condition(&self, ty: &DocumentName, condition: &DocumentName) -> Result<(), Failure> {
+        let holds = |object: &DocumentName| {
+            object == condition || self.schema.is_subtype(condition, object)
+        };
+        let holds_for_all = || {
+            let implementers = self.interfaces.get(ty)?;
+            Some(implementers.objects.iter().all(holds))
+        };
+        if holds(ty) || holds_for_all() == Some(true) {
+            return Ok(());
+        }
+        tracing::error!(%ty, %condition, "a type condition that the translation does not know");
+        Err(Failure::internal())
+    }
+
+    /// Fields with the same response key as one field. Validation ensures that they have the same
+    /// name and arguments.
+    fn field(
+        &self,
+        same: &[&'a Node<executable::Field>],
+    ) -> Result<Positioned<types::Selection>, Failure> {
         let first = same[0];
         let arguments = first.arguments.iter().filter_map(|argument| {
-            let value = self.value(&argument.value)?;
-            // In introspection, null is as good as nothing. The executor does not take it there.
+            let value = executable_value(self.variables.fill_in(&argument.value)?);
+            // The executor does not accept this null in introspection. It means the default.
             if argument.name == "includeDeprecated" && value == Value::Null {
                 return None;
             }
@@ -203,42 +158,16 @@ impl<'a> Translation<'a> {
             name: nowhere(Name::new(&first.name)),
             arguments: arguments.collect(),
             directives: Vec::new(),
-            selection_set: nowhere(self.selections(&selections)),
+            selection_set: nowhere(self.selections(&selections)?),
         };
         let pos = self.position(first);
-        Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos)
+        Ok(Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos))
     }
 
-    /// A value; `None` for a variable that is not given. Where texts are left open, what is around
-    /// them is read as [`Variables::fill_in`] reads it; `prepared` compares the two in tests.
-    fn value(&self, value: &ast::Value) -> Option<Value> {
-        let Some(texts) = self.texts else {
-            return Some(executable_value(self.variables.fill_in(value)?));
-        };
-        Some(match value {
-            ast::Value::Variable(name) if texts.contains(name) => {
-                match self.variables.0.get(name.as_str())? {
-                    JsonValue::Null => Value::Null,
-                    _ => Value::Variable(Name::new(name)),
-                }
-            }
-            ast::Value::List(items) => {
-                Value::List(items.iter().map(|i| self.value(i).unwrap_or(Value::Null)).collect())
-            }
-            ast::Value::Object(fields) => {
-                let field = |(name, value): &(DocumentName, Node<ast::Value>)| {
-                    Some((Name::new(name), self.value(value)?))
-                };
-                Value::Object(fields.iter().filter_map(field).collect())
-            }
-            other => executable_value(self.variables.fill_in(other)?),
-        })
-    }
-
-    /// Where a field stands, for the errors of its resolver.
+    /// The position of a field, for the errors of its resolver.
     fn position<T>(&self, node: &Node<T>) -> Pos {
         let place = node.location().and_then(|span| span.line_column(&self.document.sources));
-        place.map_or_else(Pos::default, |at| Pos { line: at.line, column: at.column })
+        place.map_or_else(Pos::default, |place| Pos { line: place.line, column: place.column })
     }
 }
 
@@ -246,7 +175,7 @@ impl<'a> Translation<'a> {
 fn executable_value(value: JsonValue) -> Value {
     match value {
         JsonValue::Null => Value::Null,
-        JsonValue::Bool(truth) => Value::Boolean(truth),
+        JsonValue::Bool(flag) => Value::Boolean(flag),
         JsonValue::Number(number) => Value::Number(number),
         JsonValue::String(text) => Value::String(text.as_str().to_owned()),
         JsonValue::Array(items) => Value::List(items.into_iter().map(executable_value).collect()),
@@ -259,7 +188,57 @@ fn executable_value(value: JsonValue) -> Value {
     }
 }
 
-/// What no error will ever point at.
+/// A node that no error points at.
 fn nowhere<T>(node: T) -> Positioned<T> {
     Positioned::new(node, Pos::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use apollo_compiler::response::JsonMap;
+
+    use super::*;
+    use crate::graphql::schema;
+
+    /// The response keys below `node`, in the product's schema with more types.
+    fn keys(more_types: &str, selection: &str) -> Option<Vec<String>> {
+        let schema = schema::typed(&format!("{} {more_types}", schema::sdl(true)));
+        let fragment = if selection.contains("...F") { "fragment F on User { name }" } else { "" };
+        let text = format!("{{ node(id: \"\") {{ {selection} }} }} {fragment}");
+        let document = ExecutableDocument::parse_and_validate(&schema, text, "document.graphql");
+        let document = document.expect("a valid document");
+        let operation = document.operations.iter().next().expect("an operation");
+        let (interfaces, variables) = (schema.implementers_map(), JsonMap::new());
+        let translated =
+            translate(&schema, &interfaces, &document, operation, Variables(&variables)).ok()?;
+        let types::DocumentOperations::Single(operation) = translated.operations else {
+            return None;
+        };
+        let fields = |set: &types::SelectionSet| -> Vec<types::Field> {
+            let field = |selection: &Positioned<types::Selection>| match &selection.node {
+                types::Selection::Field(field) => field.node.clone(),
+                _ => panic!("a fragment is left"),
+            };
+            set.items.iter().map(field).collect()
+        };
+        let node = fields(&operation.node.selection_set.node).pop()?;
+        Some(fields(&node.selection_set.node).iter().map(|f| f.name.node.to_string()).collect())
+    }
+
+    #[test]
+    fn a_condition_that_holds_for_some_objects_is_refused() {
+        let another = "type Post implements Node { id: ID! title: String }";
+        for (selection, expected) in [
+            ("... on User { name }", Some(vec!["name"])),
+            ("id ...F", Some(vec!["id", "name"])),
+            ("... on Node { id ... { __typename } }", Some(vec!["id", "__typename"])),
+        ] {
+            let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
+            assert_eq!(keys("", selection), expected, "{selection}");
+        }
+        for selection in ["... on User { name }", "id ...F", "... on Node { ... on Post { id } }"] {
+            assert_eq!(keys(another, selection), None, "{selection}");
+        }
+        assert!(keys(another, "... on Node { id }").is_some());
+    }
 }

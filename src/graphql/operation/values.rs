@@ -6,20 +6,20 @@ use apollo_compiler::{
     response::{JsonMap, JsonValue, serde_json_bytes::ByteString},
 };
 
-/// The variables of a request, coerced to their types, with defaults where nothing was given.
+/// The variables of a request, coerced to their types, with the defaults of missing ones.
 #[derive(Clone, Copy)]
 pub(crate) struct Variables<'a>(pub &'a JsonMap);
 
 impl Variables<'_> {
-    /// A value as JSON; `None` for a variable that is not given.
+    /// A value as JSON; `None` for a missing variable.
     pub(crate) fn fill_in(self, value: &Value) -> Option<JsonValue> {
         Some(match value {
             Value::Null => JsonValue::Null,
             Value::Variable(name) => self.0.get(name.as_str())?.clone(),
             Value::Enum(name) => JsonValue::String(name.as_str().into()),
             Value::String(text) => JsonValue::String(text.as_str().into()),
-            Value::Boolean(truth) => JsonValue::Bool(*truth),
-            // Only an ID can be a number of more than 64 bits, and an ID is a text.
+            Value::Boolean(flag) => JsonValue::Bool(*flag),
+            // Only an ID can be a number of more than 64 bits, and IDs are texts.
             Value::Int(number) => match number.as_str().parse::<i64>() {
                 Ok(number) => number.into(),
                 Err(_) => JsonValue::String(number.as_str().into()),
@@ -37,7 +37,7 @@ impl Variables<'_> {
         })
     }
 
-    /// Whether `@skip` and `@include` leave a selection in.
+    /// Whether `@skip` and `@include` keep a selection.
     pub(crate) fn include(self, directives: &DirectiveList) -> bool {
         let condition = |name| {
             let directive = directives.get(name)?;

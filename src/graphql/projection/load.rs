@@ -1,53 +1,52 @@
-//! The graph as far as a plan asks for it, level by level.
+//! The data that a plan needs, loaded level by level.
 //!
-//! **Invariant:** all users of a level are asked about together, so a level costs at most one
-//! statement for each kind of question, however many users and fields are in it.
+//! **Invariant:** all users of a level are asked about together, so a level takes at most one
+//! statement for each kind of question, however many users and fields it has.
 
 use std::{sync::Arc, vec::IntoIter};
 
 use futures_util::join;
 
-use super::plan::UserPlan;
-use crate::service::ListPage;
+use super::{fields::Needs, plan::UserPlan};
 use crate::{
     domain::{FollowCounts, FollowPageKey, Relation, User, UserId},
     graphql::{context::RequestContext, error::Failure},
+    service::ListPage,
 };
 
-/// Some users, and what is known of them beyond their own rows.
+/// Users with the same selection, and what was loaded for them besides their rows.
 pub(super) struct Batch<'p> {
     pub(super) plan: &'p UserPlan<'p>,
     pub(super) users: Vec<Arc<User>>,
     /// One for each list of the plan.
     pub(super) lists: Vec<Lists>,
-    /// One for each user, if the plan asks for the length of a list.
+    /// One for each user, if the plan needs the length of a list.
     pub(super) counts: Vec<FollowCounts>,
-    /// One for each user, if the plan asks how they stand to the viewer.
+    /// One for each user, if the plan needs one of its halves.
     pub(super) relations: Vec<Relation>,
 }
 
 /// The same list of each user of a batch.
 pub(super) struct Lists {
-    /// One for each user, if the plan asks for pages.
+    /// One for each user, if the plan needs pages.
     pub(super) pages: Vec<Arc<ListPage>>,
-    /// What is known of the users on the pages, for each plan of them.
+    /// What is loaded for the users on the pages, for each plan of them.
     pub(super) below: Vec<Below>,
 }
 
-/// What is known of the users on some pages.
+/// What is loaded for the users on some pages.
 pub(super) enum Below {
-    /// Their rows, and nothing more is asked for.
+    /// Their rows, and nothing else.
     Rows,
-    /// A batch of the next level holds them, page after page.
+    /// They are in a batch of the next level, page after page.
     Batch {
         index: usize,
-        /// Where each page begins in it.
+        /// Where each page begins in the batch.
         starts: Vec<usize>,
     },
 }
 
-/// Everything that the plans ask of their users. The first batches are those of the given users,
-/// in their order.
+/// Everything that the plans need. The first batches are those of `roots`, in their order.
 pub(super) async fn load<'p>(
     request: &RequestContext,
     roots: Vec<(&'p UserPlan<'p>, Vec<Arc<User>>)>,
@@ -71,7 +70,7 @@ pub(super) async fn load<'p>(
     Ok(batches)
 }
 
-/// What a level asks of the graph: batch after batch, list after list, user after user.
+/// The questions of a level: batch after batch, list after list, user after user.
 #[derive(Default)]
 struct Questions {
     pages: Vec<FollowPageKey>,
@@ -80,7 +79,7 @@ struct Questions {
     following_back: Vec<UserId>,
 }
 
-/// What the graph answers, in the order of the questions.
+/// The answers, in the order of the questions.
 struct Answers {
     pages: IntoIter<Arc<ListPage>>,
     counts: IntoIter<FollowCounts>,
@@ -90,17 +89,17 @@ struct Answers {
 
 impl Questions {
     fn add(&mut self, batch: &Batch<'_>) {
-        let ids = || batch.users.iter().map(|user| user.id);
-        for list in batch.plan.lists.iter().filter(|list| list.connection.asks_for_page()) {
+        let (plan, ids) = (batch.plan, || batch.users.iter().map(|user| user.id));
+        for list in plan.lists.iter().filter(|list| list.connection.needs.include(Needs::PAGE)) {
             self.pages.extend(ids().map(|user| list.key(user)));
         }
-        if batch.plan.asks_for_counts_alone() {
+        if plan.needs_counts_alone() {
             self.counts.extend(ids());
         }
-        if batch.plan.asks_whether_followed() {
+        if plan.needs.include(Needs::FOLLOWED) {
             self.followed.extend(ids());
         }
-        if batch.plan.asks_whether_following_back() {
+        if plan.needs.include(Needs::FOLLOWING_BACK) {
             self.following_back.extend(ids());
         }
     }
@@ -108,11 +107,12 @@ impl Questions {
     async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
         let loaders = &request.loaders;
         let followed = self.followed.len();
-        // To its end, also when one fails: another field may wait for what a loader has under way.
+        // All three run to their end even if one fails: another field of the request may wait for
+        // a key that one of these loads.
         let (pages, counts, relations) = join!(
             loaders.pages_of_follows(self.pages),
-            loaders.counts_of(self.counts),
-            loaders.relations_to(self.followed, self.following_back),
+            loaders.counts_by_ids(self.counts),
+            loaders.relations(self.followed, self.following_back),
         );
         let mut followed_first = relations?;
         let following_back = followed_first.split_off(followed).into_iter();
@@ -127,16 +127,17 @@ impl<'p> Batch<'p> {
         Self { plan, users, lists, counts, relations }
     }
 
-    /// Takes the answers to what it asked, and gives the batches of the users below. The first of
-    /// them will have the index `first`.
+    /// Takes the answers to the questions of this batch, and returns the batches of the users
+    /// below. The first of those will have the index `first`.
     fn fill(&mut self, answers: &mut Answers, first: usize) -> Vec<Self> {
         let users = self.users.len();
         let mut below = Vec::new();
         for list in &self.plan.lists {
-            let asked = if list.connection.asks_for_page() { users } else { 0 };
-            let pages: Vec<_> = answers.pages.by_ref().take(asked).collect();
+            let has_pages = list.connection.needs.include(Needs::PAGE);
+            let pages: Vec<_> =
+                answers.pages.by_ref().take(if has_pages { users } else { 0 }).collect();
             let users = list.connection.users.iter().map(|plan| {
-                if plan.asks_for_rows_only() {
+                if plan.needs_rows_only() {
                     return Below::Rows;
                 }
                 let (users, starts) = users_on(&pages);
@@ -146,28 +147,31 @@ impl<'p> Batch<'p> {
             let users = users.collect();
             self.lists.push(Lists { pages, below: users });
         }
-        let counted = self.lists.iter().find(|list| !list.pages.is_empty());
-        self.counts = match counted {
+        let with_pages = self.lists.iter().find(|list| !list.pages.is_empty());
+        self.counts = match with_pages {
             Some(list) => list.pages.iter().map(|page| page.counts).collect(),
-            None if self.plan.asks_for_counts_alone() => {
-                answers.counts.by_ref().take(users).collect()
-            }
+            None if self.plan.needs_counts_alone() => answers.counts.by_ref().take(users).collect(),
             None => Vec::new(),
         };
-        if self.plan.asks_for_relations() {
-            self.relations = vec![Relation::default(); users];
+        self.fill_relations(answers);
+        below
+    }
+
+    fn fill_relations(&mut self, answers: &mut Answers) {
+        let needs = self.plan.needs;
+        if needs.include(Needs::FOLLOWED.and(Needs::FOLLOWING_BACK)) {
+            self.relations = vec![Relation::default(); self.users.len()];
         }
-        if self.plan.asks_whether_followed() {
+        if needs.include(Needs::FOLLOWED) {
             for (relation, half) in self.relations.iter_mut().zip(answers.followed.by_ref()) {
                 relation.followed_at = half.followed_at;
             }
         }
-        if self.plan.asks_whether_following_back() {
+        if needs.include(Needs::FOLLOWING_BACK) {
             for (relation, half) in self.relations.iter_mut().zip(answers.following_back.by_ref()) {
                 relation.followed_back_at = half.followed_back_at;
             }
         }
-        below
     }
 }
 

@@ -1,18 +1,22 @@
-//! Plain data, answered level by level and written straight into JSON.
+//! Plain data, loaded level by level and written straight into JSON.
 //!
 //! The executor runs a future, with a context, for every field of every object. Most of an answer
-//! needs none of that: users, edges, pages and counts are known once a level of the graph is
-//! loaded. So where a resolver gives an object of the graph, everything below it is *projected*: a
-//! plan is made of the selection (`plan`), what it asks for is loaded a level at a time (`load`),
-//! and the answer is written at once (`write`), as JSON that the executor passes on unread.
+//! does not need that: users, edges, pages and counts are complete once a level of the graph is
+//! loaded. So where a resolver returns an object of the graph, everything below it is *projected*:
+//! a plan is built from the selection (`plan`) by the table of fields (`fields`), the data is loaded
+//! a level at a time (`load`), and the answer is written in one go (`write`), as JSON that the
+//! executor passes on unread.
 //!
-//! The types of the schema keep their resolvers. They say what the answer is, and answer
-//! themselves whenever a projection cannot: when something fails, since errors with their paths,
-//! and the nulls around them, are the executor's.
+//! The types of the schema keep their resolvers, which answer whenever a projection cannot: when
+//! something fails, since errors with their paths, and the nulls around them, are the executor's
+//! job. Such fallbacks are counted (`count`).
 //!
 //! **Invariant:** a projected answer is the answer of the resolvers, byte for byte. A test
 //! compares the two for random documents.
 
+pub(crate) mod count;
+pub(crate) mod fields;
+mod json;
 mod load;
 mod plan;
 mod write;
@@ -26,13 +30,13 @@ use async_graphql::{
 };
 
 use self::{
+    fields::Needs,
     load::load,
     plan::{ConnectionPlan, EdgePlan, UserPlan},
-    write::{Entries, Entry, Known, PageOf, Writer},
+    write::{Entries, Entry, Loaded, PageOf, Writer},
 };
 use super::{
     context::RequestContext,
-    cursor::List,
     error::Failure,
     types::{
         connection::{Edge, FollowerEdge, FollowingEdge, UserConnection},
@@ -43,9 +47,9 @@ use super::{
 /// An object of the graph, or a list of them, to be projected.
 pub(super) struct Projected<T>(pub T);
 
-/// Of what an answer can be projected.
+/// A type that can be projected.
 pub(super) trait Project: OutputType {
-    /// The answer to a selection as JSON; `None` when the resolvers have to answer.
+    /// The answer to a selection as JSON; `None` if the resolvers have to answer.
     fn project(
         &self,
         request: &RequestContext,
@@ -76,10 +80,12 @@ impl<T: Project> OutputType for Projected<T> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let request = RequestContext::of(ctx);
-        if request.projects
-            && let Some(json) = self.0.project(request, &field.node.selection_set.node).await
-        {
-            return Ok(Value::Binary(json.into()));
+        if let Some(projections) = &request.projections {
+            let json = self.0.project(request, &field.node.selection_set.node).await;
+            projections.count(json.is_some());
+            if let Some(json) = json {
+                return Ok(Value::Binary(json.into()));
+            }
         }
         self.0.resolve(ctx, field).await
     }
@@ -118,7 +124,7 @@ impl Project for Vec<Option<Result<AnyNode, Failure>>> {
         let mut found = 0..;
         writer.list(users.iter(), |writer, user| match user {
             Some(_) => writer.root(found.next().unwrap_or_default()),
-            None => writer.value(Value::Null),
+            None => writer.value(()),
         });
         Some(writer.finish())
     }
@@ -141,10 +147,10 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
     let roots = plan.users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
     let batches = load(request, roots.collect()).await.ok()?;
 
-    let list = List::Follows(edge.direction, edge.order);
     let mut writer = Writer::new(request, &batches);
-    writer.edge(list, &plan.fields, Entry::Follow(&edge.item), |of| {
-        (&plan.users[of], Known { user: &edge.item.user, at: Some((&batches[of], 0)) })
+    writer.edge(&edge.list, &plan.fields, Entry::Follow(&edge.item), |users| {
+        let place = Some((&batches[users], 0));
+        (&plan.users[users], Loaded { user: &edge.item.user, place })
     });
     Some(writer.finish())
 }
@@ -152,8 +158,11 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
 impl Project for UserConnection {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let plan = ConnectionPlan::new(self.list(), selection, request.limits.page_size_max)?;
-        let page = if plan.asks_for_page() { Some(self.page(request).await.ok()?) } else { None };
-        let total_count = if plan.asks_for_count() { self.count(request).await.ok()? } else { 0 };
+        let needs = plan.needs;
+        let page =
+            if needs.include(Needs::PAGE) { Some(self.page(request).await.ok()?) } else { None };
+        let total_count =
+            if needs.include(Needs::COUNT) { self.count(request).await.ok()? } else { 0 };
         let users = || page.iter().flat_map(|page| &page.items);
         let roots = plan.users.iter().map(|plan| (plan, users().cloned().collect()));
         let batches = load(request, roots.collect()).await.ok()?;
@@ -165,7 +174,7 @@ impl Project for UserConnection {
             has_previous: page.as_ref().is_some_and(|page| page.has_previous),
             total_count,
         };
-        writer.connection(&plan, &page, |of, entry| Some((&batches[of], entry)));
+        writer.connection(&plan, &page, |users, entry| Some((&batches[users], entry)));
         Some(writer.finish())
     }
 }

@@ -1,299 +1,237 @@
-//! What a selection asks of the graph, with its arguments read.
+//! What a selection asks for, with its arguments read.
 //!
-//! A plan is made of translated fields, so each response key is there once and no fragment is
-//! left. There is a plan for whatever the guard lets pass; for anything else there is none.
+//! A plan is built from translated fields, so each response key occurs once and no fragments are
+//! left. Every selection that the guard accepts has a plan; `None` makes the resolvers answer.
 
 use async_graphql::{
     Positioned, Value,
     parser::types::{self, Field, SelectionSet},
 };
 
+use super::fields::{
+    self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, find, find_user_field,
+};
 use crate::{
-    domain::{
-        Ends, FollowList, FollowPageKey, FollowPosition, OrderDirection, PageRequest, UserId,
+    domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
+    graphql::{
+        lists::{List, OrderField, OrderedList, Source},
+        types::{order::OrderDirection, page::PageArguments},
     },
-    graphql::{cursor::List, types::page::PageArguments},
 };
 
 /// The fields of an object, by response key.
 pub(super) type Fields<'a, F> = Vec<(&'a str, F)>;
 
-/// What is asked of users.
-#[derive(Debug)]
-pub(super) struct UserPlan<'a> {
-    pub(super) fields: Fields<'a, UserField>,
-    /// The lists that [`UserField::Follows`] speaks of.
-    pub(super) lists: Vec<FollowsPlan<'a>>,
-}
-
-#[derive(Debug)]
-pub(super) enum UserField {
+/// A field of an object of any type.
+pub(super) enum Selected<F> {
     Typename,
-    AvatarUrl {
-        size: i32,
-    },
-    Bio,
-    CreatedAt,
-    /// The list with this index.
-    Follows(usize),
-    Id,
-    IsFollowingViewer,
-    IsViewer,
-    Name,
-    Username,
-    ViewerCanFollow,
-    ViewerCannotFollowReasons,
-    ViewerFollowedAt,
-    ViewerIsFollowing,
+    Field(F),
 }
 
-/// What is asked of one of the two lists of users.
-#[derive(Debug)]
+/// What is selected of users.
+pub(super) struct UserPlan<'a> {
+    pub(super) fields: Fields<'a, UserItem>,
+    pub(super) lists: Vec<FollowsPlan<'a>>,
+    /// The needs of the plain fields.
+    pub(super) needs: Needs,
+}
+
+pub(super) enum UserItem {
+    Typename,
+    /// A plain field, with its argument.
+    Plain(&'static dyn AnyUserField, i32),
+    /// The list of the plan with this index.
+    List(usize),
+}
+
+/// What is selected of a list of follows.
 pub(super) struct FollowsPlan<'a> {
-    pub(super) direction: FollowList,
-    pub(super) request: PageRequest<FollowPosition>,
+    pub(super) source: FollowList,
+    request: PageRequest<FollowPosition>,
     pub(super) connection: ConnectionPlan<'a>,
 }
 
-/// What is asked of a page of any list.
-#[derive(Debug)]
+/// What is selected of a page of any list.
 pub(super) struct ConnectionPlan<'a> {
-    pub(super) list: List,
-    pub(super) fields: Fields<'a, ConnectionField<'a>>,
-    /// What is asked of the users of the page, by `nodes` and by the `node` of its edges.
+    pub(super) list: OrderedList,
+    pub(super) fields: Fields<'a, Selected<ConnectionItem<'a>>>,
+    /// What is selected of the users of the page, by `nodes` and by the `node` of its edges.
     pub(super) users: Vec<UserPlan<'a>>,
+    pub(super) needs: Needs,
 }
 
-#[derive(Debug)]
-pub(super) enum ConnectionField<'a> {
-    Typename,
-    Edges(Fields<'a, EdgeField>),
-    /// The users, as the plan with this index asks.
+pub(super) enum ConnectionItem<'a> {
+    Edges(Fields<'a, Selected<EdgeItem>>),
+    /// The users, with the index of their plan.
     Nodes(usize),
-    PageInfo(Fields<'a, PageInfoField>),
+    PageInfo(Fields<'a, Selected<PageInfoField>>),
     TotalCount,
 }
 
-#[derive(Debug)]
-pub(super) enum EdgeField {
-    Typename,
+pub(super) enum EdgeItem {
     Cursor,
     FollowedAt,
-    /// The user, as the plan with this index asks.
+    /// The user, with the index of their plan.
     Node(usize),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum PageInfoField {
-    Typename,
-    EndCursor,
-    HasNextPage,
-    HasPreviousPage,
-    StartCursor,
 }
 
 impl<'a> UserPlan<'a> {
     pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
-        let mut lists = Vec::new();
-        let fields = fields(selection, |field, name| {
-            Some(match name {
-                "__typename" => UserField::Typename,
-                "avatarUrl" => UserField::AvatarUrl {
-                    size: i32::try_from(number(field, "size").unwrap_or(96)).ok()?,
-                },
-                "bio" => UserField::Bio,
-                "createdAt" => UserField::CreatedAt,
-                "followers" | "following" => {
-                    let direction = match name {
-                        "followers" => FollowList::Followers,
-                        _ => FollowList::Following,
-                    };
-                    lists.push(FollowsPlan::new(field, direction, page_size_max)?);
-                    UserField::Follows(lists.len() - 1)
-                }
-                "id" => UserField::Id,
-                "isFollowingViewer" => UserField::IsFollowingViewer,
-                "isViewer" => UserField::IsViewer,
-                "name" => UserField::Name,
-                "username" => UserField::Username,
-                "viewerCanFollow" => UserField::ViewerCanFollow,
-                "viewerCannotFollowReasons" => UserField::ViewerCannotFollowReasons,
-                "viewerFollowedAt" => UserField::ViewerFollowedAt,
-                "viewerIsFollowing" => UserField::ViewerIsFollowing,
-                _ => return None,
-            })
+        let (mut lists, mut needs) = (Vec::new(), Needs::ROW);
+        let fields = fields_of(selection, |field, name| {
+            if name == "__typename" {
+                return Some(UserItem::Typename);
+            }
+            if let Some(row) = find_user_field(name) {
+                needs = needs.and(row.needs());
+                return Some(UserItem::Plain(row, plain_argument(field, row)?));
+            }
+            lists.push(FollowsPlan::new(field, List::find("User", name)?, page_size_max)?);
+            Some(UserItem::List(lists.len() - 1))
         })?;
-        Some(Self { fields, lists })
+        Some(Self { fields, lists, needs })
     }
 
-    /// Whether the viewer's follow of the users is asked for.
-    pub(super) fn asks_whether_followed(&self) -> bool {
-        let asks = |field: &UserField| {
-            matches!(field, UserField::ViewerFollowedAt | UserField::ViewerIsFollowing)
-        };
-        self.fields.iter().any(|(_, field)| asks(field))
+    /// Whether the length of a list is selected, and no page: a page comes with the lengths.
+    pub(super) fn needs_counts_alone(&self) -> bool {
+        let needs = self.lists.iter().map(|list| list.connection.needs);
+        let needs = needs.fold(Needs::ROW, Needs::and);
+        needs.include(Needs::COUNT) && !needs.include(Needs::PAGE)
     }
 
-    /// Whether the users' follow of the viewer is asked for.
-    pub(super) fn asks_whether_following_back(&self) -> bool {
-        self.fields.iter().any(|(_, field)| matches!(field, UserField::IsFollowingViewer))
-    }
-
-    /// Whether it is asked how the users stand to the viewer.
-    pub(super) fn asks_for_relations(&self) -> bool {
-        self.asks_whether_followed() || self.asks_whether_following_back()
-    }
-
-    /// Whether the length of a list is asked for, and no page that brings it along: a page has the
-    /// lengths of both lists.
-    pub(super) fn asks_for_counts_alone(&self) -> bool {
-        let mut connections = self.lists.iter().map(|list| &list.connection);
-        connections.clone().any(ConnectionPlan::asks_for_count)
-            && !connections.any(ConnectionPlan::asks_for_page)
-    }
-
-    /// Whether the rows of the users answer it.
-    pub(super) fn asks_for_rows_only(&self) -> bool {
-        self.lists.is_empty() && !self.asks_for_relations()
+    /// Whether nothing has to be loaded but the rows of the users.
+    pub(super) fn needs_rows_only(&self) -> bool {
+        self.lists.is_empty() && self.needs == Needs::ROW
     }
 }
 
+/// The argument of a plain field, or its default.
+fn plain_argument(field: &Field, row: &dyn AnyUserField) -> Option<i32> {
+    let Some((name, default)) = row.argument() else { return Some(0) };
+    i32::try_from(number(field, name).unwrap_or(default.into())).ok()
+}
+
 impl<'a> FollowsPlan<'a> {
-    fn new(field: &'a Field, direction: FollowList, page_size_max: u32) -> Option<Self> {
+    fn new(field: &'a Field, list: &'static List, page_size_max: u32) -> Option<Self> {
+        let Source::Follows(source) = list.source else { return None };
         let order = order(field);
-        let list = List::Follows(direction, order);
-        let connection = ConnectionPlan::new(list, &field.selection_set.node, page_size_max)?;
         let arguments = PageArguments {
             first: number(field, "first"),
             last: number(field, "last"),
             after: text(field, "after"),
             before: text(field, "before"),
+            field: order.0,
+            direction: order.1,
         };
-        let mut request = arguments.follows(direction, order, page_size_max).ok()?;
-        request.ends = connection.asks_for_ends();
-        Some(Self { direction, request, connection })
+        let page = arguments.read(list, page_size_max).ok()?;
+        let selection = &field.selection_set.node;
+        let connection = ConnectionPlan::new(page.list, selection, page_size_max)?;
+        let request = page.page_of_follows(connection.needs.ends());
+        Some(Self { source, request, connection })
     }
 }
 
 impl FollowsPlan<'_> {
-    /// Which page of the list of a user.
+    /// The page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        FollowPageKey { user, list: self.direction, request: self.request }
+        FollowPageKey { user, list: self.source, request: self.request }
     }
 }
 
 impl<'a> ConnectionPlan<'a> {
-    pub(super) fn new(list: List, selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
-        let mut users = Vec::new();
-        let mut user = |field: &'a Field| {
-            users.push(UserPlan::new(&field.selection_set.node, page_size_max)?);
-            Some(users.len() - 1)
-        };
-        let fields = fields(selection, |field, name| {
+    pub(super) fn new(
+        list: OrderedList,
+        selection: &'a SelectionSet,
+        page_size_max: u32,
+    ) -> Option<Self> {
+        let (mut users, mut needs) = (Vec::new(), Needs::ROW);
+        let fields = selected(selection, |field, name| {
+            let row = find(&fields::CONNECTION, name)?;
+            needs = needs.and(row.needs);
             let below = &field.selection_set.node;
-            Some(match name {
-                "__typename" => ConnectionField::Typename,
-                "edges" => ConnectionField::Edges(edge(below, &mut user)?),
-                "nodes" => ConnectionField::Nodes(user(field)?),
-                "pageInfo" => ConnectionField::PageInfo(page_info(below)?),
-                "totalCount" => ConnectionField::TotalCount,
-                _ => return None,
+            Some(match row.meaning {
+                ConnectionField::Edges => {
+                    ConnectionItem::Edges(edge(below, page_size_max, &mut users)?)
+                }
+                ConnectionField::Nodes => {
+                    ConnectionItem::Nodes(user(field, page_size_max, &mut users)?)
+                }
+                ConnectionField::PageInfo => {
+                    ConnectionItem::PageInfo(selected(below, |_, name| {
+                        let row = find(&fields::PAGE_INFO, name)?;
+                        needs = needs.and(row.needs);
+                        Some(row.meaning)
+                    })?)
+                }
+                ConnectionField::TotalCount => ConnectionItem::TotalCount,
             })
         })?;
-        Some(Self { list, fields, users })
-    }
-
-    /// Whether anything but the length of the list is asked for.
-    pub(super) fn asks_for_page(&self) -> bool {
-        self.fields.iter().any(|(_, field)| match field {
-            ConnectionField::Typename | ConnectionField::TotalCount => false,
-            ConnectionField::Edges(_)
-            | ConnectionField::Nodes(_)
-            | ConnectionField::PageInfo(_) => true,
-        })
-    }
-
-    /// Whether `totalCount` is asked for.
-    pub(super) fn asks_for_count(&self) -> bool {
-        self.fields.iter().any(|(_, field)| matches!(field, ConnectionField::TotalCount))
-    }
-
-    /// At which ends of the page it has to be known whether there is more.
-    fn asks_for_ends(&self) -> Ends {
-        let mut ends = Ends::NONE;
-        for (_, field) in &self.fields {
-            let ConnectionField::PageInfo(fields) = field else { continue };
-            for (_, field) in fields {
-                ends.next |= matches!(field, PageInfoField::HasNextPage);
-                ends.previous |= matches!(field, PageInfoField::HasPreviousPage);
-            }
-        }
-        ends
+        Some(Self { list, fields, users, needs })
     }
 }
 
-/// An edge on its own, in a payload, and what is asked of its user.
+/// What is selected of an edge on its own, in a payload.
 pub(super) struct EdgePlan<'a> {
-    pub(super) fields: Fields<'a, EdgeField>,
+    pub(super) fields: Fields<'a, Selected<EdgeItem>>,
     pub(super) users: Vec<UserPlan<'a>>,
 }
 
 impl<'a> EdgePlan<'a> {
     pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
         let mut users = Vec::new();
-        let mut user = |field: &'a Field| {
-            users.push(UserPlan::new(&field.selection_set.node, page_size_max)?);
-            Some(users.len() - 1)
-        };
-        let fields = edge(selection, &mut user)?;
+        let fields = edge(selection, page_size_max, &mut users)?;
         Some(Self { fields, users })
     }
 }
 
 fn edge<'a>(
     selection: &'a SelectionSet,
-    user: &mut impl FnMut(&'a Field) -> Option<usize>,
-) -> Option<Fields<'a, EdgeField>> {
-    fields(selection, |field, name| {
-        Some(match name {
-            "__typename" => EdgeField::Typename,
-            "cursor" => EdgeField::Cursor,
-            "followedAt" => EdgeField::FollowedAt,
-            "node" => EdgeField::Node(user(field)?),
-            _ => return None,
+    page_size_max: u32,
+    users: &mut Vec<UserPlan<'a>>,
+) -> Option<Fields<'a, Selected<EdgeItem>>> {
+    selected(selection, |field, name| {
+        Some(match find(&fields::EDGE, name)?.meaning {
+            EdgeField::Cursor => EdgeItem::Cursor,
+            EdgeField::FollowedAt => EdgeItem::FollowedAt,
+            EdgeField::Node => EdgeItem::Node(user(field, page_size_max, users)?),
         })
     })
 }
 
-fn page_info(selection: &SelectionSet) -> Option<Fields<'_, PageInfoField>> {
-    fields(selection, |_, name| {
-        Some(match name {
-            "__typename" => PageInfoField::Typename,
-            "endCursor" => PageInfoField::EndCursor,
-            "hasNextPage" => PageInfoField::HasNextPage,
-            "hasPreviousPage" => PageInfoField::HasPreviousPage,
-            "startCursor" => PageInfoField::StartCursor,
-            _ => return None,
-        })
+/// Adds the plan of the users of a page, and returns its index.
+fn user<'a>(field: &'a Field, page_size_max: u32, users: &mut Vec<UserPlan<'a>>) -> Option<usize> {
+    users.push(UserPlan::new(&field.selection_set.node, page_size_max)?);
+    Some(users.len() - 1)
+}
+
+/// Reads each field of a selection but `__typename`; `None` if one cannot be read.
+fn selected<'a, F>(
+    selection: &'a SelectionSet,
+    mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
+) -> Option<Fields<'a, Selected<F>>> {
+    fields_of(selection, |field, name| {
+        if name == "__typename" {
+            return Some(Selected::Typename);
+        }
+        read(field, name).map(Selected::Field)
     })
 }
 
-/// Reads each field of a selection; `None` when one cannot be read.
-fn fields<'a, F>(
+fn fields_of<'a, F>(
     selection: &'a SelectionSet,
     mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
 ) -> Option<Fields<'a, F>> {
-    let each = selection.items.iter().map(|Positioned { node: selection, .. }| match selection {
+    let fields = selection.items.iter().map(|Positioned { node, .. }| match node {
         types::Selection::Field(Positioned { node: field, .. }) => {
             let key = field.response_key().node.as_str();
             Some((key, read(field, field.name.node.as_str())?))
         }
         types::Selection::FragmentSpread(_) | types::Selection::InlineFragment(_) => None,
     });
-    each.collect()
+    fields.collect()
 }
 
-/// An argument, if it is given and not null. No variable is left in it.
+/// An argument, if it is given and not null. Its variables are filled in.
 fn argument(field: &Field, name: &str) -> Option<Value> {
     let value = field.get_argument(name)?.node.clone().into_const()?;
     (value != Value::Null).then_some(value)
@@ -313,14 +251,13 @@ fn text(field: &Field, name: &str) -> Option<String> {
     }
 }
 
-/// The direction of `orderBy`; follows can be ordered by their time only.
-fn order(field: &Field) -> OrderDirection {
-    let direction = match argument(field, "orderBy") {
-        Some(Value::Object(order)) => order.get("direction").cloned(),
-        _ => None,
+/// The field and the direction of `orderBy`.
+fn order(field: &Field) -> (Option<OrderField>, Option<crate::domain::OrderDirection>) {
+    let Some(Value::Object(order)) = argument(field, "orderBy") else { return (None, None) };
+    let name = |key| match order.get(key) {
+        Some(Value::String(name)) => name.as_str(),
+        Some(Value::Enum(name)) => name.as_str(),
+        _ => "",
     };
-    match direction {
-        Some(direction) if direction.to_string().trim_matches('"') == "ASC" => OrderDirection::Asc,
-        _ => OrderDirection::Desc,
-    }
+    (OrderField::parse(name("field")), OrderDirection::parse(name("direction")))
 }

@@ -2,31 +2,25 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 use serde::Serialize;
 
 use super::{
+    fields::{Facts, PageInfoField},
+    json::{ToJson, write_value},
     load::{Batch, Below},
     plan::{
-        ConnectionField, ConnectionPlan, EdgeField, Fields, FollowsPlan, PageInfoField, UserField,
-        UserPlan,
+        ConnectionItem, ConnectionPlan, EdgeItem, Fields, FollowsPlan, Selected, UserItem, UserPlan,
     },
 };
-use crate::service::ListedUser;
 use crate::{
-    domain::{FollowList, Relation, User, UserOrderField},
+    domain::User,
     graphql::{
         context::RequestContext,
-        cursor::{self, List, Position},
-        global_id,
-        types::{
-            avatar,
-            page::position_of,
-            scalar::{DateTime, clamped},
-            user::FollowDenialReason,
-        },
+        cursor,
+        lists::OrderedList,
+        types::scalar::{DateTime, clamped},
     },
-    service::follow_denials,
+    service::ListedUser,
 };
 
 /// Writes one answer.
@@ -36,11 +30,14 @@ pub(super) struct Writer<'a> {
     json: Vec<u8>,
 }
 
-/// A user, with the batch and the index in it where more is known of them than their row.
+/// The index of a user in a batch.
+pub(super) type Place<'a> = (&'a Batch<'a>, usize);
+
+/// A user to write, with their place if more than their row was loaded.
 #[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
+pub(super) struct Loaded<'a> {
     pub(super) user: &'a User,
-    pub(super) at: Option<(&'a Batch<'a>, usize)>,
+    pub(super) place: Option<Place<'a>>,
 }
 
 /// An entry of a list.
@@ -58,13 +55,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn cursor(self, list: List) -> String {
-        let position = match (self, list) {
-            (Self::User(user), List::Users(order, _)) => position_of(order, user),
-            (Self::User(user), List::Follows(..)) => position_of(UserOrderField::CreatedAt, user),
-            (Self::Follow(item), _) => Position::Time(cursor::position_of(item)),
-        };
-        cursor::encode(list, &position)
+    fn cursor(self, list: &OrderedList) -> String {
+        match self {
+            Self::Follow(item) => cursor::encode_follow(list, item),
+            Self::User(user) => cursor::encode_user(list, user),
+        }
     }
 }
 
@@ -119,57 +114,32 @@ impl<'a> Writer<'a> {
     /// A user of the first batch.
     pub(super) fn root(&mut self, index: usize) {
         let batch = &self.batches[0];
-        let known = Known { user: &batch.users[index], at: Some((batch, index)) };
-        self.user(batch.plan, known);
+        let user = Loaded { user: &batch.users[index], place: Some((batch, index)) };
+        self.user(batch.plan, user);
     }
 
-    pub(super) fn user(&mut self, plan: &'a UserPlan<'a>, known: Known<'a>) {
-        let Known { user, at } = known;
-        let relation = at.and_then(|(batch, index)| batch.relations.get(index).copied());
-        let relation: Relation = relation.unwrap_or_default();
+    fn user(&mut self, plan: &'a UserPlan<'a>, Loaded { user, place }: Loaded<'a>) {
+        let relation = place.and_then(|(batch, index)| batch.relations.get(index).copied());
+        let relation = relation.unwrap_or_default();
+        let facts = Facts { user, viewer: self.request.viewer(), relation };
         self.object(&plan.fields, |writer, field| match field {
-            UserField::Typename => writer.value("User"),
-            UserField::AvatarUrl { size } => writer.value(avatar::uri(user, *size)),
-            UserField::Bio => writer.value(&user.bio),
-            UserField::CreatedAt => writer.time(user.created_at),
-            UserField::Follows(list) => {
-                if let Some((batch, index)) = at {
+            UserItem::Typename => writer.value("User"),
+            UserItem::Plain(row, argument) => row.write(&facts, *argument, &mut writer.json),
+            UserItem::List(list) => {
+                if let Some((batch, index)) = place {
                     writer.follows(batch, index, *list);
                 }
             }
-            UserField::Id => writer.value(&*global_id::of_user(user.id)),
-            UserField::IsFollowingViewer => writer.value(relation.followed_back_at.is_some()),
-            UserField::IsViewer => {
-                let viewer = writer.request.viewer();
-                writer.value(viewer.is_some_and(|viewer| viewer.id() == user.id));
-            }
-            UserField::Name => writer.value(user.name.as_deref()),
-            UserField::Username => writer.value(user.username.as_str()),
-            UserField::ViewerCanFollow => {
-                let denials = follow_denials(writer.request.viewer(), user.id);
-                writer.value(denials.is_empty());
-            }
-            UserField::ViewerCannotFollowReasons => {
-                let denials = follow_denials(writer.request.viewer(), user.id);
-                writer.list(denials.into_iter(), |writer, denial| {
-                    writer.value(enum_value(FollowDenialReason::from(denial)));
-                });
-            }
-            UserField::ViewerFollowedAt => match relation.followed_at {
-                Some(followed_at) => writer.time(followed_at),
-                None => writer.value(Value::Null),
-            },
-            UserField::ViewerIsFollowing => writer.value(relation.followed_at.is_some()),
         });
     }
 
     /// A list of a user in a batch.
     fn follows(&mut self, batch: &'a Batch<'a>, index: usize, list: usize) {
-        let FollowsPlan { direction, connection, .. } = &batch.plan.lists[list];
+        let FollowsPlan { source, connection, .. } = &batch.plan.lists[list];
         let lists = &batch.lists[list];
         let page = lists.pages.get(index);
         let counts = page.map(|page| page.counts).or_else(|| batch.counts.get(index).copied());
-        let total_count = counts.map_or(0, |counts| counts.of(*direction));
+        let total_count = counts.map_or(0, |counts| counts.of(*source));
         let page = page.map(|page| &page.page);
         let page = PageOf {
             entries: Entries::Follows(page.map_or(&[], |page| &page.items)),
@@ -180,71 +150,87 @@ impl<'a> Writer<'a> {
         let batches = self.batches;
         self.connection(connection, &page, |plan, entry| match &lists.below[plan] {
             Below::Rows => None,
-            Below::Batch { index: of, starts } => Some((&batches[*of], starts[index] + entry)),
-        });
-    }
-
-    /// A connection. `at` tells where more is known of the user of an entry, for each plan of
-    /// them.
-    pub(super) fn connection(
-        &mut self,
-        plan: &'a ConnectionPlan<'a>,
-        page: &PageOf<'a>,
-        at: impl Fn(usize, usize) -> Option<(&'a Batch<'a>, usize)>,
-    ) {
-        let [connection, _] = type_names(plan.list);
-        let entries = || page.entries.iter().enumerate();
-        let known = |of: usize, n: usize, entry: Entry<'a>| {
-            (&plan.users[of], Known { user: entry.user(), at: at(of, n) })
-        };
-        self.object(&plan.fields, |writer, field| match field {
-            ConnectionField::Typename => writer.value(connection),
-            ConnectionField::Edges(fields) => writer.list(entries(), |writer, (n, entry)| {
-                writer.edge(plan.list, fields, entry, |of| known(of, n, entry));
-            }),
-            ConnectionField::Nodes(of) => writer.list(entries(), |writer, (n, entry)| {
-                let (plan, known) = known(*of, n, entry);
-                writer.user(plan, known);
-            }),
-            ConnectionField::PageInfo(fields) => writer.page_info(plan.list, fields, page),
-            ConnectionField::TotalCount => writer.value(clamped(page.total_count)),
-        });
-    }
-
-    /// An edge. `user` tells how its user is written.
-    pub(super) fn edge(
-        &mut self,
-        list: List,
-        fields: &Fields<'_, EdgeField>,
-        entry: Entry<'a>,
-        user: impl Fn(usize) -> (&'a UserPlan<'a>, Known<'a>),
-    ) {
-        self.object(fields, |writer, field| match field {
-            EdgeField::Typename => writer.value(type_names(list)[1]),
-            EdgeField::Cursor => writer.value(entry.cursor(list)),
-            EdgeField::FollowedAt => match entry {
-                Entry::Follow(item) => writer.time(cursor::position_of(item).followed_at),
-                Entry::User(_) => writer.value(Value::Null),
-            },
-            EdgeField::Node(of) => {
-                let (plan, known) = user(*of);
-                writer.user(plan, known);
+            Below::Batch { index: batch, starts } => {
+                Some((&batches[*batch], starts[index] + entry))
             }
         });
     }
 
-    fn page_info(&mut self, list: List, fields: &Fields<'_, PageInfoField>, page: &PageOf<'a>) {
-        let cursor = |entry: Option<Entry<'a>>| entry.map(|entry| entry.cursor(list));
-        self.object(fields, |writer, field| match field {
-            PageInfoField::Typename => writer.value("PageInfo"),
-            PageInfoField::EndCursor => writer.value(cursor(page.entries.last())),
-            PageInfoField::HasNextPage => writer.value(page.has_next),
-            PageInfoField::HasPreviousPage => writer.value(page.has_previous),
-            PageInfoField::StartCursor => writer.value(cursor(page.entries.get(0))),
+    /// A connection. `place` returns the place of the user of an entry, for each plan of users.
+    pub(super) fn connection(
+        &mut self,
+        plan: &'a ConnectionPlan<'a>,
+        page: &PageOf<'a>,
+        place: impl Fn(usize, usize) -> Option<Place<'a>>,
+    ) {
+        let list = &plan.list;
+        let entries = || page.entries.iter().enumerate();
+        let loaded = |users: usize, n: usize, entry: Entry<'a>| {
+            (&plan.users[users], Loaded { user: entry.user(), place: place(users, n) })
+        };
+        self.object(&plan.fields, |writer, field| match field {
+            Selected::Typename => writer.value(list.list.connection),
+            Selected::Field(ConnectionItem::Edges(fields)) => {
+                writer.list(entries(), |writer, (n, entry)| {
+                    writer.edge(list, fields, entry, |users| loaded(users, n, entry));
+                });
+            }
+            Selected::Field(ConnectionItem::Nodes(users)) => {
+                writer.list(entries(), |writer, (n, entry)| {
+                    let (plan, user) = loaded(*users, n, entry);
+                    writer.user(plan, user);
+                });
+            }
+            Selected::Field(ConnectionItem::PageInfo(fields)) => {
+                writer.page_info(list, fields, page);
+            }
+            Selected::Field(ConnectionItem::TotalCount) => {
+                writer.value(clamped(page.total_count));
+            }
         });
     }
 
-    /// An object. Response keys are names of GraphQL, so nothing in them has to be escaped.
+    /// An edge. `user` returns its user and their plan.
+    pub(super) fn edge(
+        &mut self,
+        list: &OrderedList,
+        fields: &Fields<'_, Selected<EdgeItem>>,
+        entry: Entry<'a>,
+        user: impl Fn(usize) -> (&'a UserPlan<'a>, Loaded<'a>),
+    ) {
+        self.object(fields, |writer, field| match field {
+            Selected::Typename => writer.value(list.list.edge),
+            Selected::Field(EdgeItem::Cursor) => writer.value(entry.cursor(list)),
+            Selected::Field(EdgeItem::FollowedAt) => match entry {
+                Entry::Follow(item) => DateTime(item.followed_at).write(&mut writer.json),
+                Entry::User(_) => writer.value(()),
+            },
+            Selected::Field(EdgeItem::Node(users)) => {
+                let (plan, user) = user(*users);
+                writer.user(plan, user);
+            }
+        });
+    }
+
+    fn page_info(
+        &mut self,
+        list: &OrderedList,
+        fields: &Fields<'_, Selected<PageInfoField>>,
+        page: &PageOf<'a>,
+    ) {
+        let cursor = |entry: Option<Entry<'a>>| entry.map(|entry| entry.cursor(list));
+        self.object(fields, |writer, field| match field {
+            Selected::Typename => writer.value("PageInfo"),
+            Selected::Field(PageInfoField::EndCursor) => writer.value(cursor(page.entries.last())),
+            Selected::Field(PageInfoField::HasNextPage) => writer.value(page.has_next),
+            Selected::Field(PageInfoField::HasPreviousPage) => writer.value(page.has_previous),
+            Selected::Field(PageInfoField::StartCursor) => {
+                writer.value(cursor(page.entries.get(0)));
+            }
+        });
+    }
+
+    /// An object. Response keys are GraphQL names, so they need no escapes.
     fn object<F>(&mut self, fields: &Fields<'_, F>, mut write: impl FnMut(&mut Self, &F)) {
         self.json.push(b'{');
         for (n, (key, field)) in fields.iter().enumerate() {
@@ -271,20 +257,7 @@ impl<'a> Writer<'a> {
         self.json.push(b']');
     }
 
-    fn time(&mut self, at: chrono::DateTime<chrono::Utc>) {
-        self.value(DateTime(at).to_value());
-    }
-
     pub(super) fn value(&mut self, value: impl Serialize) {
-        serde_json::to_writer(&mut self.json, &value).expect("it is a text, a number or a flag");
-    }
-}
-
-/// The names of the types of a list: its connection, and its edges.
-const fn type_names(list: List) -> [&'static str; 2] {
-    match list {
-        List::Follows(FollowList::Followers, _) => ["FollowerConnection", "FollowerEdge"],
-        List::Follows(FollowList::Following, _) => ["FollowingConnection", "FollowingEdge"],
-        List::Users(..) => ["UserConnection", "UserEdge"],
+        write_value(&mut self.json, value);
     }
 }

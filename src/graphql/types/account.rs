@@ -1,4 +1,4 @@
-//! Accounts: what can go wrong with them, changing a profile, deleting an account.
+//! Accounts: changing a profile, deleting an account, and their errors.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject};
 
@@ -8,10 +8,10 @@ use crate::{
     graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
 };
 
-/// Why something could not be done to an account.
+/// Why a change to an account was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum AccountErrorCode {
-    /// Somebody has this username, in whatever case.
+    /// The username is taken, regardless of case.
     UsernameTaken,
     /// The username or the password is wrong.
     WrongCredentials,
@@ -19,12 +19,12 @@ pub(crate) enum AccountErrorCode {
     WrongPassword,
 }
 
-/// An expected failure of a change to an account, to show to its owner.
+/// An expected failure of a change to an account, to be shown to its owner.
 #[derive(Clone, SimpleObject)]
 pub(crate) struct AccountError {
     /// What went wrong, for programs.
     code: AccountErrorCode,
-    /// The path of the input field that is at fault.
+    /// The path of the input field at fault.
     field: Option<Vec<String>>,
     /// What went wrong, for people.
     message: &'static str,
@@ -32,52 +32,52 @@ pub(crate) struct AccountError {
 
 impl AccountError {
     pub(crate) fn username_taken() -> Self {
-        Self::of(AccountErrorCode::UsernameTaken, "That username is taken.").at("username")
+        Self::new(AccountErrorCode::UsernameTaken, "That username is taken.").in_field("username")
     }
 
     pub(crate) fn wrong_credentials() -> Self {
-        Self::of(AccountErrorCode::WrongCredentials, "Wrong username or password.")
+        Self::new(AccountErrorCode::WrongCredentials, "Wrong username or password.")
     }
 
     /// The password in this field of the input is wrong.
     pub(crate) fn wrong_password(field: &str) -> Self {
-        Self::of(AccountErrorCode::WrongPassword, "Wrong password.").at(field)
+        Self::new(AccountErrorCode::WrongPassword, "Wrong password.").in_field(field)
     }
 
-    const fn of(code: AccountErrorCode, message: &'static str) -> Self {
+    const fn new(code: AccountErrorCode, message: &'static str) -> Self {
         Self { code, field: None, message }
     }
 
-    fn at(self, field: &str) -> Self {
+    fn in_field(self, field: &str) -> Self {
         Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
     }
 }
 
-/// The input of `updateProfile`. What is left out stays as it is; null empties it.
+/// The input of `updateProfile`. A field that is left out stays unchanged; null removes its value.
 #[derive(InputObject)]
 pub(crate) struct UpdateProfileInput {
     /// The URL of a picture: absolute, http or https, at most 2,000 characters.
     avatar_url: MaybeUndefined<String>,
     /// What the user says about themselves, at most 500 characters.
     bio: MaybeUndefined<String>,
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// The name that the user goes by, at most 100 characters.
+    /// The display name, at most 100 characters.
     name: MaybeUndefined<String>,
 }
 
 /// The result of `updateProfile`.
 #[derive(SimpleObject)]
 pub(crate) struct UpdateProfilePayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// The viewer's account, as it is after the change.
+    /// The viewer's account after the change.
     user: Option<Projected<User>>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
 }
 
-/// What a field of the input asks for: nothing, to be emptied, or a text that keeps its rule.
+/// The change of a field: none, removing its value, or a new value that keeps its rule.
 #[expect(clippy::option_option, reason = "as `ProfileChange` tells the three apart")]
 fn parsed<T>(
     field: &str,
@@ -122,9 +122,9 @@ impl UpdateProfilePayload {
 /// The input of `deleteAccount`.
 #[derive(InputObject)]
 pub(crate) struct DeleteAccountInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// The password of the account. Accounts of an identity provider have none and need none.
+    /// The password of the account. Accounts of an identity provider have none and need none here.
     #[graphql(secret)]
     password: Option<String>,
 }
@@ -132,11 +132,11 @@ pub(crate) struct DeleteAccountInput {
 /// The result of `deleteAccount`.
 #[derive(SimpleObject)]
 pub(crate) struct DeleteAccountPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// The global ID that the user had; null when something went wrong.
+    /// The global ID of the deleted user; null if something went wrong.
     deleted_user_id: Option<ID>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
 }
 

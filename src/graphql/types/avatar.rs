@@ -1,16 +1,18 @@
 //! Pictures of users.
 //!
-//! Whoever has none gets a drawn one: the first letter of their name on a colour of their own, as
-//! a `data:` URI, so that showing it asks nobody.
+//! A user without a picture gets a drawn one: the first letter of their name on a colour that
+//! depends on the user, as a `data:` URI, so that showing it takes no request.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
 use crate::domain::{User, UserId};
 
-/// The smallest and the largest picture, in pixels.
+/// The size of a drawn picture in pixels, unless the client asks for another.
+pub(crate) const SIZE_DEFAULT: i32 = 96;
+/// The allowed sizes of a drawn picture, in pixels.
 pub(crate) const SIZES: std::ops::RangeInclusive<i64> = 16..=1024;
 
-/// The URI of a picture of the user, drawn at `size` pixels when they have none.
+/// The URI of the user's picture, or of one that is drawn with `size` pixels.
 pub(crate) fn uri(user: &User, size: i32) -> String {
     user.avatar_url.clone().unwrap_or_else(|| drawn(user, size))
 }
@@ -29,8 +31,8 @@ fn drawn(user: &User, size: i32) -> String {
     format!("data:image/svg+xml;base64,{}", BASE64.encode(svg))
 }
 
-/// A colour of the user's own, in degrees. Ids are made of times, so those of one batch differ in a
-/// few bits only; a multiplication by the golden ratio carries each of them to the top.
+/// The hue of a user's colour, in degrees. Ids are based on times, so those of one moment differ in
+/// a few bits only; multiplying by the golden ratio moves these bits to the top.
 fn hue(id: UserId) -> u64 {
     let mixed = id.0.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15);
     ((mixed >> 32) * 360) >> 32
@@ -41,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_of_one_moment_have_colours_of_their_own() {
+    fn users_of_one_moment_have_different_colours() {
         for step in [1, 360, 1 << 12, 360 << 12, 1 << 22] {
             let mut hues: Vec<_> = (0..12).map(|n| hue(UserId(1_000_000 + n * step))).collect();
             hues.sort_unstable();

@@ -1,60 +1,52 @@
-//! Connections: pages of followers, of followed users, and of users.
+//! Connections: pages of followers, of followed users, and of all users.
 //!
-//! A connection fetches nothing by itself. `totalCount` comes with the page when anything of the
-//! page is selected, and costs a count of its own only when it is selected alone.
+//! A connection loads nothing until one of its fields is resolved. `totalCount` comes with the
+//! page if anything of the page is selected, and takes a count of its own only if it is selected
+//! alone.
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Lookahead, Object};
+use async_graphql::{Context, Object};
 use tokio::sync::OnceCell;
 
 use super::{
-    order::{FollowOrder, UserOrder},
-    page::{PageArguments, PageInfo, UserPage, position_of},
+    page::{ListRequest, PageArguments, PageInfo},
     scalar::{DateTime, clamped},
     user::User,
 };
-use crate::service::{ListPage, ListedUser};
 use crate::{
-    domain::{
-        self, Ends, FollowList, FollowPageKey, FollowPosition, OrderDirection, Page, PageRequest,
-        UserId, UserListRequest, UserPosition, UsernamePrefix,
-    },
+    domain::{self, FollowPageKey, Page, UserId, UserListRequest, UsernamePrefix},
     graphql::{
         context::RequestContext,
-        cursor::{self, List},
+        cursor,
         error::Failure,
+        lists::{self, List, OrderField, OrderedList, Source},
+        projection::fields::Needs,
     },
+    service::{ListPage, ListedUser},
 };
 
-/// One of the two lists of a user, and a page of it.
+/// A page of a list of follows, and what is selected of it.
 struct Follows {
+    list: OrderedList,
     key: FollowPageKey,
-    /// Whether anything but `totalCount` is selected.
-    wants_page: bool,
+    needs: Needs,
 }
 
 impl Follows {
-    /// The connection that a field of a user asks for, by its arguments and its selection.
+    /// The page that a field of a user asks for with its arguments and its selection.
     fn select(
         ctx: &Context<'_>,
-        direction: FollowList,
+        list: &'static List,
         user: UserId,
         arguments: &PageArguments,
-        order: Option<FollowOrder>,
     ) -> Result<Self, Failure> {
-        let order = order.unwrap_or(FollowOrder::DEFAULT).direction.into();
-        let size_max = RequestContext::of(ctx).limits.page_size_max;
-        let mut request = arguments.follows(direction, order, size_max)?;
-
-        let selected = ctx.look_ahead();
-        request.ends = ends(&selected);
-        let wants_page = selected.field("pageInfo").exists()
-            || selected.field("edges").exists()
-            || selected.field("nodes").exists();
-
-        let key = FollowPageKey { user, list: direction, request };
-        Ok(Self { key, wants_page })
+        let Source::Follows(source) = list.source else { return Err(Failure::internal()) };
+        let request = arguments.read(list, RequestContext::of(ctx).limits.page_size_max)?;
+        let needs = Needs::of_connection(&ctx.look_ahead());
+        let page = request.page_of_follows(needs.ends());
+        let key = FollowPageKey { user, list: source, request: page };
+        Ok(Self { list: request.list, key, needs })
     }
 
     async fn page(&self, ctx: &Context<'_>) -> Result<Arc<ListPage>, Failure> {
@@ -64,33 +56,25 @@ impl Follows {
     async fn edges<E>(
         &self,
         ctx: &Context<'_>,
-        seen_from: fn(Edge) -> E,
+        edge: fn(Edge) -> E,
     ) -> Result<Vec<Option<E>>, Failure> {
         let page = self.page(ctx).await?;
-        let (direction, order) = (self.key.list, self.key.request.direction);
-        let edge = |item: &ListedUser| Edge { direction, order, item: item.clone() };
-        Ok(page.page.items.iter().map(|item| Some(seen_from(edge(item)))).collect())
+        let edge = |item: &ListedUser| Some(edge(Edge { list: self.list, item: item.clone() }));
+        Ok(page.page.items.iter().map(edge).collect())
     }
 
     async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
         let page = self.page(ctx).await?;
-        Ok(page.page.items.iter().map(|item| Some(User(item.user.clone()))).collect())
+        Ok(page.page.items.iter().map(|item| Some(User(Arc::clone(&item.user)))).collect())
     }
 
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
         let page = &self.page(ctx).await?.page;
-        let (direction, order) = (self.key.list, self.key.request.direction);
-        let cursor = |item: &ListedUser| cursor::of_follow(direction, order, item);
-        Ok(PageInfo {
-            end_cursor: page.items.last().map(cursor),
-            has_next_page: page.has_next,
-            has_previous_page: page.has_previous,
-            start_cursor: page.items.first().map(cursor),
-        })
+        Ok(page_info(page, |item| cursor::encode_follow(&self.list, item)))
     }
 
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        let counts = if self.wants_page {
+        let counts = if self.needs.include(Needs::PAGE) {
             self.page(ctx).await?.counts
         } else {
             RequestContext::of(ctx).loaders.counts(self.key.user).await?
@@ -99,153 +83,118 @@ impl Follows {
     }
 }
 
-/// A follow, seen from one of its ends.
+fn page_info<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> PageInfo {
+    PageInfo {
+        end_cursor: page.items.last().map(&cursor),
+        has_next_page: page.has_next,
+        has_previous_page: page.has_previous,
+        start_cursor: page.items.first().map(&cursor),
+    }
+}
+
+/// A follow as an entry of a list.
 pub(crate) struct Edge {
-    pub direction: FollowList,
-    pub order: OrderDirection,
+    pub list: OrderedList,
     pub item: ListedUser,
 }
 
-impl Edge {
-    /// The edge in the list in its default order.
-    pub(crate) const fn new(direction: FollowList, item: ListedUser) -> Self {
-        Self { direction, order: OrderDirection::Desc, item }
-    }
+/// Defines a connection of follows with its edge, from a row of `lists`. The texts are the
+/// descriptions of the connection, its nodes, its edge, and the node of an edge.
+macro_rules! follow_connection {
+    (
+        $list:expr, $connection:ident, $edge:ident,
+        $of_connection:literal, $of_nodes:literal, $of_edge:literal, $of_node:literal $(,)?
+    ) => {
+        #[doc = $of_connection]
+        pub(crate) struct $connection(Follows);
 
-    fn cursor(&self) -> String {
-        cursor::of_follow(self.direction, self.order, &self.item)
-    }
+        impl $connection {
+            pub(crate) fn select(
+                ctx: &Context<'_>,
+                user: UserId,
+                arguments: &PageArguments,
+            ) -> Result<Self, Failure> {
+                Follows::select(ctx, $list, user, arguments).map(Self)
+            }
+        }
+
+        #[Object]
+        #[doc = $of_connection]
+        impl $connection {
+            /// The edges of the page.
+            async fn edges(
+                &self,
+                ctx: &Context<'_>,
+            ) -> Option<Result<Vec<Option<$edge>>, Failure>> {
+                Some(self.0.edges(ctx, $edge).await)
+            }
+
+            #[doc = $of_nodes]
+            async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
+                Some(self.0.nodes(ctx).await)
+            }
+
+            /// Where the page lies within the list.
+            async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+                self.0.page_info(ctx).await
+            }
+
+            /// The number of edges in the whole list.
+            async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+                self.0.total_count(ctx).await
+            }
+        }
+
+        #[doc = $of_edge]
+        pub(crate) struct $edge(pub Edge);
+
+        #[Object]
+        #[doc = $of_edge]
+        impl $edge {
+            /// The position of the edge in the list.
+            async fn cursor(&self) -> String {
+                cursor::encode_follow(&self.0.list, &self.0.item)
+            }
+
+            /// When the follow began.
+            async fn followed_at(&self) -> DateTime {
+                DateTime(self.0.item.followed_at)
+            }
+
+            #[doc = $of_node]
+            async fn node(&self) -> Option<User> {
+                Some(User(Arc::clone(&self.0.item.user)))
+            }
+        }
+    };
 }
 
-/// A page of the users who follow a user.
-pub(crate) struct FollowerConnection(Follows);
+follow_connection!(
+    &lists::FOLLOWERS,
+    FollowerConnection,
+    FollowerEdge,
+    "A page of the users who follow a user.",
+    "The followers of the page, without their edges.",
+    "A follow, seen from the followed user.",
+    "The follower.",
+);
 
-impl FollowerConnection {
-    pub(crate) fn select(
-        ctx: &Context<'_>,
-        user: UserId,
-        arguments: &PageArguments,
-        order: Option<FollowOrder>,
-    ) -> Result<Self, Failure> {
-        Follows::select(ctx, FollowList::Followers, user, arguments, order).map(Self)
-    }
-}
-
-#[Object]
-/// A page of the users who follow a user.
-impl FollowerConnection {
-    /// The edges of the page.
-    async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<FollowerEdge>>, Failure>> {
-        Some(self.0.edges(ctx, FollowerEdge).await)
-    }
-
-    /// The followers of the page, without their edges.
-    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-        Some(self.0.nodes(ctx).await)
-    }
-
-    /// Where the page lies within the list.
-    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-        self.0.page_info(ctx).await
-    }
-
-    /// How many edges there are in all, on every page together.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        self.0.total_count(ctx).await
-    }
-}
-
-/// A follow, seen from the user who is followed.
-pub(crate) struct FollowerEdge(pub Edge);
-
-#[Object]
-/// A follow, seen from the user who is followed.
-impl FollowerEdge {
-    /// The position of the edge in the list.
-    async fn cursor(&self) -> String {
-        self.0.cursor()
-    }
-
-    /// When the follow began.
-    async fn followed_at(&self) -> DateTime {
-        DateTime(cursor::position_of(&self.0.item).followed_at)
-    }
-
-    /// The follower.
-    async fn node(&self) -> Option<User> {
-        Some(User(self.0.item.user.clone()))
-    }
-}
-
-/// A page of the users whom a user follows.
-pub(crate) struct FollowingConnection(Follows);
-
-impl FollowingConnection {
-    pub(crate) fn select(
-        ctx: &Context<'_>,
-        user: UserId,
-        arguments: &PageArguments,
-        order: Option<FollowOrder>,
-    ) -> Result<Self, Failure> {
-        Follows::select(ctx, FollowList::Following, user, arguments, order).map(Self)
-    }
-}
-
-#[Object]
-/// A page of the users whom a user follows.
-impl FollowingConnection {
-    /// The edges of the page.
-    async fn edges(
-        &self,
-        ctx: &Context<'_>,
-    ) -> Option<Result<Vec<Option<FollowingEdge>>, Failure>> {
-        Some(self.0.edges(ctx, FollowingEdge).await)
-    }
-
-    /// The followed users of the page, without their edges.
-    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-        Some(self.0.nodes(ctx).await)
-    }
-
-    /// Where the page lies within the list.
-    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-        self.0.page_info(ctx).await
-    }
-
-    /// How many edges there are in all, on every page together.
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        self.0.total_count(ctx).await
-    }
-}
-
-/// A follow, seen from the user who follows.
-pub(crate) struct FollowingEdge(pub Edge);
-
-#[Object]
-/// A follow, seen from the user who follows.
-impl FollowingEdge {
-    /// The position of the edge in the list.
-    async fn cursor(&self) -> String {
-        self.0.cursor()
-    }
-
-    /// When the follow began.
-    async fn followed_at(&self) -> DateTime {
-        DateTime(cursor::position_of(&self.0.item).followed_at)
-    }
-
-    /// The followed user.
-    async fn node(&self) -> Option<User> {
-        Some(User(self.0.item.user.clone()))
-    }
-}
+follow_connection!(
+    &lists::FOLLOWING,
+    FollowingConnection,
+    FollowingEdge,
+    "A page of the users whom a user follows.",
+    "The followed users of the page, without their edges.",
+    "A follow, seen from the follower.",
+    "The followed user.",
+);
 
 /// A page of users.
 pub(crate) struct UserConnection {
-    page: UserPage,
-    /// `None` when no username can begin with what was asked for.
+    request: ListRequest,
+    /// `None` if no username can begin with the prefix that was given.
     prefix: Option<UsernamePrefix>,
-    ends: Ends,
+    needs: Needs,
     loaded: OnceCell<Result<Arc<Page<Arc<domain::User>>>, Failure>>,
 }
 
@@ -253,16 +202,13 @@ impl UserConnection {
     pub(crate) fn select(
         ctx: &Context<'_>,
         arguments: &PageArguments,
-        order: Option<UserOrder>,
         prefix: &str,
     ) -> Result<Self, Failure> {
-        let UserOrder { direction, field } = order.unwrap_or(UserOrder::DEFAULT);
         let size_max = RequestContext::of(ctx).limits.page_size_max;
-        let page = arguments.users(field.into(), direction.into(), size_max)?;
-
-        let selected = ctx.look_ahead();
+        let request = arguments.read(&lists::USERS, size_max)?;
         let prefix = UsernamePrefix::parse(prefix);
-        Ok(Self { page, prefix, ends: ends(&selected), loaded: OnceCell::new() })
+        let needs = Needs::of_connection(&ctx.look_ahead());
+        Ok(Self { request, prefix, needs, loaded: OnceCell::new() })
     }
 
     /// The page, which is loaded once.
@@ -285,19 +231,15 @@ impl UserConnection {
         request: &RequestContext,
         prefix: UsernamePrefix,
     ) -> Result<Page<Arc<domain::User>>, Failure> {
-        let UserPage { order, direction, window, after, before } = &self.page;
-        let page = PageRequest {
-            direction: *direction,
-            window: *window,
-            after: after.as_ref().map(user_position),
-            before: before.as_ref().map(user_position),
-            ends: self.ends,
+        let order = match self.request.list.order.field {
+            OrderField::Username => domain::UserOrderField::Username,
+            OrderField::CreatedAt | OrderField::FollowedAt => domain::UserOrderField::CreatedAt,
         };
-        let list = UserListRequest { order: *order, page, prefix };
-        Ok(request.service.page_of_users(&list).await?)
+        let page = self.request.page_of_users(self.needs.ends());
+        Ok(request.service.page_of_users(&UserListRequest { order, page, prefix }).await?)
     }
 
-    /// How many users there are in all, on every page together.
+    /// The number of users in the whole list.
     pub(crate) async fn count(&self, request: &RequestContext) -> Result<i64, Failure> {
         match &self.prefix {
             Some(prefix) => Ok(request.service.count_users(prefix).await?),
@@ -305,31 +247,8 @@ impl UserConnection {
         }
     }
 
-    /// The list, with its order.
-    pub(crate) const fn list(&self) -> List {
-        List::Users(self.page.order, self.page.direction)
-    }
-
-    fn cursor(&self, user: &domain::User) -> String {
-        cursor::encode(self.list(), &position_of(self.page.order, user))
-    }
-}
-
-/// At which ends of a page a selection wants to know whether there is more.
-fn ends(selected: &Lookahead<'_>) -> Ends {
-    let page_info = selected.field("pageInfo");
-    Ends {
-        next: page_info.field("hasNextPage").exists(),
-        previous: page_info.field("hasPreviousPage").exists(),
-    }
-}
-
-fn user_position(position: &cursor::Position) -> UserPosition<'_> {
-    match position {
-        cursor::Position::Time(FollowPosition { followed_at, user }) => {
-            UserPosition::CreatedAt(*followed_at, *user)
-        }
-        cursor::Position::Username(key) => UserPosition::Username(key),
+    pub(crate) const fn list(&self) -> OrderedList {
+        self.request.list
     }
 }
 
@@ -338,38 +257,26 @@ fn user_position(position: &cursor::Position) -> UserPosition<'_> {
 impl UserConnection {
     /// The edges of the page.
     async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<UserEdge>>, Failure>> {
-        let edge = |user: &Arc<domain::User>| {
-            Some(UserEdge { cursor: self.cursor(user), user: user.clone() })
-        };
-        Some(
-            self.page(RequestContext::of(ctx))
-                .await
-                .map(|page| page.items.iter().map(edge).collect()),
-        )
+        let edge =
+            |user: &Arc<domain::User>| Some(UserEdge { list: self.list(), user: Arc::clone(user) });
+        let page = self.page(RequestContext::of(ctx)).await;
+        Some(page.map(|page| page.items.iter().map(edge).collect()))
     }
 
     /// The users of the page, without their edges.
     async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-        let node = |user: &Arc<domain::User>| Some(User(user.clone()));
-        Some(
-            self.page(RequestContext::of(ctx))
-                .await
-                .map(|page| page.items.iter().map(node).collect()),
-        )
+        let node = |user: &Arc<domain::User>| Some(User(Arc::clone(user)));
+        let page = self.page(RequestContext::of(ctx)).await;
+        Some(page.map(|page| page.items.iter().map(node).collect()))
     }
 
     /// Where the page lies within the list.
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
         let page = self.page(RequestContext::of(ctx)).await?;
-        Ok(PageInfo {
-            end_cursor: page.items.last().map(|user| self.cursor(user)),
-            has_next_page: page.has_next,
-            has_previous_page: page.has_previous,
-            start_cursor: page.items.first().map(|user| self.cursor(user)),
-        })
+        Ok(page_info(&page, |user| cursor::encode_user(&self.list(), user)))
     }
 
-    /// How many users there are in all, on every page together.
+    /// The number of users in the whole list.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
         Ok(clamped(self.count(RequestContext::of(ctx)).await?))
     }
@@ -377,7 +284,7 @@ impl UserConnection {
 
 /// A user in a list of users.
 pub(crate) struct UserEdge {
-    cursor: String,
+    list: OrderedList,
     user: Arc<domain::User>,
 }
 
@@ -385,12 +292,12 @@ pub(crate) struct UserEdge {
 /// A user in a list of users.
 impl UserEdge {
     /// The position of the edge in the list.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+    async fn cursor(&self) -> String {
+        cursor::encode_user(&self.list, &self.user)
     }
 
     /// The user.
     async fn node(&self) -> Option<User> {
-        Some(User(self.user.clone()))
+        Some(User(Arc::clone(&self.user)))
     }
 }

@@ -1,35 +1,40 @@
 //! Following and unfollowing: their inputs and payloads.
 //!
-//! What a payload shows is as of the commit or later, and read only as far as it is selected. The
-//! user is who was looked up for the change: a follow does not change their row.
+//! A payload reads only what is selected, and after the commit. Its user is the row that was looked
+//! up for the change: a follow does not change that row.
 
 use std::{slice::from_ref, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
+use chrono::{DateTime, Utc};
 
 use super::{
     connection::{Edge, FollowerEdge, FollowingEdge},
     user::User,
 };
-use crate::service::ListedUser;
 use crate::{
-    domain::{self, Changed, FollowLimit, FollowList, FollowRefusal, UserId, UsernameKey},
-    graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
-    service::SeenBy,
+    domain::{self, Changed, FollowLimit, FollowRefusal, UserId, UsernameKey},
+    graphql::{
+        context::RequestContext,
+        error::Failure,
+        global_id,
+        lists::{FOLLOWERS, FOLLOWING, List},
+        projection::Projected,
+    },
+    service::{ListedUser, SeenBy},
 };
 
-/// Which user is meant: give exactly one field.
+/// Refers to a user by exactly one field.
 #[derive(OneofObject)]
 pub(crate) enum UserRef {
     /// The user's global ID.
     Id(ID),
-    /// The user's username, without regard to case.
+    /// The user's username, regardless of case.
     Username(String),
 }
 
 impl UserRef {
-    /// The user who is meant, if there is one. Changes are made one after the other, so there is
-    /// nobody to share a batch with.
+    /// The user, if there is one. Mutations run one after the other, so there is no batch to share.
     async fn find(&self, service: &SeenBy) -> Result<Option<Arc<domain::User>>, Failure> {
         Ok(match self {
             Self::Id(id) => match global_id::to_user(id) {
@@ -43,7 +48,7 @@ impl UserRef {
         })
     }
 
-    /// The path of the field that was given.
+    /// The path of the field that is set.
     fn path(&self) -> Vec<String> {
         let field = match self {
             Self::Id(_) => "id",
@@ -56,39 +61,39 @@ impl UserRef {
 /// The input of `follow`.
 #[derive(InputObject)]
 pub(crate) struct FollowInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// Whom to follow.
+    /// The user to follow.
     user: UserRef,
 }
 
 /// The input of `unfollow`.
 #[derive(InputObject)]
 pub(crate) struct UnfollowInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// Whom to unfollow.
+    /// The user to unfollow.
     user: UserRef,
 }
 
-/// Why a follow or an unfollow could not be done.
+/// Why a follow or an unfollow was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum FollowErrorCode {
-    /// The viewer has followed too many users, today or in all, or has changed this follow too
+    /// The viewer has followed too many users, today or in total, or has changed this follow too
     /// often today.
     LimitReached,
     /// There is no such user.
     NotFound,
-    /// Nobody can follow or unfollow themselves.
+    /// Users cannot follow or unfollow themselves.
     Yourself,
 }
 
-/// An expected failure of a follow or an unfollow, to show to the viewer.
+/// An expected failure of a follow or an unfollow, to be shown to the viewer.
 #[derive(Clone, SimpleObject)]
 pub(crate) struct FollowError {
     /// What went wrong, for programs.
     code: FollowErrorCode,
-    /// The path of the input field that is at fault.
+    /// The path of the input field at fault.
     field: Option<Vec<String>>,
     /// What went wrong, for people.
     message: &'static str,
@@ -124,7 +129,7 @@ enum Verb {
     Unfollow,
 }
 
-/// What became of a follow.
+/// The outcome of a follow.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::FollowOutcome")]
 pub(crate) enum FollowOutcome {
@@ -134,7 +139,7 @@ pub(crate) enum FollowOutcome {
     Followed,
 }
 
-/// What became of an unfollow.
+/// The outcome of an unfollow.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::UnfollowOutcome")]
 pub(crate) enum UnfollowOutcome {
@@ -144,25 +149,25 @@ pub(crate) enum UnfollowOutcome {
     Unfollowed,
 }
 
-/// What both payloads show.
+/// The fields that both payloads share.
 struct Change<O> {
     client_mutation_id: Option<String>,
     viewer: UserId,
-    /// What became of whom, or why nothing did.
-    done: Result<(Arc<domain::User>, O), FollowError>,
+    /// The user and the outcome, or the refusal.
+    result: Result<(Arc<domain::User>, O), FollowError>,
 }
 
 impl<O: Copy> Change<O> {
     fn outcome(&self) -> Option<O> {
-        self.done.as_ref().ok().map(|(_, outcome)| *outcome)
+        self.result.as_ref().ok().map(|(_, outcome)| *outcome)
     }
 
     fn errors(&self) -> Vec<FollowError> {
-        self.done.as_ref().err().cloned().into_iter().collect()
+        self.result.as_ref().err().cloned().into_iter().collect()
     }
 
     fn user(&self) -> Option<Projected<User>> {
-        let (user, _) = self.done.as_ref().ok()?;
+        let (user, _) = self.result.as_ref().ok()?;
         Some(Projected(User(Arc::clone(user))))
     }
 
@@ -172,18 +177,18 @@ impl<O: Copy> Change<O> {
     }
 }
 
-/// Makes the loaders forget what was before a change, and know what it has told.
-async fn know<O>(
+/// Clears the loaders after a change, and adds the counts that the change has returned.
+async fn refresh<O>(
     request: &RequestContext,
     viewer: UserId,
     target: Option<&Arc<domain::User>>,
-    done: &Result<Changed<O>, FollowRefusal>,
+    result: &Result<Changed<O>, FollowRefusal>,
 ) {
     request.loaders.clear().await;
-    if let (Ok(changed), Some(target)) = (done, target) {
+    if let (Ok(changed), Some(target)) = (result, target) {
         let counts = [(viewer, changed.follower), (target.id, changed.followee)];
-        let told = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
-        request.loaders.know_counts(told).await;
+        let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
+        request.loaders.prime_counts(counts).await;
     }
 }
 
@@ -191,86 +196,91 @@ async fn know<O>(
 pub(crate) struct FollowPayload(Change<FollowOutcome>);
 
 impl FollowPayload {
-    /// Follows, and clears the loaders so that the payload shows what is true then.
+    /// Follows, and clears the loaders so that the payload is read after the change.
     pub(crate) async fn follow(ctx: &Context<'_>, input: FollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
         let viewer = request.service.signed_in()?;
         let target = input.user.find(&request.service).await?;
 
-        let done = request.service.follow(target.as_ref().map(|user| user.id)).await?;
-        know(request, viewer.id(), target.as_ref(), &done).await;
+        let result = request.service.follow(target.as_ref().map(|user| user.id)).await?;
+        refresh(request, viewer.id(), target.as_ref(), &result).await;
 
-        let done = done.and_then(|changed| {
+        let result = result.and_then(|changed| {
             Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
         });
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),
-            done: done.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Follow)),
+            result: result.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Follow)),
         }))
     }
 
-    /// The follow as an edge of `direction`'s list, if there still is one.
-    async fn edge(
-        &self,
-        ctx: &Context<'_>,
-        direction: FollowList,
-    ) -> Result<Option<Edge>, Failure> {
-        let Ok((target, _)) = &self.0.done else { return Ok(None) };
-        let loaders = &RequestContext::of(ctx).loaders;
-        let relation = loaders.followed(target.id).await?;
-        let user = match direction {
-            FollowList::Followers => loaders.user(self.0.viewer).await?,
-            FollowList::Following => Some(Arc::clone(target)),
-        };
-        let item = relation.followed_at.zip(user);
-        let item = item.map(|(at, user)| ListedUser { user, followed_at: at });
-        Ok(item.map(|item| Edge::new(direction, item)))
+    /// When the viewer followed the user; `None` if there is no such follow.
+    async fn followed_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>, Failure> {
+        let Ok((target, _)) = &self.0.result else { return Ok(None) };
+        Ok(RequestContext::of(ctx).loaders.followed(target.id).await?.followed_at)
     }
+
+    async fn edge_to_viewer(&self, ctx: &Context<'_>) -> Result<Option<Edge>, Failure> {
+        let Some(followed_at) = self.followed_at(ctx).await? else { return Ok(None) };
+        let viewer = RequestContext::of(ctx).loaders.user(self.0.viewer).await?;
+        Ok(viewer.map(|user| edge(&FOLLOWERS, user, followed_at)))
+    }
+
+    async fn edge_to_user(&self, ctx: &Context<'_>) -> Result<Option<Edge>, Failure> {
+        let followed_at = self.followed_at(ctx).await?;
+        let user = self.0.result.as_ref().ok().map(|(user, _)| Arc::clone(user));
+        Ok(user.zip(followed_at).map(|(user, followed_at)| edge(&FOLLOWING, user, followed_at)))
+    }
+}
+
+/// A follow as an edge of a list in its default order.
+const fn edge(list: &'static List, user: Arc<domain::User>, followed_at: DateTime<Utc>) -> Edge {
+    Edge { list: list.by_default(), item: ListedUser { user, followed_at } }
 }
 
 #[Object]
 /// The result of `follow`.
 impl FollowPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     async fn client_mutation_id(&self) -> Option<&str> {
         self.0.client_mutation_id.as_deref()
     }
 
-    /// The follow as an edge of the user's followers; null when there is none.
+    /// The follow as an edge of the user's followers; null if there is none.
     async fn follower_edge(
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<Projected<FollowerEdge>, Failure>> {
-        let edge = self.edge(ctx, FollowList::Followers).await;
+        let edge = self.edge_to_viewer(ctx).await;
         edge.map(|edge| edge.map(FollowerEdge).map(Projected)).transpose()
     }
 
-    /// The follow as an edge of the viewer's following; null when there is none.
+    /// The follow as an edge of the users whom the viewer follows; null if there is none.
     async fn following_edge(
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<Projected<FollowingEdge>, Failure>> {
-        let edge = self.edge(ctx, FollowList::Following).await;
+        let edge = self.edge_to_user(ctx).await;
         edge.map(|edge| edge.map(FollowingEdge).map(Projected)).transpose()
     }
 
-    /// What became of it; null exactly when `userErrors` is not empty.
+    /// The outcome; null exactly if `userErrors` is not empty.
     async fn outcome(&self) -> Option<FollowOutcome> {
         self.0.outcome()
     }
 
-    /// The user whom the viewer follows, as they are after the change.
+    /// The followed user after the change.
     async fn user(&self) -> Option<Projected<User>> {
         self.0.user()
     }
 
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     async fn user_errors(&self) -> Vec<FollowError> {
         self.0.errors()
     }
 
-    /// The viewer's account, as it is after the change.
+    /// The viewer's account after the change.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.viewer(ctx).await
     }
@@ -280,22 +290,23 @@ impl FollowPayload {
 pub(crate) struct UnfollowPayload(Change<UnfollowOutcome>);
 
 impl UnfollowPayload {
-    /// Unfollows, and clears the loaders so that the payload shows what is true then.
+    /// Unfollows, and clears the loaders so that the payload is read after the change.
     pub(crate) async fn unfollow(ctx: &Context<'_>, input: UnfollowInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
         let viewer = request.service.signed_in()?;
         let target = input.user.find(&request.service).await?;
 
-        let done = request.service.unfollow(target.as_ref().map(|user| user.id)).await?;
-        know(request, viewer.id(), target.as_ref(), &done).await;
+        let result = request.service.unfollow(target.as_ref().map(|user| user.id)).await?;
+        refresh(request, viewer.id(), target.as_ref(), &result).await;
 
-        let done = done.and_then(|changed| {
+        let result = result.and_then(|changed| {
             Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
         });
         Ok(Self(Change {
             client_mutation_id: input.client_mutation_id,
             viewer: viewer.id(),
-            done: done.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Unfollow)),
+            result: result
+                .map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Unfollow)),
         }))
     }
 }
@@ -303,27 +314,27 @@ impl UnfollowPayload {
 #[Object]
 /// The result of `unfollow`.
 impl UnfollowPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     async fn client_mutation_id(&self) -> Option<&str> {
         self.0.client_mutation_id.as_deref()
     }
 
-    /// What became of it; null exactly when `userErrors` is not empty.
+    /// The outcome; null exactly if `userErrors` is not empty.
     async fn outcome(&self) -> Option<UnfollowOutcome> {
         self.0.outcome()
     }
 
-    /// The user whom the viewer no longer follows, as they are after the change.
+    /// The unfollowed user after the change.
     async fn user(&self) -> Option<Projected<User>> {
         self.0.user()
     }
 
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     async fn user_errors(&self) -> Vec<FollowError> {
         self.0.errors()
     }
 
-    /// The viewer's account, as it is after the change.
+    /// The viewer's account after the change.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         self.0.viewer(ctx).await
     }

@@ -1,8 +1,9 @@
-//! The types of the schema, a file for each subject.
+//! The types of the schema, one file for each subject.
 
 pub(crate) mod account;
 pub(crate) mod avatar;
 pub(crate) mod connection;
+pub(crate) mod denial;
 pub(crate) mod follow;
 pub(crate) mod mutation;
 pub(crate) mod order;

@@ -1,7 +1,7 @@
-//! Where every change begins.
+//! The root of all mutations.
 //!
-//! `@hasPermission` is both what clients read in the schema and what the guard enforces: it reads
-//! the directive from the schema, before any resolver of the operation runs.
+//! Clients read `@hasPermission` in the schema, and the guard enforces it: it reads the directive
+//! from the schema before any resolver of the operation runs.
 
 use std::sync::Arc;
 
@@ -14,16 +14,18 @@ use super::{
         ChangePasswordInput, ChangePasswordPayload, SignInInput, SignInPayload,
         SignOutEverywhereInput, SignOutEverywherePayload, SignUpInput, SignUpPayload,
     },
-    viewer::Permission,
 };
-use crate::{graphql::error::Failure, service::Service};
+use crate::{
+    graphql::{error::Failure, permission::Permission},
+    service::Service,
+};
 
 /// The caller must be signed in and hold every listed permission. It is checked before any
 /// resolver of the operation runs.
 #[TypeDirective(name = "hasPermission", location = "FieldDefinition")]
 pub(crate) fn has_permission(permissions: Vec<Permission>) {}
 
-/// Where every change begins.
+/// Root of all mutations.
 pub(crate) struct Mutation;
 
 fn sign_up_is_open(ctx: &Context<'_>) -> bool {
@@ -31,30 +33,30 @@ fn sign_up_is_open(ctx: &Context<'_>) -> bool {
 }
 
 #[Object]
-/// Where every change begins.
+/// Root of all mutations.
 impl Mutation {
-    /// Change the viewer's password, and end every token that was made before: the payload has a
-    /// new one.
+    /// Change the viewer's password, and revoke all tokens issued before. The payload has a new
+    /// token.
     #[graphql(visible = "sign_up_is_open", directive = has_permission::apply(Vec::new()))]
     async fn change_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Both passwords.")] input: ChangePasswordInput,
+        #[graphql(desc = "The current and the new password.")] input: ChangePasswordInput,
     ) -> Option<Result<ChangePasswordPayload, Failure>> {
         Some(ChangePasswordPayload::change(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
-    /// Delete the viewer's account, with everything that it follows and that follows it.
+    /// Delete the viewer's account, with all follows from and to it.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     async fn delete_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The password that confirms it.")] input: DeleteAccountInput,
+        #[graphql(desc = "The password, as confirmation.")] input: DeleteAccountInput,
     ) -> Option<Result<DeleteAccountPayload, Failure>> {
         Some(DeleteAccountPayload::delete(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
-    /// Follow a user. Doing it twice changes nothing and is no error.
+    /// Follow a user. Following a user again changes nothing and is not an error.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
     async fn follow(
         &self,
@@ -69,17 +71,17 @@ impl Mutation {
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who signs in.")] input: SignInInput,
+        #[graphql(desc = "The username and the password.")] input: SignInInput,
     ) -> Option<Result<SignInPayload, Failure>> {
         Some(SignInPayload::sign_in(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
-    /// End every token of the viewer, also the one that this request comes with.
+    /// Revoke all tokens of the viewer, including the token of this request.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     async fn sign_out_everywhere(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Nothing but the string of the client's own.")]
+        #[graphql(desc = "Nothing but an optional `clientMutationId`.")]
         input: SignOutEverywhereInput,
     ) -> Option<Result<SignOutEverywherePayload, Failure>> {
         Some(
@@ -89,17 +91,17 @@ impl Mutation {
         )
     }
 
-    /// Make an account and sign in to it.
+    /// Create an account and sign in to it.
     #[graphql(visible = "sign_up_is_open")]
     async fn sign_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The account to make.")] input: SignUpInput,
+        #[graphql(desc = "The account to create.")] input: SignUpInput,
     ) -> Option<Result<SignUpPayload, Failure>> {
         Some(SignUpPayload::sign_up(ctx, input).await.map_err(|failure| failure.within(ctx)))
     }
 
-    /// Unfollow a user. Doing it twice changes nothing and is no error.
+    /// Unfollow a user. Unfollowing a user again changes nothing and is not an error.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
     async fn unfollow(
         &self,

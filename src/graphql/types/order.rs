@@ -1,8 +1,11 @@
-//! What lists can be ordered by.
+//! The orders of lists.
 
 use async_graphql::{Enum, InputObject};
 
-use crate::domain;
+use crate::{
+    domain,
+    graphql::lists::{self, List, OrderField},
+};
 
 /// The direction of an order.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
@@ -12,6 +15,21 @@ pub(crate) enum OrderDirection {
     Asc,
     /// From the highest or newest down.
     Desc,
+}
+
+impl OrderDirection {
+    /// The direction with this name in the schema.
+    pub(crate) fn parse(name: &str) -> Option<domain::OrderDirection> {
+        match name {
+            "ASC" => Some(domain::OrderDirection::Asc),
+            "DESC" => Some(domain::OrderDirection::Desc),
+            _ => None,
+        }
+    }
+
+    fn default_of(list: &List) -> Self {
+        list.direction.into()
+    }
 }
 
 /// What follows can be ordered by.
@@ -26,26 +44,35 @@ pub(crate) enum FollowOrderField {
 #[derive(Clone, Copy, InputObject)]
 pub(crate) struct FollowOrder {
     /// The direction.
-    #[graphql(default_with = "OrderDirection::Desc")]
+    #[graphql(default_with = "OrderDirection::default_of(&lists::FOLLOWERS)")]
     pub direction: OrderDirection,
     /// The field.
     #[graphql(default_with = "FollowOrderField::FollowedAt")]
     pub field: FollowOrderField,
 }
 
-impl FollowOrder {
-    /// The newest follow first.
-    pub(crate) const DEFAULT: Self =
-        Self { direction: OrderDirection::Desc, field: FollowOrderField::FollowedAt };
+impl Default for FollowOrder {
+    fn default() -> Self {
+        let direction = OrderDirection::default_of(&lists::FOLLOWERS);
+        Self { direction, field: FollowOrderField::FollowedAt }
+    }
+}
+
+impl From<FollowOrder> for (OrderField, domain::OrderDirection) {
+    fn from(order: FollowOrder) -> Self {
+        let field = match order.field {
+            FollowOrderField::FollowedAt => OrderField::FollowedAt,
+        };
+        (field, order.direction.into())
+    }
 }
 
 /// What users can be ordered by.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::UserOrderField")]
 pub(crate) enum UserOrderField {
-    /// When the account was made.
+    /// When the account was created.
     CreatedAt,
-    /// The username, without regard to case.
+    /// The username, regardless of case.
     Username,
 }
 
@@ -53,15 +80,26 @@ pub(crate) enum UserOrderField {
 #[derive(Clone, Copy, InputObject)]
 pub(crate) struct UserOrder {
     /// The direction.
-    #[graphql(default_with = "OrderDirection::Asc")]
+    #[graphql(default_with = "OrderDirection::default_of(&lists::USERS)")]
     pub direction: OrderDirection,
     /// The field.
     #[graphql(default_with = "UserOrderField::Username")]
     pub field: UserOrderField,
 }
 
-impl UserOrder {
-    /// By username, from a to z.
-    pub(crate) const DEFAULT: Self =
-        Self { direction: OrderDirection::Asc, field: UserOrderField::Username };
+impl Default for UserOrder {
+    fn default() -> Self {
+        let direction = OrderDirection::default_of(&lists::USERS);
+        Self { direction, field: UserOrderField::Username }
+    }
+}
+
+impl From<UserOrder> for (OrderField, domain::OrderDirection) {
+    fn from(order: UserOrder) -> Self {
+        let field = match order.field {
+            UserOrderField::CreatedAt => OrderField::CreatedAt,
+            UserOrderField::Username => OrderField::Username,
+        };
+        (field, order.direction.into())
+    }
 }

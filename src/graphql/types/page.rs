@@ -1,53 +1,59 @@
 //! Paging arguments, and what they mean.
 //!
-//! The same function reads them before anything is executed, to refuse what is wrong, and in the
-//! resolver, to use them.
+//! The same function reads them in the guard, to refuse bad ones before anything is executed, and
+//! in the resolver and the projection, to use them.
 
 use async_graphql::SimpleObject;
 
 use crate::{
-    domain::{
-        Ends, FollowList, FollowPosition, OrderDirection, PageRequest, UserOrderField, Window,
-    },
+    domain::{Ends, FollowPosition, OrderDirection, PageRequest, UserPosition, Window},
     graphql::{
-        cursor::{self, List, Position},
+        cursor::{self, Position},
         error::{Code, Failure},
+        lists::{List, OrderField, OrderedList, PAGE_SIZE_DEFAULT},
     },
 };
 
-/// The page that comes when neither `first` nor `last` is given.
-pub(crate) const SIZE_DEFAULT: u32 = 20;
-
-/// The paging arguments of a connection, as they are given.
+/// The arguments of a list, as the client gave them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PageArguments {
     pub first: Option<i64>,
     pub last: Option<i64>,
     pub after: Option<String>,
     pub before: Option<String>,
+    pub field: Option<OrderField>,
+    pub direction: Option<OrderDirection>,
 }
 
 impl PageArguments {
+    /// The arguments without an order.
     pub(crate) fn new(
         first: Option<i32>,
         last: Option<i32>,
         after: Option<String>,
         before: Option<String>,
     ) -> Self {
-        Self { first: first.map(i64::from), last: last.map(i64::from), after, before }
+        let (first, last) = (first.map(i64::from), last.map(i64::from));
+        Self { first, last, after, before, field: None, direction: None }
     }
 
-    /// The size of the page, which is also what it costs.
+    /// The same arguments with an order.
+    pub(crate) fn ordered_by(self, order: Option<(OrderField, OrderDirection)>) -> Self {
+        let (field, direction) = order.unzip();
+        Self { field, direction, ..self }
+    }
+
+    /// The size of the page, which is also its cost.
     ///
     /// # Errors
     /// `BAD_USER_INPUT` when both sizes are given, or one is negative or too large.
-    pub(crate) fn window(&self, size_max: u32) -> Result<Window, Failure> {
+    fn window(&self, size_max: u32) -> Result<Window, Failure> {
         let size = |argument: &'static str, n: i64| match u32::try_from(n) {
             Ok(n) if n <= size_max => Ok(n),
             _ => Err(Failure::bad_input(argument, format!("must be from 0 to {size_max}"))),
         };
         match (self.first, self.last) {
-            (None, None) => Ok(Window::First(SIZE_DEFAULT.min(size_max))),
+            (None, None) => Ok(Window::First(PAGE_SIZE_DEFAULT.min(size_max))),
             (Some(n), None) => Ok(Window::First(size("first", n)?)),
             (None, Some(n)) => Ok(Window::Last(size("last", n)?)),
             (Some(_), Some(_)) => {
@@ -56,106 +62,90 @@ impl PageArguments {
         }
     }
 
-    /// The request for a page of follows.
+    /// The page of a list that the arguments ask for.
     ///
     /// # Errors
     /// `BAD_USER_INPUT` or `INVALID_CURSOR`.
-    pub(crate) fn follows(
-        &self,
-        list: FollowList,
-        direction: OrderDirection,
-        size_max: u32,
-    ) -> Result<PageRequest<FollowPosition>, Failure> {
-        let list = List::Follows(list, direction);
-        let at = |argument, cursor| {
-            Ok::<_, Failure>(decoded(list, argument, cursor)?.as_ref().and_then(time))
-        };
-        Ok(PageRequest {
-            direction,
-            window: self.window(size_max)?,
-            after: at("after", self.after.as_deref())?,
-            before: at("before", self.before.as_deref())?,
-            ends: Ends::NONE,
-        })
-    }
-
-    /// The request for a page of users, with owned positions.
-    ///
-    /// # Errors
-    /// `BAD_USER_INPUT` or `INVALID_CURSOR`.
-    pub(crate) fn users(
-        &self,
-        order: UserOrderField,
-        direction: OrderDirection,
-        size_max: u32,
-    ) -> Result<UserPage, Failure> {
-        let list = List::Users(order, direction);
-        Ok(UserPage {
-            order,
-            direction,
-            window: self.window(size_max)?,
-            after: decoded(list, "after", self.after.as_deref())?,
-            before: decoded(list, "before", self.before.as_deref())?,
-        })
+    pub(crate) fn read(&self, list: &'static List, size_max: u32) -> Result<ListRequest, Failure> {
+        let list = list.ordered(self.field, self.direction);
+        let window = self.window(size_max)?;
+        let after = decoded(&list, "after", self.after.as_deref())?;
+        let before = decoded(&list, "before", self.before.as_deref())?;
+        Ok(ListRequest { list, window, after, before })
     }
 }
 
-/// A page of users that is asked for.
+/// A page of a list.
 #[derive(Clone, Debug)]
-pub(crate) struct UserPage {
-    pub order: UserOrderField,
-    pub direction: OrderDirection,
+pub(crate) struct ListRequest {
+    pub list: OrderedList,
     pub window: Window,
-    pub after: Option<Position>,
-    pub before: Option<Position>,
+    after: Option<Position>,
+    before: Option<Position>,
 }
 
-/// The position in a list by time; no other is decoded of one.
-fn time(position: &Position) -> Option<FollowPosition> {
-    match position {
-        Position::Time(position) => Some(*position),
-        Position::Username(_) => None,
+impl ListRequest {
+    /// The page of a list of follows. Positions in such a list are times.
+    pub(crate) fn page_of_follows(&self, ends: Ends) -> PageRequest<FollowPosition> {
+        let time = |position: &Position| match position {
+            Position::Time(position) => Some(*position),
+            Position::Username(_) => None,
+        };
+        PageRequest {
+            direction: self.list.direction,
+            window: self.window,
+            after: self.after.as_ref().and_then(time),
+            before: self.before.as_ref().and_then(time),
+            ends,
+        }
+    }
+
+    /// The page of a list of users.
+    pub(crate) fn page_of_users(&self, ends: Ends) -> PageRequest<UserPosition<'_>> {
+        fn position(position: &Position) -> UserPosition<'_> {
+            match position {
+                Position::Time(position) => {
+                    UserPosition::CreatedAt(position.followed_at, position.user)
+                }
+                Position::Username(key) => UserPosition::Username(key),
+            }
+        }
+        PageRequest {
+            direction: self.list.direction,
+            window: self.window,
+            after: self.after.as_ref().map(position),
+            before: self.before.as_ref().map(position),
+            ends,
+        }
     }
 }
 
 fn decoded(
-    list: List,
+    list: &OrderedList,
     argument: &'static str,
     cursor: Option<&str>,
 ) -> Result<Option<Position>, Failure> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let position = cursor::decode(list, cursor);
     let invalid = || {
         let message = format!("{argument} is not a cursor of this list in this order");
         Failure::new(Code::InvalidCursor, message).with_argument(argument)
     };
-    position.map(Some).ok_or_else(invalid)
+    cursor::decode(list, cursor).map(Some).ok_or_else(invalid)
 }
 
 /// Where a page of a connection lies within the whole list.
 #[derive(SimpleObject)]
 pub(crate) struct PageInfo {
-    /// The cursor of the last edge of the page: pass it as `after` for the next page. Null when
+    /// The cursor of the last edge of the page: pass it as `after` to get the next page. Null if
     /// the page is empty.
     pub end_cursor: Option<String>,
-    /// Whether there are edges after this page, in whichever direction it was paged.
+    /// Whether there are edges after this page, with `first` and with `last`.
     pub has_next_page: bool,
-    /// Whether there are edges before this page, in whichever direction it was paged.
+    /// Whether there are edges before this page, with `first` and with `last`.
     pub has_previous_page: bool,
-    /// The cursor of the first edge of the page: pass it as `before` for the previous page. Null
-    /// when the page is empty.
+    /// The cursor of the first edge of the page: pass it as `before` to get the previous page.
+    /// Null if the page is empty.
     pub start_cursor: Option<String>,
-}
-
-/// The position of a user in the list of users by `order`.
-pub(crate) fn position_of(order: UserOrderField, user: &crate::domain::User) -> Position {
-    match order {
-        UserOrderField::CreatedAt => {
-            let at = FollowPosition { followed_at: user.created_at, user: user.id };
-            Position::Time(at)
-        }
-        UserOrderField::Username => Position::Username(user.username.to_ascii_lowercase()),
-    }
 }
 
 #[cfg(test)]
@@ -163,11 +153,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_is_20_unless_it_is_given() {
+    fn the_page_size_has_a_default() {
         let window = |first, last| {
             PageArguments::new(first, last, None, None).window(100).map_err(|f| f.code())
         };
-        assert_eq!(window(None, None), Ok(Window::First(20)));
+        assert_eq!(window(None, None), Ok(Window::First(PAGE_SIZE_DEFAULT)));
         assert_eq!(window(Some(0), None), Ok(Window::First(0)));
         assert_eq!(window(None, Some(100)), Ok(Window::Last(100)));
         for (first, last) in [(Some(-1), None), (None, Some(101)), (Some(1), Some(1))] {

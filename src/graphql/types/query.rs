@@ -1,4 +1,4 @@
-//! Where every read begins.
+//! The root of all queries.
 
 use std::sync::Arc;
 
@@ -17,24 +17,23 @@ use crate::{
     graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
 };
 
-/// Where every read begins.
+/// Root of all queries.
 pub(crate) struct Query;
 
-/// The object that a user is.
+/// A user as a node.
 const fn node_of(user: Arc<domain::User>) -> AnyNode {
     AnyNode(Node::User(User(user)))
 }
 
 #[Object]
-/// Where every read begins.
+/// Root of all queries.
 impl Query {
-    /// What is left of the caller's budget after this operation; null when the server has no such
-    /// limit.
+    /// The caller's remaining budget after this operation; null if the server has no rate limits.
     async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
         RequestContext::of(ctx).budget.map(RateLimit)
     }
 
-    /// The object with this global ID; null when there is none.
+    /// The object with this global ID; null if there is none.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -44,16 +43,18 @@ impl Query {
         user.map(|user| user.map(node_of).map(Projected)).transpose()
     }
 
-    /// The objects with these global IDs, in their order; null where there is none. At most 100.
+    /// The objects with these global IDs, in their order; null for IDs without an object.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The global IDs.")] ids: Vec<ID>,
+        #[graphql(desc = "The global IDs, at most as many as the server's page size.")] ids: Vec<
+            ID,
+        >,
     ) -> Projected<Vec<Option<Result<AnyNode, Failure>>>> {
-        // An id that is malformed names nobody.
+        // A malformed id names no object.
         let ids: Vec<_> = ids.iter().map(|id| global_id::to_user(id)).collect();
         let named = ids.iter().flatten().copied().collect();
-        Projected(match RequestContext::of(ctx).loaders.users_of(named).await {
+        Projected(match RequestContext::of(ctx).loaders.users_by_ids(named).await {
             Ok(users) => {
                 let mut users = users.into_iter();
                 let mut node = |_| users.next().flatten().map(node_of).map(Ok);
@@ -63,35 +64,39 @@ impl Query {
         })
     }
 
-    /// The user with this username; null when there is none.
+    /// The user with this username; null if there is none.
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The username, without regard to case.")] username: String,
+        #[graphql(desc = "The username, regardless of case.")] username: String,
     ) -> Option<Result<Projected<User>, Failure>> {
         let key = UsernameKey::parse(&username)?;
         let user = RequestContext::of(ctx).loaders.user_by_username(key).await;
         user.map(|user| user.map(User).map(Projected)).transpose()
     }
 
-    /// All users.
+    /// All users, by default ordered by username.
     #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn users(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
         #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first n edges, 0 to 100. Without `first` and `last`, 20.")]
+        #[graphql(
+            desc = "The first n edges, at most the server's page size. Without `first` and \
+            `last`, a page of the default size."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "The last n edges, 0 to 100.")] last: Option<i32>,
-        #[graphql(default_with = "Some(UserOrder::DEFAULT)", desc = "The order of the edges.")]
+        #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
+        #[graphql(default_with = "Some(UserOrder::default())", desc = "The order of the edges.")]
         order_by: Option<UserOrder>,
-        #[graphql(desc = "Only users whose username begins with this, without regard to case.")]
+        #[graphql(desc = "Only users whose username begins with this text, regardless of case.")]
         username_prefix: Option<String>,
     ) -> Option<Result<Projected<UserConnection>, Failure>> {
         let arguments = PageArguments::new(first, last, after, before);
+        let arguments = arguments.ordered_by(order_by.map(Into::into));
         let prefix = username_prefix.unwrap_or_default();
-        Some(UserConnection::select(ctx, &arguments, order_by, &prefix).map(Projected))
+        Some(UserConnection::select(ctx, &arguments, &prefix).map(Projected))
     }
 
     /// The signed-in caller; null when signed out.

@@ -1,62 +1,64 @@
-//! What a caller may still do: the budget of operations, and the quota of follows.
+//! Limits over time, and how much of them is left: the cost of operations, and follows.
 
 use async_graphql::Object;
 
 use super::scalar::{DateTime, clamped};
 use crate::service;
 
-/// How much operations may cost. A viewer has a budget, and so have all callers at one address
-/// together; this is the one with less left. It fills up evenly.
+/// A budget for the cost of operations. There is one for each viewer, and one for each address; this
+/// is the one with less left. It refills continuously.
 pub(crate) struct RateLimit(pub service::Budget);
 
 #[Object]
-/// How much operations may cost. A viewer has a budget, and so have all callers at one address
-/// together; this is the one with less left. It fills up evenly.
+/// A budget for the cost of operations. There is one for each viewer, and one for each address; this
+/// is the one with less left. It refills continuously.
 impl RateLimit {
-    /// What this operation cost: the nodes that its page sizes multiply to, 10 for each change and
-    /// 1,000 for each count of users; at least 1.
+    /// The cost of this operation: the nodes that its page sizes multiply to, 10 for each mutation
+    /// and 1,000 for each `totalCount` of `users`; at least 1.
     async fn cost(&self) -> i32 {
         clamped(self.0.cost.get().into())
     }
 
-    /// What operations may cost at once, and what is filled up again within a minute.
+    /// The size of the budget. An empty budget is full again after a minute.
     async fn limit(&self) -> i32 {
         clamped(self.0.limit.get().into())
     }
 
-    /// How much of it is left.
+    /// The remaining budget.
     async fn remaining(&self) -> i32 {
         clamped(self.0.remaining.into())
     }
 
-    /// When all of it is there again, if nothing else is asked.
+    /// When the budget is full again, if no other operation is sent.
     async fn reset_at(&self) -> DateTime {
         DateTime(self.0.resets_at)
     }
 }
 
-/// Whom the viewer may still follow. Only what changed counts: neither a repetition nor a refusal.
+/// How many users the viewer may still follow. Only changes count: repeated and refused follows do
+/// not.
 pub(crate) struct FollowQuota(pub service::FollowQuota);
 
 #[Object]
-/// Whom the viewer may still follow. Only what changed counts: neither a repetition nor a refusal.
+/// How many users the viewer may still follow. Only changes count: repeated and refused follows do
+/// not.
 impl FollowQuota {
-    /// The most new follows a day.
+    /// The most new follows per day.
     async fn limit(&self) -> i32 {
         clamped(self.0.per_day)
     }
 
-    /// How many of them are left today.
+    /// New follows left today.
     async fn remaining(&self) -> i32 {
         clamped(self.0.remaining_today)
     }
 
-    /// When the next day begins.
+    /// When the next day begins, in UTC.
     async fn reset_at(&self) -> DateTime {
         DateTime(self.0.resets_at)
     }
 
-    /// The most users whom the viewer may follow at once.
+    /// The most users whom the viewer may follow at the same time.
     async fn total_limit(&self) -> i32 {
         clamped(self.0.total)
     }

@@ -1,10 +1,9 @@
-//! The scalars that GraphQL does not have, times and URIs, and counts as the `Int` that it has. All
-//! are only ever written.
+//! Custom scalars, and counts as GraphQL's `Int`. They occur in answers only.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Timelike, Utc};
 
-/// A time as clients see it.
+/// A time in an answer.
 #[derive(Clone, Copy)]
 pub(crate) struct DateTime(pub chrono::DateTime<Utc>);
 
@@ -26,7 +25,7 @@ impl ScalarType for DateTime {
     }
 }
 
-/// A URI as clients see it.
+/// A URI in an answer.
 #[derive(Clone)]
 pub(crate) struct Uri(pub String);
 

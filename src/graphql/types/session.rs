@@ -13,38 +13,38 @@ use crate::{
 /// The input of `signUp`.
 #[derive(InputObject)]
 pub(crate) struct SignUpInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// The name that the user goes by, at most 100 characters.
+    /// The display name, at most 100 characters.
     name: Option<String>,
     /// At least 8 characters and at most 256 bytes.
     #[graphql(secret)]
     password: String,
-    /// 1 to 30 characters of `a-z A-Z 0-9 _`, unique without regard to case.
+    /// 1 to 30 characters of `a-z A-Z 0-9 _`, unique regardless of case.
     username: String,
 }
 
 /// The input of `signIn`.
 #[derive(InputObject)]
 pub(crate) struct SignInInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
     /// The password.
     #[graphql(secret)]
     password: String,
-    /// The username, without regard to case.
+    /// The username, regardless of case.
     username: String,
 }
 
 /// The input of `changePassword`.
 #[derive(InputObject)]
 pub(crate) struct ChangePasswordInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
-    /// The password as it is.
+    /// The current password.
     #[graphql(secret)]
     current_password: String,
-    /// The password as it is to be: at least 8 characters and at most 256 bytes.
+    /// The new password: at least 8 characters and at most 256 bytes.
     #[graphql(secret)]
     new_password: String,
 }
@@ -52,60 +52,60 @@ pub(crate) struct ChangePasswordInput {
 /// The input of `signOutEverywhere`.
 #[derive(InputObject)]
 pub(crate) struct SignOutEverywhereInput {
-    /// A string of the client's own, handed back in the payload.
+    /// A string of the client's choice, returned in the payload.
     client_mutation_id: Option<String>,
 }
 
 /// The result of `signUp`.
 #[derive(SimpleObject)]
 pub(crate) struct SignUpPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// A bearer token for the next requests, good for a day; null when something went wrong.
+    /// A bearer token, valid for a day; null if something went wrong.
     token: Option<String>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
-    /// Who is signed in with the token.
+    /// The account that the token is for.
     viewer: Option<Viewer>,
 }
 
 /// The result of `signIn`.
 #[derive(SimpleObject)]
 pub(crate) struct SignInPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// A bearer token for the next requests, good for a day; null when something went wrong.
+    /// A bearer token, valid for a day; null if something went wrong.
     token: Option<String>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
-    /// Who is signed in with the token.
+    /// The account that the token is for.
     viewer: Option<Viewer>,
 }
 
 /// The result of `changePassword`.
 #[derive(SimpleObject)]
 pub(crate) struct ChangePasswordPayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// A bearer token for the next requests, good for a day, in place of the one that this request
-    /// came with; null when something went wrong.
+    /// A bearer token, valid for a day, that replaces the token of this request; null if something
+    /// went wrong.
     token: Option<String>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
-    /// Who is signed in with the token.
+    /// The account that the token is for.
     viewer: Option<Viewer>,
 }
 
 /// The result of `signOutEverywhere`.
 #[derive(SimpleObject)]
 pub(crate) struct SignOutEverywherePayload {
-    /// The string that the client sent.
+    /// The `clientMutationId` of the input.
     client_mutation_id: Option<String>,
-    /// What went wrong; empty when nothing did.
+    /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
 }
 
-/// What every payload of somebody who may have signed in shows.
+/// The fields that the payloads of a sign-in share.
 struct Session {
     token: Option<String>,
     user_errors: Vec<AccountError>,

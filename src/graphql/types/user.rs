@@ -1,23 +1,25 @@
 //! Users, and how they stand to the viewer.
+//!
+//! The value of each plain field is in `projection/fields.rs`.
 
 use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{
-    Context, ContextSelectionSet, Enum, ID, Interface, Object, OutputType, Positioned,
-    ServerResult, Value, parser::types::Field, registry::Registry,
+    Context, ContextSelectionSet, ID, Interface, Object, OutputType, Positioned, ServerResult,
+    Value, parser::types::Field, registry::Registry,
 };
 
 use super::{
     avatar,
     connection::{FollowerConnection, FollowingConnection},
+    denial::FollowDenialReason,
     order::FollowOrder,
     page::PageArguments,
     scalar::{DateTime, Uri},
 };
 use crate::{
     domain,
-    graphql::{context::RequestContext, error::Failure, global_id},
-    service,
+    graphql::{error::Failure, projection::fields},
 };
 
 /// An object with a globally unique ID.
@@ -27,8 +29,8 @@ pub(crate) enum Node {
     User(User),
 }
 
-/// An object where the schema says [`Node`], resolved as what it is: no fragment is left in a
-/// selection that would tell which fields are those of its type.
+/// A [`Node`] that is resolved as the object it is: a translated selection has no fragments left
+/// that would say which fields are those of its type.
 pub(crate) struct AnyNode(pub Node);
 
 impl OutputType for AnyNode {
@@ -50,130 +52,122 @@ impl OutputType for AnyNode {
     }
 }
 
-/// Why the viewer cannot follow a user.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(remote = "service::FollowDenial")]
-pub(crate) enum FollowDenialReason {
-    /// The role or the token lacks the FOLLOW permission.
-    MissingPermission,
-    /// Nobody is signed in.
-    Unauthenticated,
-    /// Nobody can follow themselves.
-    Yourself,
-}
-
 /// An account that can follow others and be followed.
 pub(crate) struct User(pub Arc<domain::User>);
-
-impl User {
-    fn denials(&self, ctx: &Context<'_>) -> Vec<service::FollowDenial> {
-        service::follow_denials(RequestContext::of(ctx).viewer(), self.0.id)
-    }
-}
 
 #[expect(clippy::unused_async, reason = "the executor wants resolvers to be async")]
 #[Object]
 /// An account that can follow others and be followed.
 impl User {
-    /// A square picture of the user. Users without one get a drawn one, as a `data:` URI.
+    /// A square picture of the user. Without a picture of their own, users get a drawn one as a
+    /// `data:` URI.
     async fn avatar_url(
         &self,
+        ctx: &Context<'_>,
         #[graphql(
-            default_with = "Some(96)",
-            desc = "The wanted width and height in pixels, from 16 to 1024."
+            default_with = "Some(avatar::SIZE_DEFAULT)",
+            desc = "The width and height of a drawn picture in pixels, from 16 to 1024."
         )]
         size: Option<i32>,
-    ) -> Uri {
-        Uri(avatar::uri(&self.0, size.unwrap_or(96)))
+    ) -> Result<Uri, Failure> {
+        fields::AVATAR_URL.resolve_with(&self.0, ctx, size).await
     }
 
-    /// What users say about themselves.
-    async fn bio(&self) -> Option<&str> {
-        self.0.bio.as_deref()
+    /// What the user says about themselves.
+    async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
+        fields::BIO.resolve(&self.0, ctx).await.transpose()
     }
 
-    /// When the account was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    /// When the account was created.
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime, Failure> {
+        fields::CREATED_AT.resolve(&self.0, ctx).await
     }
 
-    /// The users who follow this user, the newest follow first.
+    /// The users who follow this user, by default the newest follow first.
     async fn followers(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
         #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first n edges, 0 to 100. Without `first` and `last`, 20.")]
+        #[graphql(
+            desc = "The first n edges, at most the server's page size. Without `first` and \
+            `last`, a page of the default size."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "The last n edges, 0 to 100.")] last: Option<i32>,
-        #[graphql(default_with = "Some(FollowOrder::DEFAULT)", desc = "The order of the edges.")]
+        #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
+        #[graphql(default_with = "Some(FollowOrder::default())", desc = "The order of the edges.")]
         order_by: Option<FollowOrder>,
     ) -> Result<FollowerConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
-        FollowerConnection::select(ctx, self.0.id, &arguments, order_by)
+        FollowerConnection::select(ctx, self.0.id, &arguments.ordered_by(order_by.map(Into::into)))
     }
 
-    /// The users whom this user follows, the newest follow first.
+    /// The users whom this user follows, by default the newest follow first.
     async fn following(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
         #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
-        #[graphql(desc = "The first n edges, 0 to 100. Without `first` and `last`, 20.")]
+        #[graphql(
+            desc = "The first n edges, at most the server's page size. Without `first` and \
+            `last`, a page of the default size."
+        )]
         first: Option<i32>,
-        #[graphql(desc = "The last n edges, 0 to 100.")] last: Option<i32>,
-        #[graphql(default_with = "Some(FollowOrder::DEFAULT)", desc = "The order of the edges.")]
+        #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
+        #[graphql(default_with = "Some(FollowOrder::default())", desc = "The order of the edges.")]
         order_by: Option<FollowOrder>,
     ) -> Result<FollowingConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
-        FollowingConnection::select(ctx, self.0.id, &arguments, order_by)
+        FollowingConnection::select(ctx, self.0.id, &arguments.ordered_by(order_by.map(Into::into)))
     }
 
     /// The opaque global ID of the user.
-    async fn id(&self) -> ID {
-        global_id::of_user(self.0.id)
+    async fn id(&self, ctx: &Context<'_>) -> Result<ID, Failure> {
+        fields::ID_OF_USER.resolve(&self.0, ctx).await
     }
 
     /// Whether this user follows the viewer: the "Follows you" label. False when signed out.
     async fn is_following_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        let relation = RequestContext::of(ctx).loaders.following_back(self.0.id).await?;
-        Ok(relation.followed_back_at.is_some())
+        fields::IS_FOLLOWING_VIEWER.resolve(&self.0, ctx).await
     }
 
     /// Whether this user is the viewer.
-    async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
-        RequestContext::of(ctx).viewer().is_some_and(|viewer| viewer.id() == self.0.id)
+    async fn is_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
+        fields::IS_VIEWER.resolve(&self.0, ctx).await
     }
 
-    /// The name that the user goes by.
-    async fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+    /// The display name of the user.
+    async fn name(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
+        fields::NAME.resolve(&self.0, ctx).await.transpose()
     }
 
-    /// The unique name of the account. It is matched without regard to case.
-    async fn username(&self) -> &str {
-        &self.0.username
+    /// The unique name of the account. Case does not matter.
+    async fn username(&self, ctx: &Context<'_>) -> Result<&str, Failure> {
+        fields::USERNAME.resolve(&self.0, ctx).await
     }
 
-    /// Whether a follow by the viewer would be accepted now: it drives the Follow button.
-    async fn viewer_can_follow(&self, ctx: &Context<'_>) -> bool {
-        self.denials(ctx).is_empty()
+    /// Whether the viewer's permissions allow them to follow this user: it drives the Follow
+    /// button. Limits on follows are left out for now, so `follow` may still fail with
+    /// `LIMIT_REACHED`.
+    async fn viewer_can_follow(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
+        fields::VIEWER_CAN_FOLLOW.resolve(&self.0, ctx).await
     }
 
-    /// Why the viewer cannot follow this user; empty when they can.
-    async fn viewer_cannot_follow_reasons(&self, ctx: &Context<'_>) -> Vec<FollowDenialReason> {
-        self.denials(ctx).into_iter().map(FollowDenialReason::from).collect()
+    /// Why the viewer cannot follow this user; empty when `viewerCanFollow` is true.
+    async fn viewer_cannot_follow_reasons(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<Vec<FollowDenialReason>, Failure> {
+        fields::VIEWER_CANNOT_FOLLOW_REASONS.resolve(&self.0, ctx).await
     }
 
-    /// When the viewer began to follow this user; null when they do not.
+    /// When the viewer followed this user; null if the viewer does not follow them.
     async fn viewer_followed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime, Failure>> {
-        let relation = RequestContext::of(ctx).loaders.followed(self.0.id).await;
-        relation.map(|relation| relation.followed_at.map(DateTime)).transpose()
+        fields::VIEWER_FOLLOWED_AT.resolve(&self.0, ctx).await.transpose()
     }
 
     /// Whether the viewer follows this user. False when signed out.
     async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        let relation = RequestContext::of(ctx).loaders.followed(self.0.id).await?;
-        Ok(relation.followed_at.is_some())
+        fields::VIEWER_IS_FOLLOWING.resolve(&self.0, ctx).await
     }
 }

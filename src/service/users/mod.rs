@@ -192,6 +192,11 @@ where
 }
 
 impl Service {
+    /// Whether rows of users are cached at the moment.
+    pub fn caches_users(&self) -> bool {
+        self.users.as_deref().is_some_and(UserCache::is_on)
+    }
+
     /// Changes the row of a user, then evicts it from the cache. It runs in a task of its own: the
     /// change happens even if the caller leaves, and so must the eviction.
     pub(super) async fn change_user<T, F>(

@@ -2,10 +2,10 @@
 
 mod accounts;
 mod audience;
+mod closed_doors;
 mod documents;
 mod following;
 mod guard;
-mod known;
 mod limits;
 mod paging;
 mod permissions;
@@ -16,6 +16,7 @@ mod rotation;
 mod sessions;
 mod statements;
 mod user_cache;
+mod variables;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.
 macro_rules! on_both_engines {

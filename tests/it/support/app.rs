@@ -1,11 +1,12 @@
 //! A whole server in this process, on its own port.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, UsernameKey},
+    graphql::Projections,
     service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens, Visibility},
     store::{Statements, Store},
 };
@@ -15,7 +16,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
-    task::JoinHandle,
+    task::{JoinHandle, yield_now},
+    time::timeout,
 };
 
 use super::database::{Database, Engine};
@@ -26,10 +28,15 @@ pub(crate) const SECRET: &[u8] = b"the secret of the tests, 32 bytes";
 /// A query that every schema answers.
 pub(crate) const TYPENAME: &str = r#"{"query":"{ __typename }"}"#;
 
-/// Settings for tests: sign-up open, no limits over time, no cached users.
+/// The default settings, but sign-up is open and nothing is limited over time.
 pub(crate) fn settings() -> Settings {
+    Settings { sign_up: true, rate_limits: false, ..Settings::default() }
+}
+
+/// The same without the cache of users.
+pub(crate) fn uncached() -> Settings {
     let limits = Limits { users_cached_max: 0, ..Limits::default() };
-    Settings { sign_up: true, rate_limits: false, limits, ..Settings::default() }
+    Settings { limits, ..settings() }
 }
 
 /// The tokens of every test app.
@@ -45,6 +52,8 @@ pub(crate) struct TestApp {
     pub(crate) store: Arc<dyn Store>,
     service: Arc<Service>,
     statements: Statements,
+    projections: Projections,
+    expects_faults: bool,
     client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<std::io::Result<()>>,
@@ -91,6 +100,12 @@ impl TestApp {
         Self::serving(store, None, settings, tokens(), |app| app).await
     }
 
+    /// The same server, whose projections may fall back to the resolvers.
+    pub(crate) fn expecting_faults(mut self) -> Self {
+        self.expects_faults = true;
+        self
+    }
+
     async fn built(
         database: Database,
         settings: Settings,
@@ -118,8 +133,10 @@ impl TestApp {
             visibility: Visibility::Public,
             limits: Limits::default(),
         });
+        let caches_users = settings.limits.users_cached_max > 0;
         let app = arrange(App::new(Arc::clone(&store), accepted, settings));
-        let statements = app.statements();
+        let (statements, projections) = (app.statements(), app.projections());
+        let served_service = app.service();
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -128,9 +145,26 @@ impl TestApp {
             let _ = stopped.await;
         };
         let served = tokio::spawn(app::serve(app, listener, shutdown));
-        let client = reqwest::Client::new();
-        let stop = Some(stop);
-        Self { address, store, service, statements, client, stop, served, database }
+        let cache_is_on = async {
+            while !served_service.caches_users() {
+                yield_now().await;
+            }
+        };
+        if caches_users {
+            timeout(Duration::from_secs(30), cache_is_on).await.expect("the cache turns on");
+        }
+        Self {
+            address,
+            store,
+            service,
+            statements,
+            projections,
+            expects_faults: false,
+            client: reqwest::Client::new(),
+            stop: Some(stop),
+            served,
+            database,
+        }
     }
 
     /// What its database is.
@@ -206,6 +240,11 @@ impl TestApp {
         self.statements.total()
     }
 
+    /// How many objects the server has projected.
+    pub(crate) fn projections(&self) -> u64 {
+        self.projections.total()
+    }
+
     /// Signals the shutdown without waiting.
     pub(crate) fn stop(&mut self) {
         let stop = self.stop.take().expect("it is stopped once");
@@ -222,6 +261,9 @@ impl TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         self.served.abort();
+        if !self.expects_faults && !std::thread::panicking() {
+            assert_eq!(self.projections.fallbacks(), 0, "an answer could not be projected");
+        }
     }
 }
 

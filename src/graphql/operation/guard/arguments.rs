@@ -1,74 +1,92 @@
-//! What the arguments of a field say, with variables filled in.
+//! The arguments of a field, with variables filled in: whether they are allowed, and how many
+//! objects they ask for.
 
 use apollo_compiler::{
     Name,
     ast::{Type, Value},
     executable::Field,
     response::{JsonMap, JsonValue},
+    schema::ExtendedType,
 };
 
-use super::Guard;
-use crate::{
-    domain::{FollowList, OrderDirection, UserOrderField},
-    graphql::{
-        error::Failure,
-        types::{avatar, page::PageArguments},
-    },
+use super::{Guard, texts::TextMeaning};
+use crate::graphql::{
+    error::Failure,
+    lists::{LISTS, List, OrderField},
+    types::{avatar, order::OrderDirection, page::PageArguments},
 };
 
-/// The arguments whose texts are read. All that matters of other texts is that there is no NUL
-/// character in them: the shape of an operation is told without them.
-pub(crate) const CURSORS: [&str; 2] = ["after", "before"];
+/// What is wrong with a value.
+enum Flaw {
+    /// The path down to the part at fault, and the reason.
+    Refused(String, &'static str),
+    /// A text that has no row in `texts`.
+    Undeclared,
+}
+
+/// A place where a value can stand: an argument of a field, or a field of an input object.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    owner: &'a str,
+    field: &'a str,
+    argument: &'a str,
+    ty: &'a Type,
+}
 
 impl Guard<'_> {
-    /// How many objects a field could return, if it returns a list of them, once everything that
-    /// its arguments say is right.
-    pub(crate) fn objects(
+    /// The number of objects that a field could return, if it returns a list of them. Checks all
+    /// its arguments first.
+    pub(super) fn objects(
         &self,
+        parent: &Name,
         field: &Field,
         arguments: &JsonMap,
     ) -> Result<Option<u64>, Failure> {
+        if parent.starts_with("__") || field.name.starts_with("__") {
+            return Ok(None);
+        }
         for (name, value) in arguments {
-            let refused = |path: String, why| {
-                Err(Failure::bad_input(&format!("{}{path}", name.as_str()), why))
-            };
-            if let Some(path) = nul_in(value) {
-                return refused(path, "must not contain a NUL character");
-            }
-            let definition = field.definition.argument_by_name(name.as_str());
-            if let Some(path) = definition.and_then(|d| self.null_in(&d.ty, value)) {
-                return refused(path, "must not be null");
+            let name = name.as_str();
+            let Some(definition) = field.definition.argument_by_name(name) else { continue };
+            let place =
+                Place { owner: parent, field: &field.name, argument: name, ty: &definition.ty };
+            match self.check(place, value) {
+                Ok(()) => {}
+                Err(Flaw::Refused(path, reason)) => {
+                    return Err(Failure::bad_input(&format!("{name}{path}"), reason));
+                }
+                Err(Flaw::Undeclared) => return Err(unknown(parent, field)),
             }
         }
 
-        let page = || PageArguments {
-            first: arguments.get("first").and_then(JsonValue::as_i64),
-            last: arguments.get("last").and_then(JsonValue::as_i64),
-            after: text(arguments, "after"),
-            before: text(arguments, "before"),
-        };
-        let size_max = self.limits.page_size_max;
-        let window = match (field.ty().inner_named_type().as_str(), field.name.as_str()) {
-            ("FollowerConnection", _) => {
-                let order = direction(arguments, OrderDirection::Desc);
-                page().follows(FollowList::Followers, order, size_max)?.window
-            }
-            ("FollowingConnection", _) => {
-                let order = direction(arguments, OrderDirection::Desc);
-                page().follows(FollowList::Following, order, size_max)?.window
-            }
-            ("UserConnection", _) => {
-                let order = direction(arguments, OrderDirection::Asc);
-                page().users(user_order(arguments), order, size_max)?.window
-            }
-            ("Node", "nodes") => return self.ids(arguments).map(Some),
-            ("URI", "avatarUrl") => return size_of_picture(arguments).map(|()| None),
-            _ => return Ok(None),
-        };
-        Ok(Some(u64::from(window.size())))
+        if let Some(list) = List::find(parent, &field.name) {
+            let page = page_arguments(arguments).read(list, self.limits.page_size_max)?;
+            return Ok(Some(page.window.size().into()));
+        }
+        match (parent.as_str(), field.name.as_str()) {
+            ("Query", "nodes") => self.ids(arguments).map(Some),
+            ("User", "avatarUrl") => picture_size(arguments).map(|()| None),
+            _ if self.is_bounded(parent, field) => Ok(None),
+            _ => Err(unknown(parent, field)),
+        }
     }
 
-    /// How many ids `nodes` is given.
+    /// Whether a field returns one object at most, or its objects are counted elsewhere: those of
+    /// a page with their connection, and user errors not at all, since there are few.
+    fn is_bounded(&self, parent: &Name, field: &Field) -> bool {
+        if field.selection_set.selections.is_empty() {
+            return true;
+        }
+        let is_connection = match self.schema.types.get(field.ty().inner_named_type()) {
+            Some(ExtendedType::Object(object)) => object.fields.contains_key("pageInfo"),
+            Some(ExtendedType::Interface(interface)) => interface.fields.contains_key("pageInfo"),
+            _ => false,
+        };
+        let is_of_page = || LISTS.iter().any(|list| list.connection == parent.as_str());
+        !is_connection && (!field.ty().is_list() || is_of_page() || field.name == "userErrors")
+    }
+
+    /// The number of ids that `nodes` is given.
     fn ids(&self, arguments: &JsonMap) -> Result<u64, Failure> {
         let ids = arguments.get("ids").and_then(JsonValue::as_array).map_or(1, Vec::len);
         let most = self.limits.page_size_max;
@@ -78,25 +96,44 @@ impl Guard<'_> {
         Ok(ids as u64)
     }
 
-    /// The path, from a value down, of a null where there must be none. Only a variable that may be
-    /// null because there is a default brings one here.
-    fn null_in(&self, ty: &Type, value: &JsonValue) -> Option<String> {
+    /// Checks a value and everything in it. One of the databases does not accept NUL characters.
+    /// Validation leaves only one way to a wrong null: a variable that may be null because it has
+    /// a default.
+    fn check(&self, place: Place<'_>, value: &JsonValue) -> Result<(), Flaw> {
+        let Place { owner, field, argument, ty } = place;
         match value {
-            JsonValue::Null => ty.is_non_null().then(String::new),
-            JsonValue::Array(items) => path_in_list(items, |v| self.null_in(ty.item_type(), v)),
-            JsonValue::Object(given) => {
-                let input = self.schema.get_input_object(ty.inner_named_type())?;
-                path_in_object(given, |name, value| {
-                    self.null_in(&input.fields.get(name)?.ty, value)
-                })
+            JsonValue::Null if ty.is_non_null() => {
+                Err(Flaw::Refused(String::new(), "must not be null"))
             }
-            JsonValue::Bool(_) | JsonValue::Number(_) | JsonValue::String(_) => None,
+            JsonValue::String(text) if text.as_str().contains('\0') => {
+                Err(Flaw::Refused(String::new(), "must not contain a NUL character"))
+            }
+            JsonValue::String(_) => {
+                let is_text = matches!(ty.inner_named_type().as_str(), "String" | "ID");
+                if is_text && TextMeaning::find(owner, field, argument).is_none() {
+                    return Err(Flaw::Undeclared);
+                }
+                Ok(())
+            }
+            JsonValue::Array(items) => items.iter().enumerate().try_for_each(|(n, item)| {
+                let place = Place { ty: ty.item_type(), ..place };
+                self.check(place, item).map_err(|flaw| flaw.within(&n.to_string()))
+            }),
+            JsonValue::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+                let input = self.schema.get_input_object(ty.inner_named_type());
+                let definition = input.and_then(|input| input.fields.get(name.as_str()));
+                let Some(definition) = definition else { return Ok(()) };
+                let owner = ty.inner_named_type();
+                let place = Place { owner, field: name.as_str(), argument: "", ty: &definition.ty };
+                self.check(place, value).map_err(|flaw| flaw.within(name.as_str()))
+            }),
+            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => Ok(()),
         }
     }
 
-    /// The arguments of a field with variables filled in. What is left out, and what a variable
-    /// leaves out, has its default.
-    pub(crate) fn arguments(&self, field: &Field) -> JsonMap {
+    /// The arguments of a field with variables filled in, and with the defaults of the schema for
+    /// what is left out.
+    pub(super) fn arguments(&self, field: &Field) -> JsonMap {
         let given = |name: &Name| field.specified_argument_by_name(name);
         let value = |value: &Value| self.variables.fill_in(value);
         let arguments = field.definition.arguments.iter().filter_map(|definition| {
@@ -108,28 +145,38 @@ impl Guard<'_> {
     }
 }
 
-fn text(arguments: &JsonMap, name: &str) -> Option<String> {
-    arguments.get(name).and_then(JsonValue::as_str).map(str::to_owned)
-}
-
-fn direction(arguments: &JsonMap, default: OrderDirection) -> OrderDirection {
-    let given = arguments.get("orderBy").and_then(|order| order.get("direction"));
-    match given.and_then(JsonValue::as_str) {
-        Some("ASC") => OrderDirection::Asc,
-        Some("DESC") => OrderDirection::Desc,
-        _ => default,
+impl Flaw {
+    /// The same flaw, seen from one step up.
+    fn within(self, step: &str) -> Self {
+        match self {
+            Self::Refused(path, reason) => Self::Refused(format!(".{step}{path}"), reason),
+            Self::Undeclared => Self::Undeclared,
+        }
     }
 }
 
-fn user_order(arguments: &JsonMap) -> UserOrderField {
-    let given = arguments.get("orderBy").and_then(|order| order.get("field"));
-    match given.and_then(JsonValue::as_str) {
-        Some("CREATED_AT") => UserOrderField::CreatedAt,
-        _ => UserOrderField::Username,
+/// The failure for a field or an argument that the guard has no rule for: a bug, which a test
+/// should have found.
+fn unknown(parent: &Name, field: &Field) -> Failure {
+    tracing::error!(%parent, field = %field.name, "the guard has no rule for this field");
+    Failure::internal()
+}
+
+fn page_arguments(arguments: &JsonMap) -> PageArguments {
+    let number = |name| arguments.get(name).and_then(JsonValue::as_i64);
+    let text = |name| arguments.get(name).and_then(JsonValue::as_str).map(str::to_owned);
+    let order = |name| arguments.get("orderBy").and_then(|order| order.get(name)?.as_str());
+    PageArguments {
+        first: number("first"),
+        last: number("last"),
+        after: text("after"),
+        before: text("before"),
+        field: order("field").and_then(OrderField::parse),
+        direction: order("direction").and_then(OrderDirection::parse),
     }
 }
 
-fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
+fn picture_size(arguments: &JsonMap) -> Result<(), Failure> {
     match arguments.get("size").and_then(JsonValue::as_i64) {
         Some(size) if !avatar::SIZES.contains(&size) => {
             let (low, high) = avatar::SIZES.into_inner();
@@ -137,33 +184,4 @@ fn size_of_picture(arguments: &JsonMap) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-/// The path, from a value down, of a text with a NUL character in it, which one of the databases
-/// would refuse.
-pub(crate) fn nul_in(value: &JsonValue) -> Option<String> {
-    match value {
-        JsonValue::String(text) => text.as_str().contains('\0').then(String::new),
-        JsonValue::Array(items) => path_in_list(items, nul_in),
-        JsonValue::Object(fields) => path_in_object(fields, |_, value| nul_in(value)),
-        JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => None,
-    }
-}
-
-/// The path to the first item with one.
-fn path_in_list(
-    items: &[JsonValue],
-    path: impl Fn(&JsonValue) -> Option<String>,
-) -> Option<String> {
-    let mut items = items.iter().enumerate();
-    items.find_map(|(i, item)| Some(format!(".{i}{}", path(item)?)))
-}
-
-/// The path to the first field with one.
-fn path_in_object(
-    fields: &JsonMap,
-    path: impl Fn(&str, &JsonValue) -> Option<String>,
-) -> Option<String> {
-    let mut fields = fields.iter().map(|(name, value)| (name.as_str(), value));
-    fields.find_map(|(name, value)| Some(format!(".{name}{}", path(name, value)?)))
 }

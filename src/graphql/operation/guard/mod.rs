@@ -1,18 +1,22 @@
-//! The guard: everything that can be said of an operation before any of it runs.
+//! The guard: inspects a whole operation before any of it is executed.
 //!
-//! It counts what the operation could cost, and reads every page size and cursor in it, with
-//! variables filled in, wherever they stand: also below a mutation, so that a refused mutation has
-//! changed nothing. A fragment is looked at once, however often it is spread, so the work is
-//! linear in the size of the document.
+//! It adds up the cost of the operation, and checks every page size, cursor and text in it, with
+//! variables filled in. It also looks below mutations, so a refused mutation has changed nothing.
+//! Each fragment is inspected once, however often it is spread, so the work is linear in the size
+//! of the document.
+//!
+//! **Invariant:** what the guard has no rule for, it refuses: a connection that is not in `lists`,
+//! any other list of objects, a text that is not in `texts`.
 
 mod arguments;
 mod one_of;
+pub(crate) mod texts;
 
 use std::{collections::HashMap, num::NonZeroU32};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Schema,
-    ast::{Type, Value},
+    ast::Value,
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
     response::JsonValue,
@@ -20,30 +24,29 @@ use apollo_compiler::{
 };
 use async_graphql::{Pos, ServerError};
 
-pub(crate) use self::arguments::CURSORS;
-use super::{document::server_error, values::Variables};
+use super::values::Variables;
 use crate::{
     domain::{Limits, Permissions},
     graphql::{
-        Reply,
-        error::{Code, Failure},
-        types::viewer,
+        error::{Code, Failure, server_error},
+        permission,
+        reply::Reply,
     },
 };
 
-/// What can be said of an operation that keeps the limits.
+/// The result of an inspection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Findings {
-    /// The permissions that it needs; `None` when nobody needs to be signed in.
+    /// The permissions that it needs; `None` if it needs no viewer.
     pub(crate) required: Option<Permissions>,
-    /// What it costs: the nodes that its page sizes multiply to, and the work beside them.
+    /// The cost: the nodes that its page sizes multiply to, and the work besides.
     pub(crate) cost: NonZeroU32,
 }
 
-/// Looks at a whole operation, with its variables.
+/// Inspects an operation with its variables.
 ///
 /// # Errors
-/// The reply to an operation that is refused.
+/// The reply to a refused operation.
 pub(crate) fn inspect(
     schema: &Valid<Schema>,
     document: &Valid<ExecutableDocument>,
@@ -75,31 +78,25 @@ pub(crate) fn inspect(
     })
 }
 
-/// Whether there is nothing wrong with a text, or an object of texts, wherever a variable of this
-/// type may stand, but for the [`CURSORS`].
-pub(crate) fn takes(schema: &Schema, ty: &Type, text: &JsonValue) -> bool {
-    arguments::nul_in(text).is_none() && one_of::is_right(schema, ty, text)
-}
+/// The cost of a mutation: a transaction, and for some a password check.
+const MUTATION_COST: u64 = 10;
+/// The cost of counting users: the count scans all of them.
+const USER_COUNT_COST: u64 = 1_000;
 
-/// What a change costs: a transaction, and a password to check for some.
-const WORK_OF_A_CHANGE: u64 = 10;
-/// What counting users costs: it walks all of them.
-const WORK_OF_A_COUNT: u64 = 1_000;
-
-/// How large a selection is, once its fragments are spread.
+/// The size of a selection with its fragments spread.
 #[derive(Clone, Copy, Default)]
 struct Size {
-    /// Fields directly in it.
+    /// Fields at its top level.
     wide: u64,
-    /// Aliases, all in all.
+    /// Aliases at any level.
     aliases: u64,
-    /// Fields on the longest way down.
+    /// Fields on the longest path.
     depth: usize,
-    /// Nodes that it could return for one object.
+    /// Nodes that it could return for each object.
     nodes: u64,
-    /// What else it costs for each object.
+    /// Other cost for each object.
     work: u64,
-    /// What it costs once, however many objects there are.
+    /// Other cost, independent of the number of objects.
     work_once: u64,
 }
 
@@ -116,7 +113,7 @@ impl Size {
         }
     }
 
-    /// What the operation costs, all in all.
+    /// The cost of the operation.
     fn cost(self) -> u64 {
         self.nodes.saturating_add(self.work).saturating_add(self.work_once)
     }
@@ -143,12 +140,12 @@ impl Size {
     }
 }
 
-/// What a field costs that no node stands for.
+/// The cost of a field apart from its nodes.
 fn work(parent: &Name, field: &Field) -> u64 {
     match (parent.as_str(), field.name.as_str()) {
-        ("Mutation", _) => WORK_OF_A_CHANGE,
-        // The edges of one user are counted already; users with a prefix are not.
-        ("UserConnection", "totalCount") => WORK_OF_A_COUNT,
+        ("Mutation", _) => MUTATION_COST,
+        // The numbers of followers and followed users are stored; users have to be counted.
+        ("UserConnection", "totalCount") => USER_COUNT_COST,
         _ => 0,
     }
 }
@@ -158,9 +155,9 @@ struct Guard<'a> {
     document: &'a Valid<ExecutableDocument>,
     variables: Variables<'a>,
     limits: &'a Limits,
-    /// Fragments that were looked at, with their sizes.
+    /// The sizes of fragments that were inspected.
     fragments: HashMap<&'a Name, Size>,
-    /// The response keys down to where the guard is.
+    /// The response keys down to the current field.
     path: Vec<&'a str>,
     required: Option<Permissions>,
 }
@@ -199,7 +196,9 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
-        let objects = self.objects(field, &arguments).map_err(|failure| self.at(field, failure))?;
+        let objects = self
+            .objects(parent, field, &arguments)
+            .map_err(|failure| self.refused(field, failure))?;
         let below = self.selections(&field.selection_set)?;
         self.path.pop();
 
@@ -215,7 +214,7 @@ impl<'a> Guard<'a> {
         })
     }
 
-    /// Takes down what the schema's `@hasPermission` asks for.
+    /// Adds the permissions that `@hasPermission` in the schema asks for.
     fn require(&mut self, field: &Field) {
         let Some(directive) = field.definition.directives.get("hasPermission") else { return };
         let needed = directive
@@ -223,13 +222,13 @@ impl<'a> Guard<'a> {
             .and_then(|permissions| permissions.as_list())
             .unwrap_or_default();
         let names = needed.iter().filter_map(|name| name.as_enum());
-        let needed = names.filter_map(|name| viewer::permission(name.as_str()));
-        let known = self.required.unwrap_or_default();
-        self.required = Some(known.iter().chain(needed).collect());
+        let needed = names.filter_map(|name| permission::parse(name.as_str()));
+        let required = self.required.unwrap_or_default();
+        self.required = Some(required.iter().chain(needed).collect());
     }
 
-    /// The reply to a field that is refused, with where it stands.
-    fn at(&self, field: &Field, failure: Failure) -> Reply {
+    /// The reply for a refused field, with its position and path.
+    fn refused(&self, field: &Field, failure: Failure) -> Reply {
         let argument = failure.argument().map(|name| format!("{}.{name}", self.path.join(".")));
         let failure = match argument {
             Some(argument) => failure.with_argument(argument),
@@ -238,15 +237,15 @@ impl<'a> Guard<'a> {
         let code = failure.code();
         let mut error = ServerError::from(failure);
         let position = field.name.line_column_range(&self.document.sources);
-        error
-            .locations
-            .extend(position.map(|at| Pos { line: at.start.line, column: at.start.column }));
+        error.locations.extend(
+            position.map(|range| Pos { line: range.start.line, column: range.start.column }),
+        );
         Reply::refused(code, &[error])
     }
 }
 
-/// Refuses a null as the condition of `@skip` or `@include`. Only a variable that may be null
-/// because it has a default can be one.
+/// Refuses a null as the condition of `@skip` or `@include`. Validation leaves only one way to it:
+/// a variable that may be null because it has a default.
 fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Result<(), Failure> {
     for directive in directives {
         let condition = directive.specified_argument_by_name("if");
@@ -258,4 +257,37 @@ fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Res
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use apollo_compiler::response::JsonMap;
+
+    use super::*;
+    use crate::graphql::schema;
+
+    /// The code with which an operation is refused in the product's schema with more fields.
+    fn refused(query: &str) -> Option<Code> {
+        let more = "extend type User { blocked: FollowerConnection! friends: [User!]! }
+                    extend type Query { search(text: String): User }";
+        let schema = schema::typed(&format!("{} {more}", schema::sdl(true)));
+        let document = ExecutableDocument::parse_and_validate(&schema, query, "document.graphql");
+        let document = document.expect("a valid document");
+        let operation = document.operations.iter().next().expect("an operation");
+        let (variables, limits) = (JsonMap::new(), Limits::default());
+        inspect(&schema, &document, operation, Variables(&variables), &limits).err()?.refused
+    }
+
+    #[test]
+    fn what_the_guard_has_no_rule_for_is_refused() {
+        for query in [
+            "{ user(username: \"ann\") { blocked { totalCount } } }",
+            "{ user(username: \"ann\") { friends { id } } }",
+            "{ search(text: \"ann\") { id } }",
+        ] {
+            assert_eq!(refused(query), Some(Code::Internal), "{query}");
+        }
+        assert_eq!(refused("{ user(username: \"ann\") { followers { nodes { id } } } }"), None);
+        assert_eq!(refused("{ __type(name: \"User\") { fields { name } } }"), None);
+    }
 }

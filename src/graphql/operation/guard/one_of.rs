@@ -1,5 +1,5 @@
-//! `@oneOf` in what comes as a variable: exactly one field, and that not null. What is written in
-//! the document is a matter of validation.
+//! `@oneOf` inputs in variables: they must have exactly one field, and it must not be null.
+//! Validation checks those that are written in the document.
 
 use apollo_compiler::{Schema, ast::Type, executable::Operation, response::JsonValue};
 
@@ -12,8 +12,8 @@ pub(crate) fn check(
     variables: Variables<'_>,
 ) -> Result<(), Failure> {
     for definition in &operation.variables {
-        let given = variables.0.get(definition.name.as_str());
-        if given.is_some_and(|value| !is_right(schema, &definition.ty, value)) {
+        let value = variables.0.get(definition.name.as_str());
+        if value.is_some_and(|value| !keeps_rule(schema, &definition.ty, value)) {
             let reason = "must have exactly one field where the schema says @oneOf";
             return Err(Failure::bad_input(&format!("${}", definition.name), reason));
         }
@@ -21,17 +21,17 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Whether a value is right, and everything in it.
-pub(crate) fn is_right(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
+/// Whether a value keeps the rule, with everything in it.
+fn keeps_rule(schema: &Schema, ty: &Type, value: &JsonValue) -> bool {
     match value {
-        JsonValue::Array(items) => items.iter().all(|i| is_right(schema, ty.item_type(), i)),
+        JsonValue::Array(items) => items.iter().all(|i| keeps_rule(schema, ty.item_type(), i)),
         JsonValue::Object(fields) => {
             let Some(input) = schema.get_input_object(ty.inner_named_type()) else { return true };
             let is_one = fields.len() == 1 && !fields.values().any(JsonValue::is_null);
             (is_one || !input.directives.has("oneOf"))
                 && fields.iter().all(|(name, value)| {
                     let field = input.fields.get(name.as_str());
-                    field.is_none_or(|field| is_right(schema, &field.ty, value))
+                    field.is_none_or(|field| keeps_rule(schema, &field.ty, value))
                 })
         }
         _ => true,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::follow::{FOLLOWED, FollowOne};
 use crate::support::{
     answer::Answer,
-    app::{TestApp, settings},
+    app::{TestApp, uncached},
     database::Database,
     faults::{Fault, Faults},
     faulty::Faulty,
@@ -136,7 +136,7 @@ async fn run(
     step: &'static str,
     one_in: usize,
 ) {
-    let app = TestApp::over(store, settings()).await;
+    let app = TestApp::over(store, uncached()).await.expecting_faults();
     let password_hash = app.hash("a good one").await;
     let direct = Arc::clone(&database.store);
     let site =

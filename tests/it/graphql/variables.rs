@@ -1,19 +1,21 @@
-//! Operations that are known: whatever came before with the same document, each request is answered
-//! as by a server that has never seen it.
+//! Documents are cached by their text: each request is still answered with its own variables.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::{code, data};
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{
+    app::{TestApp, settings},
+    graph::draw,
+};
 
 /// Sends requests with one document, all of them twice, and compares each answer with that of a
-/// server that knows nothing. Gives the answers. Nothing may be changed by them.
+/// server that has not cached the document. Returns the answers. The requests must change nothing.
 async fn compare(document: &str, requests: impl IntoIterator<Item = Value>) -> Vec<Value> {
-    let known = TestApp::start().await;
-    draw(&*known.store, "ann -> bob cid\nbob -> ann\ncid -> ann bob\ndan ->").await;
-    let token = known.token("ann", None).await;
+    let warm = TestApp::start().await;
+    draw(&*warm.store, "ann -> bob cid\nbob -> ann\ncid -> ann bob\ndan ->").await;
+    let token = warm.token("ann", None).await;
     let requests = requests.into_iter().map(|variables| {
         json!({ "query": document, "variables": variables, "extensions": { "cost": true } })
     });
@@ -26,16 +28,16 @@ async fn compare(document: &str, requests: impl IntoIterator<Item = Value>) -> V
             let answer: Value = answer.expect("it answers").json().await.expect("JSON");
             answer
         };
-        let fresh = TestApp::over(Arc::clone(&known.store), crate::support::app::settings()).await;
-        let answer = ask(&known).await;
-        assert_eq!(answer, ask(&fresh).await, "{request}");
+        let cold = TestApp::over(Arc::clone(&warm.store), settings()).await;
+        let answer = ask(&warm).await;
+        assert_eq!(answer, ask(&cold).await, "{request}");
         answers.push(answer);
     }
     answers.truncate(requests.len());
     answers
 }
 
-/// How many of the answers are without an error.
+/// How many of the answers have no error.
 fn good(answers: &[Value]) -> usize {
     answers.iter().filter(|answer| answer.get("errors").is_none()).count()
 }
@@ -50,7 +52,7 @@ async fn each_request_is_answered_with_its_own_texts() {
 }
 
 #[tokio::test]
-async fn a_text_that_does_not_fit_is_refused_although_others_did() {
+async fn a_text_that_does_not_fit_is_refused_after_one_that_did() {
     let name = "query ($name: String!) { user(username: $name) { username } }";
     let names = [json!("ann"), json!("a\0"), json!(null), json!(1), json!(["ann"]), json!("bob")];
     let answers = compare(name, names.map(|name| json!({ "name": name }))).await;
@@ -71,7 +73,7 @@ async fn a_text_that_does_not_fit_is_refused_although_others_did() {
 }
 
 #[tokio::test]
-async fn defaults_stand_in_for_what_is_not_given_and_not_for_null() {
+async fn a_default_replaces_a_missing_variable_but_not_null() {
     let document = r#"query ($name: String = "bob", $size: Int = 20) {
         user(username: $name) { username avatarUrl(size: $size) } }"#;
     let sizes = [json!({ "size": 20 }), json!({ "size": 30 }), json!({ "size": 5_000 })];
@@ -80,7 +82,7 @@ async fn defaults_stand_in_for_what_is_not_given_and_not_for_null() {
 }
 
 #[tokio::test]
-async fn texts_are_filled_in_wherever_they_stand() {
+async fn variables_are_filled_in_at_any_depth() {
     let change = "mutation ($name: String!, $id: String) { \
         unfollow(input: { clientMutationId: $id, user: { username: $name } }) { \
             clientMutationId outcome } }";
@@ -115,7 +117,7 @@ async fn texts_are_filled_in_wherever_they_stand() {
 }
 
 #[tokio::test]
-async fn what_one_may_do_another_may_not() {
+async fn permissions_are_checked_for_each_caller() {
     let app = TestApp::start().await;
     let (ann, _) = (app.sign_up("ann").await, app.sign_up("bob").await);
     let reader = app.token("ann", Some("")).await;
@@ -133,7 +135,7 @@ async fn what_one_may_do_another_may_not() {
 }
 
 #[tokio::test]
-async fn pages_are_those_that_each_request_asks_for() {
+async fn each_request_gets_its_own_page() {
     let document = "query ($n: Int, $after: String, $order: FollowOrder) { \
         user(username: \"cid\") { following(first: $n, after: $after, orderBy: $order) { \
             edges { cursor node { username } } } } }";
@@ -158,7 +160,7 @@ async fn pages_are_those_that_each_request_asks_for() {
 }
 
 #[tokio::test]
-async fn fields_are_left_out_as_each_request_says() {
+async fn each_request_decides_which_fields_are_skipped() {
     let document = "query ($if: Boolean! = true, $name: String!) { \
         user(username: $name) { username name @include(if: $if) } \
         users @skip(if: $if) { totalCount } }";
@@ -172,7 +174,7 @@ async fn fields_are_left_out_as_each_request_says() {
 }
 
 #[tokio::test]
-async fn a_request_costs_what_it_asks_for() {
+async fn each_request_costs_what_its_variables_ask_for() {
     let document = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let requests = [1, 2, 101].map(|n| json!({ "ids": vec!["a"; n] }));
     let answers = compare(document, requests).await;
@@ -182,7 +184,7 @@ async fn a_request_costs_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn operations_of_one_document_are_told_apart() {
+async fn operations_of_one_document_are_kept_apart() {
     let app = TestApp::start().await;
     draw(&*app.store, "ann ->\nbob ->").await;
     let query = "query A($name: String!) { user(username: $name) { username } } \

@@ -1,0 +1,149 @@
+//! The lists of the graph: one row for each field that returns a connection.
+//!
+//! The guard (cost, page size, cursors), the cursors, the resolvers, the projection and the tests
+//! look lists up here. The guard refuses a connection without a row.
+
+use crate::domain::{FollowList, OrderDirection};
+
+/// The page size of a list without `first` and `last`, unless the server's maximum is smaller.
+pub const PAGE_SIZE_DEFAULT: u32 = 20;
+
+/// A field that returns a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub struct List {
+    /// The type that has the field.
+    pub parent: &'static str,
+    /// The field.
+    pub field: &'static str,
+    /// The type of the connection.
+    pub connection: &'static str,
+    /// The type of its edges.
+    pub edge: &'static str,
+    /// What the list reads.
+    pub source: Source,
+    /// The orders of the list; the first is the default.
+    pub orders: &'static [Order],
+    /// The default direction of any order.
+    pub direction: OrderDirection,
+}
+
+/// What a list reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Follows of one user.
+    Follows(FollowList),
+    /// All users.
+    Users,
+}
+
+/// An order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// What the list is ordered by.
+    pub field: OrderField,
+    /// The byte that stands for the list and the order in every cursor. Clients keep cursors:
+    /// never change a tag, and never reuse one.
+    pub tag: u8,
+}
+
+/// What lists can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderField {
+    /// When the follow began.
+    FollowedAt,
+    /// When the account was created.
+    CreatedAt,
+    /// The username, regardless of case.
+    Username,
+}
+
+impl OrderField {
+    const ALL: [Self; 3] = [Self::FollowedAt, Self::CreatedAt, Self::Username];
+
+    /// The name in the schema.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FollowedAt => "FOLLOWED_AT",
+            Self::CreatedAt => "CREATED_AT",
+            Self::Username => "USERNAME",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+}
+
+/// `User.followers`.
+pub static FOLLOWERS: List = List {
+    parent: "User",
+    field: "followers",
+    connection: "FollowerConnection",
+    edge: "FollowerEdge",
+    source: Source::Follows(FollowList::Followers),
+    orders: &[Order { field: OrderField::FollowedAt, tag: b'f' }],
+    direction: OrderDirection::Desc,
+};
+
+/// `User.following`.
+pub static FOLLOWING: List = List {
+    parent: "User",
+    field: "following",
+    connection: "FollowingConnection",
+    edge: "FollowingEdge",
+    source: Source::Follows(FollowList::Following),
+    orders: &[Order { field: OrderField::FollowedAt, tag: b'g' }],
+    direction: OrderDirection::Desc,
+};
+
+/// `Query.users`.
+pub static USERS: List = List {
+    parent: "Query",
+    field: "users",
+    connection: "UserConnection",
+    edge: "UserEdge",
+    source: Source::Users,
+    orders: &[
+        Order { field: OrderField::Username, tag: b'u' },
+        Order { field: OrderField::CreatedAt, tag: b'c' },
+    ],
+    direction: OrderDirection::Asc,
+};
+
+/// Every list.
+pub static LISTS: [&List; 3] = [&FOLLOWERS, &FOLLOWING, &USERS];
+
+impl List {
+    /// The list of a field.
+    pub(super) fn find(parent: &str, field: &str) -> Option<&'static Self> {
+        LISTS.into_iter().find(|list| list.field == field && list.parent == parent)
+    }
+
+    /// The list in its default order.
+    pub(super) const fn by_default(&'static self) -> OrderedList {
+        OrderedList { list: self, order: self.orders[0], direction: self.direction }
+    }
+
+    /// The list in an order, with defaults for what is not given.
+    pub(super) fn ordered(
+        &'static self,
+        field: Option<OrderField>,
+        direction: Option<OrderDirection>,
+    ) -> OrderedList {
+        let order = self.orders.iter().find(|order| Some(order.field) == field);
+        OrderedList {
+            list: self,
+            order: order.copied().unwrap_or(self.orders[0]),
+            direction: direction.unwrap_or(self.direction),
+        }
+    }
+}
+
+/// A list in one of its orders: what a cursor belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OrderedList {
+    pub list: &'static List,
+    pub order: Order,
+    pub direction: OrderDirection,
+}

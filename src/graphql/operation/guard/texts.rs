@@ -1,0 +1,85 @@
+//! The texts that clients can send, and what each of them means.
+//!
+//! The guard refuses a text without a row here, so that no text is read that nothing has checked.
+//! The cursors of a list need no row: they follow from the row of the list.
+
+use crate::graphql::lists::List;
+
+/// What a text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextMeaning {
+    /// A cursor of a list: decoded by the guard.
+    Cursor,
+    /// A global id: a malformed one names no object.
+    Id,
+    /// A username or the beginning of one: one that breaks the rule matches no user.
+    Username,
+    /// A password: never logged and never part of an error.
+    Password,
+    /// A text that is stored or returned, and decides nothing.
+    Text,
+}
+
+/// A text that clients can send.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// The type of the field, or the input object.
+    pub ty: &'static str,
+    /// The field.
+    pub field: &'static str,
+    /// The argument; empty for a field of an input object.
+    pub argument: &'static str,
+    /// What it means.
+    pub meaning: TextMeaning,
+}
+
+const fn argument(field: &'static str, argument: &'static str, meaning: TextMeaning) -> Text {
+    Text { ty: "Query", field, argument, meaning }
+}
+
+const fn input(ty: &'static str, field: &'static str, meaning: TextMeaning) -> Text {
+    Text { ty, field, argument: "", meaning }
+}
+
+/// Every text of the schema but the cursors of lists.
+pub static TEXTS: [Text; 25] = [
+    argument("node", "id", TextMeaning::Id),
+    argument("nodes", "ids", TextMeaning::Id),
+    argument("user", "username", TextMeaning::Username),
+    argument("users", "usernamePrefix", TextMeaning::Username),
+    input("ChangePasswordInput", "clientMutationId", TextMeaning::Text),
+    input("ChangePasswordInput", "currentPassword", TextMeaning::Password),
+    input("ChangePasswordInput", "newPassword", TextMeaning::Password),
+    input("DeleteAccountInput", "clientMutationId", TextMeaning::Text),
+    input("DeleteAccountInput", "password", TextMeaning::Password),
+    input("FollowInput", "clientMutationId", TextMeaning::Text),
+    input("SignInInput", "clientMutationId", TextMeaning::Text),
+    input("SignInInput", "password", TextMeaning::Password),
+    input("SignInInput", "username", TextMeaning::Username),
+    input("SignOutEverywhereInput", "clientMutationId", TextMeaning::Text),
+    input("SignUpInput", "clientMutationId", TextMeaning::Text),
+    input("SignUpInput", "name", TextMeaning::Text),
+    input("SignUpInput", "password", TextMeaning::Password),
+    input("SignUpInput", "username", TextMeaning::Username),
+    input("UnfollowInput", "clientMutationId", TextMeaning::Text),
+    input("UpdateProfileInput", "avatarUrl", TextMeaning::Text),
+    input("UpdateProfileInput", "bio", TextMeaning::Text),
+    input("UpdateProfileInput", "clientMutationId", TextMeaning::Text),
+    input("UpdateProfileInput", "name", TextMeaning::Text),
+    input("UserRef", "id", TextMeaning::Id),
+    input("UserRef", "username", TextMeaning::Username),
+];
+
+impl TextMeaning {
+    /// The meaning of a text; `None` if it has no row. `argument` is empty for a field of an input
+    /// object.
+    #[must_use]
+    pub fn find(ty: &str, field: &str, argument: &str) -> Option<Self> {
+        if matches!(argument, "after" | "before") && List::find(ty, field).is_some() {
+            return Some(Self::Cursor);
+        }
+        let is_this =
+            |text: &&Text| text.ty == ty && text.field == field && text.argument == argument;
+        TEXTS.iter().find(is_this).map(|text| text.meaning)
+    }
+}

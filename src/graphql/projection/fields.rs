@@ -1,0 +1,317 @@
+//! The fields of the projected types: one row for each.
+//!
+//! A row of `User` says its name, what has to be loaded for it, and its value. The plan, the
+//! loading, the writing and the resolver of the field derive from it, so a new field is a row here
+//! and a method in `types/user.rs`. Connections, edges and `PageInfo` have a row for each field as
+//! well: what it stands for, and what has to be loaded.
+
+use async_graphql::{Context, ID, Lookahead};
+
+use super::json::ToJson;
+use crate::{
+    domain::{Ends, Relation, User},
+    graphql::{
+        context::RequestContext,
+        error::Failure,
+        global_id,
+        lists::{LISTS, Source},
+        types::{
+            avatar,
+            denial::FollowDenialReason,
+            scalar::{DateTime, Uri},
+        },
+    },
+    service::{Viewer, follow_denials},
+};
+
+/// What has to be loaded for a selection, besides the rows of its users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs(u8);
+
+impl Needs {
+    /// Nothing but the row.
+    pub(crate) const ROW: Self = Self(0);
+    /// The viewer's follow of the user.
+    pub(crate) const FOLLOWED: Self = Self(1);
+    /// The user's follow of the viewer.
+    pub(crate) const FOLLOWING_BACK: Self = Self(1 << 1);
+    /// The length of the list.
+    pub(crate) const COUNT: Self = Self(1 << 2);
+    /// The page.
+    pub(crate) const PAGE: Self = Self(1 << 3);
+    /// Whether the list goes on after the page.
+    pub(crate) const NEXT: Self = Self(1 << 4);
+    /// Whether the list goes on before the page.
+    pub(crate) const PREVIOUS: Self = Self(1 << 5);
+
+    /// The needs of two selections together.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any of the other needs is among these.
+    pub(crate) const fn include(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// At which ends of the page it has to be known whether the list goes on.
+    pub(crate) const fn ends(self) -> Ends {
+        Ends { next: self.include(Self::NEXT), previous: self.include(Self::PREVIOUS) }
+    }
+
+    /// What the selection on a connection needs.
+    pub(crate) fn of_connection(selected: &Lookahead<'_>) -> Self {
+        let page_info = selected.field("pageInfo");
+        let fields = CONNECTION.iter().filter(|row| selected.field(row.name).exists());
+        let ends = PAGE_INFO.iter().filter(|row| page_info.field(row.name).exists());
+        let needs = fields.map(|row| row.needs).chain(ends.map(|row| row.needs));
+        needs.fold(Self::ROW, Self::and)
+    }
+}
+
+/// What the value of a field is computed from.
+pub(crate) struct Facts<'a, 'v> {
+    pub(crate) user: &'a User,
+    pub(crate) viewer: Option<&'v Viewer>,
+    /// How the viewer and the user stand to each other, as far as the needs say.
+    pub(crate) relation: Relation,
+}
+
+/// The type of a field, with the type of its values.
+pub(crate) trait Plain: 'static {
+    type Value<'a>: ToJson;
+}
+
+impl Plain for String {
+    type Value<'a> = &'a str;
+}
+
+impl<T: Plain> Plain for Option<T> {
+    type Value<'a> = Option<T::Value<'a>>;
+}
+
+impl<T: Plain> Plain for Vec<T> {
+    type Value<'a> = Vec<T::Value<'a>>;
+}
+
+/// Types whose values borrow nothing.
+macro_rules! owned {
+    ($($ty:ty),+) => { $(impl Plain for $ty { type Value<'a> = Self; })+ };
+}
+owned!(bool, DateTime, FollowDenialReason, ID, Uri);
+
+/// A field of `User` whose value is plain data.
+pub(crate) struct UserField<T: Plain> {
+    name: &'static str,
+    needs: Needs,
+    /// The name and the default of its argument, a number.
+    argument: Option<(&'static str, i32)>,
+    value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
+}
+
+/// A [`UserField`] of any type.
+pub(crate) trait AnyUserField: Sync {
+    fn name(&self) -> &'static str;
+    fn needs(&self) -> Needs;
+    fn argument(&self) -> Option<(&'static str, i32)>;
+    fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>);
+}
+
+impl<T: Plain> UserField<T> {
+    const fn new(
+        name: &'static str,
+        needs: Needs,
+        value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
+    ) -> Self {
+        Self { name, needs, argument: None, value }
+    }
+
+    /// The value of the field, for its resolver.
+    ///
+    /// # Errors
+    /// When what it needs cannot be loaded.
+    pub(crate) async fn resolve<'a>(
+        &self,
+        user: &'a User,
+        ctx: &Context<'_>,
+    ) -> Result<T::Value<'a>, Failure> {
+        self.resolve_with(user, ctx, None).await
+    }
+
+    /// The same with an argument.
+    ///
+    /// # Errors
+    /// When what it needs cannot be loaded.
+    pub(crate) async fn resolve_with<'a>(
+        &self,
+        user: &'a User,
+        ctx: &Context<'_>,
+        argument: Option<i32>,
+    ) -> Result<T::Value<'a>, Failure> {
+        let request = RequestContext::of(ctx);
+        let mut relation = Relation::default();
+        if self.needs.include(Needs::FOLLOWED) {
+            relation.followed_at = request.loaders.followed(user.id).await?.followed_at;
+        }
+        if self.needs.include(Needs::FOLLOWING_BACK) {
+            relation.followed_back_at =
+                request.loaders.following_back(user.id).await?.followed_back_at;
+        }
+        let default = self.argument.map_or(0, |(_, default)| default);
+        let facts = Facts { user, viewer: request.viewer(), relation };
+        Ok((self.value)(&facts, argument.unwrap_or(default)))
+    }
+}
+
+impl<T: Plain> AnyUserField for UserField<T> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    fn argument(&self) -> Option<(&'static str, i32)> {
+        self.argument
+    }
+
+    fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>) {
+        (self.value)(facts, argument).write(json);
+    }
+}
+
+/// The rows of `User`, each a constant of its own, and [`USER`] with all of them.
+macro_rules! user_fields {
+    ($($row:ident: $ty:ty = $value:expr;)+) => {
+        $(pub(crate) static $row: UserField<$ty> = $value;)+
+
+        /// All fields of `User` but its lists.
+        pub(crate) static USER: &[&dyn AnyUserField] = &[$(&$row),+];
+    };
+}
+
+user_fields! {
+    AVATAR_URL: Uri = UserField {
+        argument: Some(("size", avatar::SIZE_DEFAULT)),
+        ..UserField::new("avatarUrl", Needs::ROW, |facts, size| {
+            Uri(avatar::uri(facts.user, size))
+        })
+    };
+    BIO: Option<String> =
+        UserField::new("bio", Needs::ROW, |facts, _| facts.user.bio.as_deref());
+    CREATED_AT: DateTime =
+        UserField::new("createdAt", Needs::ROW, |facts, _| DateTime(facts.user.created_at));
+    ID_OF_USER: ID =
+        UserField::new("id", Needs::ROW, |facts, _| global_id::of_user(facts.user.id));
+    IS_FOLLOWING_VIEWER: bool =
+        UserField::new("isFollowingViewer", Needs::FOLLOWING_BACK, |facts, _| {
+            facts.relation.followed_back_at.is_some()
+        });
+    IS_VIEWER: bool = UserField::new("isViewer", Needs::ROW, |facts, _| {
+        facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id)
+    });
+    NAME: Option<String> =
+        UserField::new("name", Needs::ROW, |facts, _| facts.user.name.as_deref());
+    USERNAME: String =
+        UserField::new("username", Needs::ROW, |facts, _| facts.user.username.as_str());
+    VIEWER_CAN_FOLLOW: bool = UserField::new("viewerCanFollow", Needs::ROW, |facts, _| {
+        follow_denials(facts.viewer, facts.user.id).is_empty()
+    });
+    VIEWER_CANNOT_FOLLOW_REASONS: Vec<FollowDenialReason> =
+        UserField::new("viewerCannotFollowReasons", Needs::ROW, |facts, _| {
+            let denials = follow_denials(facts.viewer, facts.user.id);
+            denials.into_iter().map(FollowDenialReason::from).collect()
+        });
+    VIEWER_FOLLOWED_AT: Option<DateTime> =
+        UserField::new("viewerFollowedAt", Needs::FOLLOWED, |facts, _| {
+            facts.relation.followed_at.map(DateTime)
+        });
+    VIEWER_IS_FOLLOWING: bool =
+        UserField::new("viewerIsFollowing", Needs::FOLLOWED, |facts, _| {
+            facts.relation.followed_at.is_some()
+        });
+}
+
+/// A field of a type that holds pages together.
+pub(crate) struct Row<M: 'static> {
+    pub(super) name: &'static str,
+    pub(super) meaning: M,
+    pub(super) needs: Needs,
+}
+
+const fn row<M: Copy>(name: &'static str, meaning: M, needs: Needs) -> Row<M> {
+    Row { name, meaning, needs }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ConnectionField {
+    Edges,
+    Nodes,
+    PageInfo,
+    TotalCount,
+}
+
+/// The fields of every connection.
+pub(super) static CONNECTION: [Row<ConnectionField>; 4] = [
+    row("edges", ConnectionField::Edges, Needs::PAGE),
+    row("nodes", ConnectionField::Nodes, Needs::PAGE),
+    row("pageInfo", ConnectionField::PageInfo, Needs::PAGE),
+    row("totalCount", ConnectionField::TotalCount, Needs::COUNT),
+];
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum EdgeField {
+    Cursor,
+    FollowedAt,
+    Node,
+}
+
+/// The fields of edges; those of users in a list of users have no `followedAt`.
+pub(super) static EDGE: [Row<EdgeField>; 3] = [
+    row("cursor", EdgeField::Cursor, Needs::PAGE),
+    row("followedAt", EdgeField::FollowedAt, Needs::PAGE),
+    row("node", EdgeField::Node, Needs::PAGE),
+];
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PageInfoField {
+    EndCursor,
+    HasNextPage,
+    HasPreviousPage,
+    StartCursor,
+}
+
+/// The fields of `PageInfo`.
+pub(super) static PAGE_INFO: [Row<PageInfoField>; 4] = [
+    row("endCursor", PageInfoField::EndCursor, Needs::PAGE),
+    row("hasNextPage", PageInfoField::HasNextPage, Needs::NEXT),
+    row("hasPreviousPage", PageInfoField::HasPreviousPage, Needs::PREVIOUS),
+    row("startCursor", PageInfoField::StartCursor, Needs::PAGE),
+];
+
+/// The row of a field; `None` for a field that the projection does not know.
+pub(super) fn find<M>(rows: &'static [Row<M>], name: &str) -> Option<&'static Row<M>> {
+    rows.iter().find(|row| row.name == name)
+}
+
+/// The row of a field of `User`; `None` for a list, and for a field without a row.
+pub(super) fn find_user_field(name: &str) -> Option<&'static dyn AnyUserField> {
+    USER.iter().find(|row| row.name() == name).copied()
+}
+
+/// Every field of every projected type, as `(type, field)`.
+pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lists = LISTS.into_iter().filter(|list| list.parent == "User");
+    let user = USER.iter().map(|row| row.name()).chain(lists.map(|list| list.field));
+    let of_lists = LISTS.into_iter().flat_map(|list| {
+        let connection = CONNECTION.iter().map(|row| (list.connection, row.name));
+        let is_of_follows = matches!(list.source, Source::Follows(_));
+        let edge = EDGE
+            .iter()
+            .filter(move |row| is_of_follows || !matches!(row.meaning, EdgeField::FollowedAt));
+        connection.chain(edge.map(|row| (list.edge, row.name)))
+    });
+    let page_info = PAGE_INFO.iter().map(|row| ("PageInfo", row.name));
+    user.map(|field| ("User", field)).chain(of_lists).chain(page_info)
+}
