@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         Error, Result, Store,
-        batching::batcher::{BatchPermit, BatchPolicy, Batcher},
+        batching::{BatchPermit, BatchPolicy, Batcher},
         error::{is_foreign_key_violation, is_of_some_rows, is_transient},
         retry::{self, Tries},
     },
