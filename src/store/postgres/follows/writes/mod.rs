@@ -23,7 +23,8 @@ use sqlx::{Postgres, Transaction};
 use crate::{
     domain::{FollowCounts, UserId},
     store::{
-        batching::warm_connections::WarmConnections,
+        Statement,
+        batching::WarmConnections,
         follow_writes::{
             attempt::{Attempt, Made},
             decision::{Counts, CountsChange, Found, Pair, PairChanges, Plan},
@@ -54,7 +55,7 @@ statements! {
 }
 
 /// All SQL of the write path.
-pub(crate) fn statements() -> Vec<&'static str> {
+pub(crate) fn statements() -> Vec<Statement> {
     [STATEMENTS, optimistic::STATEMENTS, in_steps::STATEMENTS].concat()
 }
 
@@ -75,7 +76,7 @@ pub(crate) async fn make(
     }
     // Else a transaction may have to be rolled back yet, and the pool sees to that.
     if made.is_some() && attempt.may_have_committed() {
-        connection.keep();
+        kept.put_back(connection);
     }
     Ok(made)
 }
