@@ -11,11 +11,16 @@
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
 
-/// Names the SQL texts of a file and collects them, so that none is missing when all are prepared.
+/// A statement: the path of its constant, and its text.
+type Statement = (&'static str, &'static str);
+
+/// Defines the statements of a file as constants, and collects them so that tests can prepare,
+/// explain and print every one.
 macro_rules! statements {
     ($($name:ident = $sql:expr;)+) => {
-        $(const $name: &str = $sql;)+
-        pub(crate) const STATEMENTS: &[&str] = &[$($name),+];
+        $(pub(crate) const $name: &str = $sql;)+
+        pub(crate) const STATEMENTS: &[crate::store::Statement] =
+            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),+];
     };
 }
 
@@ -28,6 +33,7 @@ mod pages;
 mod postgres;
 mod relations;
 mod retry;
+mod sql;
 mod sqlite;
 
 use std::{
@@ -39,7 +45,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
 
 pub use self::{
-    batching::batcher::BatchPermit,
+    batching::BatchPermit,
     error::{ConnectError, Error, Result},
     follow_writes::attempt::{FollowQueue, FollowsWritten},
     metered::{Metered, Statements},
@@ -419,10 +425,15 @@ fn reason(error: &sqlx::Error) -> String {
     }
 }
 
-/// The SQL texts of both engines, for a test that prepares each of them.
+/// All statements of both engines, by the path of their constants below `store`, for tests.
 #[must_use]
-pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
-    [("sqlite", sqlite::statements()), ("postgres", postgres::statements())]
+pub fn statements() -> [(&'static str, Vec<(&'static str, &'static str)>); 2] {
+    let named = |statements: Vec<Statement>| {
+        let short =
+            |(path, sql): Statement| (path.trim_start_matches(concat!(module_path!(), "::")), sql);
+        statements.into_iter().map(short).collect()
+    };
+    [("sqlite", named(sqlite::statements())), ("postgres", named(postgres::statements()))]
 }
 
 /// The file that a URL names, when it is one of SQLite; for what has to lie beside the database.
