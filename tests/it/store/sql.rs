@@ -59,7 +59,7 @@ fn in_lines(sql: &str) -> String {
             text.push(' ');
         }
         let opened = word.matches('(').count();
-        for (n, character) in word.chars().enumerate() {
+        for (n, character) in word.char_indices() {
             match character {
                 // The last one of `((SELECT` opens the query.
                 '(' => open.push(is_query && word[..=n].matches('(').count() == opened),

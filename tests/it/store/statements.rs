@@ -166,7 +166,7 @@ async fn generic_plan(connection: &mut PgConnection, sql: &str, arguments: &str)
 
 async fn check_postgres_plans(database: &Database) {
     let mut connection = postgres_with_our_settings(database).await;
-    let array = |element: &str| format!("'{{{}}}'", vec![element; 5].join(","));
+    let array = |element: &str| format!("'{{{}}}'", [element; 5].join(","));
     let owners = "'{1,1,2,2,999}'".to_owned();
     let (low, high) = (array(&at(0).to_rfc3339()), array(&at(5_000).to_rfc3339()));
     let (all, none, ids) = (array("21"), array("0"), array("0"));
