@@ -220,13 +220,12 @@ impl Loop {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let options = SqliteConnectOptions::new().filename(file).read_only(true);
         let mut connection = runtime.block_on(options.connect())?;
-        let edge = if with_users { "json_array(e.followed_at, u.id" } else { "e.other))" };
         let statements = [
-            ("user", "WHERE username_key IN", "SELECT id, username, name"),
-            ("users", "ORDER BY username_key LIMIT", "u.avatar_url"),
-            ("pages", "SELECT k.n", edge),
+            ("user", "users::BY_USERNAMES"),
+            ("users", "users::FIRST"),
+            ("pages", "follows::pages::PAGES"),
         ];
-        let statements = statements.map(|(name, part, other)| (name, statement(part, other)));
+        let statements = statements.map(|(name, path)| (name, statement(path)));
         let ids = sqlx::query_scalar("SELECT id FROM users ORDER BY username_key");
         let users = runtime.block_on(ids.fetch_all(&mut connection))?;
         let statements = statements.into();
@@ -271,14 +270,11 @@ impl Answer for Loop {
     }
 }
 
-/// The one statement for SQLite that has both parts.
-fn statement(part: &str, other: &str) -> &'static str {
+/// A statement for SQLite, by the path of its constant.
+fn statement(path: &str) -> &'static str {
     let [(_, all), _] = store::statements();
-    let mut found = all.into_iter().filter(|sql| sql.contains(part) && sql.contains(other));
-    let (Some(statement), None) = (found.next(), found.next()) else {
-        panic!("not one statement has {part} and {other}");
-    };
-    statement
+    let mut found = all.into_iter().filter(|(name, _)| name.ends_with(path));
+    found.next().map(|(_, sql)| sql).expect("there is such a constant")
 }
 
 /// How the page statement distinguishes the two lists.

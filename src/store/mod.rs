@@ -11,11 +11,16 @@
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
 
-/// Names the SQL texts of a file and collects them, so that none is missing when all are prepared.
+/// A statement: the path of its constant, and its text.
+type Statement = (&'static str, &'static str);
+
+/// Defines the statements of a file as constants, and collects them so that tests can prepare,
+/// explain and print every one.
 macro_rules! statements {
     ($($name:ident = $sql:expr;)+) => {
-        $(const $name: &str = $sql;)+
-        pub(crate) const STATEMENTS: &[&str] = &[$($name),+];
+        $(pub(crate) const $name: &str = $sql;)+
+        pub(crate) const STATEMENTS: &[crate::store::Statement] =
+            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),+];
     };
 }
 
@@ -29,6 +34,7 @@ mod pages;
 mod postgres;
 mod relations;
 mod retry;
+mod sql;
 mod sqlite;
 mod statement;
 
@@ -349,8 +355,13 @@ pub enum UserNews {
     NobodyChanged,
 }
 
-/// The SQL texts of both engines, for tests.
+/// All statements of both engines, by the path of their constants below `store`, for tests.
 #[must_use]
-pub fn statements() -> [(&'static str, Vec<&'static str>); 2] {
-    [("sqlite", sqlite::statements()), ("postgres", postgres::statements())]
+pub fn statements() -> [(&'static str, Vec<(&'static str, &'static str)>); 2] {
+    let named = |statements: Vec<Statement>| {
+        let short =
+            |(path, sql): Statement| (path.trim_start_matches(concat!(module_path!(), "::")), sql);
+        statements.into_iter().map(short).collect()
+    };
+    [("sqlite", named(sqlite::statements())), ("postgres", named(postgres::statements()))]
 }

@@ -1,34 +1,39 @@
-//! What both engines share about pages: bounds by value, none of them absent, and the page that
-//! answers a request.
+//! What both engines share about pages: bounds as values, with none missing, and the page for a
+//! request from the rows that were found.
 
 use std::{cmp::Reverse, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Result};
+use super::{Error, Result, batching::KEYS_MAX};
 use crate::domain::{
     FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Outside,
     Page, PageRequest, User, UserId, UserPosition,
 };
 
-/// No time of the product is before the year 1 or after 9999: what lies beyond is cut off, since
-/// a cursor may hold any number and PostgreSQL refuses some of them.
+/// All times of the product lie in the years 1 to 9999. A cursor may hold any number, and
+/// PostgreSQL refuses some of them, so positions are clamped to this range.
 pub(super) const LOWEST: DateTime<Utc> = micros(-62_135_596_800_000_000);
 const HIGHEST: DateTime<Utc> = micros(253_402_300_799_999_999);
 
+/// A time, and the id of a user. Follows and users by age are in this order.
+pub(super) type Position = (DateTime<Utc>, UserId);
+/// Below and above every position.
+pub(super) const ENDS: (Position, Position) = ((LOWEST, UserId::MIN), (HIGHEST, UserId::MAX));
+
 const fn micros(micros: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(micros).expect("in range, as the compiler has seen")
+    DateTime::from_timestamp_micros(micros).expect("in range, as the compiler checks")
 }
 
 /// Below and above every username key.
 const KEY_BOUNDS: (&str, &str) = ("", "~");
 
-/// The bounds of a page by value. Both are exclusive; an absent one lies beyond every item.
+/// The bounds of a page as values, both exclusive. A missing one lies beyond every item.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds<P> {
     pub(super) low: P,
     pub(super) high: P,
-    /// Whether to find out if something lies at the bound or beyond it.
+    /// Whether to look for an item at the bound or beyond it.
     pub(super) probe_low: bool,
     pub(super) probe_high: bool,
 }
@@ -46,28 +51,21 @@ impl<P> Bounds<P> {
     }
 }
 
-/// Cuts a position off to what both databases can hold.
-fn within(position: (DateTime<Utc>, UserId)) -> (DateTime<Utc>, UserId) {
-    position.clamp((LOWEST, UserId::MIN), (HIGHEST, UserId::MAX))
+fn within(position: Position) -> Position {
+    position.clamp(ENDS.0, ENDS.1)
 }
 
 /// The bounds of a page of follows.
-pub(super) fn follow_bounds(
-    request: &PageRequest<FollowPosition>,
-) -> Bounds<(DateTime<Utc>, UserId)> {
-    let ends = ((LOWEST, UserId::MIN), (HIGHEST, UserId::MAX));
-    Bounds::new(request, ends, |position| within((position.followed_at, position.user)))
+pub(super) fn follow_bounds(request: &PageRequest<FollowPosition>) -> Bounds<Position> {
+    Bounds::new(request, ENDS, |position| within((position.followed_at, position.user)))
 }
 
 /// The bounds of a page of users by age.
-pub(super) fn age_bounds(
-    request: &PageRequest<UserPosition<'_>>,
-) -> Result<Bounds<(DateTime<Utc>, UserId)>> {
-    let ends = ((LOWEST, UserId::MIN), (HIGHEST, UserId::MAX));
+pub(super) fn age_bounds(request: &PageRequest<UserPosition<'_>>) -> Result<Bounds<Position>> {
     check(request, |position| matches!(position, UserPosition::CreatedAt(..)))?;
-    Ok(Bounds::new(request, ends, |position| match position {
+    Ok(Bounds::new(request, ENDS, |position| match position {
         UserPosition::CreatedAt(at, id) => within((at, id)),
-        UserPosition::Username(_) => ends.0,
+        UserPosition::Username(_) => ENDS.0,
     }))
 }
 
@@ -96,49 +94,24 @@ pub(super) fn fetch(keys: &[FollowPageKey]) -> i64 {
     keys.iter().map(|key| i64::from(key.request.fetch())).max().unwrap_or(0)
 }
 
-/// Whether no page of a batch is larger than one that comes without `first`. The largest page of a
-/// statement decides how much it reads for each of them.
+/// Whether pages may share a statement that reads as much for each of them as the largest needs:
+/// if none is larger than a page of the default size.
 pub(super) fn are_small(keys: &[FollowPageKey]) -> bool {
-    fetch(keys) <= SMALL_PAGE_ROWS
+    fetch(keys) <= i64::from(SMALL_PAGE_ROWS)
 }
 
-/// Whether the pages of a batch have no more rows together than some small ones.
+/// Whether pages may share a statement that reads for each of them what it needs: if they have no
+/// more rows together than a caller may ask for in small pages.
 pub(super) fn are_few_rows(keys: &[FollowPageKey]) -> bool {
-    keys.iter().map(|key| i64::from(key.request.fetch())).sum::<i64>() <= FEW_ROWS
+    keys.iter().map(|key| key.request.fetch() as usize).sum::<usize>() <= FEW_ROWS
 }
 
-/// A page of the size that comes without `first`, and one row.
-const SMALL_PAGE_ROWS: i64 = 21;
-/// As many as one caller may ask for in a statement with others, in pages of that size.
-const FEW_ROWS: i64 = 16 * SMALL_PAGE_ROWS;
+/// A page of the default size, and one row more.
+const SMALL_PAGE_ROWS: u32 = 21;
+/// As many small pages as one call may ask for in a shared statement.
+const FEW_ROWS: usize = KEYS_MAX * SMALL_PAGE_ROWS as usize;
 
-/// What the pages of a batch ask at most. The less it is, the smaller is their statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Shape {
-    /// They begin with the newest follow. Most do.
-    Newest,
-    /// They go from newer to older follows, between bounds, and nobody asks what lies beyond.
-    Older,
-    /// They go in any direction, and somebody asks what lies beyond their bounds.
-    Any,
-}
-
-/// What these pages ask at most.
-pub(super) fn shape(keys: &[FollowPageKey]) -> Shape {
-    let each = |FollowPageKey { request, .. }: &FollowPageKey| {
-        let bounds = follow_bounds(request);
-        if request.scan() == OrderDirection::Asc || bounds.probe_low || bounds.probe_high {
-            Shape::Any
-        } else if request.after.is_some() || request.before.is_some() {
-            Shape::Older
-        } else {
-            Shape::Newest
-        }
-    };
-    keys.iter().map(each).max().unwrap_or(Shape::Newest)
-}
-
-/// The page of follows that answers a key, from its items in any order.
+/// The page of follows for a key, from its items in any order.
 pub(super) fn follow_page(
     key: &FollowPageKey,
     counts: FollowCounts,
@@ -166,8 +139,8 @@ pub(super) fn key_page(
     page(request, users, outside, |user| user.username.to_ascii_lowercase())
 }
 
-/// A statement finds the right rows through an index, but no engine promises to keep their order
-/// through a join: the program orders what has not kept it.
+/// A statement finds the right rows through an index, but no engine promises that a join keeps
+/// their order, so rows that arrive out of order are sorted here.
 fn page<P: Copy, T, K: Ord>(
     request: &PageRequest<P>,
     mut items: Vec<T>,

@@ -1,17 +1,18 @@
-//! Gathers calls that come while earlier ones are under way, and makes them together.
+//! Turns concurrent calls into batches.
 //!
-//! Nothing waits for a batch to fill. A call that finds none under way goes at once, with those who
-//! call at the same moment. While a batch has its turn, calls gather; when the turn ends, all that
-//! wait are the next batch. So batches grow with the load, to the size at which they keep up.
+//! A batch never waits to fill. If no batch holds a permit, a call starts one at once, and calls
+//! made at the same moment join it. While a batch holds its permit, calls queue; when it releases
+//! the permit, the next batch drains the queue. So batches grow with the load, up to the size at
+//! which they keep up with it.
 //!
-//! A batch may take long, since the database is far away or something is in its way, and one alone
-//! may leave the database idle between its statements. So whoever comes when [`BatchPolicy::patience`] has
-//! passed since the last batch took its calls, begins the next beside it, and so does whoever makes
-//! that one full. A call that came earlier does the same after waiting for [`PATIENCES`] times that.
+//! A batch may take long: the database may be slow, or idle between the statements of the batch. So
+//! a call starts another batch concurrently once [`BatchPolicy::patience`] has elapsed since the
+//! last drain, or as soon as the queue holds a full batch. A call that is still queued after
+//! [`LONG_WAIT`] times the patience tries once more.
 //!
-//! A batch runs to its end in a task of its own, whoever of its callers leaves meanwhile: leaving
-//! gives up the answer, not the call. What waits is bounded: [`BATCHES_WAITING_MAX`] full batches.
-//! A call beyond is refused at once as [`Error::Unavailable`], and has not happened.
+//! A batch runs to its end in its own task, even if its callers are dropped: that gives up the
+//! answer, not the call. The queue is bounded to [`QUEUED_BATCHES_MAX`] full batches. Beyond that a
+//! call fails at once with [`Error::Unavailable`], and has not been made.
 
 use std::{
     collections::VecDeque,
@@ -27,205 +28,201 @@ use tracing::{Instrument, Span};
 
 use crate::store::{Error, Result, statement::Meter};
 
-/// How many full batches may wait. More would only be answered after its caller's patience.
-const BATCHES_WAITING_MAX: usize = 16;
+/// How many full batches the queue holds. Callers of more would give up before they are answered.
+const QUEUED_BATCHES_MAX: usize = 16;
 
-/// How often a batch lets others run, as far as the runtime does, before it takes its calls: whoever
-/// is about to call is in it then. That takes time only while there is something else to do.
+/// How many times a batch yields before it drains the queue, so that calls already on their way
+/// join it. Free on an idle runtime.
 const YIELDS: usize = 2;
 
-/// How many times its patience a call waits for others to begin its batch. Seldom so long.
-const PATIENCES: u32 = 32;
+/// After how many times the patience a queued call tries to start a batch itself.
+const LONG_WAIT: u32 = 32;
 
-/// Makes calls in batches. Clones are handles on the same ones.
+/// Makes calls in batches. Clones are handles on the same queue.
 pub(crate) struct Batcher<C, A>(Arc<Shared<C, A>>);
 
-/// How calls become batches.
+/// The limits of the batches of a [`Batcher`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BatchPolicy {
-    /// The most calls of a batch.
+    /// The most calls in a batch.
     pub(crate) calls_max: usize,
-    /// The most batches that are under way at once.
+    /// The most batches that run at once.
     pub(crate) batches_max: usize,
-    /// For how long after a batch has taken its calls nobody begins another beside it.
+    /// How long after a drain only a full batch may start while another one holds its permit.
     pub(crate) patience: Duration,
 }
 
 type Run<C, A> = dyn Fn(Vec<C>, BatchPermit) -> BoxFuture<'static, Vec<A>> + Send + Sync;
 
 struct Shared<C, A> {
-    pace: BatchPolicy,
+    policy: BatchPolicy,
     run: Box<Run<C, A>>,
     queue: Mutex<Queue<C, A>>,
 }
 
-/// **Invariant:** when anything waits, a batch is under way: it takes what waits, or begins the next at
-/// its end.
+/// **Invariant:** while a call is queued, a batch is running. It drains the queue, or starts the
+/// next batch when it ends.
 struct Queue<C, A> {
-    waiting: VecDeque<Waiting<C, A>>,
-    under_way: usize,
-    /// How many of those have their turn.
-    turns: usize,
-    /// How many of those have not taken their calls yet. There is at least one for each.
-    beginning: usize,
-    last_began: Instant,
+    calls: VecDeque<Queued<C, A>>,
+    /// Batches that have started and not ended.
+    running: usize,
+    /// Batches of `running` that hold their permit.
+    permits: usize,
+    /// Batches of `running` that have not drained the queue yet. There is a call for each.
+    starting: usize,
+    last_drain: Instant,
 }
 
-struct Waiting<C, A> {
+struct Queued<C, A> {
     call: C,
     answer: oneshot::Sender<A>,
     span: Span,
     meter: Meter,
 }
 
-/// The turn of a batch. It ends when this is dropped, with the batch at the latest: then the next
-/// may begin. The default one is that of a batch of its own, for which nobody waits.
+/// While it is held, another batch starts only if this one takes long or the queue is full enough.
+/// Released on drop. The default is a no-op for calls outside a queue.
 #[derive(Default)]
-pub(crate) struct BatchPermit(Option<Box<dyn Ended>>);
-
-trait Ended: Send + Sync {
-    fn ended(&self);
-}
+pub(crate) struct BatchPermit(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl<C: Send + 'static, A: Send + 'static> Batcher<C, A> {
-    /// `run` makes a batch: it is given the calls in the order in which they came, and answers each
-    /// in its place.
+    /// `run` makes a batch of calls, in the order in which they were made, and returns the answers
+    /// in the same order.
     pub(crate) fn new<F>(
-        pace: BatchPolicy,
+        policy: BatchPolicy,
         run: impl Fn(Vec<C>, BatchPermit) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Vec<A>> + Send + 'static,
     {
         let queue = Queue {
-            waiting: VecDeque::new(),
-            under_way: 0,
-            turns: 0,
-            beginning: 0,
-            last_began: Instant::now(),
+            calls: VecDeque::new(),
+            running: 0,
+            permits: 0,
+            starting: 0,
+            last_drain: Instant::now(),
         };
-        let (calls_max, batches_max) = (pace.calls_max.max(1), pace.batches_max.max(1));
+        let (calls_max, batches_max) = (policy.calls_max.max(1), policy.batches_max.max(1));
         Self(Arc::new(Shared {
-            pace: BatchPolicy { calls_max, batches_max, ..pace },
-            run: Box::new(move |calls, turn| run(calls, turn).boxed()),
+            policy: BatchPolicy { calls_max, batches_max, ..policy },
+            run: Box::new(move |calls, permit| run(calls, permit).boxed()),
             queue: Mutex::new(queue),
         }))
     }
 
-    /// Makes a call, alone or with others, and waits for its answer.
+    /// Makes a call, alone or in a batch with others, and waits for its answer.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when too many wait already, and when the batch panicked.
+    /// [`Error::Unavailable`] if the queue is full, or if the batch panicked.
     pub(crate) async fn call(&self, call: C) -> Result<A> {
+        let policy = self.0.policy;
         let (answer, mut answered) = oneshot::channel();
         {
             let mut queue = self.0.queue();
-            if queue.waiting.len() >= self.0.pace.calls_max.saturating_mul(BATCHES_WAITING_MAX) {
-                return Err(Error::Unavailable("too many calls wait already".into()));
+            if queue.calls.len() >= policy.calls_max.saturating_mul(QUEUED_BATCHES_MAX) {
+                return Err(Error::Unavailable("too many calls are queued".into()));
             }
-            queue.waiting.push_back(Waiting {
+            queue.calls.push_back(Queued {
                 call,
                 answer,
                 span: Span::current(),
                 meter: Meter::current(),
             });
         }
-        self.0.begin();
-        let patience = self.0.pace.patience.saturating_mul(PATIENCES);
-        let answer = match timeout(patience, &mut answered).await {
+        self.0.start();
+        let answer = match timeout(policy.patience.saturating_mul(LONG_WAIT), &mut answered).await {
             Ok(answer) => answer,
             Err(_elapsed) => {
-                self.0.begin();
+                self.0.start();
                 answered.await
             }
         };
-        answer.map_err(|_| Error::Unavailable("a batch broke off".into()))
+        answer.map_err(|_| Error::Unavailable("a batch was aborted".into()))
     }
 }
 
 impl<C: Send + 'static, A: Send + 'static> Shared<C, A> {
-    /// Begins the next batch, if one may begin.
-    fn begin(self: &Arc<Self>) {
-        // Where there is no runtime any more, all callers have left.
+    /// Starts the next batch, if one may start.
+    fn start(self: &Arc<Self>) {
+        // Without a runtime, no caller is left that waits for an answer.
         let Ok(runtime) = Handle::try_current() else { return };
-        if self.queue().takes_turn(self.pace) {
-            let turn = BatchPermit(Some(Box::new(Arc::clone(self))));
-            runtime.spawn(Arc::clone(self).run(turn));
+        if self.queue().acquire_permit(self.policy) {
+            let shared = Arc::clone(self);
+            let release = move || {
+                shared.queue().permits -= 1;
+                shared.start();
+            };
+            let permit = BatchPermit(Some(Box::new(release)));
+            runtime.spawn(Arc::clone(self).run(permit));
         }
     }
 
-    /// Makes a batch and answers its callers. It is logged as part of what its first caller does.
-    async fn run(self: Arc<Self>, turn: BatchPermit) {
+    /// Makes a batch and answers its callers. It is logged in the span of its first call.
+    async fn run(self: Arc<Self>, permit: BatchPermit) {
         for _ in 0..YIELDS {
             yield_now().await;
         }
-        let batch = self.queue().next_batch(self.pace);
+        let batch = self.queue().drain(self.policy);
         let first = batch.first().map(|first| (first.span.clone(), first.meter.clone()));
         let (span, meter) = first.unwrap_or_else(|| (Span::none(), Meter::default()));
         let (calls, answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.call, waiting.answer)).unzip();
+            batch.into_iter().map(|queued| (queued.call, queued.answer)).unzip();
 
-        // Called within the future, so that a panic of either is caught. It has been reported by the
-        // panic hook, and its callers learn of it by the answers that are dropped.
-        let run = AssertUnwindSafe(meter.measure(async { (self.run)(calls, turn).await }));
+        // `run` is called inside the future, so that a panic in either is caught. The panic hook
+        // reports it, and the callers see that their answers are dropped.
+        let run = AssertUnwindSafe(meter.measure(async { (self.run)(calls, permit).await }));
         if let Ok(results) = run.catch_unwind().instrument(span).await {
             debug_assert_eq!(results.len(), answers.len(), "each call has one answer");
             for (answer, result) in answers.into_iter().zip(results) {
-                // Whoever has left needs none.
+                // This fails if the caller was dropped, which is fine.
                 drop(answer.send(result));
             }
         }
-        self.queue().under_way -= 1;
-        self.begin();
+        self.queue().running -= 1;
+        self.start();
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<C, A>> {
-        // Nothing that happens under the lock can leave the queue in between.
+        // No code panics halfway through a change of the queue, so a poisoned lock is safe to use.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<C, A> Queue<C, A> {
-    /// Whether a batch may begin. Then it is under way, and has its turn.
-    fn takes_turn(&mut self, pace: BatchPolicy) -> bool {
-        let taken = self.beginning.saturating_mul(pace.calls_max);
-        let waiting = self.waiting.len().saturating_sub(taken);
-        if waiting == 0 || self.under_way >= pace.batches_max {
+    /// Whether a batch may start. If so, it counts as running and holds a permit.
+    fn acquire_permit(&mut self, policy: BatchPolicy) -> bool {
+        // Batches that are starting will drain as many calls as fit, so those are spoken for.
+        let spoken_for = self.starting.saturating_mul(policy.calls_max);
+        let free = self.calls.len().saturating_sub(spoken_for);
+        if free == 0 || self.running >= policy.batches_max {
             return false;
         }
         let now = Instant::now();
-        let may_begin = self.turns == 0
-            || waiting >= pace.calls_max
-            || now.duration_since(self.last_began) >= pace.patience;
-        if may_begin {
-            self.under_way += 1;
-            self.turns += 1;
-            self.beginning += 1;
-            self.last_began = now;
+        let may_start = self.permits == 0
+            || free >= policy.calls_max
+            || now.duration_since(self.last_drain) >= policy.patience;
+        if may_start {
+            self.running += 1;
+            self.permits += 1;
+            self.starting += 1;
+            self.last_drain = now;
         }
-        may_begin
+        may_start
     }
 
-    /// All that waits, as far as it fits.
-    fn next_batch(&mut self, pace: BatchPolicy) -> Vec<Waiting<C, A>> {
-        self.beginning -= 1;
-        self.last_began = Instant::now();
-        let size = self.waiting.len().min(pace.calls_max);
-        self.waiting.drain(..size).collect()
-    }
-}
-
-impl<C: Send + 'static, A: Send + 'static> Ended for Arc<Shared<C, A>> {
-    fn ended(&self) {
-        self.queue().turns -= 1;
-        self.begin();
+    /// Removes the calls of one batch: all of them, up to the limit.
+    fn drain(&mut self, policy: BatchPolicy) -> Vec<Queued<C, A>> {
+        self.starting -= 1;
+        self.last_drain = Instant::now();
+        let size = self.calls.len().min(policy.calls_max);
+        self.calls.drain(..size).collect()
     }
 }
 
 impl Drop for BatchPermit {
     fn drop(&mut self) {
-        if let Some(ended) = self.0.take() {
-            ended.ended();
+        if let Some(release) = self.0.take() {
+            release();
         }
     }
 }
@@ -244,7 +241,7 @@ impl<C, A> Clone for Batcher<C, A> {
 
 impl<C, A> fmt::Debug for Batcher<C, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batcher").field("pace", &self.0.pace).finish_non_exhaustive()
+        f.debug_struct("Batcher").field("policy", &self.0.policy).finish_non_exhaustive()
     }
 }
 
@@ -258,45 +255,45 @@ mod tests {
 
     use super::*;
 
-    /// A gatherer whose batches wait to be let through, and answer each call with its double.
+    /// A batcher whose batches wait to be released, and answer each call with its double.
     struct Gate {
-        gather: Batcher<u32, u32>,
-        passes: Arc<Semaphore>,
-        batches: mpsc::UnboundedReceiver<Vec<u32>>,
+        batcher: Batcher<u32, u32>,
+        releases: Arc<Semaphore>,
+        started: mpsc::UnboundedReceiver<Vec<u32>>,
     }
 
     /// A batch with this call panics.
     const POISON: u32 = 1_000_000;
-    /// A batch with this call ends its turn at once.
+    /// A batch with this call releases its permit at once.
     const HASTY: u32 = 2_000_000;
 
-    /// A batch never takes long.
-    fn pace(batches_max: usize, calls_max: usize) -> BatchPolicy {
+    /// A policy with endless patience.
+    fn policy(batches_max: usize, calls_max: usize) -> BatchPolicy {
         BatchPolicy { calls_max, batches_max, patience: Duration::MAX }
     }
 
     impl Gate {
-        fn new(pace: BatchPolicy) -> Self {
-            let passes = Arc::new(Semaphore::new(0));
-            let (begun, batches) = mpsc::unbounded_channel();
-            let gate = Arc::clone(&passes);
-            let gather = Batcher::new(pace, move |calls: Vec<u32>, turn| {
-                begun.send(calls.clone()).expect("the test listens");
+        fn new(policy: BatchPolicy) -> Self {
+            let releases = Arc::new(Semaphore::new(0));
+            let (start, started) = mpsc::unbounded_channel();
+            let gate = Arc::clone(&releases);
+            let batcher = Batcher::new(policy, move |calls: Vec<u32>, permit| {
+                start.send(calls.clone()).expect("the test listens");
                 let gate = Arc::clone(&gate);
                 async move {
-                    let _turn = (!calls.contains(&HASTY)).then_some(turn);
+                    let _permit = (!calls.contains(&HASTY)).then_some(permit);
                     gate.acquire().await.expect("it is never closed").forget();
                     assert!(!calls.contains(&POISON), "poison");
                     calls.into_iter().map(|call| call * 2).collect()
                 }
             });
-            Self { gather, passes, batches }
+            Self { batcher, releases, started }
         }
 
-        /// Makes a call, and lets it come as far as it can.
+        /// Makes a call, and runs it until it waits.
         async fn call(&self, call: u32) -> JoinHandle<Result<u32>> {
-            let gather = self.gather.clone();
-            let task = tokio::spawn(async move { gather.call(call).await });
+            let batcher = self.batcher.clone();
+            let task = tokio::spawn(async move { batcher.call(call).await });
             settle().await;
             task
         }
@@ -312,17 +309,17 @@ mod tests {
             tasks
         }
 
-        fn let_through(&self, batches: usize) {
-            self.passes.add_permits(batches);
+        fn release(&self, batches: usize) {
+            self.releases.add_permits(batches);
         }
 
-        /// The batches that have begun since the last question.
-        fn begun(&mut self) -> Vec<Vec<u32>> {
-            std::iter::from_fn(|| self.batches.try_recv().ok()).collect()
+        /// The batches that have started since the last call of this method.
+        fn started(&mut self) -> Vec<Vec<u32>> {
+            std::iter::from_fn(|| self.started.try_recv().ok()).collect()
         }
     }
 
-    /// Lets a caller run, and then the batch that it begins, which lets others run first.
+    /// Runs a caller until it waits, and then the batch that it starts.
     async fn settle() {
         for _ in 0..2 + YIELDS {
             yield_now().await;
@@ -335,159 +332,160 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_to_an_idle_gatherer_goes_at_once_and_alone() {
-        let mut gate = Gate::new(pace(1, 10));
+    async fn a_call_to_an_idle_batcher_runs_at_once_and_alone() {
+        let mut gate = Gate::new(policy(1, 10));
         for call in 1..=3 {
             let task = gate.call(call).await;
-            assert_eq!(gate.begun(), [[call]], "before any other call");
-            gate.let_through(1);
+            assert_eq!(gate.started(), [[call]], "before any other call");
+            gate.release(1);
             assert_eq!(answers(vec![task]).await, [Some(call * 2)]);
         }
     }
 
     #[tokio::test]
-    async fn whoever_calls_at_the_same_moment_is_in_the_same_batch() {
-        let mut gate = Gate::new(pace(1, 10));
+    async fn simultaneous_calls_are_in_the_same_batch() {
+        let mut gate = Gate::new(policy(1, 10));
         let callers = [0, 1].map(|yields| {
-            let gather = gate.gather.clone();
+            let batcher = gate.batcher.clone();
             tokio::spawn(async move {
                 for _ in 0..yields {
                     yield_now().await;
                 }
-                gather.call(1).await
+                batcher.call(1).await
             })
         });
-        gate.let_through(2);
+        gate.release(2);
         assert_eq!(answers(callers.into()).await, [2, 2].map(Some));
-        assert_eq!(gate.begun(), [[1, 1]]);
+        assert_eq!(gate.started(), [[1, 1]]);
     }
 
     #[tokio::test]
-    async fn what_comes_while_a_batch_is_under_way_is_the_next_batch_in_order() {
-        let mut gate = Gate::new(pace(1, 10));
+    async fn calls_during_a_batch_are_the_next_batch_in_order() {
+        let mut gate = Gate::new(policy(1, 10));
         let tasks = gate.calls(1..=5).await;
-        assert_eq!(gate.begun(), [[1]]);
+        assert_eq!(gate.started(), [[1]]);
 
-        gate.let_through(2);
+        gate.release(2);
 
         assert_eq!(answers(tasks).await, [2, 4, 6, 8, 10].map(Some));
-        assert_eq!(gate.begun(), [[2, 3, 4, 5]]);
+        assert_eq!(gate.started(), [[2, 3, 4, 5]]);
     }
 
     #[tokio::test]
-    async fn a_batch_is_no_larger_than_it_may_be() {
-        let mut gate = Gate::new(pace(1, 2));
+    async fn a_batch_has_at_most_calls_max_calls() {
+        let mut gate = Gate::new(policy(1, 2));
         let tasks = gate.calls(1..=6).await;
-        gate.let_through(4);
+        gate.release(4);
         assert_eq!(answers(tasks).await, [2, 4, 6, 8, 10, 12].map(Some));
-        assert_eq!(gate.begun(), [vec![1], vec![2, 3], vec![4, 5], vec![6]]);
+        assert_eq!(gate.started(), [vec![1], vec![2, 3], vec![4, 5], vec![6]]);
     }
 
     #[tokio::test]
-    async fn whoever_comes_when_a_batch_takes_long_begins_the_next_beside_it() {
-        let mut gate = Gate::new(BatchPolicy { patience: Duration::ZERO, ..pace(3, 10) });
+    async fn a_call_during_a_slow_batch_starts_another_one() {
+        let mut gate = Gate::new(BatchPolicy { patience: Duration::ZERO, ..policy(3, 10) });
         let tasks = gate.calls(1..=5).await;
-        assert_eq!(gate.begun(), [[1], [2], [3]], "and no more than three at once");
-        gate.let_through(4);
+        assert_eq!(gate.started(), [[1], [2], [3]], "and no more than three at once");
+        gate.release(4);
         assert_eq!(answers(tasks).await, [2, 4, 6, 8, 10].map(Some));
-        assert_eq!(gate.begun(), [[4, 5]]);
+        assert_eq!(gate.started(), [[4, 5]]);
     }
 
     #[tokio::test]
-    async fn a_batch_that_ends_its_turn_lets_the_next_begin() {
-        let mut gate = Gate::new(pace(3, 10));
+    async fn a_batch_that_releases_its_permit_lets_the_next_start() {
+        let mut gate = Gate::new(policy(3, 10));
         let tasks = gate.calls([HASTY, HASTY, 1, 2, HASTY]).await;
-        assert_eq!(gate.begun(), [vec![HASTY], vec![HASTY], vec![1]]);
-        gate.let_through(1);
+        assert_eq!(gate.started(), [vec![HASTY], vec![HASTY], vec![1]]);
+        gate.release(1);
         settle().await;
-        assert_eq!(gate.begun(), [[0; 0]; 0], "the turn is that of the third");
-        gate.let_through(3);
+        assert_eq!(gate.started(), [[0; 0]; 0], "the third holds its permit");
+        gate.release(3);
         let doubles = [2 * HASTY, 2 * HASTY, 2, 4, 2 * HASTY];
         assert_eq!(answers(tasks).await, doubles.map(Some));
-        assert_eq!(gate.begun(), [[2, HASTY]]);
+        assert_eq!(gate.started(), [[2, HASTY]]);
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_long_begins_the_next_batch_when_nobody_comes() {
-        let mut gate = Gate::new(BatchPolicy { patience: Duration::from_millis(5), ..pace(2, 10) });
+    async fn a_queued_call_starts_a_batch_after_a_long_wait() {
+        let mut gate =
+            Gate::new(BatchPolicy { patience: Duration::from_millis(5), ..policy(2, 10) });
         let tasks = gate.calls([1, 2]).await;
-        assert_eq!(gate.batches.recv().await, Some(vec![1]));
-        assert_eq!(gate.batches.recv().await, Some(vec![2]), "while the first is under way");
-        gate.let_through(2);
+        assert_eq!(gate.started.recv().await, Some(vec![1]));
+        assert_eq!(gate.started.recv().await, Some(vec![2]), "while the first is running");
+        gate.release(2);
         assert_eq!(answers(tasks).await, [2, 4].map(Some));
     }
 
     #[tokio::test]
-    async fn calls_that_come_at_one_moment_begin_no_more_batches_than_they_fill() {
-        let mut gate = Gate::new(pace(3, 3));
-        gate.let_through(3);
-        let calls = join_all((1..=8).map(|call| gate.gather.call(call))).await;
+    async fn simultaneous_calls_start_no_more_batches_than_they_fill() {
+        let mut gate = Gate::new(policy(3, 3));
+        gate.release(3);
+        let calls = join_all((1..=8).map(|call| gate.batcher.call(call))).await;
         assert_eq!(calls.into_iter().filter_map(Result::ok).sum::<u32>(), 72);
-        assert_eq!(gate.begun(), [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8]]);
+        assert_eq!(gate.started(), [vec![1, 2, 3], vec![4, 5, 6], vec![7, 8]]);
     }
 
     #[tokio::test]
-    async fn whoever_makes_a_batch_full_begins_it_beside_the_one_that_has_its_turn() {
-        let mut gate = Gate::new(pace(2, 3));
+    async fn a_full_batch_starts_beside_one_that_holds_its_permit() {
+        let mut gate = Gate::new(policy(2, 3));
         let tasks = gate.calls(1..=8).await;
-        assert_eq!(gate.begun(), [vec![1], vec![2, 3, 4]]);
-        gate.let_through(4);
+        assert_eq!(gate.started(), [vec![1], vec![2, 3, 4]]);
+        gate.release(4);
         assert_eq!(answers(tasks).await, (1..=8).map(|n| Some(n * 2)).collect::<Vec<_>>());
-        assert_eq!(gate.begun(), [vec![5, 6, 7], vec![8]]);
+        assert_eq!(gate.started(), [vec![5, 6, 7], vec![8]]);
     }
 
     #[tokio::test]
-    async fn a_caller_who_leaves_gives_up_only_the_answer() {
-        let mut gate = Gate::new(pace(1, 10));
+    async fn a_dropped_caller_gives_up_only_its_answer() {
+        let mut gate = Gate::new(policy(1, 10));
         let mut tasks = gate.calls(1..=4).await;
-        for leaves in [2, 0] {
-            tasks.remove(leaves).abort();
+        for dropped in [2, 0] {
+            tasks.remove(dropped).abort();
         }
-        gate.let_through(2);
+        gate.release(2);
         assert_eq!(answers(tasks).await, [Some(4), Some(8)]);
-        assert_eq!(gate.begun(), [vec![1], vec![2, 3, 4]], "nobody has left the batch");
+        assert_eq!(gate.started(), [vec![1], vec![2, 3, 4]], "the calls are still in the batch");
     }
 
     #[tokio::test]
-    async fn a_batch_that_panics_is_unavailable_and_ends_its_turn() {
-        let mut gate = Gate::new(pace(1, 2));
+    async fn a_batch_that_panics_is_unavailable_and_frees_its_permit() {
+        let mut gate = Gate::new(policy(1, 2));
         let tasks = gate.calls([1, 2, POISON, 3, 4]).await;
-        gate.let_through(3);
+        gate.release(3);
         assert_eq!(answers(tasks).await, [Some(2), None, None, Some(6), Some(8)]);
-        assert_eq!(gate.begun(), [vec![1], vec![2, POISON], vec![3, 4]]);
+        assert_eq!(gate.started(), [vec![1], vec![2, POISON], vec![3, 4]]);
     }
 
     #[tokio::test]
-    async fn what_waits_is_bounded_and_more_is_unavailable() {
-        let most = u32::try_from(BATCHES_WAITING_MAX * 2).expect("it is small");
-        let gate = Gate::new(pace(1, 2));
+    async fn the_queue_is_bounded_and_further_calls_are_unavailable() {
+        let most = u32::try_from(QUEUED_BATCHES_MAX * 2).expect("it is small");
+        let gate = Gate::new(policy(1, 2));
         let tasks = gate.calls(0..=most).await;
 
-        let refused = gate.gather.call(99).await;
+        let refused = gate.batcher.call(99).await;
 
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
-        gate.let_through(BATCHES_WAITING_MAX + 1);
+        gate.release(QUEUED_BATCHES_MAX + 1);
         assert_eq!(answers(tasks).await, (0..=most).map(|n| Some(n * 2)).collect::<Vec<_>>());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn no_call_of_many_threads_is_forgotten() {
-        let gather = Batcher::new(pace(2, 7), |calls: Vec<u32>, turn| async move {
+    async fn calls_of_many_threads_all_get_their_answer() {
+        let batcher = Batcher::new(policy(2, 7), |calls: Vec<u32>, permit| async move {
             let is_even = calls.first().is_some_and(|call| call % 2 == 0);
-            let _turn = is_even.then_some(turn);
+            let _permit = is_even.then_some(permit);
             yield_now().await;
             calls
         });
         let callers = (0..8).map(|_| {
-            let gather = gather.clone();
+            let batcher = batcher.clone();
             tokio::spawn(async move {
                 for call in 0..2_000 {
-                    assert_eq!(gather.call(call).await.expect("there is room"), call);
+                    assert_eq!(batcher.call(call).await.expect("the queue has room"), call);
                 }
             })
         });
         for caller in join_all(callers.collect::<Vec<_>>()).await {
-            caller.expect("no answer is wrong");
+            caller.expect("every answer is right");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Look-ups of many callers in one statement.
+//! Look-ups that concurrent callers share.
 //!
-//! Those who ask at the same moment share a statement, and while it is under way, the keys of those
-//! who come gather for the next. So the more is asked, the less each question costs; whoever comes
-//! alone waits for nobody.
+//! Keys that are requested at the same time are looked up by one statement. While it runs, the keys
+//! of later callers collect for the next one. So the cost of a key falls as the load grows, and a
+//! single caller never waits for others.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -20,19 +20,19 @@ use super::{
     batcher::{BatchPolicy, Batcher},
     warm_connections::WarmConnections,
 };
-use crate::domain::Audience;
-use crate::store::Result;
+use crate::{domain::Audience, store::Result};
 
-/// One statement is under way while the database answers soon: that is the least work for both. Where
-/// an answer takes longer, a second one does not wait for it. Two are the most that hold connections,
-/// of each kind of look-ups.
-const PACE: BatchPolicy =
+/// One statement at a time is the least work for the server and the database, as long as answers
+/// are quick. If one is slow, a second statement does not wait for it. So each kind of look-up
+/// holds two connections at most.
+const POLICY: BatchPolicy =
     BatchPolicy { calls_max: 64, batches_max: 2, patience: Duration::from_millis(1) };
-/// Whoever asks for more keys than this gains nothing from company, and would make it wait.
+
+/// A call with more keys gains nothing from sharing, and would delay the other callers.
 pub(crate) const KEYS_MAX: usize = 16;
 
-/// Asks for the values of keys, in one statement.
-type Ask<DB, K, V> = dyn for<'a> Fn(
+/// Looks up keys with one statement.
+type Find<DB, K, V> = dyn for<'a> Fn(
         &'a mut <DB as Database>::Connection,
         &'a [K],
     ) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
@@ -41,10 +41,9 @@ type Ask<DB, K, V> = dyn for<'a> Fn(
 
 /// One kind of look-up.
 pub(crate) struct SharedLookup<DB: Database, K, V> {
-    kept: WarmConnections<DB>,
-    ask: Arc<Ask<DB, K, V>>,
-    may_gather: fn(&[K]) -> bool,
-    gathered: Batcher<Vec<K>, Result<HashMap<K, V>>>,
+    statement: Arc<Statement<DB, K, V>>,
+    may_share: fn(&[K]) -> bool,
+    batches: Batcher<Vec<K>, Result<HashMap<K, V>>>,
 }
 
 impl<DB, K, V> SharedLookup<DB, K, V>
@@ -54,8 +53,8 @@ where
     V: Clone + Send + 'static,
 {
     pub(crate) fn new(
-        kept: WarmConnections<DB>,
-        ask: impl for<'a> Fn(
+        connections: WarmConnections<DB>,
+        find: impl for<'a> Fn(
             &'a mut DB::Connection,
             &'a [K],
         ) -> BoxFuture<'a, sqlx::Result<HashMap<K, V>>>
@@ -63,33 +62,33 @@ where
         + Sync
         + 'static,
     ) -> Self {
-        let ask: Arc<Ask<DB, K, V>> = Arc::new(ask);
-        let asked = (kept.clone(), Arc::clone(&ask));
-        let gathered = Batcher::new(PACE, move |calls: Vec<Vec<K>>, turn| {
-            let (kept, ask) = asked.clone();
+        let statement = Arc::new(Statement { connections, find: Box::new(find) });
+        let shared = Arc::clone(&statement);
+        let batches = Batcher::new(POLICY, move |calls: Vec<Vec<K>>, permit| {
+            let statement = Arc::clone(&shared);
             async move {
-                let _turn = turn;
-                together(&kept, &*ask, calls).await
+                let _permit = permit;
+                statement.find_for_all(calls).await
             }
         });
-        Self { kept, ask, may_gather: |_| true, gathered }
+        Self { statement, may_share: |_| true, batches }
     }
 
-    /// The same, where not all keys may share a statement with those of others.
-    pub(crate) fn gathering_only(self, may_gather: fn(&[K]) -> bool) -> Self {
-        Self { may_gather, ..self }
+    /// The same, but only calls whose keys pass `may_share` share a statement.
+    pub(crate) fn sharing_only(self, may_share: fn(&[K]) -> bool) -> Self {
+        Self { may_share, ..self }
     }
 
     /// The values of these keys, without those of missing rows.
     ///
     /// **Invariant:** only keys for everybody share a statement with those of other callers.
     pub(crate) async fn get(&self, audience: Audience, keys: &[K]) -> Result<HashMap<K, V>> {
-        let is_shared = audience == Audience::Everybody && (self.may_gather)(keys);
+        let is_shared = audience == Audience::Everybody && (self.may_share)(keys);
         match keys.len() {
             0 => Ok(HashMap::new()),
-            1..=KEYS_MAX if is_shared => self.gathered.call(keys.to_vec()).await?,
-            // Boxed, since it is large and most callers do not come here.
-            _ => Box::pin(alone(&self.kept, &*self.ask, keys)).await,
+            1..=KEYS_MAX if is_shared => self.batches.call(keys.to_vec()).await?,
+            // Boxed, since this future is large and seldom needed.
+            _ => Box::pin(self.statement.find(keys)).await,
         }
     }
 }
@@ -100,59 +99,50 @@ impl<DB: Database, K, V> fmt::Debug for SharedLookup<DB, K, V> {
     }
 }
 
-async fn alone<DB: Database, K, V>(
-    kept: &WarmConnections<DB>,
-    ask: &Ask<DB, K, V>,
-    keys: &[K],
-) -> Result<HashMap<K, V>> {
-    let read = async {
-        let mut connection = kept.take().await?;
-        let found = ask(&mut connection, keys).await?;
-        connection.keep();
-        Ok(found)
-    };
-    kept.patiently(read).await
+/// How to look up keys, and on which connections.
+struct Statement<DB: Database, K, V> {
+    connections: WarmConnections<DB>,
+    find: Box<Find<DB, K, V>>,
 }
 
-/// Asks for the keys of all callers, and gives each what is theirs.
-async fn together<DB, K, V>(
-    kept: &WarmConnections<DB>,
-    ask: &Ask<DB, K, V>,
-    calls: Vec<Vec<K>>,
-) -> Vec<Result<HashMap<K, V>>>
-where
-    DB: Database,
-    K: Clone + Eq + Hash,
-    V: Clone,
-{
-    if let [keys] = &*calls {
-        return vec![alone(kept, ask, keys).await];
+impl<DB: Database, K: Clone + Eq + Hash, V: Clone> Statement<DB, K, V> {
+    async fn find(&self, keys: &[K]) -> Result<HashMap<K, V>> {
+        self.connections.read(async |connection| (self.find)(connection, keys).await).await
     }
-    // How many want each key, and what all want once.
-    let (mut wanted, mut keys) = (HashMap::<_, usize, RandomState>::default(), Vec::new());
-    for key in calls.iter().flatten() {
-        match wanted.entry(key) {
-            Entry::Occupied(mut many) => *many.get_mut() += 1,
-            Entry::Vacant(first) => {
-                first.insert(1);
-                keys.push(key.clone());
+
+    /// Looks up the keys of all callers at once, and returns to each the values of its own keys.
+    async fn find_for_all(&self, calls: Vec<Vec<K>>) -> Vec<Result<HashMap<K, V>>> {
+        if let [keys] = &*calls {
+            return vec![self.find(keys).await];
+        }
+
+        // Each key once, with the number of callers that wait for its value.
+        let (mut waiting, mut keys) = (HashMap::<_, usize, RandomState>::default(), Vec::new());
+        for key in calls.iter().flatten() {
+            match waiting.entry(key) {
+                Entry::Occupied(mut callers) => *callers.get_mut() += 1,
+                Entry::Vacant(first) => {
+                    first.insert(1);
+                    keys.push(key.clone());
+                }
             }
         }
-    }
-    match alone(kept, ask, &keys).await {
-        Ok(mut found) => {
-            let mut take = |key: &K| {
-                let left = wanted.get_mut(key)?;
-                *left -= 1;
-                if *left == 0 {
-                    found.remove_entry(key)
-                } else {
-                    found.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))
-                }
-            };
-            calls.iter().map(|keys| Ok(keys.iter().filter_map(&mut take).collect())).collect()
-        }
-        Err(error) => calls.iter().map(|_| Err(error.clone())).collect(),
+
+        let mut found = match self.find(&keys).await {
+            Ok(found) => found,
+            Err(error) => return calls.iter().map(|_| Err(error.clone())).collect(),
+        };
+        // Values are cloned for all callers but the last, which takes the value itself.
+        let mut take = |key: &K| {
+            let callers = waiting.get_mut(key)?;
+            *callers -= 1;
+            if *callers == 0 {
+                found.remove_entry(key)
+            } else {
+                found.get_key_value(key).map(|(key, value)| (key.clone(), value.clone()))
+            }
+        };
+        calls.iter().map(|keys| Ok(keys.iter().filter_map(&mut take).collect())).collect()
     }
 }
 
@@ -167,16 +157,16 @@ mod tests {
     use crate::store::Options;
 
     #[tokio::test]
-    async fn what_several_ask_for_is_asked_once_and_each_gets_what_is_theirs() {
+    async fn concurrent_calls_share_a_statement_and_get_their_own_values() {
         let pool = SqlitePool::connect("sqlite::memory:").await.expect("it opens");
-        let asked = Arc::<Mutex<Vec<Vec<u32>>>>::default();
-        let kept = WarmConnections::of(pool, Options::default());
-        let doubles: SharedLookup<Sqlite, u32, u32> = SharedLookup::new(kept, {
-            let asked = Arc::clone(&asked);
+        let statements = Arc::<Mutex<Vec<Vec<u32>>>>::default();
+        let connections = WarmConnections::new(pool, Options::default());
+        let doubles: SharedLookup<Sqlite, u32, u32> = SharedLookup::new(connections, {
+            let statements = Arc::clone(&statements);
             move |_, keys| {
-                asked.lock().expect("nobody panics").push(keys.to_vec());
-                let there = keys.iter().filter(|key| **key < 10);
-                let found = there.map(|key| (*key, 2 * key)).collect();
+                statements.lock().expect("no test panics with it").push(keys.to_vec());
+                let existing = keys.iter().filter(|key| **key < 10);
+                let found = existing.map(|key| (*key, 2 * key)).collect();
                 async { Ok(found) }.boxed()
             }
         });
@@ -184,12 +174,12 @@ mod tests {
         let callers: [&[u32]; 4] = [&[1, 2], &[2, 10], &[3, 2, 1], &[10]];
         let answers = join_all(callers.map(|keys| doubles.get(Audience::Everybody, keys))).await;
 
-        let answers = answers.into_iter().map(|answer| answer.expect("it is found"));
-        let of = |pairs: &[(u32, u32)]| pairs.iter().copied().collect::<HashMap<_, _>>();
+        let answers = answers.into_iter().map(|answer| answer.expect("the statement succeeds"));
+        let map = |pairs: &[(u32, u32)]| pairs.iter().copied().collect::<HashMap<_, _>>();
         assert_eq!(
             answers.collect::<Vec<_>>(),
-            [of(&[(1, 2), (2, 4)]), of(&[(2, 4)]), of(&[(3, 6), (2, 4), (1, 2)]), of(&[])],
+            [map(&[(1, 2), (2, 4)]), map(&[(2, 4)]), map(&[(3, 6), (2, 4), (1, 2)]), map(&[])],
         );
-        assert_eq!(*asked.lock().expect("nobody panics"), [[1, 2, 10, 3]]);
+        assert_eq!(*statements.lock().expect("no test panics with it"), [[1, 2, 10, 3]]);
     }
 }

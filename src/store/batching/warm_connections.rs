@@ -1,15 +1,13 @@
-//! Connections that reads, and groups of changes, keep for each other.
+//! A small stash of warm connections in front of the pool.
 //!
-//! The pool asks each connection that comes back to it whether it still lives: a round trip behind
-//! every statement, which costs as much as a small statement does. So whoever's statements ended
-//! well leaves the connection here for the next one. A quarter of them are kept at most: the pool is
-//! there for everybody.
+//! The pool pings each connection that is returned to it: a round trip after every statement, which
+//! costs as much as a small statement does. A caller whose statements succeeded leaves its
+//! connection here instead, for the next caller. The stash holds a quarter of the connections at
+//! most, so that the rest of the program finds some in the pool.
 //!
-//! **Invariant:** a connection is kept only when nothing is left to be read from it, and no
-//! transaction is open.
+//! **Invariant:** a connection in the stash has nothing left to read and no open transaction.
 
 use std::{
-    ops::{Deref, DerefMut},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,70 +17,86 @@ use tokio::time::timeout;
 
 use crate::store::{Error, Options, Result};
 
-/// How long a connection may lie idle and still be taken to be alive.
+/// How long a connection may be idle and still count as alive.
 const IDLE_MAX: Duration = Duration::from_secs(1);
 
-/// How much longer than the database may work a statement is waited for.
+/// How much longer than the limits of the pool and the database a read may take.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// The kept connections. Clones are handles on the same ones.
+/// The stash. Clones are handles on the same one.
 #[derive(Debug)]
 pub(crate) struct WarmConnections<DB: Database> {
     pool: Pool<DB>,
-    patience: Duration,
-    shelf: Arc<Mutex<Shelf<DB>>>,
+    timeout: Duration,
+    stash: Arc<Mutex<Stash<DB>>>,
 }
 
 #[derive(Debug)]
-struct Shelf<DB: Database> {
+struct Stash<DB: Database> {
     idle: Vec<(PoolConnection<DB>, Instant)>,
     idle_max: usize,
 }
 
-/// A connection in use. Unless it is [kept](WarmConnection::keep), it goes back to the pool.
-pub(crate) struct WarmConnection<DB: Database> {
-    connection: PoolConnection<DB>,
-    shelf: Arc<Mutex<Shelf<DB>>>,
-}
-
 impl<DB: Database> WarmConnections<DB> {
-    /// Keeps a quarter of the connections of a pool. A read takes no longer than the pool and the
-    /// database may, also when the network has swallowed its answer.
-    pub(crate) fn of(pool: Pool<DB>, options: Options) -> Self {
-        let patience = options.acquire_timeout + options.statement_timeout + SLACK;
+    pub(crate) fn new(pool: Pool<DB>, options: Options) -> Self {
+        let timeout = options.acquire_timeout + options.statement_timeout + SLACK;
         let idle_max = pool.options().get_max_connections() as usize / 4;
-        let shelf = Arc::new(Mutex::new(Shelf { idle: Vec::new(), idle_max }));
-        Self { pool, patience, shelf }
+        let stash = Arc::new(Mutex::new(Stash { idle: Vec::new(), idle_max }));
+        Self { pool, timeout, stash }
     }
 
-    /// Waits for a read, as long as there is hope.
-    pub(crate) async fn patiently<T>(&self, read: impl Future<Output = Result<T>>) -> Result<T> {
-        let lost = |_| Error::Unavailable("a statement was not answered".into());
-        timeout(self.patience, read).await.map_err(lost)?
-    }
-
-    /// The connection that was kept last, or else one of the pool.
-    pub(crate) async fn take(&self) -> sqlx::Result<WarmConnection<DB>> {
-        let kept = lock(&self.shelf).take();
-        let connection = match kept {
-            Some(connection) => connection,
-            // Boxed, since it is large and seldom needed.
-            None => Box::pin(self.pool.acquire()).await?,
+    /// Reads on a connection, which goes back into the stash if that succeeds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] also when there is no answer after the time limits of the pool and
+    /// the database: the network may have lost it.
+    pub(crate) async fn read<T, E>(
+        &self,
+        read: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, E>,
+    ) -> Result<T>
+    where
+        Error: From<E>,
+    {
+        let answer = async {
+            let mut connection = self.take().await?;
+            let found = read(&mut connection).await?;
+            self.put_back(connection);
+            Ok(found)
         };
-        Ok(WarmConnection { connection, shelf: Arc::clone(&self.shelf) })
+        let lost = |_| Error::Unavailable("a statement was not answered".into());
+        timeout(self.timeout, answer).await.map_err(lost)?
     }
 
-    /// Gives all back to the pool, and keeps none from now on.
+    /// The connection that was put back last, otherwise one of the pool. Unless it is put back, it
+    /// returns to the pool when it is dropped.
+    pub(crate) async fn take(&self) -> sqlx::Result<PoolConnection<DB>> {
+        let warm = lock(&self.stash).take();
+        match warm {
+            Some(connection) => Ok(connection),
+            // Boxed, since this future is large and seldom needed.
+            None => Box::pin(self.pool.acquire()).await,
+        }
+    }
+
+    /// Puts a connection into the stash. Only for callers whose statements succeeded.
+    pub(crate) fn put_back(&self, connection: PoolConnection<DB>) {
+        let mut stash = lock(&self.stash);
+        if stash.idle.len() < stash.idle_max {
+            stash.idle.push((connection, Instant::now()));
+        }
+    }
+
+    /// Returns all connections to the pool, and stashes none from now on.
     pub(crate) fn close(&self) {
-        let mut shelf = lock(&self.shelf);
-        shelf.idle_max = 0;
-        shelf.idle.clear();
+        let mut stash = lock(&self.stash);
+        stash.idle_max = 0;
+        stash.idle.clear();
     }
 }
 
-impl<DB: Database> Shelf<DB> {
+impl<DB: Database> Stash<DB> {
     fn take(&mut self) -> Option<PoolConnection<DB>> {
-        // Those below were kept earlier still.
+        // If the newest connection has been idle for too long, so have all others.
         if self.idle.last().is_some_and(|(_, since)| since.elapsed() > IDLE_MAX) {
             self.idle.clear();
         }
@@ -90,37 +104,13 @@ impl<DB: Database> Shelf<DB> {
     }
 }
 
-impl<DB: Database> WarmConnection<DB> {
-    /// Keeps the connection for the next one. For those whose statements have ended well.
-    pub(crate) fn keep(self) {
-        let mut shelf = lock(&self.shelf);
-        if shelf.idle.len() < shelf.idle_max {
-            shelf.idle.push((self.connection, Instant::now()));
-        }
-    }
-}
-
-impl<DB: Database> Deref for WarmConnection<DB> {
-    type Target = DB::Connection;
-
-    fn deref(&self) -> &DB::Connection {
-        &self.connection
-    }
-}
-
-impl<DB: Database> DerefMut for WarmConnection<DB> {
-    fn deref_mut(&mut self) -> &mut DB::Connection {
-        &mut self.connection
-    }
-}
-
 impl<DB: Database> Clone for WarmConnections<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), patience: self.patience, shelf: Arc::clone(&self.shelf) }
+        Self { pool: self.pool.clone(), timeout: self.timeout, stash: Arc::clone(&self.stash) }
     }
 }
 
-fn lock<DB: Database>(shelf: &Mutex<Shelf<DB>>) -> MutexGuard<'_, Shelf<DB>> {
-    // Nothing that happens under the lock can leave the shelf in between.
-    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<DB: Database>(stash: &Mutex<Stash<DB>>) -> MutexGuard<'_, Stash<DB>> {
+    // No code panics halfway through a change of the stash, so a poisoned lock is safe to use.
+    stash.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,7 @@ use crate::{
     domain::{Changed, FollowChange, FollowChanged, FollowCounts, UserId},
     store::{
         Error, Result,
-        batching::batcher::BatchPermit,
+        batching::BatchPermit,
         error::{is_foreign_key_violation, is_of_some_rows, is_transient},
         retry::{self, Tries},
     },

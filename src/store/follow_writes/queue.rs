@@ -12,7 +12,7 @@ use crate::{
     domain::{Changed, FollowChange, FollowChanged},
     store::{
         Result,
-        batching::batcher::{BatchPermit, BatchPolicy, Batcher},
+        batching::{BatchPermit, BatchPolicy, Batcher},
         retry,
     },
 };

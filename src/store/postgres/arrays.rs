@@ -1,23 +1,23 @@
 //! Arrays of numbers, times and texts, read from a row in place.
 //!
-//! Most of what a page of follows sends are such arrays. sqlx decodes any array of anything,
-//! element by element with a type for each, and that takes many times longer than these do.
+//! A page of follows consists mostly of such arrays. sqlx decodes arrays of any type, element by
+//! element, which takes many times longer.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Row, ValueRef, postgres::PgRow};
 
-/// PostgreSQL counts microseconds from the beginning of 2000.
+/// The epoch of PostgreSQL, the beginning of 2000, in microseconds.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
-/// What an array of one dimension begins with: the number of its dimensions, a flag, the type of
-/// its elements, their number, and the index of the first; 32 bits each.
+/// The header of an array of one dimension: the number of dimensions, a flag, the type of the
+/// elements, their number, and the index of the first; 32 bits each.
 const HEADER_LENGTH: usize = 5 * size_of::<u32>();
 
-/// An element: its length, and its value in 64 bits.
+/// An element: a length, and a value of 64 bits.
 const ELEMENT_LENGTH: usize = size_of::<u32>() + VALUE_LENGTH;
 const VALUE_LENGTH: usize = size_of::<i64>();
 
-/// The elements of a `bigint[]`; none when it is null.
+/// The elements of a `bigint[]`; empty if it is null.
 pub(super) fn of_numbers(
     row: &PgRow,
     column: usize,
@@ -26,7 +26,7 @@ pub(super) fn of_numbers(
     if rest.is_empty() { Ok(elements.iter().map(element)) } else { Err(unreadable()) }
 }
 
-/// The elements of a `timestamptz[]`; none when it is null.
+/// The elements of a `timestamptz[]`; empty if it is null.
 pub(super) fn of_times(
     row: &PgRow,
     column: usize,
@@ -39,7 +39,7 @@ pub(super) fn of_times(
     Ok(numbers.map(move |micros| time(micros?).ok_or_else(unreadable)))
 }
 
-/// The elements of a `text[]`; none when it is null.
+/// The elements of a `text[]`; empty if it is null.
 pub(super) fn of_texts(row: &PgRow, column: usize) -> sqlx::Result<Vec<Option<&str>>> {
     texts(elements(row, column)?).ok_or_else(unreadable)
 }
@@ -49,11 +49,11 @@ fn elements(row: &PgRow, column: usize) -> sqlx::Result<&[u8]> {
     let value = row.try_get_raw(column)?;
     let bytes =
         if value.is_null() { &[][..] } else { value.as_bytes().map_err(sqlx::Error::Decode)? };
-    // An array without elements has no dimensions either: its header is shorter.
+    // An empty array has no dimensions, and so a shorter header.
     Ok(bytes.get(HEADER_LENGTH..).unwrap_or_default())
 }
 
-/// Texts behind their lengths, which are -1 for null.
+/// Texts, each after its length, which is -1 for null.
 fn texts(mut elements: &[u8]) -> Option<Vec<Option<&str>>> {
     let mut texts = Vec::new();
     while let Some((length, rest)) = elements.split_first_chunk() {
@@ -80,7 +80,7 @@ fn element(bytes: &[u8; ELEMENT_LENGTH]) -> sqlx::Result<i64> {
 }
 
 fn unreadable() -> sqlx::Error {
-    sqlx::Error::Decode("an array does not hold what it should".into())
+    sqlx::Error::Decode("an array is malformed".into())
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_read_as_far_as_they_are_sound() {
+    fn malformed_texts_are_refused() {
         let sound = b"\0\0\0\x02\xc3\xa9\xff\xff\xff\xff\0\0\0\0";
         assert_eq!(texts(sound), Some(vec![Some("é"), None, Some("")]));
         assert_eq!(texts(b""), Some(Vec::new()));

@@ -1,7 +1,7 @@
-//! The reads of every request, which keep connections and gather. Groups of changes take their
-//! connections from the same ones.
+//! The reads of every request: the stash of connections that they take, and the look-ups that
+//! requests share. Batches of follow changes take their connections from the same stash.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -13,82 +13,62 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, Audience, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey,
-        UsernamePrefix,
+        Account, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix,
     },
     store::{
-        Options, Result,
-        batching::{shared_lookup::SharedLookup, warm_connections::WarmConnections},
+        Options,
+        batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
-        pages::{Shape, are_few_rows, are_small, shape},
+        pages::are_few_rows,
     },
 };
 
-type Gathered<K, V> = SharedLookup<sqlx::Postgres, K, V>;
+type Lookup<K, V> = SharedLookup<sqlx::Postgres, K, V>;
 
 #[derive(Debug)]
 pub(super) struct Reads {
-    pub(super) kept: WarmConnections<sqlx::Postgres>,
-    pub(super) users: Gathered<UserId, Arc<User>>,
-    pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
-    pub(super) accounts: Gathered<UserId, Account>,
-    pub(super) user_counts: Gathered<UsernamePrefix, i64>,
-    pub(super) counts: Gathered<UserId, FollowCounts>,
-    pub(super) edges: Gathered<Pair, DateTime<Utc>>,
-    pub(super) pages: Pages,
+    pub(super) connections: WarmConnections<sqlx::Postgres>,
+    pub(super) users: Lookup<UserId, Arc<User>>,
+    pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
+    pub(super) accounts: Lookup<UserId, Account>,
+    pub(super) user_counts: Lookup<UsernamePrefix, i64>,
+    pub(super) counts: Lookup<UserId, FollowCounts>,
+    pub(super) edges: Lookup<Pair, DateTime<Utc>>,
+    in_one_place: bool,
+    newest_pages: Lookup<FollowPageKey, FollowPage>,
+    any_pages: Lookup<FollowPageKey, FollowPage>,
 }
 
 impl Reads {
     pub(super) fn new(pool: PgPool, server: Server, options: Options) -> Self {
-        let kept = WarmConnections::of(pool, options);
-        // Where the server is one place, each page has a limit of its own.
-        let pages_may_gather = if server.in_one_place { are_few_rows } else { are_small };
+        let connections = WarmConnections::new(pool, options);
+        let c = || connections.clone();
         Self {
-            users: SharedLookup::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
-            usernames: SharedLookup::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
-            accounts: SharedLookup::new(kept.clone(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
-            // All users are counted for all who ask. To count those with a prefix may take far less
-            // time than that, so it shares nothing.
-            user_counts: SharedLookup::new(kept.clone(), |c, p| Box::pin(users::counts(c, p)))
-                .gathering_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
-            counts: SharedLookup::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            edges: SharedLookup::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            pages: Pages::new(pages_may_gather, || {
-                SharedLookup::new(kept.clone(), move |c, keys| {
-                    Box::pin(pages::find(c, server.in_one_place, keys))
-                })
-            }),
-            kept,
+            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
+            usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
+            accounts: SharedLookup::new(c(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
+            // The count of all users is the same for all callers. Counting those with a prefix may
+            // take far less time, so it does not wait for others.
+            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(users::counts(c, keys)))
+                .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
+            counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
+            edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
+            newest_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::newest(c, keys)))
+                .sharing_only(are_few_rows),
+            any_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys)))
+                .sharing_only(are_few_rows),
+            in_one_place: server.in_one_place,
+            connections,
         }
     }
-}
 
-/// Pages. Those of a shape that few have share no statement with the rest, since the largest form that
-/// one page needs is that of all.
-#[derive(Debug)]
-pub(super) struct Pages {
-    older: Gathered<FollowPageKey, FollowPage>,
-    any: Gathered<FollowPageKey, FollowPage>,
-}
-
-impl Pages {
-    /// `may_gather` tells which of the older ones share a statement.
-    fn new(
-        may_gather: fn(&[FollowPageKey]) -> bool,
-        lookups: impl Fn() -> Gathered<FollowPageKey, FollowPage>,
-    ) -> Self {
-        let older = lookups().gathering_only(may_gather);
-        Self { older, any: lookups().gathering_only(are_small) }
-    }
-
-    pub(super) async fn get(
-        &self,
-        audience: Audience,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        match shape(keys) {
-            Shape::Newest | Shape::Older => self.older.get(audience, keys).await,
-            Shape::Any => self.any.get(audience, keys).await,
+    /// The look-up for these pages. The two kinds never share a statement: one page that needs the
+    /// general statement would make all others in it dearer.
+    pub(super) fn pages(&self, keys: &[FollowPageKey]) -> &Lookup<FollowPageKey, FollowPage> {
+        if self.in_one_place && keys.iter().all(pages::is_newest_first) {
+            &self.newest_pages
+        } else {
+            &self.any_pages
         }
     }
 }

@@ -2,10 +2,10 @@
 //! `CockroachDB` and `YugabyteDB`.
 //!
 //! **Invariant:** every statement names the owner of each edge and count that it touches, as
-//! `= $1` or `= ANY($1)`, also inside subqueries: on a distributed engine that is the key by
-//! which rows are spread, and the statement goes where they are. Only what asks for the owners
-//! themselves goes everywhere: the walks of `drift`, and the followers whom a deletion takes away.
-//! Where the server is one place, `pages` has shorter forms for what is asked most.
+//! `= $1` or `= ANY($1)`, also inside subqueries: a distributed engine shards rows by their owner,
+//! and so sends the statement only to the shards that have them. The exceptions look for the owners
+//! themselves and go to all shards: the scans of `drift`, and the followers of a deleted user.
+//! For servers that are not distributed, `follows::pages` has cheaper statements without that.
 
 mod accounts;
 mod arrays;
@@ -14,7 +14,6 @@ mod lookups;
 mod maintenance;
 mod users;
 mod watch;
-mod writes;
 
 use std::{collections::HashMap, slice, sync::Arc, time::Duration};
 
@@ -28,8 +27,8 @@ use sqlx::{
 use self::lookups::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, follow_writes::FollowQueue, relations, retry,
-    statement::query_as,
+    SchemaState, SetRoleOutcome, Statement, Store, UserChanges, follow_writes::FollowQueue,
+    relations, retry, sql, statement::query_as,
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
@@ -37,7 +36,7 @@ use crate::domain::{
     UserListRequest, UsernameKey, UsernamePrefix,
 };
 
-/// A connection that was idle this long is asked whether it still lives.
+/// A connection that was idle for longer is pinged before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
 /// A PostgreSQL database.
@@ -53,22 +52,22 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Reaches the database once, so that a wrong URL is told at the start.
+    /// Connects to the database once, so that a wrong URL is reported at the start.
     pub(super) async fn connect(
         server: PgConnectOptions,
         options: Options,
     ) -> Result<Self, ConnectError> {
         let unlimited = server.application_name("entourage");
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
-        // An open transaction waits for nobody but this program: twice a statement is ample.
+        // An open transaction waits only for this program, so twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
         let limits = |statement, idle| {
             [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
         };
-        // Rows are found one after the other in an index, and so also locked in its order.
+        // Rows are then found one by one in an index, and locked in the order of the index.
         let in_order = unlimited.clone().options([("enable_bitmapscan", "off")]);
         let limited = in_order.options(limits(timeout_ms, idle_ms));
-        // Said, since the database or the role may have limits of its own.
+        // Explicit, since the database or the role may have limits of its own.
         let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
 
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
@@ -77,8 +76,8 @@ impl Postgres {
             Ok(Err(error)) => return Err(unreachable(&limited, &error.to_string())),
             Err(_) => return Err(unreachable(&limited, "no answer in time")),
         };
-        // To plan a page anew costs as much as to read it, and each statement has one good plan,
-        // whatever it is given. Citus, however, finds the shards by what it is given.
+        // Planning a page costs as much as reading it, and each statement has one plan that suits
+        // all arguments. Citus, however, needs the arguments to find the shards.
         let limited = if server.in_one_place {
             limited.options([("plan_cache_mode", "force_generic_plan")])
         } else {
@@ -97,20 +96,20 @@ impl Postgres {
         let acquire_timeout = options.acquire_timeout;
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
         let follows = FollowQueue::new(follows::writes::Writer {
-            connections: reads.kept.clone(),
+            connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
         });
         Ok(Self { pool, reads, follows, unlimited: Arc::new(unlimited), acquire_timeout, server })
     }
 }
 
-/// What the server can do beyond SQL.
+/// What the server can do that not all servers can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 struct Server {
-    /// Do all that PostgreSQL does in one place: plan a statement once for a connection, without
-    /// looking at what it is given, write several tables in one statement, and limit each row.
+    /// The server is not distributed: it can plan a statement once for a connection, regardless of
+    /// the arguments, and write several tables in one statement.
     in_one_place: bool,
-    /// Tell who changes, by `NOTIFY`.
+    /// The server reports changes of users by `NOTIFY`.
     notifies: bool,
 }
 
@@ -123,7 +122,7 @@ statements! {
          FROM (SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS is_citus) c";
 }
 
-/// What the server at the other end can do. Whatever cannot answer can do nothing special.
+/// Detects what the server can do: nothing special if it cannot run the statement.
 async fn look_at(mut connection: PgConnection) -> Server {
     let server = query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
     drop(connection.close().await);
@@ -137,7 +136,7 @@ fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {
 }
 
 /// All SQL of this engine.
-pub(super) fn statements() -> Vec<&'static str> {
+pub(super) fn statements() -> Vec<Statement> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
@@ -146,16 +145,16 @@ pub(super) fn statements() -> Vec<&'static str> {
         maintenance::drift::STATEMENTS,
         follows::STATEMENTS,
         maintenance::load::STATEMENTS,
-        follows::pages::statements(),
+        follows::pages::STATEMENTS,
         maintenance::schema::STATEMENTS,
+        sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
-        writes::STATEMENTS,
     ]
     .concat()
 }
 
-/// Ids as the database looks them up, in their order: it would have to sort them.
+/// Ids in their order, in which the database looks them up: otherwise it has to sort them.
 fn sorted(ids: &[UserId]) -> Vec<i64> {
     let mut ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     ids.sort_unstable();
@@ -195,13 +194,7 @@ impl Store for Postgres {
         _audience: Audience,
         request: &UserListRequest<'_>,
     ) -> Result<Page<Arc<User>>> {
-        let read = async {
-            let mut connection = self.reads.kept.take().await?;
-            let page = users::page(&mut connection, request).await?;
-            connection.keep();
-            Ok(page)
-        };
-        self.reads.kept.patiently(read).await
+        self.reads.connections.read(async |connection| users::page(connection, request).await).await
     }
 
     async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
@@ -222,7 +215,7 @@ impl Store for Postgres {
         audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages.get(audience, keys).await
+        self.reads.pages(keys).get(audience, keys).await
     }
 
     async fn relations(
@@ -231,22 +224,17 @@ impl Store for Postgres {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
-        if relations::are_few(followed, following_back) {
+        let edges = if relations::are_few(followed, following_back) {
             let pairs = relations::pairs(viewer, followed, following_back);
-            return Ok(relations::of_edges(
-                viewer,
-                self.reads.edges.get(Audience::Everybody, &pairs).await?,
-            ));
-        }
-        let kept = &self.reads.kept;
-        let read = async {
-            let mut connection = kept.take().await?;
-            let edges =
-                follows::edges_of(&mut *connection, viewer, followed, following_back).await?;
-            connection.keep();
-            Ok(relations::of_edges(viewer, edges))
+            self.reads.edges.get(Audience::Everybody, &pairs).await?
+        } else {
+            let connections = &self.reads.connections;
+            let read = connections.read(async |connection| {
+                follows::edges_of(connection, viewer, followed, following_back).await
+            });
+            read.await?
         };
-        kept.patiently(read).await
+        Ok(relations::of_edges(viewer, edges))
     }
 
     async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
@@ -282,7 +270,7 @@ impl Store for Postgres {
 
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
         let (pool, user) = (self.pool.clone(), Arc::new(user.clone()));
-        retry::write(move |tries| writes::create_user(tries, pool.clone(), user.clone())).await
+        retry::write(move |tries| accounts::create_user(tries, pool.clone(), user.clone())).await
     }
 
     async fn update_profile(
@@ -291,8 +279,9 @@ impl Store for Postgres {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.pool.clone(), Arc::new(change.clone()));
-        let tells = self.server.notifies;
-        retry::write(move |_| writes::update_profile(pool.clone(), tells, id, change.clone())).await
+        let notifies = self.server.notifies;
+        retry::write(move |_| accounts::update_profile(pool.clone(), notifies, id, change.clone()))
+            .await
     }
 
     async fn change_password(
@@ -303,18 +292,18 @@ impl Store for Postgres {
         at: DateTime<Utc>,
     ) -> Result<bool> {
         let (pool, hash) = (self.pool.clone(), Arc::<str>::from(password_hash));
-        retry::write(move |_| writes::change_password(pool.clone(), id, epoch, hash.clone(), at))
+        retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
             .await
     }
 
     async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
         let pool = self.pool.clone();
-        retry::write(move |_| writes::end_tokens(pool.clone(), id, at)).await
+        retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
     }
 
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.pool.clone(), Arc::<str>::from(role));
-        retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await
+        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -354,7 +343,7 @@ impl Store for Postgres {
     }
 
     async fn close(&self) {
-        self.reads.kept.close();
+        self.reads.connections.close();
         self.pool.close().await;
     }
 }

@@ -10,15 +10,13 @@ use sqlx::{
 };
 
 use super::{arrays, sorted};
+use crate::store::statement::{query, query_scalar};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
         UsernamePrefix,
     },
-    store::{
-        Result, pages,
-        statement::{query, query_scalar},
-    },
+    store::{Result, pages, sql::COUNT_USERS_WITH_PREFIX},
 };
 
 /// Users as one row of arrays, which decode many times faster than a row for each. [`of_arrays`]
@@ -31,20 +29,20 @@ macro_rules! arrays_of_users {
 }
 
 /// A page of users between two bounds (`$4` and up), in one scan of the index of its order: one row
-/// with arrays. It is always there, so that what lies outside is known of an empty page too.
+/// with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
-    ($named:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
+    ($condition:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
         concat!(
             "SELECT o.below, o.above, p.* FROM (SELECT $2::boolean AND EXISTS ( \
                        SELECT 1 FROM users WHERE ",
-            $named,
+            $condition,
             $position,
             " <= ",
             $low,
             ") AS below, \
                           $3::boolean AND EXISTS ( \
                        SELECT 1 FROM users WHERE ",
-            $named,
+            $condition,
             $position,
             " >= ",
             $high,
@@ -52,7 +50,7 @@ macro_rules! page_of_users {
              CROSS JOIN (SELECT ",
             arrays_of_users!(),
             " FROM (SELECT * FROM users WHERE ",
-            $named,
+            $condition,
             $position,
             " > ",
             $low,
@@ -68,15 +66,15 @@ macro_rules! page_of_users {
     };
 }
 
-/// The same by age: of all users, or of those with a prefix (`$8` and `$9`), whose index is
-/// another one.
+/// The same by age: of all users, or of those with a prefix (`$8` and `$9`), which use another
+/// index.
 macro_rules! page_by_age {
-    ($named:literal, $order:literal) => {
-        page_of_users!($named, "(created_at, id)", "($4, $5)", "($6, $7)", $order)
+    ($condition:literal, $order:literal) => {
+        page_of_users!($condition, "(created_at, id)", "($4, $5)", "($6, $7)", $order)
     };
 }
 
-/// The same by name, of those with a prefix, which may be empty.
+/// The same by name, of users with a prefix, which may be empty.
 macro_rules! page_by_name {
     ($order:literal) => {
         page_of_users!(
@@ -93,7 +91,6 @@ statements! {
     BY_IDS = concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.id = ANY($1)");
     BY_USERNAMES =
         concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1)");
-    COUNT = "SELECT count(*) FROM users WHERE username_key >= $1 AND username_key < $2";
     OLDEST = page_by_age!("", "created_at, id");
     NEWEST = page_by_age!("", "created_at DESC, id DESC");
     OLDEST_WITH_PREFIX =
@@ -116,31 +113,24 @@ pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
     }))
 }
 
-/// Users from six arrays that begin at `first`, of which those may be null that nobody wants.
-pub(super) fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
-    let ids = arrays::of_numbers(row, first)?;
-    let texts = |column| match arrays::of_texts(row, first + column)? {
-        texts if texts.len() == ids.len() => Ok(texts),
-        texts if texts.is_empty() => Ok(vec![None; ids.len()]),
-        _ => Err(sqlx::Error::Decode("the columns of users differ in length".into())),
-    };
-    let (usernames, names) = (texts(1)?, texts(2)?);
-    let (bios, avatar_urls) = (texts(3)?, texts(4)?);
-    let mut ages = arrays::of_times(row, first + 5)?;
-
-    let mut users = Vec::with_capacity(ids.len());
-    for (n, id) in ids.enumerate() {
-        let username = usernames[n].ok_or_else(|| sqlx::Error::Decode("no username".into()))?;
-        users.push(Arc::new(User {
+/// Users from six arrays that begin at `first`.
+fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
+    let texts = |column| arrays::of_texts(row, first + column).map(Vec::into_iter);
+    let (mut usernames, mut names, mut bios, mut urls) =
+        (texts(1)?, texts(2)?, texts(3)?, texts(4)?);
+    let mut times = arrays::of_times(row, first + 5)?;
+    let short = || sqlx::Error::Decode("the columns of users differ in length".into());
+    let user = |id| {
+        Ok(Arc::new(User {
             id: UserId(id?),
-            username: username.into(),
-            name: names[n].map(SmolStr::from),
-            bio: bios[n].map(str::to_owned),
-            avatar_url: avatar_urls[n].map(str::to_owned),
-            created_at: ages.next().transpose()?.unwrap_or_default(),
-        }));
-    }
-    Ok(users)
+            username: usernames.next().flatten().ok_or_else(short)?.into(),
+            name: names.next().ok_or_else(short)?.map(SmolStr::from),
+            bio: bios.next().ok_or_else(short)?.map(str::to_owned),
+            avatar_url: urls.next().ok_or_else(short)?.map(str::to_owned),
+            created_at: times.next().ok_or_else(short)??,
+        }))
+    };
+    arrays::of_numbers(row, first)?.map(user).collect()
 }
 
 pub(super) async fn by_ids(
@@ -166,15 +156,17 @@ pub(super) async fn by_usernames(
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
-/// How many users there are with each prefix, one statement each: whoever asks has one, and those who
-/// gather have the same.
+/// The number of users with each prefix, one statement each: a call has one prefix, and calls that
+/// share a statement have the same.
 pub(super) async fn counts(
     connection: &mut PgConnection,
     prefixes: &[UsernamePrefix],
 ) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
     let mut counts = HashMap::with_capacity(prefixes.len());
     for prefix in prefixes {
-        let query = query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        let query = query_scalar(COUNT_USERS_WITH_PREFIX)
+            .bind(prefix.lower_bound())
+            .bind(prefix.upper_bound());
         counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
     }
     Ok(counts)
@@ -220,6 +212,7 @@ pub(super) async fn page(
     }
 }
 
+/// The users of a page, and what lies outside its bounds.
 fn listed(row: &PgRow) -> sqlx::Result<(Vec<Arc<User>>, Outside)> {
     let outside = Outside { below: row.try_get(0)?, above: row.try_get(1)? };
     Ok((of_arrays(row, 2)?, outside))

@@ -1,7 +1,7 @@
-//! News of users who change, by `LISTEN` and `NOTIFY`.
+//! Reports of changed users, by `LISTEN` and `NOTIFY`.
 //!
-//! Whoever changes the row of a user tells it in the same transaction, so it is heard after the
-//! commit, and never of a change that did not happen.
+//! The transaction that changes the row of a user also notifies, so the notification arrives after
+//! the commit, and never for a change that was rolled back.
 
 use std::time::Duration;
 
@@ -12,37 +12,38 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
+use crate::store::statement::query;
 use crate::{
     domain::UserId,
-    store::{Error, Result, UserChanges, UserNews, statement::query},
+    store::{Error, Result, UserChanges, UserNews},
 };
 
-/// Where it is told. The payload is the id.
+/// The channel of the notifications. The payload is the id of the user.
 pub(super) const CHANNEL: &str = "entourage_users";
 
-/// How long nothing may be heard before the connection is asked whether it still lives.
+/// After how long without a notification the connection is pinged.
 const SILENCE_MAX: Duration = Duration::from_millis(300);
 
 statements! {
     PING = "SELECT 1";
-    TELL_NOBODY = "SELECT pg_notify('entourage_users', '0')";
+    NOTIFY_OF_NOBODY = "SELECT pg_notify('entourage_users', '0')";
 }
 
-/// How long it may take to hear what was told.
-const HEARD_WITHIN: Duration = Duration::from_secs(5);
+/// How long a notification may take to arrive.
+const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 
 /// A connection that listens.
 struct Changes(PgListener);
 
-/// Listens on the only connection of `pool`; `None` when nothing is heard of what is told through
-/// `tellers`: something in between lends connections for a transaction only.
-pub(super) async fn users(pool: &PgPool, tellers: &PgPool) -> Result<Option<Box<dyn UserChanges>>> {
+/// Listens on the only connection of `pool`. `None` if a notification sent through `writers` does
+/// not arrive: a proxy in between then lends connections for one transaction only.
+pub(super) async fn users(pool: &PgPool, writers: &PgPool) -> Result<Option<Box<dyn UserChanges>>> {
     let mut listener = PgListener::connect_with(pool).await?;
-    // It must not connect anew by itself: what was told in between would be missed.
+    // It must not reconnect by itself: notifications sent in between would be missed.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    query(TELL_NOBODY).execute(tellers).await?;
-    match timeout(HEARD_WITHIN, listener.try_recv()).await {
+    query(NOTIFY_OF_NOBODY).execute(writers).await?;
+    match timeout(ARRIVAL_MAX, listener.try_recv()).await {
         Ok(Ok(Some(_))) => Ok(Some(Box::new(Changes(listener)))),
         Ok(Ok(None)) | Err(_) => Ok(None),
         Ok(Err(error)) => Err(error.into()),
@@ -68,5 +69,6 @@ impl UserChanges for Changes {
 
 fn user(notification: &PgNotification) -> Result<UserId> {
     let id = notification.payload().parse();
-    id.map(UserId).map_err(|_| Error::Corrupt(format!("somebody else tells on {CHANNEL}").into()))
+    id.map(UserId)
+        .map_err(|_| Error::Corrupt(format!("another program notifies on {CHANNEL}").into()))
 }

@@ -1,51 +1,54 @@
-//! The reads of every request, which keep connections and gather.
+//! The reads of every request: the stash of connections that they take, and the look-ups that
+//! requests share.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sqlx::{Sqlite, SqlitePool};
 
-use super::{follows, users};
+use super::{
+    follows::{self, pages},
+    users,
+};
 use crate::{
     domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix},
     store::{
         Options,
-        batching::{shared_lookup::SharedLookup, warm_connections::WarmConnections},
+        batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
-        pages,
+        pages::are_small,
     },
 };
 
-type Gathered<K, V> = SharedLookup<Sqlite, K, V>;
+type Lookup<K, V> = SharedLookup<Sqlite, K, V>;
 
 #[derive(Debug)]
 pub(super) struct Reads {
-    pub(super) kept: WarmConnections<Sqlite>,
-    pub(super) users: Gathered<UserId, Arc<User>>,
-    pub(super) usernames: Gathered<UsernameKey, Arc<User>>,
-    pub(super) user_counts: Gathered<UsernamePrefix, i64>,
-    pub(super) counts: Gathered<UserId, FollowCounts>,
-    pub(super) edges: Gathered<Pair, DateTime<Utc>>,
-    pub(super) pages: Gathered<FollowPageKey, FollowPage>,
+    pub(super) connections: WarmConnections<Sqlite>,
+    pub(super) users: Lookup<UserId, Arc<User>>,
+    pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
+    pub(super) user_counts: Lookup<UsernamePrefix, i64>,
+    pub(super) counts: Lookup<UserId, FollowCounts>,
+    pub(super) edges: Lookup<Pair, DateTime<Utc>>,
+    pub(super) pages: Lookup<FollowPageKey, FollowPage>,
 }
 
 impl Reads {
     pub(super) fn new(readers: SqlitePool, options: Options) -> Self {
-        let kept = WarmConnections::of(readers, options);
+        let connections = WarmConnections::new(readers, options);
+        let c = || connections.clone();
         Self {
-            users: SharedLookup::new(kept.clone(), |c, ids| Box::pin(users::by_ids(c, ids))),
-            usernames: SharedLookup::new(kept.clone(), |c, k| Box::pin(users::by_usernames(c, k))),
-            // All users are counted for all who ask. To count those with a prefix may take far less
-            // time than that, so it shares nothing.
-            user_counts: SharedLookup::new(kept.clone(), |c, prefixes| {
-                Box::pin(users::counts(c, prefixes))
-            })
-            .gathering_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
-            counts: SharedLookup::new(kept.clone(), |c, ids| Box::pin(follows::counts(c, ids))),
-            edges: SharedLookup::new(kept.clone(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            pages: SharedLookup::new(kept.clone(), |c, keys| Box::pin(follows::pages(c, keys)))
-                .gathering_only(pages::are_small),
-            kept,
+            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
+            usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
+            // The count of all users is the same for all callers. Counting those with a prefix may
+            // take far less time, so it does not wait for others.
+            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(users::counts(c, keys)))
+                .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
+            counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
+            edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
+            pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::find(c, keys)))
+                .sharing_only(are_small),
+            connections,
         }
     }
 }

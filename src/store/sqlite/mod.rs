@@ -1,11 +1,11 @@
 //! The embedded engine: one file, one connection that writes, and several that read.
 //!
 //! The file is in WAL mode, so readers never wait for the writer. Writers wait for each other at
-//! the pool of one connection; other processes are waited for by SQLite's busy handler. Every
-//! write takes the lock when it begins (`BEGIN IMMEDIATE`), so none fails half-way for want of it.
+//! the pool of one connection, and for other processes in SQLite's busy handler. Every write takes
+//! the lock when it begins (`BEGIN IMMEDIATE`), so none fails halfway because the lock is taken.
 //!
-//! SQLite plans a statement anew whenever a parameter changes that is a `LIMIT` by itself, which
-//! costs more than to read a page. So where pages are read the limit is a sum, `LIMIT ?2 + 0`.
+//! SQLite plans a statement again whenever a parameter changes that is a `LIMIT` by itself, which
+//! costs more than reading a page. So the limit of a page is a sum, `LIMIT $2 + 0`.
 
 mod accounts;
 mod follows;
@@ -13,7 +13,6 @@ mod lookups;
 mod maintenance;
 mod users;
 mod watch;
-mod writes;
 
 use std::{
     collections::HashMap,
@@ -36,8 +35,8 @@ use sqlx::{
 use self::lookups::Reads;
 use super::{
     ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Store, UserChanges, error, follow_writes::FollowQueue, relations,
-    retry,
+    SchemaState, SetRoleOutcome, Statement, Store, UserChanges, error, follow_writes::FollowQueue,
+    relations, retry, sql,
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
@@ -48,17 +47,16 @@ use crate::domain::{
 /// How a transaction that writes begins.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// The pages that the writer keeps, as SQLite wants it said: what random writes to the indexes of
-/// a large graph need. Readers live on the operating system's cache.
+/// The page cache of the writer: 64 MiB, in the notation of SQLite, for random writes to the
+/// indexes of a large graph. Readers rely on the cache of the operating system.
 const WRITER_CACHE_KIB: &str = "-65536";
 
-/// The bytes of a page of a file that is made here. Each of the five rows of a follow lies on a page
-/// of its own, and whole pages are written, and read; smaller ones make the trees deeper.
+/// The page size of new files. Each of the five rows of a follow lies on another page, and SQLite
+/// reads and writes whole pages. Even smaller pages would make the trees deeper.
 const PAGE_BYTES: u32 = 2_048;
 
-/// How long the WAL becomes before its pages are written to where they belong: 64 MiB, and twice that
-/// where a file was made of larger pages. A page that is changed often by then is written there once;
-/// groups of changes touch many.
+/// The size of the WAL at which its pages are copied into the file: 64 MiB, or more in files with
+/// larger pages. Batches of changes touch many pages, and a page that changed often is copied once.
 const CHECKPOINT_PAGES: &str = "32768";
 
 /// A SQLite file.
@@ -73,7 +71,7 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and makes it when it is missing.
+    /// Opens the file, and creates it if it is missing.
     pub(super) async fn connect(
         file: SqliteConnectOptions,
         options: Options,
@@ -117,9 +115,9 @@ impl Sqlite {
     }
 }
 
-/// Refuses a URL that names no file: each connection would have a database of its own.
+/// Refuses a URL without a file: each connection would have its own database.
 pub(super) fn check(url: &str, file: &SqliteConnectOptions) -> Result<(), ConnectError> {
-    // The same parts that sqlx reads; it does not tell what it made of them.
+    // The same parts that sqlx reads; it does not expose them.
     let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
     let (name, parameters) = rest.split_once('?').unwrap_or((rest, ""));
     let is_in_memory = name == ":memory:"
@@ -135,21 +133,20 @@ pub(super) fn check(url: &str, file: &SqliteConnectOptions) -> Result<(), Connec
     Err(ConnectError::BadUrl(reason.to_owned()))
 }
 
-/// Whether a connection can be used again. On a full disk SQLite rolls a transaction back by
-/// itself; the rollback that sqlx sends then fails, and its connection refuses to begin another
-/// transaction ever after.
+/// Whether a connection can be used again. On a full disk SQLite rolls back a transaction by
+/// itself. The rollback that sqlx then sends fails, and the connection never begins another one.
 async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
-    // A rollback is sent without waiting for it, and this comes behind it.
+    // sqlx does not wait for the rollback that it sends; the ping comes after it.
     connection.ping().await?;
     Ok(!connection.is_in_transaction())
 }
 
-/// The one connection that writes. A file with tables of others is left as it is, since the WAL
-/// is turned on in the file itself; whoever asks for the state of its schema learns why.
+/// The one connection that writes. A file with foreign tables stays as it is, since turning on the
+/// WAL changes the file; the state of the schema then says that it is foreign.
 async fn writer(
     common: &SqliteConnectOptions,
     pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
-    patience: Duration,
+    busy_timeout: Duration,
 ) -> sqlx::Result<SqlitePool> {
     let cached = common
         .clone()
@@ -159,10 +156,10 @@ async fn writer(
     if !is_foreign(common).await? {
         writing = writing.journal_mode(SqliteJournalMode::Wal);
     }
-    // Turning the WAL on does not wait for the lock, unlike everything that comes after it.
+    // Unlike all later statements, turning on the WAL does not wait for the lock by itself.
     let begin = Instant::now();
-    let passes = |failure: &_| error::is_busy(failure) && begin.elapsed() < patience;
-    retry::retried_when(passes, |_| pool().connect_with(writing.clone())).await
+    let is_temporary = |failure: &_| error::is_busy(failure) && begin.elapsed() < busy_timeout;
+    retry::retried_when(is_temporary, |_| pool().connect_with(writing.clone())).await
 }
 
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
@@ -174,18 +171,19 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
 }
 
 /// All SQL of this engine.
-pub(super) fn statements() -> Vec<&'static str> {
+pub(super) fn statements() -> Vec<Statement> {
     [
         accounts::STATEMENTS,
         follows::writes::STATEMENTS,
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,
         follows::STATEMENTS,
+        follows::pages::STATEMENTS,
         maintenance::load::STATEMENTS,
         maintenance::schema::STATEMENTS,
+        sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
-        writes::STATEMENTS,
     ]
     .concat()
 }
@@ -203,7 +201,7 @@ fn json_ids(ids: &[UserId]) -> String {
 /// A time from its microseconds.
 fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros)
-        .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is no time").into()))
+        .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is not a time").into()))
 }
 
 #[async_trait]
@@ -234,13 +232,7 @@ impl Store for Sqlite {
         _audience: Audience,
         request: &UserListRequest<'_>,
     ) -> Result<Page<Arc<User>>> {
-        let read = async {
-            let mut connection = self.reads.kept.take().await?;
-            let page = users::page(&mut connection, request).await?;
-            connection.keep();
-            Ok(page)
-        };
-        self.reads.kept.patiently(read).await
+        self.reads.connections.read(async |connection| users::page(connection, request).await).await
     }
 
     async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
@@ -270,21 +262,17 @@ impl Store for Sqlite {
         followed: &[UserId],
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>> {
-        if relations::are_few(followed, following_back) {
+        let edges = if relations::are_few(followed, following_back) {
             let pairs = relations::pairs(viewer, followed, following_back);
-            return Ok(relations::of_edges(
-                viewer,
-                self.reads.edges.get(Audience::Everybody, &pairs).await?,
-            ));
-        }
-        let read = async {
-            let mut connection = self.reads.kept.take().await?;
-            let edges =
-                follows::edges_of(&mut connection, viewer, followed, following_back).await?;
-            connection.keep();
-            Ok(relations::of_edges(viewer, edges))
+            self.reads.edges.get(Audience::Everybody, &pairs).await?
+        } else {
+            let connections = &self.reads.connections;
+            let read = connections.read(async |connection| {
+                follows::edges_of(connection, viewer, followed, following_back).await
+            });
+            read.await?
         };
-        self.reads.kept.patiently(read).await
+        Ok(relations::of_edges(viewer, edges))
     }
 
     async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
@@ -303,13 +291,7 @@ impl Store for Sqlite {
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        let read = async {
-            let mut connection = self.reads.kept.take().await?;
-            let account = accounts::find(&mut connection, id).await?;
-            connection.keep();
-            Ok(account)
-        };
-        self.reads.kept.patiently(read).await
+        self.reads.connections.read(async |connection| accounts::find(connection, id).await).await
     }
 
     async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
@@ -326,7 +308,7 @@ impl Store for Sqlite {
 
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
         let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
-        retry::write(move |tries| writes::create_user(tries, pool.clone(), user.clone())).await
+        retry::write(move |tries| accounts::create_user(tries, pool.clone(), user.clone())).await
     }
 
     async fn update_profile(
@@ -335,7 +317,7 @@ impl Store for Sqlite {
         change: &ProfileChange,
     ) -> Result<Option<Arc<User>>> {
         let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
-        retry::write(move |_| writes::update_profile(pool.clone(), id, change.clone())).await
+        retry::write(move |_| accounts::update_profile(pool.clone(), id, change.clone())).await
     }
 
     async fn change_password(
@@ -346,18 +328,18 @@ impl Store for Sqlite {
         at: DateTime<Utc>,
     ) -> Result<bool> {
         let (pool, hash) = (self.writer.clone(), Arc::<str>::from(password_hash));
-        retry::write(move |_| writes::change_password(pool.clone(), id, epoch, hash.clone(), at))
+        retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
             .await
     }
 
     async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
         let pool = self.writer.clone();
-        retry::write(move |_| writes::end_tokens(pool.clone(), id, at)).await
+        retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
     }
 
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
         let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
-        retry::write(move |_| writes::set_role(pool.clone(), id, role.clone())).await
+        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
     }
 
     async fn delete_user(&self, id: UserId) -> Result<bool> {
@@ -395,7 +377,7 @@ impl Store for Sqlite {
     }
 
     async fn close(&self) {
-        self.reads.kept.close();
+        self.reads.connections.close();
         self.readers.close().await;
         self.writer.close().await;
     }
@@ -419,7 +401,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_made_of_small_pages() {
+    async fn a_new_file_has_small_pages() {
         let folder = tempfile::tempdir().expect("there is room");
         let file = SqliteConnectOptions::new().filename(folder.path().join("a.db"));
 

@@ -6,40 +6,38 @@ use smol_str::SmolStr;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
 use super::{json, json_ids, time};
+use crate::store::statement::{query, query_scalar};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
         UsernamePrefix,
     },
-    store::{
-        Result, pages,
-        statement::{query, query_scalar},
-    },
+    store::{Result, pages, sql::COUNT_USERS_WITH_PREFIX},
 };
 
-/// A page of users between two bounds (`?6` and up), in one scan of the index of its order.
-/// The outer row is always there, so that what lies outside is known of an empty page too. For the
-/// sum in `LIMIT` see [`super`].
+/// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
+/// An empty page also has a row, which says what lies outside its bounds. `LIMIT $3 + 0` is
+/// explained in [`super`].
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat!(
             "SELECT o.below, o.above, \
                     u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
-             FROM (SELECT ?4 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= ?1 AND username_key < ?2 \
+             FROM (SELECT $4 AND EXISTS ( \
+                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
                        AND ",
             $position,
             " <= ",
             $low,
             ") AS below, \
-                   ?5 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= ?1 AND username_key < ?2 \
+                   $5 AND EXISTS ( \
+                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
                        AND ",
             $position,
             " >= ",
             $high,
             ") AS above) o \
-             LEFT JOIN (SELECT * FROM users WHERE username_key >= ?1 AND username_key < ?2 \
+             LEFT JOIN (SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 \
                         AND ",
             $position,
             " > ",
@@ -51,7 +49,7 @@ macro_rules! page_of_users {
             " \
                         ORDER BY ",
             $order,
-            " LIMIT ?3 + 0) u ON true"
+            " LIMIT $3 + 0) u ON true"
         )
     };
 }
@@ -59,16 +57,15 @@ macro_rules! page_of_users {
 statements! {
     BY_IDS =
         "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE id IN (SELECT value FROM json_each(?1))";
+         WHERE id IN (SELECT value FROM json_each($1))";
     BY_USERNAMES =
         "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE username_key IN (SELECT value FROM json_each(?1))";
-    COUNT = "SELECT count(*) FROM users WHERE username_key >= ?1 AND username_key < ?2";
-    OLDEST = page_of_users!("(created_at, id)", "(?6, ?7)", "(?8, ?9)", "created_at, id");
+         WHERE username_key IN (SELECT value FROM json_each($1))";
+    OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
     NEWEST =
-        page_of_users!("(created_at, id)", "(?6, ?7)", "(?8, ?9)", "created_at DESC, id DESC");
-    FIRST = page_of_users!("username_key", "?6", "?7", "username_key");
-    LAST = page_of_users!("username_key", "?6", "?7", "username_key DESC");
+        page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");
+    FIRST = page_of_users!("username_key", "$6", "$7", "username_key");
+    LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
 }
 
 /// A user from six columns that begin at `first`.
@@ -106,15 +103,17 @@ pub(super) async fn by_usernames(
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
-/// How many users there are with each prefix, one statement each: whoever asks has one, and those who
-/// gather have the same.
+/// The number of users with each prefix, one statement each: a call has one prefix, and calls that
+/// share a statement have the same.
 pub(super) async fn counts(
     connection: &mut SqliteConnection,
     prefixes: &[UsernamePrefix],
 ) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
     let mut counts = HashMap::with_capacity(prefixes.len());
     for prefix in prefixes {
-        let query = query_scalar(COUNT).bind(prefix.lower_bound()).bind(prefix.upper_bound());
+        let query = query_scalar(COUNT_USERS_WITH_PREFIX)
+            .bind(prefix.lower_bound())
+            .bind(prefix.upper_bound());
         counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
     }
     Ok(counts)
@@ -155,6 +154,7 @@ pub(super) async fn page(
     }
 }
 
+/// The users of a page, and what lies outside its bounds.
 fn listed(rows: &[SqliteRow]) -> sqlx::Result<(Vec<Arc<User>>, Outside)> {
     let mut outside = Outside::default();
     let mut users = Vec::with_capacity(rows.len());

@@ -1,8 +1,8 @@
-//! News of users who change, by the version of the file.
+//! Reports of changed users, by the version of the file.
 //!
-//! SQLite tells a connection whether others have committed since it was asked last. Asked on the
-//! one connection that writes here, that is whether other processes have. Who has changed it does
-//! not tell, so it may be anybody; what this process changes, it knows by itself.
+//! On each connection, SQLite has a version that changes when another connection commits. On the
+//! one connection that writes here, it changes when another process commits. It does not say which
+//! user changed, so any may have. This process sees its own changes without it.
 
 use std::{
     sync::{
@@ -18,18 +18,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::store::{Result, UserChanges, UserNews, statement::query_scalar};
 
-/// How often the file is asked.
-const ASKED_EVERY: Duration = Duration::from_millis(300);
+/// How often the version is read.
+const INTERVAL: Duration = Duration::from_millis(300);
 
-/// How long the connection that writes may keep the question waiting.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long to wait for the connection that writes.
+const WAIT_MAX: Duration = Duration::from_millis(500);
 
 statements! {
     VERSION = "PRAGMA data_version";
 }
 
-/// What was committed by others, as the connection that writes sees it. Versions of one connection
-/// are comparable, those of two are not.
+/// The version of the file, as the connection that writes sees it. Versions of two connections
+/// cannot be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Version {
     connection: u64,
@@ -52,7 +52,7 @@ pub(super) async fn users(
 }
 
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {
-    // While this one is in use, the pool opens no other.
+    // The pool opens no other connection while this one is in use.
     let mut connection = writer.acquire().await?;
     let version = query_scalar(VERSION).fetch_one(&mut *connection).await?;
     Ok(Version { connection: connections.load(Ordering::Acquire), version })
@@ -61,8 +61,8 @@ async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<V
 #[async_trait]
 impl UserChanges for Changes {
     async fn next(&mut self) -> Result<UserNews> {
-        sleep(ASKED_EVERY).await;
-        let Ok(version) = timeout(PATIENCE, version(&self.writer, &self.connections)).await else {
+        sleep(INTERVAL).await;
+        let Ok(version) = timeout(WAIT_MAX, version(&self.writer, &self.connections)).await else {
             return Ok(UserNews::AnyChanged);
         };
         let version = version?;

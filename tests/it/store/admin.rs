@@ -1,4 +1,4 @@
-//! Loading, and the small things that an operator asks.
+//! Loading a graph, opening a database, and pings.
 
 use std::sync::Mutex;
 
@@ -14,11 +14,11 @@ use super::{
 
 cases! {
     a_loaded_graph_is_sound_and_complete,
-    a_graph_is_loaded_only_where_nobody_is,
-    users_have_the_roles_that_they_are_made_with,
-    a_graph_that_breaks_off_leaves_nothing,
+    a_graph_is_loaded_only_into_an_empty_database,
+    users_have_the_roles_they_were_created_with,
+    a_failed_load_leaves_nothing,
     an_empty_graph_can_be_loaded,
-    progress_goes_up_to_its_total,
+    progress_rises_to_its_total,
     the_database_answers_a_ping,
 }
 
@@ -42,7 +42,7 @@ async fn a_loaded_graph_is_sound_and_complete(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
+async fn a_graph_is_loaded_only_into_an_empty_database(store: &dyn Store) {
     create(store, NOBODY, "somebody").await;
 
     assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::NotEmpty);
@@ -52,7 +52,7 @@ async fn a_graph_is_loaded_only_where_nobody_is(store: &dyn Store) {
     );
 }
 
-async fn users_have_the_roles_that_they_are_made_with(store: &dyn Store) {
+async fn users_have_the_roles_they_were_created_with(store: &dyn Store) {
     let with_role =
         |id, name: &str, role: &'static str| NewUser { role: role.into(), ..new_user(id, name) };
     let mut graph = three();
@@ -73,7 +73,7 @@ async fn users_have_the_roles_that_they_are_made_with(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn a_graph_that_breaks_off_leaves_nothing(store: &dyn Store) {
+async fn a_failed_load_leaves_nothing(store: &dyn Store) {
     let mut graph = three();
     graph.follows.push(edge(ALICE, NOBODY, at(1)));
 
@@ -92,19 +92,19 @@ async fn an_empty_graph_can_be_loaded(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn progress_goes_up_to_its_total(store: &dyn Store) {
-    let told: Mutex<Vec<Progress>> = Mutex::default();
-    let tell = |progress| told.lock().unwrap().push(progress);
+async fn progress_rises_to_its_total(store: &dyn Store) {
+    let reported: Mutex<Vec<Progress>> = Mutex::default();
+    let report = |progress| reported.lock().unwrap().push(progress);
 
-    store.load(three(), &tell).await.unwrap();
-    let loaded = std::mem::take(&mut *told.lock().unwrap());
-    store.find_drift(&tell).await.unwrap();
-    let checked = std::mem::take(&mut *told.lock().unwrap());
+    store.load(three(), &report).await.unwrap();
+    let loaded = std::mem::take(&mut *reported.lock().unwrap());
+    store.find_drift(&report).await.unwrap();
+    let checked = std::mem::take(&mut *reported.lock().unwrap());
 
-    for told in [loaded, checked] {
-        let last = told.last().expect("something is told");
+    for reported in [loaded, checked] {
+        let last = reported.last().expect("progress is reported");
         assert_eq!(last.done, last.total);
-        assert!(told.is_sorted_by_key(|progress| progress.done), "{told:?}");
+        assert!(reported.is_sorted_by_key(|progress| progress.done), "{reported:?}");
     }
 }
 
@@ -116,7 +116,7 @@ async fn the_database_answers_a_ping(store: &dyn Store) {
 }
 
 #[tokio::test]
-async fn a_url_of_no_engine_we_know_is_refused() {
+async fn a_url_of_an_unknown_engine_is_refused() {
     for url in ["", "mysql://localhost/x", "entourage.db", "/tmp/entourage.db"] {
         let refused = store::connect(url, Options::default()).await.unwrap_err();
         assert!(matches!(refused, ConnectError::UnknownScheme), "{url}: {refused}");
@@ -124,7 +124,7 @@ async fn a_url_of_no_engine_we_know_is_refused() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn a_file_that_is_not_a_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.db");
     std::fs::write(&file, "Dear diary, ".repeat(100)).unwrap();
@@ -137,7 +137,7 @@ async fn a_file_that_is_no_database_is_refused() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_told_in_one_line() {
+async fn a_missing_folder_is_reported_in_one_line() {
     let url = "sqlite:///no/such/folder/entourage.db";
     let refused = store::connect(url, Options::default()).await.unwrap_err();
 
@@ -165,7 +165,7 @@ async fn a_url_without_a_file_or_with_a_strange_parameter_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_without_the_password() {
+async fn an_unreachable_server_is_reported_without_its_password() {
     let url = "postgres://someone:hunter2@127.0.0.1:1/entourage";
     let refused = store::connect(url, Options::default()).await.unwrap_err();
 

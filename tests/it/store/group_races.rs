@@ -309,6 +309,7 @@ async fn rows_are_looked_up_by_their_keys_and_locked_in_order() {
 async fn check_plans(connection: &mut PgConnection) {
     let of_arrays = statements::of(Engine::Postgres)
         .into_iter()
+        .map(|(_, sql)| sql)
         .filter(|sql| sql.contains("k.follower_id BETWEEN") || sql.contains("+ k.followers"));
     let mut loops = 0;
     for sql in of_arrays {

@@ -1,4 +1,4 @@
-//! Migrations: both folders in step, and every state in which a schema can be found.
+//! Migrations: both folders in step, and every state of a schema.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -9,7 +9,7 @@ use super::{ALICE, assert_sound, create};
 use crate::support::database::{Database, Engine};
 use entourage::domain::Audience;
 
-/// Makes a test of each case on each engine, on a database without a table.
+/// Makes a test of each case on each engine, on an empty database.
 macro_rules! cases {
     ($($case:ident),+ $(,)?) => {
         cases! { @engine sqlite Sqlite, $($case)+ }
@@ -32,11 +32,11 @@ macro_rules! cases {
 cases! {
     an_empty_database_is_migrated,
     migrating_twice_changes_nothing,
-    a_missing_migration_makes_a_database_older_until_it_is_migrated,
-    an_unknown_migration_makes_a_database_newer_and_it_is_left_alone,
+    a_database_with_a_missing_migration_is_older,
+    a_database_with_an_unknown_migration_stays_as_it_is,
     a_changed_migration_makes_a_database_foreign,
-    tables_of_others_make_a_database_foreign_and_it_is_left_alone,
-    eight_who_migrate_at_once_migrate_once,
+    a_database_with_foreign_tables_stays_as_it_is,
+    eight_concurrent_migrations_migrate_once,
 }
 
 fn files(engine: &str) -> BTreeSet<String> {
@@ -52,7 +52,7 @@ fn needed() -> i64 {
 }
 
 #[test]
-fn both_engines_have_the_same_files_numbered_without_a_gap() {
+fn migrations_have_the_same_names_and_no_gaps() {
     let sqlite = files("sqlite");
 
     assert_eq!(sqlite, files("postgres"));
@@ -92,7 +92,7 @@ async fn migrating_twice_changes_nothing(database: &Database) {
     assert_eq!(database.store.users_by_ids(Audience::Everybody, &[ALICE]).await.unwrap().len(), 1);
 }
 
-async fn a_missing_migration_makes_a_database_older_until_it_is_migrated(database: &Database) {
+async fn a_database_with_a_missing_migration_is_older(database: &Database) {
     database.store.migrate().await.unwrap();
     database.undo_last_migration().await;
 
@@ -103,7 +103,7 @@ async fn a_missing_migration_makes_a_database_older_until_it_is_migrated(databas
     assert_eq!(state(database).await, SchemaState::Current);
 }
 
-async fn an_unknown_migration_makes_a_database_newer_and_it_is_left_alone(database: &Database) {
+async fn a_database_with_an_unknown_migration_stays_as_it_is(database: &Database) {
     database.store.migrate().await.unwrap();
     let add = "INSERT INTO _sqlx_migrations \
                  (version, description, success, checksum, execution_time) \
@@ -127,18 +127,18 @@ async fn a_changed_migration_makes_a_database_foreign(database: &Database) {
     assert_refused(database).await;
 }
 
-async fn tables_of_others_make_a_database_foreign_and_it_is_left_alone(database: &Database) {
+async fn a_database_with_foreign_tables_stays_as_it_is(database: &Database) {
     database.execute("CREATE TABLE users (id int)").await;
 
     assert_eq!(state(database).await, SchemaState::Foreign);
     assert_refused(database).await;
 
-    // Nothing was made: without the table the database is empty again.
+    // Nothing was created: without the foreign table the database is empty again.
     database.execute("DROP TABLE users").await;
     assert_eq!(state(database).await, SchemaState::Empty);
 }
 
-async fn eight_who_migrate_at_once_migrate_once(database: &Database) {
+async fn eight_concurrent_migrations_migrate_once(database: &Database) {
     let mut stores = Vec::new();
     for _ in 0..8 {
         stores.push(database.another_store().await);
@@ -156,7 +156,7 @@ async fn eight_who_migrate_at_once_migrate_once(database: &Database) {
 }
 
 #[tokio::test]
-async fn eight_processes_that_make_one_sqlite_file_all_get_it() {
+async fn eight_processes_can_create_one_sqlite_file() {
     let database = Database::empty(Engine::Sqlite).await;
     let url = format!("{}.fresh", database.url);
     let open = |url: String| async move {

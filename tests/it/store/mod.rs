@@ -15,6 +15,7 @@ mod limits;
 mod migrations;
 mod model;
 mod pages;
+mod sql;
 mod statements;
 mod tokens;
 mod user_lists;

@@ -18,19 +18,19 @@ use super::{
 cases! {
     every_page_of_both_lists_is_right,
     many_pages_of_many_users_are_one_batch,
-    first_pages_of_whichever_list_are_one_batch,
+    first_pages_of_both_lists_fit_into_one_batch,
     ties_in_time_are_ordered_by_id_in_the_same_direction,
     times_a_microsecond_apart_are_different_positions,
     a_cursor_stays_valid_when_its_edge_is_gone,
-    bounds_beyond_all_times_and_ids_bound_nothing,
-    bounds_the_wrong_way_round_give_an_empty_page,
+    bounds_beyond_all_positions_have_no_effect,
+    swapped_bounds_give_an_empty_page,
     the_page_of_an_empty_list_is_empty,
-    nobody_has_no_page,
+    a_missing_user_has_no_page,
     a_walk_sees_every_unchanged_edge_exactly_once,
-    a_page_brings_both_counts_of_its_owner,
+    a_page_includes_both_counts_of_its_owner,
 }
 
-/// The page of a whole list, by the words of the contract. `list` is in ascending order.
+/// The page of a list as the contract defines it. `list` is in ascending order.
 pub(super) fn expected<P: Copy + Ord>(list: &[P], request: &PageRequest<P>) -> Page<P> {
     let mut list = list.to_vec();
     let after_in_list = |a: P, b: P| match request.direction {
@@ -50,7 +50,7 @@ pub(super) fn expected<P: Copy + Ord>(list: &[P], request: &PageRequest<P>) -> P
         Window::Last(n) => between[between.len().saturating_sub(n as usize)..].to_vec(),
     };
 
-    // What is before and after the page; where it is empty, its bounds and its window say.
+    // The items before and after the page; for an empty page, its bounds and window decide.
     let dropped = between.len() > items.len();
     let (dropped_before, dropped_after) = match request.window {
         Window::First(_) => (false, dropped),
@@ -65,7 +65,7 @@ pub(super) fn expected<P: Copy + Ord>(list: &[P], request: &PageRequest<P>) -> P
     }
 }
 
-/// All requests that are made of these sizes and bounds.
+/// All requests with these sizes and bounds.
 pub(super) fn requests<P: Copy>(sizes: &[u32], bounds: &[P]) -> Vec<PageRequest<P>> {
     let bounds: Vec<_> = std::iter::once(None).chain(bounds.iter().copied().map(Some)).collect();
     let mut requests = Vec::new();
@@ -105,7 +105,7 @@ fn first(n: u32) -> PageRequest<FollowPosition> {
 }
 
 /// User 1 follows 2 to 9 and is followed by them, with ties in time and times a microsecond
-/// apart. Both lists have the positions that it returns, in ascending order.
+/// apart. Returns the positions of both lists, in ascending order.
 async fn a_list_with_ties(store: &dyn Store) -> Vec<FollowPosition> {
     users(store, 9).await;
     let times = [(2, 10), (3, 10), (4, 11), (5, 11), (6, 11), (7, 12), (8, 5), (9, 500)];
@@ -118,7 +118,7 @@ async fn a_list_with_ties(store: &dyn Store) -> Vec<FollowPosition> {
     list
 }
 
-/// Asserts that the store gives these pages of user 1, asked for in one batch.
+/// Asserts that the store returns the right pages of user 1 for one batch of keys.
 async fn assert_pages(
     store: &dyn Store,
     list: FollowList,
@@ -138,7 +138,7 @@ async fn assert_pages(
 
 async fn every_page_of_both_lists_is_right(store: &dyn Store) {
     let list = a_list_with_ties(store).await;
-    // On items, on no item, within ties, before and after all.
+    // On items, between items, within ties, before and after all items.
     let bounds =
         [position(0, 5), position(10, 2), position(11, 1), position(11, 5), position(600, 0)];
 
@@ -146,7 +146,7 @@ async fn every_page_of_both_lists_is_right(store: &dyn Store) {
         for size in [0, 1, 3, 8, 100] {
             let requests = requests(&[size], &bounds);
             assert_pages(store, of, &list, &requests).await;
-            // Alone, a page is the same as in a batch.
+            // A page is the same alone and in a batch.
             for request in requests.iter().step_by(17) {
                 assert_pages(store, of, &list, &[*request]).await;
             }
@@ -184,7 +184,7 @@ async fn many_pages_of_many_users_are_one_batch(store: &dyn Store) {
     }
 }
 
-async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
+async fn first_pages_of_both_lists_fit_into_one_batch(store: &dyn Store) {
     let list = a_list_with_ties(store).await;
     let newest: Vec<_> = list.iter().rev().map(|position| position.user).collect();
     let page_of = |list, user, n, ends| {
@@ -192,7 +192,7 @@ async fn first_pages_of_whichever_list_are_one_batch(store: &dyn Store) {
         FollowPageKey { list, ..key(user, request) }
     };
     let (followers, following) = (FollowList::Followers, FollowList::Following);
-    // One user is asked about both lists, and twice about one; others about one of them.
+    // Both lists of one user, one of them twice, and one list of the others.
     let keys = [
         page_of(following, BOB, 1, Ends::BOTH),
         page_of(followers, ALICE, 3, Ends::BOTH),
@@ -253,7 +253,7 @@ async fn a_cursor_stays_valid_when_its_edge_is_gone(store: &dyn Store) {
     }
 }
 
-async fn bounds_beyond_all_times_and_ids_bound_nothing(store: &dyn Store) {
+async fn bounds_beyond_all_positions_have_no_effect(store: &dyn Store) {
     use chrono::{DateTime, Utc};
     let list = a_list_with_ties(store).await;
     let ends = [
@@ -265,7 +265,7 @@ async fn bounds_beyond_all_times_and_ids_bound_nothing(store: &dyn Store) {
     assert_pages(store, FollowList::Followers, &list, &requests(&[3, 20], &ends)).await;
 }
 
-async fn bounds_the_wrong_way_round_give_an_empty_page(store: &dyn Store) {
+async fn swapped_bounds_give_an_empty_page(store: &dyn Store) {
     let list = a_list_with_ties(store).await;
     let request =
         PageRequest { after: Some(position(12, 7)), before: Some(position(10, 2)), ..first(5) };
@@ -280,7 +280,7 @@ async fn the_page_of_an_empty_list_is_empty(store: &dyn Store) {
     assert_pages(store, FollowList::Followers, &[], &requests).await;
 }
 
-async fn nobody_has_no_page(store: &dyn Store) {
+async fn a_missing_user_has_no_page(store: &dyn Store) {
     four_users(store).await;
     let keys = [key(NOBODY, first(3)), key(ALICE, first(3))];
 
@@ -302,7 +302,8 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
         let page = page(store, key(ALICE, request)).await.page;
         seen.extend(ids(&page.items));
         request.after = page.items.last().map(FollowItem::position).or(request.after);
-        // Meanwhile some come before, amid and behind the walk, and some who were seen leave.
+        // Meanwhile edges before, amid and behind the walk are added, and some of those that it has
+        // seen are removed.
         for micros in [1, 1_005, 9_000] {
             let newcomer = newcomers.next().expect("endless");
             if newcomer <= 60 {
@@ -321,7 +322,7 @@ async fn a_walk_sees_every_unchanged_edge_exactly_once(store: &dyn Store) {
     assert_sound(store).await;
 }
 
-async fn a_page_brings_both_counts_of_its_owner(store: &dyn Store) {
+async fn a_page_includes_both_counts_of_its_owner(store: &dyn Store) {
     four_users(store).await;
     follow(store, ALICE, BOB, 1).await;
     follow(store, ALICE, CAROL, 2).await;

@@ -1,4 +1,4 @@
-//! The SQL itself: every text is good, none reads more than it must, and none is miscounted.
+//! The statements: all are valid, none reads more than it must, and none is miscounted.
 
 use std::{
     fmt::Debug,
@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
         Audience, Ends, FollowLimits, FollowList, FollowPosition, OrderDirection, PageRequest,
@@ -43,40 +42,42 @@ cases! {
     database:
     every_statement_can_be_prepared,
     no_page_reads_or_sorts_a_whole_list,
-    no_relation_walks_all_whom_a_viewer_follows,
-    the_meter_counts_the_writes_that_are_sent,
-    the_meter_counts_the_reads_that_are_sent,
-    what_many_ask_for_at_once_shares_a_statement,
+    no_relation_reads_the_whole_list_of_a_viewer,
+    the_meter_counts_the_statements_of_writes,
+    the_meter_counts_the_statements_of_reads,
+    concurrent_lookups_share_a_statement,
 }
 
-pub(super) fn of(engine: Engine) -> Vec<&'static str> {
-    let name = match engine {
-        Engine::Sqlite => "sqlite",
-        Engine::Postgres => "postgres",
-    };
-    let [(_, texts)] = statements()
-        .into_iter()
-        .filter(|(engine, _)| *engine == name)
-        .collect::<Vec<_>>()
-        .try_into()
-        .expect("each engine is there once");
-    texts
-}
-
-async fn every_statement_can_be_prepared(database: &Database) {
-    for sql in of(database.engine()) {
-        let sql_text = AssertSqlSafe(sql).into_sql_str();
-        let prepared = match database.engine() {
-            Engine::Sqlite => database.sqlite_connection().await.prepare(sql_text).await.map(drop),
-            Engine::Postgres => {
-                database.postgres_connection().await.prepare(sql_text).await.map(drop)
-            }
-        };
-        assert!(prepared.is_ok(), "{prepared:?}\n{sql}");
+/// All statements of an engine, by name.
+pub(super) fn of(engine: Engine) -> Vec<(&'static str, &'static str)> {
+    let [sqlite, postgres] = statements().map(|(_, statements)| statements);
+    match engine {
+        Engine::Sqlite => sqlite,
+        Engine::Postgres => postgres,
     }
 }
 
-/// A celebrity whom everybody follows and who follows everybody, and others who follow a few.
+/// The statement of an engine whose name has this end.
+pub(super) fn statement(engine: Engine, name: &str) -> &'static str {
+    let named = of(engine).into_iter().filter(|(path, _)| path.ends_with(name));
+    match &*named.collect::<Vec<_>>() {
+        [(_, sql)] => sql,
+        others => panic!("{name} names {others:?}"),
+    }
+}
+
+async fn every_statement_can_be_prepared(database: &Database) {
+    for (name, sql) in of(database.engine()) {
+        let sql = AssertSqlSafe(sql).into_sql_str();
+        let prepared = match database.engine() {
+            Engine::Sqlite => database.sqlite_connection().await.prepare(sql).await.map(drop),
+            Engine::Postgres => database.postgres_connection().await.prepare(sql).await.map(drop),
+        };
+        assert!(prepared.is_ok(), "{name}: {prepared:?}");
+    }
+}
+
+/// A celebrity who follows everybody and whom everybody follows, and others who follow a few.
 async fn a_celebrity(store: &dyn Store, n: i64) {
     let users = (1..=n).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
     let mut follows = Vec::new();
@@ -90,51 +91,39 @@ async fn a_celebrity(store: &dyn Store, n: i64) {
     store.load(Graph { users, follows }, &|_| {}).await.unwrap();
 }
 
-/// The page statements of an engine: one on SQLite; on PostgreSQL also smaller forms, of one list
-/// or both, for the most frequent pages.
-fn page_statements(engine: Engine) -> Vec<&'static str> {
-    let is_page = |sql: &&str| sql.contains("SELECT k.n");
-    let pages: Vec<_> = of(engine).into_iter().filter(is_page).collect();
-    assert_eq!(pages.len(), if engine == Engine::Postgres { 9 } else { 1 });
-    pages
-}
-
-/// SQLite plans a statement anew when a parameter changes that is a limit by itself.
+/// SQLite plans a statement again when a parameter changes that is a limit by itself.
 #[test]
-fn on_sqlite_no_page_is_planned_anew_for_another_size() {
-    let pages = of(Engine::Sqlite).into_iter();
-    let pages = pages.filter(|sql| sql.contains("SELECT k.n") || sql.contains("SELECT o.below"));
-    let pages: Vec<_> = pages.collect();
-    assert_eq!(pages.len(), 5, "lists of follows, and four orders of users");
-    for sql in pages {
-        let limits: Vec<_> = sql.match_indices("LIMIT ?").map(|(at, _)| &sql[at..]).collect();
+fn sqlite_plans_a_page_once_for_all_sizes() {
+    let users = ["OLDEST", "NEWEST", "FIRST", "LAST"].map(|order| format!("users::{order}"));
+    for name in users.iter().map(String::as_str).chain(["follows::pages::PAGES"]) {
+        let sql = statement(Engine::Sqlite, name);
+        let limits: Vec<_> = sql.match_indices("LIMIT $").map(|(at, _)| &sql[at..]).collect();
         assert!(!limits.is_empty(), "{sql}");
-        assert!(limits.iter().all(|limit| limit["LIMIT ?n".len()..].starts_with(" + 0)")), "{sql}");
+        assert!(limits.iter().all(|limit| limit["LIMIT $n".len()..].starts_with(" + 0)")), "{sql}");
     }
 }
 
 async fn no_page_reads_or_sorts_a_whole_list(database: &Database) {
     a_celebrity(database.store(), 3_000).await;
-    for sql in page_statements(database.engine()) {
-        match database.engine() {
-            Engine::Sqlite => check_sqlite_plan(database, sql).await,
-            Engine::Postgres => check_postgres_plan(database, sql).await,
-        }
+    match database.engine() {
+        Engine::Sqlite => check_sqlite_plan(database).await,
+        Engine::Postgres => check_postgres_plans(database).await,
     }
 }
 
-async fn check_sqlite_plan(database: &Database, sql: &str) {
+async fn check_sqlite_plan(database: &Database) {
     let mut connection = database.sqlite_connection().await;
+    let sql = statement(Engine::Sqlite, "follows::pages::PAGES");
     let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
     let rows = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
     let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
 
     let scans = plan.iter().filter(|line| line.starts_with("SCAN "));
-    let known = ["SCAN json_each", "SCAN k", "SCAN e"];
+    let expected = ["SCAN json_each", "SCAN k", "SCAN e"];
     for scan in scans {
-        assert!(known.iter().any(|known| scan.starts_with(known)), "{scan} in {plan:#?}");
+        assert!(expected.iter().any(|start| scan.starts_with(start)), "{scan} in {plan:#?}");
     }
-    // `e` is what LIMIT let through; the tables themselves are searched between two bounds.
+    // `e` is the result of LIMIT; the tables themselves are searched between two bounds.
     let bounded = "(followed_at,";
     let searches: Vec<_> = plan
         .iter()
@@ -150,8 +139,8 @@ async fn check_sqlite_plan(database: &Database, sql: &str) {
     assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:#?}");
 }
 
-/// A connection that is set as the program's own are, with fresh statistics.
-async fn postgres_as_the_program_has_it(database: &Database) -> PgConnection {
+/// A connection with the settings of the program's own, and fresh statistics.
+async fn postgres_with_our_settings(database: &Database) -> PgConnection {
     let mut connection = database.postgres_connection().await;
     for set in [
         "VACUUM ANALYZE",
@@ -163,9 +152,9 @@ async fn postgres_as_the_program_has_it(database: &Database) -> PgConnection {
     connection
 }
 
-/// The plan that a prepared statement keeps, with what it did. `EXPLAIN` of a statement that is not
-/// prepared shows one for just these arguments.
-async fn kept_plan(connection: &mut PgConnection, sql: &str, arguments: &str) -> Vec<String> {
+/// The generic plan of a prepared statement, with the rows that it read. `EXPLAIN` of a statement
+/// that is not prepared shows a plan for these arguments only.
+async fn generic_plan(connection: &mut PgConnection, sql: &str, arguments: &str) -> Vec<String> {
     let prepare = AssertSqlSafe(format!("PREPARE asked AS {sql}"));
     connection.execute(prepare).await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE asked({arguments})");
@@ -175,40 +164,42 @@ async fn kept_plan(connection: &mut PgConnection, sql: &str, arguments: &str) ->
     plan
 }
 
-async fn check_postgres_plan(database: &Database, sql: &str) {
-    let mut connection = postgres_as_the_program_has_it(database).await;
-    // Any pages are asked of one list after the other; the rest are of the lists that they name.
-    let has_any_pages = sql.contains("k.of_followers");
-    let times = |at: DateTime<Utc>| format!("'{{{}}}'", vec![at.to_rfc3339(); 5].join(","));
-    let (low, high) = (times(at(0)), times(at(5_000)));
-    for of_followers in [true, false] {
-        let mut arguments = vec!["'{1,1,2,2,999}'", "'{21,1,2,3,4}'"];
-        if has_any_pages {
-            arguments.push("21");
-        } else {
-            // The second list, and whether times are wanted.
-            arguments.extend(["'{21,21,21,21,21}'", "true"]);
-        }
-        if has_any_pages || sql.contains("(e.followed_at, e.") {
-            arguments.extend([&*low, "'{0,0,0,0,0}'", &*high, "'{0,0,0,0,0}'"]);
-        }
-        if has_any_pages {
-            let list = if of_followers { "'{t,t,t,t,t}'" } else { "'{f,f,f,f,f}'" };
-            arguments.extend([list, "'{t,f,t,f,f}'", "'{t,t,t,t,t}'", "'{t,t,t,t,t}'"]);
-        }
-        // What is wanted of the users, where they come along.
-        let wants = if sql.contains("FROM users u") { 4 } else { 0 };
-        arguments.extend(std::iter::repeat_n("true", wants));
-        let plan = kept_plan(&mut connection, sql, &arguments.join(", ")).await;
+async fn check_postgres_plans(database: &Database) {
+    let mut connection = postgres_with_our_settings(database).await;
+    let array = |element: &str| format!("'{{{}}}'", [element; 5].join(","));
+    let owners = "'{1,1,2,2,999}'".to_owned();
+    let (low, high) = (array(&at(0).to_rfc3339()), array(&at(5_000).to_rfc3339()));
+    let (all, none, ids) = (array("21"), array("0"), array("0"));
+    let newest = |name, scans: &[&String]| {
+        let arguments = [&owners, &high, &ids].into_iter().chain(scans.iter().copied());
+        (name, arguments.cloned().collect::<Vec<_>>().join(", "), scans.len())
+    };
+    let any = |scans: [&String; 4]| {
+        let (_, arguments, count) = newest("ANY", &scans);
+        ("ANY", format!("{arguments}, {low}, {ids}, '{{1,2,3,4,5}}'"), count)
+    };
+    for (name, arguments, scans) in [
+        newest("NEWEST", &[&all, &all]),
+        newest("NEWEST_FOLLOWERS", &[&all]),
+        newest("NEWEST_FOLLOWING", &[&all]),
+        any([&all, &none, &none, &none]),
+        any([&none, &all, &none, &none]),
+        any([&none, &none, &all, &none]),
+        any([&none, &none, &none, &all]),
+        any([&all, &all, &all, &all]),
+    ] {
+        let sql = statement(Engine::Postgres, &format!("follows::pages::{name}"));
+        let plan = generic_plan(&mut connection, sql, &arguments).await;
         let text = plan.join("\n");
 
         assert!(!text.contains("Seq Scan on follows"), "{text}");
         assert!(!text.contains("Seq Scan on followers"), "{text}");
         assert!(!text.contains("Sort Key: e.followed_at"), "{text}");
         assert!(!text.contains("Bitmap"), "{text}");
-        assert!(!text.contains("Seq Scan on users"), "{text}");
-        let is_scan = |line: &&String| line.contains("Index Only Scan") && line.contains(" e ");
-        for line in plan.iter().filter(is_scan) {
+        let is_scan = |line: &&String| line.contains("Index Only Scan") && line.contains(" e");
+        let lines: Vec<_> = plan.iter().filter(is_scan).collect();
+        assert_eq!(lines.len(), scans, "{text}");
+        for line in lines {
             let rows = line.split("rows=").nth(1).and_then(|rows| rows.split(' ').next());
             let rows: f64 = rows.unwrap_or("0").parse().unwrap();
             assert!(rows <= 21.0, "{line}\nin {text}");
@@ -216,18 +207,11 @@ async fn check_postgres_plan(database: &Database, sql: &str) {
     }
 }
 
-async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
+async fn no_relation_reads_the_whole_list_of_a_viewer(database: &Database) {
     a_celebrity(database.store(), 3_000).await;
-    let tells_edges = |sql: &&str| {
-        sql.starts_with("SELECT e.follower_id, e.followee_id, e.followed_at")
-            && !sql.contains("e.followed_at = ")
-    };
-    let [few, many] = of(database.engine())
-        .into_iter()
-        .filter(tells_edges)
-        .collect::<Vec<_>>()
-        .try_into()
-        .expect("one for pairs, and one for all relations of a viewer");
+    let engine = database.engine();
+    let [few, many] =
+        ["EDGES", "RELATIONS"].map(|name| statement(engine, &format!("follows::{name}")));
 
     if database.engine() == Engine::Sqlite {
         let mut connection = database.sqlite_connection().await;
@@ -244,7 +228,7 @@ async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
         return;
     }
 
-    let mut connection = postgres_as_the_program_has_it(database).await;
+    let mut connection = postgres_with_our_settings(database).await;
     let ids = |ids: &mut dyn Iterator<Item = i64>| {
         let ids: Vec<_> = ids.map(|id| id.to_string()).collect();
         format!("'{{{}}}'", ids.join(","))
@@ -258,7 +242,7 @@ async fn no_relation_walks_all_whom_a_viewer_follows(database: &Database) {
         // The third follows the first two, and is followed by the first.
         (many, of_viewer(3), 1),
     ] {
-        let plan = kept_plan(&mut connection, sql, &arguments).await;
+        let plan = generic_plan(&mut connection, sql, &arguments).await;
 
         let text = plan.join("\n");
         let is_done =
@@ -324,7 +308,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
     }
 }
 
-/// How many statements [`sent`] adds to those of its work.
+/// The number of statements that [`sent`] itself adds.
 const BARRIER: u64 = 2;
 
 /// Counts the statements that sqlx sends while `work` runs; `store` is where they go.
@@ -335,14 +319,14 @@ async fn sent(store: &dyn Store, work: impl Future) -> u64 {
             .with_target("sqlx::query", LevelFilter::TRACE)
             .with_target("it::store::statements", LevelFilter::TRACE);
         let subscriber = Registry::default().with(Counter.with_filter(targets));
-        tracing::subscriber::set_global_default(subscriber).expect("nobody else sets one");
+        tracing::subscriber::set_global_default(subscriber).expect("it is set once");
     });
 
     let span = tracing::info_span!("counted");
     work.instrument(span.clone()).await;
-    // [`BARRIER`]: a statement is logged when its connection is done with it, maybe after its
-    // answer is here. The store has one connection to read and one to write: when they have
-    // answered another question, they are done with everything before.
+    // [`BARRIER`]: sqlx logs a statement when its connection is done with it, which may be after
+    // the answer has arrived. The store has one connection for reads and one for writes: when these
+    // two statements are answered, all earlier ones are logged.
     store.ping().await.unwrap();
     store.unfollow(NOBODY, NOBODY, at(0)).await.unwrap();
     let number = span.with_subscriber(|(id, subscriber)| {
@@ -354,7 +338,7 @@ async fn sent(store: &dyn Store, work: impl Future) -> u64 {
     number.expect("the span is enabled")
 }
 
-/// Asserts that a call takes this many statements, by the meter and in truth.
+/// Asserts that a call sends this many statements, by the meter and by the log of sqlx.
 macro_rules! assert_statements {
     ($store:ident, $expected:expr, $call:expr) => {
         let before = $store.statements().total();
@@ -371,15 +355,15 @@ async fn metered(database: &Database) -> Metered {
     }
     let options = Options { connections_max: 2, ..Options::default() };
     let store = store::connect(&database.url, options).await.unwrap();
-    // Opening a connection takes statements of its own.
+    // Opening a connection sends statements of its own.
     store.ping().await.unwrap();
     Metered::new(store)
 }
 
-async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
+async fn the_meter_counts_the_statements_of_writes(database: &Database) {
     let store = metered(database).await;
 
-    // SQLite finds, and writes each table by itself; PostgreSQL writes at once where it can.
+    // SQLite reads, then writes each table by itself; PostgreSQL writes optimistically.
     let by_engine = |sqlite, postgres| match database.engine() {
         Engine::Sqlite => sqlite,
         Engine::Postgres => postgres,
@@ -427,11 +411,11 @@ async fn the_meter_counts_the_writes_that_are_sent(database: &Database) {
     store.close().await;
 }
 
-async fn the_meter_counts_the_reads_that_are_sent(database: &Database) {
+async fn the_meter_counts_the_statements_of_reads(database: &Database) {
     let store = metered(database).await;
     let ids = [ALICE, BOB, NOBODY];
-    let of = |direction| ids.map(|user| newest(direction, user, 3));
-    let keys = [of(FollowList::Followers), of(FollowList::Following)].concat();
+    let newest_of = |list| ids.map(|user| newest(list, user, 3));
+    let keys = [newest_of(FollowList::Followers), newest_of(FollowList::Following)].concat();
     let name = UsernameKey::parse("alice").expect("a good name");
     let prefix = UsernamePrefix::default();
     let page = PageRequest {
@@ -475,7 +459,7 @@ async fn the_meter_counts_the_reads_that_are_sent(database: &Database) {
     store.close().await;
 }
 
-async fn what_many_ask_for_at_once_shares_a_statement(database: &Database) {
+async fn concurrent_lookups_share_a_statement(database: &Database) {
     let store = &metered(database).await;
     let users = [ALICE, BOB, CAROL, DAVE];
     let names =

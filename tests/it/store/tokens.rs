@@ -1,4 +1,4 @@
-//! What ends the tokens of an account: its epoch, and the moment that goes with it.
+//! Revocation of the tokens of an account: by its epoch, and by a moment in time.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use super::{ALICE, BOB, NOBODY, at, cases, four_users, new_user};
 use crate::support::database::Database;
 
 cases! {
-    a_new_account_has_ended_no_token,
-    another_password_begins_an_epoch,
-    a_password_is_left_alone_in_a_later_epoch,
-    a_repeated_change_of_a_password_answers_as_the_first,
-    ending_tokens_begins_an_epoch_and_leaves_the_password,
-    the_moment_never_goes_back,
-    nobody_has_a_password_or_tokens;
+    a_new_account_has_revoked_no_tokens,
+    a_new_password_begins_an_epoch,
+    a_password_change_of_an_old_epoch_is_refused,
+    a_repeated_password_change_succeeds_again,
+    revoking_tokens_begins_an_epoch_and_keeps_the_password,
+    the_moment_of_revocation_never_moves_back,
+    a_missing_user_has_no_password_and_no_tokens;
     database:
-    of_simultaneous_changes_of_a_password_one_is_made,
+    one_of_several_concurrent_password_changes_succeeds,
 }
 
-/// The hash of an account's password, empty when it has none, its epoch, and the moment of its last end.
+/// The password hash of an account (empty if it has none), its epoch, and the moment of revocation.
 async fn account(store: &dyn Store, id: UserId) -> (String, i64, Option<DateTime<Utc>>) {
     let account = store.find_account(id).await.unwrap().expect("it is there");
     let credentials = store.find_credentials_by_id(id).await.unwrap().expect("it is there");
@@ -33,12 +33,12 @@ async fn account(store: &dyn Store, id: UserId) -> (String, i64, Option<DateTime
     (hash, account.token_epoch, account.tokens_valid_after)
 }
 
-async fn a_new_account_has_ended_no_token(store: &dyn Store) {
+async fn a_new_account_has_revoked_no_tokens(store: &dyn Store) {
     four_users(store).await;
     assert_eq!(account(store, ALICE).await, (String::new(), 0, None));
 }
 
-async fn another_password_begins_an_epoch(store: &dyn Store) {
+async fn a_new_password_begins_an_epoch(store: &dyn Store) {
     let with_password =
         NewUser { password_hash: Some("$a".to_owned()), ..new_user(ALICE, "alice") };
     store.create_user(&with_password).await.unwrap();
@@ -51,21 +51,21 @@ async fn another_password_begins_an_epoch(store: &dyn Store) {
     assert_eq!(account(store, BOB).await, (String::new(), 0, None));
 }
 
-async fn a_password_is_left_alone_in_a_later_epoch(store: &dyn Store) {
+async fn a_password_change_of_an_old_epoch_is_refused(store: &dyn Store) {
     four_users(store).await;
     store.end_tokens(ALICE, at(5)).await.unwrap();
     assert!(!store.change_password(ALICE, Some(0), "$b", at(6)).await.unwrap());
     assert_eq!(account(store, ALICE).await, (String::new(), 1, Some(at(5))));
 }
 
-async fn a_repeated_change_of_a_password_answers_as_the_first(store: &dyn Store) {
+async fn a_repeated_password_change_succeeds_again(store: &dyn Store) {
     four_users(store).await;
     assert!(store.change_password(ALICE, Some(0), "$b", at(5)).await.unwrap());
     assert!(store.change_password(ALICE, Some(0), "$b", at(5)).await.unwrap());
     assert_eq!(account(store, ALICE).await, ("$b".to_owned(), 1, Some(at(5))));
 }
 
-async fn ending_tokens_begins_an_epoch_and_leaves_the_password(store: &dyn Store) {
+async fn revoking_tokens_begins_an_epoch_and_keeps_the_password(store: &dyn Store) {
     let with_password =
         NewUser { password_hash: Some("$a".to_owned()), ..new_user(ALICE, "alice") };
     store.create_user(&with_password).await.unwrap();
@@ -78,7 +78,7 @@ async fn ending_tokens_begins_an_epoch_and_leaves_the_password(store: &dyn Store
     assert_eq!(account(store, BOB).await, (String::new(), 0, None));
 }
 
-async fn the_moment_never_goes_back(store: &dyn Store) {
+async fn the_moment_of_revocation_never_moves_back(store: &dyn Store) {
     four_users(store).await;
     store.end_tokens(ALICE, at(9)).await.unwrap();
     store.end_tokens(ALICE, at(5)).await.unwrap();
@@ -87,13 +87,13 @@ async fn the_moment_never_goes_back(store: &dyn Store) {
     assert_eq!(account(store, ALICE).await, ("$b".to_owned(), 3, Some(at(9))));
 }
 
-async fn nobody_has_a_password_or_tokens(store: &dyn Store) {
+async fn a_missing_user_has_no_password_and_no_tokens(store: &dyn Store) {
     four_users(store).await;
     assert!(!store.end_tokens(NOBODY, at(5)).await.unwrap());
     assert!(!store.change_password(NOBODY, None, "$b", at(5)).await.unwrap());
 }
 
-async fn of_simultaneous_changes_of_a_password_one_is_made(database: &Database) {
+async fn one_of_several_concurrent_password_changes_succeeds(database: &Database) {
     four_users(database.store()).await;
     let changes: JoinSet<_> = (0..8)
         .map(|n| {

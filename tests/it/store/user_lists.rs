@@ -16,7 +16,7 @@ use super::{
 cases! {
     every_page_by_username_is_right,
     every_page_by_age_is_right,
-    a_prefix_goes_without_regard_to_case_and_has_no_wildcards,
+    a_prefix_ignores_case_and_has_no_wildcards,
     a_page_never_looks_beyond_its_prefix,
     users_are_counted_by_prefix,
     a_position_of_another_order_is_refused,
@@ -25,7 +25,7 @@ cases! {
 /// Names whose case, digits and underscores sort differently in most collations.
 const NAMES: [&str; 8] = ["bob", "Alice", "al_ice", "alz", "ALBERT", "_x", "9lives", "Zoe"];
 
-/// Makes the users, three at a time at one moment. Gives (created at, id, key) of each.
+/// Creates the users, three of them with each time. Returns (created at, id, key) of each.
 async fn some_users(store: &dyn Store) -> Vec<(i64, i64, String)> {
     let mut made = Vec::new();
     for (number, name) in (0..).zip(NAMES) {
@@ -112,7 +112,7 @@ async fn every_page_by_age_is_right(store: &dyn Store) {
     }
 }
 
-async fn a_prefix_goes_without_regard_to_case_and_has_no_wildcards(store: &dyn Store) {
+async fn a_prefix_ignores_case_and_has_no_wildcards(store: &dyn Store) {
     some_users(store).await;
 
     assert_eq!(keys(store, "AL").await, ["al_ice", "albert", "alice", "alz"]);
@@ -148,7 +148,10 @@ async fn a_page_never_looks_beyond_its_prefix(store: &dyn Store) {
     assert!(!by_name.has_next && !by_name.has_previous);
     let names: Vec<_> = by_age.items.iter().map(|user| user.username.as_str()).collect();
     assert_eq!(names, ["ALBERT", "alz"]);
-    assert!(by_age.has_previous && !by_age.has_next, "al_ice and Alice are older, bob is no al");
+    assert!(
+        by_age.has_previous && !by_age.has_next,
+        "al_ice and Alice are older, bob has another prefix"
+    );
 }
 
 async fn users_are_counted_by_prefix(store: &dyn Store) {

@@ -1,4 +1,4 @@
-//! Users and their accounts, one by one.
+//! Users and their accounts.
 
 use entourage::{
     domain::{
@@ -15,20 +15,20 @@ use crate::support::database::{Database, Engine};
 
 cases! {
     a_new_user_is_found_by_id_and_by_username_in_any_case,
-    every_field_of_a_user_comes_back,
+    every_field_of_a_user_is_stored,
     keys_may_repeat_and_missing_rows_are_missing,
-    no_key_gives_an_empty_map,
+    an_empty_batch_gives_an_empty_map,
     a_new_user_has_the_default_role_and_no_follows,
-    a_taken_username_subject_or_id_makes_no_user,
-    of_several_things_that_are_taken_the_first_is_named,
-    a_profile_changes_where_it_is_told_to,
-    nobody_has_no_profile_to_change,
-    roles_give_their_permissions,
-    a_role_is_set_only_when_both_are_there,
+    a_taken_username_subject_or_id_creates_no_user,
+    of_several_taken_values_the_first_is_named,
+    only_the_given_fields_of_a_profile_change,
+    a_missing_user_has_no_profile_to_change,
+    an_account_has_the_permissions_of_its_role,
+    a_role_is_set_only_if_user_and_role_exist,
     accounts_are_found_by_id_and_by_subject,
     credentials_are_found_by_name_and_by_id;
     database:
-    who_changes_elsewhere_is_news_and_a_follow_is_none,
+    changes_elsewhere_are_reported_and_follows_are_not,
 }
 
 fn key(name: &str) -> UsernameKey {
@@ -57,7 +57,7 @@ async fn a_new_user_is_found_by_id_and_by_username_in_any_case(store: &dyn Store
     assert_eq!(by_name[&key("alice")], by_id);
 }
 
-async fn every_field_of_a_user_comes_back(store: &dyn Store) {
+async fn every_field_of_a_user_is_stored(store: &dyn Store) {
     let new = full_user(ALICE);
     assert_eq!(store.create_user(&new).await.unwrap(), CreateOutcome::Created);
     create(store, BOB, "bob").await;
@@ -86,7 +86,7 @@ async fn keys_may_repeat_and_missing_rows_are_missing(store: &dyn Store) {
     assert_eq!(named.len(), 1);
 }
 
-async fn no_key_gives_an_empty_map(store: &dyn Store) {
+async fn an_empty_batch_gives_an_empty_map(store: &dyn Store) {
     four_users(store).await;
 
     assert!(store.users_by_ids(Audience::Everybody, &[]).await.unwrap().is_empty());
@@ -105,7 +105,7 @@ async fn a_new_user_has_the_default_role_and_no_follows(store: &dyn Store) {
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
 }
 
-async fn a_taken_username_subject_or_id_makes_no_user(store: &dyn Store) {
+async fn a_taken_username_subject_or_id_creates_no_user(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
     let same_name = new_user(BOB, "aLICE_1");
     let same_subject = NewUser { subject: Some("idp|1".to_owned()), ..new_user(BOB, "bob") };
@@ -124,7 +124,7 @@ async fn a_taken_username_subject_or_id_makes_no_user(store: &dyn Store) {
     assert_eq!(user(store, ALICE).await.username, "Alice_1");
 }
 
-async fn of_several_things_that_are_taken_the_first_is_named(store: &dyn Store) {
+async fn of_several_taken_values_the_first_is_named(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
     let without_name = NewUser { subject: Some("idp|1".to_owned()), ..new_user(ALICE, "bob") };
 
@@ -134,7 +134,7 @@ async fn of_several_things_that_are_taken_the_first_is_named(store: &dyn Store) 
     assert_eq!((all, two), (CreateOutcome::UsernameTaken, CreateOutcome::SubjectTaken));
 }
 
-async fn a_profile_changes_where_it_is_told_to(store: &dyn Store) {
+async fn only_the_given_fields_of_a_profile_change(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
     create(store, BOB, "bob").await;
     let before = user(store, ALICE).await;
@@ -162,12 +162,12 @@ async fn a_profile_changes_where_it_is_told_to(store: &dyn Store) {
     assert_eq!(user(store, BOB).await.name, None);
 }
 
-async fn nobody_has_no_profile_to_change(store: &dyn Store) {
+async fn a_missing_user_has_no_profile_to_change(store: &dyn Store) {
     let change = ProfileChange { bio: Some(None), ..ProfileChange::default() };
     assert_eq!(store.update_profile(NOBODY, &change).await.unwrap(), None);
 }
 
-async fn roles_give_their_permissions(store: &dyn Store) {
+async fn an_account_has_the_permissions_of_its_role(store: &dyn Store) {
     use Permission::{Admin, Follow, Moderate};
     create(store, ALICE, "alice").await;
 
@@ -184,7 +184,7 @@ async fn roles_give_their_permissions(store: &dyn Store) {
     }
 }
 
-async fn a_role_is_set_only_when_both_are_there(store: &dyn Store) {
+async fn a_role_is_set_only_if_user_and_role_exist(store: &dyn Store) {
     create(store, ALICE, "alice").await;
     store.set_role(ALICE, "moderator").await.unwrap();
 
@@ -223,7 +223,7 @@ async fn credentials_are_found_by_name_and_by_id(store: &dyn Store) {
     assert_eq!(user(store, CAROL).await.created_at, at(CAROL.0));
 }
 
-async fn who_changes_elsewhere_is_news_and_a_follow_is_none(database: &Database) {
+async fn changes_elsewhere_are_reported_and_follows_are_not(database: &Database) {
     let store = database.store();
     four_users(store).await;
     let mut news = store.watch_users().await.unwrap().expect("both engines tell");
@@ -234,11 +234,11 @@ async fn who_changes_elsewhere_is_news_and_a_follow_is_none(database: &Database)
     let name = Some(Some(DisplayName::parse("Robert").expect("a name")));
     let change = ProfileChange { name, bio: None, avatar_url: None };
     elsewhere.update_profile(BOB, &change).await.unwrap();
-    let told = match database.engine() {
+    let expected = match database.engine() {
         Engine::Sqlite => UserNews::AnyChanged,
         Engine::Postgres => UserNews::Changed(BOB),
     };
-    assert_eq!(news.next().await.unwrap(), told);
-    assert_eq!(news.next().await.unwrap(), UserNews::NobodyChanged, "it was told already");
+    assert_eq!(news.next().await.unwrap(), expected);
+    assert_eq!(news.next().await.unwrap(), UserNews::NobodyChanged, "it was reported already");
     elsewhere.close().await;
 }

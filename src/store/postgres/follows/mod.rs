@@ -1,4 +1,4 @@
-//! The graph as it is read, but for its pages: counts and relations.
+//! Follows: counts, relations and usage here, pages and writes in files of their own.
 
 pub(crate) mod pages;
 pub(crate) mod writes;
@@ -12,11 +12,11 @@ use super::{arrays, sorted};
 use crate::store::statement::{query, query_as};
 use crate::{
     domain::{Day, FollowCounts, FollowUsage, UserId},
-    store::follow_writes::Pair,
+    store::{follow_writes::Pair, sql::USAGE},
 };
 
-/// The edges of pairs, each looked up by its key, and not among all whom the follower follows: no
-/// index holds `tableoid`, so none but the key's is worth anything here.
+/// The edges of pairs, each looked up by its key. No index holds `tableoid`, so the condition on it
+/// keeps the planner from reading the whole list of the follower from `follows_page` instead.
 macro_rules! edges_of_pairs {
     ($followers:literal, $followees:literal) => {
         concat!(
@@ -33,7 +33,7 @@ macro_rules! edges_of_pairs {
     };
 }
 
-/// Whether a viewer's list is short enough to be read as a whole.
+/// Whether the list of a viewer is short enough to be read as a whole.
 macro_rules! follows_few {
     () => {
         "EXISTS (SELECT 1 FROM follow_counts WHERE user_id = $1 AND following <= 250)"
@@ -41,17 +41,13 @@ macro_rules! follows_few {
 }
 
 statements! {
-    USAGE =
-        "SELECT followers, following, \
-                CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END \
-         FROM follow_counts WHERE user_id = $1";
     COUNTS =
         "SELECT array_agg(user_id), array_agg(followers), array_agg(following) \
          FROM follow_counts WHERE user_id = ANY($1)";
     EDGES = edges_of_pairs!("$1", "$2");
-    // Whom a viewer follows is found in their whole list while that is short, which takes less time
-    // than to look up each. $2 are the followed, $4 those who may follow back; $3 and $5 are the
-    // viewer, once for each of them.
+    // While the list of a viewer is short, reading all of it is cheaper than a look-up for each
+    // user. $2 are the users whom the viewer may follow, $4 those who may follow back; $3 and $5
+    // repeat the viewer, once for each of them.
     RELATIONS = concat!(
         "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
          WHERE e.follower_id = $1 AND e.followee_id = ANY($2) AND ",
@@ -93,7 +89,7 @@ pub(super) async fn usage(
     }))
 }
 
-/// The edges of these pairs, and since when there are those.
+/// The edges of these pairs, with the times when they began.
 pub(super) async fn edges(
     connection: impl PgExecutor<'_>,
     pairs: &[Pair],
@@ -104,14 +100,14 @@ pub(super) async fn edges(
     Ok(rows.into_iter().map(edge).collect())
 }
 
-/// The edges from a viewer to those of `followed`, and to the viewer from those of
-/// `following_back`.
+/// The edges from a viewer to the users of `followed`, and from those of `following_back` to the
+/// viewer.
 pub(super) async fn edges_of(
     connection: impl PgExecutor<'_>,
     viewer: UserId,
     followed: &[UserId],
     following_back: &[UserId],
-) -> sqlx::Result<Vec<(Pair, DateTime<Utc>)>> {
+) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
     let query = query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(sorted(followed)).bind(vec![viewer.0; followed.len()]);
     let query = query.bind(sorted(following_back)).bind(vec![viewer.0; following_back.len()]);

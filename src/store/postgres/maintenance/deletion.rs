@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
+use crate::store::sql::{DELETE_USER, SOME_FOLLOWERS, TAKE_FOLLOWING};
 use crate::{
     domain::UserId,
     store::{
@@ -16,18 +17,10 @@ use crate::{
 statements! {
     // The lock keeps out new edges: the foreign key of each needs a shared lock on the row.
     LOCK_USER = "SELECT id FROM users WHERE id = $1 FOR UPDATE";
-    TAKE_FOLLOWING =
-        "DELETE FROM follows WHERE follower_id = $1 AND followee_id IN \
-           (SELECT followee_id FROM follows WHERE follower_id = $1 LIMIT $2) \
-         RETURNING followee_id, followed_at";
     TAKE_FOLLOWING_MIRRORS =
         "DELETE FROM followers e USING unnest($1::bigint[], $2::timestamptz[]) AS d (id, at) \
          WHERE e.followee_id = d.id AND e.followee_id = ANY($1) AND e.followed_at = d.at \
          AND e.follower_id = $3";
-    // From `follows`, which may have edges that the mirror lacks. Here the owners of the edges are
-    // not known yet, so a distributed engine has to ask all shards.
-    SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM follows WHERE followee_id = $1 LIMIT $2";
     TAKE_FOLLOWERS =
         "DELETE FROM follows WHERE followee_id = $1 AND follower_id = ANY($2) \
          RETURNING follower_id";
@@ -42,7 +35,6 @@ statements! {
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) \
               AS d (user_id, followers, following) \
          WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
-    DELETE_USER = "DELETE FROM users WHERE id = $1";
     TELL = "SELECT pg_notify('entourage_users', $1::text)";
 }
 

@@ -10,6 +10,11 @@ use sqlx::{
     query::{Query, QueryAs},
 };
 
+use crate::store::sql::{
+    ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
+    REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
+    STRANGERS_FOLLOWING, USERS_AFTER,
+};
 use crate::{
     domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
     store::postgres::sorted,
@@ -22,21 +27,7 @@ use crate::{
 };
 
 statements! {
-    COUNT_USERS = "SELECT count(*) FROM users";
-    USERS_AFTER = "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2";
     USERS = "SELECT id FROM users WHERE id = ANY($1)";
-    STRANGERS_FOLLOWING =
-        "SELECT DISTINCT follower_id FROM follows e WHERE follower_id > $1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.follower_id) \
-         ORDER BY follower_id LIMIT $2";
-    STRANGERS_FOLLOWERS =
-        "SELECT DISTINCT followee_id FROM followers e WHERE followee_id > $1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.followee_id) \
-         ORDER BY followee_id LIMIT $2";
-    STRANGERS_COUNTED =
-        "SELECT user_id FROM follow_counts c WHERE user_id > $1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = c.user_id) \
-         ORDER BY user_id LIMIT $2";
     STORED =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
     COUNT_FOLLOWING =
@@ -49,14 +40,6 @@ statements! {
         "SELECT follower_id, followee_id, followed_at FROM follows WHERE follower_id = ANY($1)";
     FOLLOWERS =
         "SELECT follower_id, followee_id, followed_at FROM followers WHERE followee_id = ANY($1)";
-    FOLLOWING_AFTER =
-        "SELECT follower_id, followee_id, followed_at FROM follows \
-         WHERE follower_id = $1 AND (followed_at, followee_id) > ($2, $3) \
-         ORDER BY followed_at, followee_id LIMIT $4";
-    FOLLOWERS_AFTER =
-        "SELECT follower_id, followee_id, followed_at FROM followers \
-         WHERE followee_id = $1 AND (followed_at, follower_id) > ($2, $3) \
-         ORDER BY followed_at, follower_id LIMIT $4";
     IN_FOLLOWS =
         "SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
          JOIN unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
@@ -84,22 +67,6 @@ statements! {
     REMOVE_MIRROR =
         "DELETE FROM followers \
          WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3";
-    REMOVE_EDGE_OF_NOBODY =
-        "DELETE FROM follows \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
-         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
-              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
-    REMOVE_MIRROR_OF_NOBODY =
-        "DELETE FROM followers \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
-         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
-              OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))";
-    REMOVE_COUNTS_OF_NOBODY =
-        "DELETE FROM follow_counts WHERE user_id = $1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
-    ADD_COUNTS =
-        "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
-         ON CONFLICT DO NOTHING";
     LOCK_COUNTS = "SELECT 1 FROM follow_counts WHERE user_id = $1 FOR UPDATE";
     RECOUNT =
         "UPDATE follow_counts SET followers = $2, following = $3 \

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlx::{ConnectOptions, Connection, Postgres, Transaction, postgres::PgConnectOptions};
 
+use crate::store::sql::HAS_USERS;
 use crate::{
     domain::{Follow, NewUser},
     store::{
@@ -15,7 +16,6 @@ use crate::{
 };
 
 statements! {
-    HAS_USERS = "SELECT EXISTS (SELECT 1 FROM users)";
     LOAD_USERS =
         "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
                             password_hash, created_at, role_id) \

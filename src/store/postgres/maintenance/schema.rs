@@ -6,6 +6,7 @@ use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions,
 };
 
+use crate::store::sql::APPLIED;
 use crate::store::{
     SchemaState,
     maintenance::schema::{self, Applied},
@@ -24,7 +25,6 @@ statements! {
          AND NOT EXISTS (SELECT 1 FROM pg_depend \
                          WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid \
                          AND deptype = 'e')";
-    APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
     PING = "SELECT 1";
 }
 

@@ -15,45 +15,45 @@ use crate::store::{
 };
 
 statements! {
-    // ?1 are pairs, ?2 all users in them. The rows come as one text, since each row would have to
+    // $1 are pairs, $2 all users in them. The rows come as one text, since each row would have to
     // cross from the thread of the connection by itself. For its parts, see `StateRow`.
     FIND =
         "SELECT json_group_array(json_array(kind, one, other, a, b, c, d)) FROM ( \
            SELECT 1 AS kind, id AS one, 0 AS other, 0 AS a, 0 AS b, 0 AS c, 0 AS d \
-           FROM users WHERE id IN (SELECT value FROM json_each(?2)) \
+           FROM users WHERE id IN (SELECT value FROM json_each($2)) \
            UNION ALL \
            SELECT 2, user_id, 0, followers, following, follows_day, follows_today \
-           FROM follow_counts WHERE user_id IN (SELECT value ->> 0 FROM json_each(?1)) \
+           FROM follow_counts WHERE user_id IN (SELECT value ->> 0 FROM json_each($1)) \
            UNION ALL \
            SELECT 3, follower_id, followee_id, followed_at, 0, 0, 0 \
-           FROM json_each(?1) k CROSS JOIN follows e \
+           FROM json_each($1) k CROSS JOIN follows e \
              ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
            UNION ALL \
            SELECT 4, follower_id, followee_id, day, changes, 0, 0 \
-           FROM json_each(?1) k CROSS JOIN follow_changes p \
+           FROM json_each($1) k CROSS JOIN follow_changes p \
              ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1)";
     REMOVE_EDGES =
         "DELETE FROM follows WHERE (followee_id, follower_id) IN \
-           (SELECT value ->> 1, value ->> 0 FROM json_each(?1))";
+           (SELECT value ->> 1, value ->> 0 FROM json_each($1))";
     ADD_EDGES =
         "INSERT INTO follows (follower_id, followee_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
     REMOVE_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
-           (SELECT value ->> 1, value ->> 2, value ->> 0 FROM json_each(?1))";
+           (SELECT value ->> 1, value ->> 2, value ->> 0 FROM json_each($1))";
     // `WHERE true` keeps the parser from taking ON for that of a join.
     ADD_MIRRORS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true \
          ON CONFLICT DO NOTHING";
     FORGET_CHANGES =
         "DELETE FROM follow_changes WHERE (follower_id, followee_id) IN \
            (SELECT p.follower_id, p.followee_id \
-            FROM json_each(?1) k CROSS JOIN follow_changes p ON p.follower_id = k.value ->> 0 \
+            FROM json_each($1) k CROSS JOIN follow_changes p ON p.follower_id = k.value ->> 0 \
             WHERE p.day < k.value ->> 1)";
     COUNT_CHANGES =
         "INSERT INTO follow_changes (follower_id, followee_id, day, changes) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?1) WHERE true \
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each($1) WHERE true \
          ON CONFLICT (follower_id, followee_id) DO UPDATE \
          SET day = max(follow_changes.day, excluded.day), \
              changes = follow_changes.changes + excluded.changes";
@@ -67,7 +67,7 @@ statements! {
              follows_day = max(follows_day, k.value ->> 4), \
              follows_today = CASE WHEN follows_day >= k.value ->> 4 \
                                   THEN follows_today + (k.value ->> 3) ELSE k.value ->> 5 END \
-         FROM json_each(?1) k WHERE user_id = k.value ->> 0";
+         FROM json_each($1) k WHERE user_id = k.value ->> 0";
 }
 
 /// Writes batches of changes.

@@ -2,6 +2,7 @@
 
 use sqlx::SqlitePool;
 
+use crate::store::sql::{DELETE_USER, SOME_FOLLOWERS, TAKE_FOLLOWING};
 use crate::{
     domain::UserId,
     store::sqlite::{BEGIN, json, json_ids},
@@ -14,28 +15,20 @@ use crate::{
 };
 
 statements! {
-    FIND_USER = "SELECT id FROM users WHERE id = ?1";
-    TAKE_FOLLOWING =
-        "DELETE FROM follows WHERE follower_id = ?1 AND followee_id IN \
-           (SELECT followee_id FROM follows WHERE follower_id = ?1 LIMIT ?2) \
-         RETURNING followee_id, followed_at";
+    FIND_USER = "SELECT id FROM users WHERE id = $1";
     TAKE_FOLLOWING_MIRRORS =
         "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
-           (SELECT value ->> 0, value ->> 1, ?1 FROM json_each(?2))";
-    // From `follows`, which may have edges that the mirror lacks.
-    SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM follows WHERE followee_id = ?1 LIMIT ?2";
+           (SELECT value ->> 0, value ->> 1, $1 FROM json_each($2))";
     TAKE_FOLLOWERS =
-        "DELETE FROM follows WHERE followee_id = ?1 \
-         AND follower_id IN (SELECT value FROM json_each(?2)) RETURNING follower_id";
+        "DELETE FROM follows WHERE followee_id = $1 \
+         AND follower_id IN (SELECT value FROM json_each($2)) RETURNING follower_id";
     TAKE_FOLLOWERS_MIRRORS =
-        "DELETE FROM followers WHERE followee_id = ?1 AND (followed_at, follower_id) IN \
-           (SELECT value ->> 1, value ->> 0 FROM json_each(?2))";
+        "DELETE FROM followers WHERE followee_id = $1 AND (followed_at, follower_id) IN \
+           (SELECT value ->> 1, value ->> 0 FROM json_each($2))";
     LOWER_COUNTS =
         "UPDATE follow_counts SET followers = max(0, followers - d.value ->> 1), \
                                   following = max(0, following - d.value ->> 2) \
-         FROM json_each(?1) d WHERE user_id = d.value ->> 0";
-    DELETE_USER = "DELETE FROM users WHERE id = ?1";
+         FROM json_each($1) d WHERE user_id = d.value ->> 0";
 }
 
 pub(crate) async fn delete(pool: SqlitePool, id: UserId) -> Result<bool> {

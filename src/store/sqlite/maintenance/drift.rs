@@ -9,6 +9,11 @@ use sqlx::{
     sqlite::SqliteArguments,
 };
 
+use crate::store::sql::{
+    ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
+    REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
+    STRANGERS_FOLLOWING, USERS_AFTER,
+};
 use crate::{
     domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
     store::sqlite::{BEGIN, json, json_ids, time},
@@ -21,82 +26,44 @@ use crate::{
 };
 
 statements! {
-    COUNT_USERS = "SELECT count(*) FROM users";
-    USERS_AFTER = "SELECT id FROM users WHERE id > ?1 ORDER BY id LIMIT ?2";
-    USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each(?1))";
-    STRANGERS_FOLLOWING =
-        "SELECT DISTINCT follower_id FROM follows e WHERE follower_id > ?1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.follower_id) \
-         ORDER BY follower_id LIMIT ?2";
-    STRANGERS_FOLLOWERS =
-        "SELECT DISTINCT followee_id FROM followers e WHERE followee_id > ?1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.followee_id) \
-         ORDER BY followee_id LIMIT ?2";
-    STRANGERS_COUNTED =
-        "SELECT user_id FROM follow_counts c WHERE user_id > ?1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = c.user_id) \
-         ORDER BY user_id LIMIT ?2";
+    USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each($1))";
     STORED =
         "SELECT user_id, followers, following FROM follow_counts \
-         WHERE user_id IN (SELECT value FROM json_each(?1))";
+         WHERE user_id IN (SELECT value FROM json_each($1))";
     COUNT_FOLLOWING =
         "SELECT follower_id, count(*) FROM follows \
-         WHERE follower_id IN (SELECT value FROM json_each(?1)) GROUP BY follower_id";
+         WHERE follower_id IN (SELECT value FROM json_each($1)) GROUP BY follower_id";
     COUNT_FOLLOWERS =
         "SELECT followee_id, count(*) FROM followers \
-         WHERE followee_id IN (SELECT value FROM json_each(?1)) GROUP BY followee_id";
+         WHERE followee_id IN (SELECT value FROM json_each($1)) GROUP BY followee_id";
     FOLLOWING =
         "SELECT follower_id, followee_id, followed_at FROM follows \
-         WHERE follower_id IN (SELECT value FROM json_each(?1))";
+         WHERE follower_id IN (SELECT value FROM json_each($1))";
     FOLLOWERS =
         "SELECT follower_id, followee_id, followed_at FROM followers \
-         WHERE followee_id IN (SELECT value FROM json_each(?1))";
-    FOLLOWING_AFTER =
-        "SELECT follower_id, followee_id, followed_at FROM follows \
-         WHERE follower_id = ?1 AND (followed_at, followee_id) > (?2, ?3) \
-         ORDER BY followed_at, followee_id LIMIT ?4";
-    FOLLOWERS_AFTER =
-        "SELECT follower_id, followee_id, followed_at FROM followers \
-         WHERE followee_id = ?1 AND (followed_at, follower_id) > (?2, ?3) \
-         ORDER BY followed_at, follower_id LIMIT ?4";
+         WHERE followee_id IN (SELECT value FROM json_each($1))";
     IN_FOLLOWS =
-        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each(?1) k \
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each($1) k \
          CROSS JOIN follows e ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
          AND e.followed_at = k.value ->> 2";
     IN_FOLLOWERS =
-        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each(?1) k \
+        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each($1) k \
          CROSS JOIN followers e ON e.follower_id = k.value ->> 0 \
          AND e.followee_id = k.value ->> 1 AND e.followed_at = k.value ->> 2";
     ADD_MIRROR =
         "INSERT INTO followers (followee_id, follower_id, followed_at) \
          SELECT followee_id, follower_id, followed_at FROM follows \
-         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 \
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
          ON CONFLICT DO NOTHING";
     REMOVE_MIRROR =
         "DELETE FROM followers \
-         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 AND NOT EXISTS ( \
-           SELECT 1 FROM follows WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3)";
-    REMOVE_EDGE_OF_NOBODY =
-        "DELETE FROM follows \
-         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 \
-         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) \
-              OR NOT EXISTS (SELECT 1 FROM users WHERE id = ?2))";
-    REMOVE_MIRROR_OF_NOBODY =
-        "DELETE FROM followers \
-         WHERE follower_id = ?1 AND followee_id = ?2 AND followed_at = ?3 \
-         AND (NOT EXISTS (SELECT 1 FROM users WHERE id = ?1) \
-              OR NOT EXISTS (SELECT 1 FROM users WHERE id = ?2))";
-    REMOVE_COUNTS_OF_NOBODY =
-        "DELETE FROM follow_counts WHERE user_id = ?1 \
-         AND NOT EXISTS (SELECT 1 FROM users WHERE id = ?1)";
-    ADD_COUNTS =
-        "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = ?1 \
-         ON CONFLICT DO NOTHING";
+         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 AND NOT EXISTS ( \
+           SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3)";
     RECOUNT =
         "UPDATE follow_counts SET followers = actual.followers, following = actual.following \
-         FROM (SELECT (SELECT count(*) FROM followers WHERE followee_id = ?1) AS followers, \
-                      (SELECT count(*) FROM follows WHERE follower_id = ?1) AS following) actual \
-         WHERE user_id = ?1 AND (follow_counts.followers, follow_counts.following) \
+         FROM (SELECT (SELECT count(*) FROM followers WHERE followee_id = $1) AS followers, \
+                      (SELECT count(*) FROM follows WHERE follower_id = $1) AS following) actual \
+         WHERE user_id = $1 AND (follow_counts.followers, follow_counts.following) \
                              <> (actual.followers, actual.following)";
 }
 

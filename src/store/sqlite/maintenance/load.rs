@@ -2,6 +2,7 @@
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
+use crate::store::sql::HAS_USERS;
 use crate::{
     domain::{Follow, NewUser},
     store::sqlite::{BEGIN, json},
@@ -14,22 +15,21 @@ use crate::{
 };
 
 statements! {
-    HAS_USERS = "SELECT EXISTS (SELECT 1 FROM users)";
     LOAD_USERS =
         "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
                             password_hash, created_at, role_id) \
          SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
                 value ->> 6, value ->> 7, value ->> 8, r.id \
-         FROM json_each(?1) LEFT JOIN roles r ON r.name = value ->> 9";
+         FROM json_each($1) LEFT JOIN roles r ON r.name = value ->> 9";
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
     LOAD_FOLLOWS =
         "INSERT INTO follows (followee_id, follower_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
     LOAD_FOLLOWERS =
         "INSERT INTO followers (followee_id, follower_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
 }
 
 pub(crate) async fn load(pool: SqlitePool, graph: Graph, report: Report) -> Result<LoadOutcome> {

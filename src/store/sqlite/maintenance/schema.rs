@@ -2,6 +2,7 @@
 
 use sqlx::{SqliteConnection, SqlitePool, migrate::Migrator};
 
+use crate::store::sql::APPLIED;
 use crate::{
     store::sqlite::BEGIN,
     store::{
@@ -18,7 +19,6 @@ statements! {
         "SELECT coalesce(sum(name = '_sqlx_migrations'), 0) > 0, \
                 coalesce(sum(name <> '_sqlx_migrations'), 0) > 0 \
          FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
-    APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
     PING = "SELECT count(*) FROM sqlite_schema";
 }
 

@@ -22,7 +22,8 @@ use sqlx::{Postgres, Transaction};
 use crate::{
     domain::{FollowCounts, UserId},
     store::{
-        batching::warm_connections::WarmConnections,
+        Statement,
+        batching::WarmConnections,
         follow_writes::{
             Attempt, CountsDelta, CountsRow, FollowWriter, Pair, PairChanges, Plan, State, Written,
         },
@@ -53,7 +54,7 @@ statements! {
 }
 
 /// All SQL of the write path.
-pub(crate) fn statements() -> Vec<&'static str> {
+pub(crate) fn statements() -> Vec<Statement> {
     [STATEMENTS, optimistic::STATEMENTS, slow_path::STATEMENTS].concat()
 }
 
@@ -81,7 +82,7 @@ impl FollowWriter for Writer {
         }
         // Without a commit a transaction may still have to be rolled back; the pool does that.
         if written.is_some() && attempt.may_have_committed() {
-            connection.keep();
+            self.connections.put_back(connection);
         }
         Ok(written)
     }
