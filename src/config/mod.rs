@@ -77,6 +77,7 @@ impl Database {
             connections_max: self.connections_max,
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
+            shared_lookups: true,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// The longest execution of one statement of a request (PostgreSQL).
     pub statement_timeout: Duration,
+    /// Whether look-ups of concurrent callers share a statement. Answers are the same without.
+    pub shared_lookups: bool,
 }
 
 impl Default for Options {
@@ -23,6 +25,7 @@ impl Default for Options {
             connections_max: 16,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
+            shared_lookups: true,
         }
     }
 }

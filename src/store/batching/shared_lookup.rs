@@ -83,7 +83,9 @@ where
     ///
     /// **Invariant:** only keys for everybody share a statement with those of other callers.
     pub(crate) async fn get(&self, audience: Audience, keys: &[K]) -> Result<HashMap<K, V>> {
-        let is_shared = audience == Audience::Everybody && (self.may_share)(keys);
+        let is_shared = self.statement.connections.shared_lookups
+            && audience == Audience::Everybody
+            && (self.may_share)(keys);
         match keys.len() {
             0 => Ok(HashMap::new()),
             1..=KEYS_MAX if is_shared => self.batches.call(keys.to_vec()).await?,

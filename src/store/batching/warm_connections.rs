@@ -29,6 +29,8 @@ pub(crate) struct WarmConnections<DB: Database> {
     pool: Pool<DB>,
     timeout: Duration,
     stash: Arc<Mutex<Stash<DB>>>,
+    /// See [`Options::shared_lookups`].
+    pub(super) shared_lookups: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl<DB: Database> WarmConnections<DB> {
         let timeout = options.acquire_timeout + options.statement_timeout + SLACK;
         let idle_max = pool.options().get_max_connections() as usize / 4;
         let stash = Arc::new(Mutex::new(Stash { idle: Vec::new(), idle_max }));
-        Self { pool, timeout, stash }
+        Self { pool, timeout, stash, shared_lookups: options.shared_lookups }
     }
 
     /// Reads on a connection, which goes back into the stash if that succeeds.
@@ -106,7 +108,12 @@ impl<DB: Database> Stash<DB> {
 
 impl<DB: Database> Clone for WarmConnections<DB> {
     fn clone(&self) -> Self {
-        Self { pool: self.pool.clone(), timeout: self.timeout, stash: Arc::clone(&self.stash) }
+        Self {
+            pool: self.pool.clone(),
+            timeout: self.timeout,
+            stash: Arc::clone(&self.stash),
+            shared_lookups: self.shared_lookups,
+        }
     }
 }
 

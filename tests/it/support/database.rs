@@ -41,6 +41,7 @@ const OPTIONS: Options = Options {
     connections_max: 4,
     acquire_timeout: Duration::from_mins(1),
     statement_timeout: Duration::from_mins(1),
+    shared_lookups: true,
 };
 
 impl Database {
@@ -98,6 +99,18 @@ impl Database {
     /// A second store on the same database, like that of another process.
     pub(crate) async fn another_store(&self) -> Arc<dyn Store> {
         store::connect(&self.url, OPTIONS).await.expect("the database is there")
+    }
+
+    /// A second store on the same database, whose look-ups share no statement.
+    pub(crate) async fn store_without_shared_lookups(&self) -> Arc<dyn Store> {
+        let options = Options { shared_lookups: false, ..OPTIONS };
+        store::connect(&self.url, options).await.expect("the database is there")
+    }
+
+    /// A second store on the same database, whose look-ups share no statement.
+    pub(crate) async fn store_without_shared_lookups(&self) -> Arc<dyn Store> {
+        let options = Options { shared_lookups: false, ..OPTIONS };
+        store::connect(&self.url, options).await.expect("the database is there")
     }
 
     /// Runs a test on the database and deletes the database, even if the test fails.
