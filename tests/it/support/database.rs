@@ -107,12 +107,6 @@ impl Database {
         store::connect(&self.url, options).await.expect("the database is there")
     }
 
-    /// A second store on the same database, whose look-ups share no statement.
-    pub(crate) async fn store_without_shared_lookups(&self) -> Arc<dyn Store> {
-        let options = Options { shared_lookups: false, ..OPTIONS };
-        store::connect(&self.url, options).await.expect("the database is there")
-    }
-
     /// Runs a test on the database and deletes the database, even if the test fails.
     pub(crate) async fn run(self, test: impl AsyncFnOnce(&Self)) {
         let result = AssertUnwindSafe(test(&self)).catch_unwind().await;
