@@ -18,7 +18,7 @@ on_both_engines! {
     a_username_is_taken_in_whatever_case,
     what_breaks_a_rule_is_bad_input,
     signing_in_takes_the_right_password,
-    a_profile_changes_only_where_it_is_told_to,
+    a_profile_keeps_the_fields_that_are_left_out,
     deleting_an_account_takes_its_edges_and_its_token,
 }
 
@@ -102,7 +102,7 @@ async fn signing_in_takes_the_right_password(app: TestApp) {
     }
 }
 
-async fn a_profile_changes_only_where_it_is_told_to(app: TestApp) {
+async fn a_profile_keeps_the_fields_that_are_left_out(app: TestApp) {
     let token = app.sign_up("alice").await;
     let update = async |input: Value| {
         let query = "mutation ($in: UpdateProfileInput!) { updateProfile(input: $in) {

@@ -117,7 +117,7 @@ fn doubling(on: &str, leaf: &str, levels: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_fragment_bomb_is_refused_wherever_it_stands() {
+async fn fragment_bombs_are_refused() {
     let app = TestApp::start().await;
     let follow = r#"follow(input: { user: { username: "bob" } }) { outcome }"#;
     for (what, head, on, leaf) in [

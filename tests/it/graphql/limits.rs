@@ -45,7 +45,7 @@ fn cost_per_minute(viewer: u32, address: u32) -> Limits {
 }
 
 #[tokio::test]
-async fn who_follows_too_many_is_told_so_and_sees_it_coming() {
+async fn the_quota_shows_when_follows_will_be_refused() {
     let follows = FollowLimits { per_day: 1, total: 50, ..Limits::default().follows };
     let app = limited(Limits { follows, ..Limits::default() }).await;
     let token = app.token("alice", None).await;
@@ -89,7 +89,7 @@ async fn operations_are_charged_to_the_viewer() {
 }
 
 #[tokio::test]
-async fn who_has_many_accounts_does_not_have_many_budgets() {
+async fn accounts_at_one_address_share_a_budget() {
     let app = limited(cost_per_minute(20, 4 * 107 + 50)).await;
     let mut seen = Vec::new();
     for name in [Some("alice"), None, Some("bob"), Some("carol")] {
@@ -113,7 +113,7 @@ async fn who_has_many_accounts_does_not_have_many_budgets() {
 }
 
 #[tokio::test]
-async fn a_viewer_is_told_of_the_address_when_that_has_less_left() {
+async fn the_budget_with_less_left_is_shown() {
     let app = limited(cost_per_minute(200, 210)).await;
     let token = app.token("alice", None).await;
     let reply = app.graphql(SEVEN, json!({}), Some(&token)).await;
@@ -123,7 +123,7 @@ async fn a_viewer_is_told_of_the_address_when_that_has_less_left() {
 }
 
 #[tokio::test]
-async fn without_limits_over_time_there_is_nothing_to_tell() {
+async fn without_rate_limits_budget_and_quota_are_null() {
     let app = TestApp::start().await;
     draw(&*app.store, "alice").await;
     let token = app.token("alice", None).await;
@@ -135,7 +135,7 @@ async fn without_limits_over_time_there_is_nothing_to_tell() {
 }
 
 #[tokio::test]
-async fn the_cost_is_told_to_whoever_asks_for_it() {
+async fn the_cost_is_returned_on_request() {
     let app = TestApp::start().await;
     let cost = async |query: &str, extensions: Value| {
         let body = json!({ "query": query, "extensions": extensions });
