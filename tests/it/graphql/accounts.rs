@@ -139,9 +139,8 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
             app.sign_up("bob").await;
         }
         let token = app.token(follower, None).await;
-        let query =
-            "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
-        let response = app.graphql(query, json!({ "of": followee }), Some(&token)).await;
+        let query = "mutation ($name: String!) { follow(input: { user: { username: $name } }) { outcome } }";
+        let response = app.graphql(query, json!({ "name": followee }), Some(&token)).await;
         assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED");
     }
     let delete = async |password: Value| {

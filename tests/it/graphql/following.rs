@@ -1,4 +1,4 @@
-//! `follow` and `unfollow`: every row of their tables.
+//! `follow` and `unfollow`: every outcome.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::support::{
 };
 
 on_both_engines! {
-    following_somebody_raises_both_counts_and_shows_both_edges,
+    a_follow_raises_both_counts_and_shows_both_edges,
     following_twice_changes_nothing,
     users_cannot_follow_themselves,
     a_missing_user_is_always_not_found,
-    unfollowing_somebody_lowers_both_counts,
+    an_unfollow_lowers_both_counts,
     unfollowing_twice_changes_nothing,
     a_second_follow_has_a_new_time,
     an_id_does_as_well_as_a_username,
@@ -48,7 +48,7 @@ async fn unfollow(app: &TestApp, token: &str, username: &str) -> Value {
     data(&app.graphql(UNFOLLOW, variables, Some(token)).await)["unfollow"].clone()
 }
 
-async fn following_somebody_raises_both_counts_and_shows_both_edges(app: TestApp) {
+async fn a_follow_raises_both_counts_and_shows_both_edges(app: TestApp) {
     draw(&*app.store, "alice\nbob").await;
     let token = app.token("alice", None).await;
 
@@ -62,17 +62,17 @@ async fn following_somebody_raises_both_counts_and_shows_both_edges(app: TestApp
     assert_eq!(done["viewer"]["following"]["totalCount"], 1);
     assert_eq!(done["followerEdge"]["node"]["username"], "alice");
     assert_eq!(done["followingEdge"]["node"]["username"], "bob");
-    let at = &done["user"]["viewerFollowedAt"];
-    assert!(at.is_string());
+    let followed_at = &done["user"]["viewerFollowedAt"];
+    assert!(followed_at.is_string());
     assert_eq!(
         (&done["followerEdge"]["followedAt"], &done["followingEdge"]["followedAt"]),
-        (at, at)
+        (followed_at, followed_at)
     );
 
     let lists = r#"{ alice: user(username: "alice") { following { edges { cursor } } }
         bob: user(username: "bob") { followers { edges { cursor } } } }"#;
     let lists = app.graphql(lists, json!({}), None).await;
-    let cursor = |of: &str, list: &str| data(&lists)[of][list]["edges"][0]["cursor"].clone();
+    let cursor = |user: &str, list: &str| data(&lists)[user][list]["edges"][0]["cursor"].clone();
     assert_eq!(done["followingEdge"]["cursor"], cursor("alice", "following"));
     assert_eq!(done["followerEdge"]["cursor"], cursor("bob", "followers"));
 }
@@ -137,7 +137,7 @@ async fn a_missing_user_is_always_not_found(app: TestApp) {
     }
 }
 
-async fn unfollowing_somebody_lowers_both_counts(app: TestApp) {
+async fn an_unfollow_lowers_both_counts(app: TestApp) {
     draw(&*app.store, "alice -> bob\ncarol -> bob").await;
     let token = app.token("alice", None).await;
 

@@ -1,4 +1,4 @@
-//! What is refused as a whole, before anything runs.
+//! Operations that are refused as a whole, before anything is executed.
 
 use entourage::domain::Limits;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{code, data};
 use crate::support::app::TestApp;
 
-/// Sends a query, and tells how it was refused; nothing must have run.
+/// The code with which a query is refused. Nothing may be executed.
 async fn refusal(app: &TestApp, query: &str) -> String {
     let before = app.statements();
     let response = app.graphql(query, json!({}), None).await;

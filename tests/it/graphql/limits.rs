@@ -102,7 +102,7 @@ async fn accounts_at_one_address_share_a_budget() {
         assert_eq!(limit["cost"], 7);
         seen.push((limit["limit"].clone(), limit["remaining"].clone()));
     }
-    // Whoever is signed out has the budget of the address, and viewers are told of what is less.
+    // Signed-out callers have the budget of their address; viewers see the one with less left.
     assert_eq!(seen, [(20, 13), (478, 264), (20, 13), (20, 13)].map(|(l, r)| (l.into(), r.into())));
 
     for name in ["alice", "bob", "carol"] {
@@ -117,9 +117,9 @@ async fn the_budget_with_less_left_is_shown() {
     let app = limited(cost_per_minute(200, 210)).await;
     let token = app.token("alice", None).await;
     let reply = app.graphql(SEVEN, json!({}), Some(&token)).await;
-    let told = json!({ "cost": 7, "limit": 210, "remaining": 103,
+    let expected = json!({ "cost": 7, "limit": 210, "remaining": 103,
         "resetAt": "2025-06-15T15:07:10.571000Z" });
-    assert_eq!(data(&reply)["rateLimit"], told);
+    assert_eq!(data(&reply)["rateLimit"], expected);
 }
 
 #[tokio::test]
