@@ -14,78 +14,59 @@ use crate::{domain::Permissions, service};
 /// The longest message or argument path of an error, in characters.
 const TEXT_CHARACTERS_MAX: usize = 500;
 
-/// The `extensions.code` of an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// The caller is signed out, or the token is not valid.
-    Unauthenticated,
-    /// The viewer lacks a permission; `requiredPermissions` lists them.
-    Forbidden,
-    /// An argument breaks a rule; `argument` is its path.
-    BadUserInput,
-    /// A cursor is malformed, or belongs to another list or order; `argument` is its path.
-    InvalidCursor,
-    /// The document is not GraphQL.
-    ParseFailed,
-    /// The document does not fit the schema.
-    ValidationFailed,
-    /// The document has too many tokens.
-    QueryTooLarge,
-    /// The operation is nested too deeply.
-    QueryTooDeep,
-    /// The operation has too many aliases or root fields, or its document too many fragments,
-    /// variables or directives.
-    QueryTooWide,
-    /// The operation could return too many nodes; `cost` and `limit` have the numbers.
-    CostLimitExceeded,
-    /// Too many attempts; `retryAfter` has the seconds to wait.
-    RateLimited,
-    /// The operation took too long.
-    Timeout,
-    /// The database did not answer. A write may have happened or not.
-    Unavailable,
-    /// A bug.
-    Internal,
+/// Defines the codes, each with its name in errors.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal,)+) => {
+        /// The `extensions.code` of an error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $code,)+
+        }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$code),+];
+
+            /// The code as clients see it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)+
+                }
+            }
+        }
+    };
 }
 
-impl Code {
-    /// All codes.
-    pub const ALL: [Self; 14] = [
-        Self::Unauthenticated,
-        Self::Forbidden,
-        Self::BadUserInput,
-        Self::InvalidCursor,
-        Self::ParseFailed,
-        Self::ValidationFailed,
-        Self::QueryTooLarge,
-        Self::QueryTooDeep,
-        Self::QueryTooWide,
-        Self::CostLimitExceeded,
-        Self::RateLimited,
-        Self::Timeout,
-        Self::Unavailable,
-        Self::Internal,
-    ];
-
-    /// The code as clients see it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::InvalidCursor => "INVALID_CURSOR",
-            Self::ParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::ValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::QueryTooLarge => "QUERY_TOO_LARGE",
-            Self::QueryTooDeep => "QUERY_TOO_DEEP",
-            Self::QueryTooWide => "QUERY_TOO_WIDE",
-            Self::CostLimitExceeded => "COST_LIMIT_EXCEEDED",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::Timeout => "TIMEOUT",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::Internal => "INTERNAL",
-        }
-    }
+codes! {
+    /// The caller is signed out, or the token is not valid.
+    Unauthenticated = "UNAUTHENTICATED",
+    /// The viewer lacks a permission; `requiredPermissions` lists them.
+    Forbidden = "FORBIDDEN",
+    /// An argument breaks a rule; `argument` is its path.
+    BadUserInput = "BAD_USER_INPUT",
+    /// A cursor is malformed, or belongs to another list or order; `argument` is its path.
+    InvalidCursor = "INVALID_CURSOR",
+    /// The document is not GraphQL.
+    ParseFailed = "GRAPHQL_PARSE_FAILED",
+    /// The document does not fit the schema.
+    ValidationFailed = "GRAPHQL_VALIDATION_FAILED",
+    /// The document has too many tokens.
+    QueryTooLarge = "QUERY_TOO_LARGE",
+    /// The operation is nested too deeply.
+    QueryTooDeep = "QUERY_TOO_DEEP",
+    /// The operation has too many aliases or root fields, or its document too many fragments,
+    /// variables or directives.
+    QueryTooWide = "QUERY_TOO_WIDE",
+    /// The operation could return too many nodes; `cost` and `limit` have the numbers.
+    CostLimitExceeded = "COST_LIMIT_EXCEEDED",
+    /// Too many attempts; `retryAfter` has the seconds to wait.
+    RateLimited = "RATE_LIMITED",
+    /// The operation took too long.
+    Timeout = "TIMEOUT",
+    /// The database did not answer. A write may have happened or not.
+    Unavailable = "UNAVAILABLE",
+    /// A bug.
+    Internal = "INTERNAL",
 }
 
 /// A failure on its way to a client. Cloning is cheap: one failed batch fails many fields.

@@ -139,7 +139,7 @@ impl Reply {
         let body = Body { errors, data, extensions }.to_json();
         let retry_after = response.errors.iter().filter_map(retry_after).max();
         let first = response.errors.first().and_then(code);
-        let error = Code::ALL.into_iter().find(|c| first == Some(&Value::from(c.as_str())));
+        let error = Code::ALL.iter().copied().find(|c| first == Some(&Value::from(c.as_str())));
         Self { body, refused: None, error, retry_after }
     }
 }

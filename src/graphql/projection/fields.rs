@@ -102,78 +102,27 @@ owned!(bool, DateTime, FollowDenialReason, ID, Uri);
 
 /// A field of `User` whose value is plain data.
 pub(crate) struct UserField<T: Plain> {
-    name: &'static str,
-    needs: Needs,
-    /// The name and the default of its argument, a number.
-    argument: Option<(&'static str, i32)>,
+    row: UserRow,
     value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
+}
+
+/// What all fields of `User` have in common.
+pub(crate) struct UserRow {
+    pub(super) name: &'static str,
+    pub(super) needs: Needs,
+    /// The name and the default of the only argument, a number.
+    pub(super) argument: Option<(&'static str, i32)>,
 }
 
 /// A [`UserField`] of any type.
 pub(crate) trait AnyUserField: Sync {
-    fn name(&self) -> &'static str;
-    fn needs(&self) -> Needs;
-    fn argument(&self) -> Option<(&'static str, i32)>;
+    fn row(&self) -> &UserRow;
     fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>);
 }
 
-impl<T: Plain> UserField<T> {
-    const fn new(
-        name: &'static str,
-        needs: Needs,
-        value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
-    ) -> Self {
-        Self { name, needs, argument: None, value }
-    }
-
-    /// The value of the field, for its resolver.
-    ///
-    /// # Errors
-    /// When what it needs cannot be loaded.
-    pub(crate) async fn resolve<'a>(
-        &self,
-        user: &'a User,
-        ctx: &Context<'_>,
-    ) -> Result<T::Value<'a>, Failure> {
-        self.resolve_with(user, ctx, None).await
-    }
-
-    /// The same with an argument.
-    ///
-    /// # Errors
-    /// When what it needs cannot be loaded.
-    pub(crate) async fn resolve_with<'a>(
-        &self,
-        user: &'a User,
-        ctx: &Context<'_>,
-        argument: Option<i32>,
-    ) -> Result<T::Value<'a>, Failure> {
-        let request = RequestContext::of(ctx);
-        let mut relation = Relation::default();
-        if self.needs.include(Needs::FOLLOWED) {
-            relation.followed_at = request.loaders.followed(user.id).await?.followed_at;
-        }
-        if self.needs.include(Needs::FOLLOWING_BACK) {
-            relation.followed_back_at =
-                request.loaders.following_back(user.id).await?.followed_back_at;
-        }
-        let default = self.argument.map_or(0, |(_, default)| default);
-        let facts = Facts { user, viewer: request.viewer(), relation };
-        Ok((self.value)(&facts, argument.unwrap_or(default)))
-    }
-}
-
 impl<T: Plain> AnyUserField for UserField<T> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn needs(&self) -> Needs {
-        self.needs
-    }
-
-    fn argument(&self) -> Option<(&'static str, i32)> {
-        self.argument
+    fn row(&self) -> &UserRow {
+        &self.row
     }
 
     fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>) {
@@ -181,10 +130,45 @@ impl<T: Plain> AnyUserField for UserField<T> {
     }
 }
 
-/// The rows of `User`, each a constant of its own, and [`USER`] with all of them.
+impl<T: Plain> UserField<T> {
+    /// The value of the field, for its resolver. `argument` is `None` for the default.
+    ///
+    /// # Errors
+    /// When what it needs cannot be loaded.
+    pub(crate) async fn resolve<'a>(
+        &self,
+        user: &'a User,
+        ctx: &Context<'_>,
+        argument: Option<i32>,
+    ) -> Result<T::Value<'a>, Failure> {
+        let request = RequestContext::of(ctx);
+        let mut relation = Relation::default();
+        if self.row.needs.include(Needs::FOLLOWED) {
+            relation.followed_at = request.loaders.followed(user.id).await?.followed_at;
+        }
+        if self.row.needs.include(Needs::FOLLOWING_BACK) {
+            relation.followed_back_at =
+                request.loaders.following_back(user.id).await?.followed_back_at;
+        }
+        let facts = Facts { user, viewer: request.viewer(), relation };
+        let default = self.row.argument.map_or(0, |(_, default)| default);
+        Ok((self.value)(&facts, argument.unwrap_or(default)))
+    }
+}
+
+/// The rows of `User`: name, needs, an argument with its default, and the value, computed from
+/// [`Facts`] and the argument. Defines each as a constant, and [`USER`] with all of them.
 macro_rules! user_fields {
-    ($($row:ident: $ty:ty = $value:expr;)+) => {
-        $(pub(crate) static $row: UserField<$ty> = $value;)+
+    ($($row:ident: $ty:ty = $name:literal, $needs:ident $(($argument:literal, $default:expr))?,
+        $value:expr;)+) => {
+        $(pub(crate) static $row: UserField<$ty> = UserField {
+            row: UserRow {
+                name: $name,
+                needs: Needs::$needs,
+                argument: [$(Some(($argument, $default)),)? None][0],
+            },
+            value: $value,
+        };)+
 
         /// All fields of `User` but its lists.
         pub(crate) static USER: &[&dyn AnyUserField] = &[$(&$row),+];
@@ -192,45 +176,28 @@ macro_rules! user_fields {
 }
 
 user_fields! {
-    AVATAR_URL: Uri = UserField {
-        argument: Some(("size", avatar::SIZE_DEFAULT)),
-        ..UserField::new("avatarUrl", Needs::ROW, |facts, size| {
-            Uri(avatar::uri(facts.user, size))
-        })
-    };
-    BIO: Option<String> =
-        UserField::new("bio", Needs::ROW, |facts, _| facts.user.bio.as_deref());
-    CREATED_AT: DateTime =
-        UserField::new("createdAt", Needs::ROW, |facts, _| DateTime(facts.user.created_at));
-    ID_OF_USER: ID =
-        UserField::new("id", Needs::ROW, |facts, _| global_id::of_user(facts.user.id));
-    IS_FOLLOWING_VIEWER: bool =
-        UserField::new("isFollowingViewer", Needs::FOLLOWING_BACK, |facts, _| {
-            facts.relation.followed_back_at.is_some()
-        });
-    IS_VIEWER: bool = UserField::new("isViewer", Needs::ROW, |facts, _| {
-        facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id)
-    });
-    NAME: Option<String> =
-        UserField::new("name", Needs::ROW, |facts, _| facts.user.name.as_deref());
-    USERNAME: String =
-        UserField::new("username", Needs::ROW, |facts, _| facts.user.username.as_str());
-    VIEWER_CAN_FOLLOW: bool = UserField::new("viewerCanFollow", Needs::ROW, |facts, _| {
-        follow_denials(facts.viewer, facts.user.id).is_empty()
-    });
-    VIEWER_CANNOT_FOLLOW_REASONS: Vec<FollowDenialReason> =
-        UserField::new("viewerCannotFollowReasons", Needs::ROW, |facts, _| {
+    AVATAR_URL: Uri = "avatarUrl", ROW ("size", avatar::SIZE_DEFAULT),
+        |facts, size| Uri(avatar::uri(facts.user, size));
+    BIO: Option<String> = "bio", ROW, |facts, _| facts.user.bio.as_deref();
+    CREATED_AT: DateTime = "createdAt", ROW, |facts, _| DateTime(facts.user.created_at);
+    ID_OF_USER: ID = "id", ROW, |facts, _| global_id::of_user(facts.user.id);
+    IS_FOLLOWING_VIEWER: bool = "isFollowingViewer", FOLLOWING_BACK,
+        |facts, _| facts.relation.followed_back_at.is_some();
+    IS_VIEWER: bool = "isViewer", ROW,
+        |facts, _| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
+    NAME: Option<String> = "name", ROW, |facts, _| facts.user.name.as_deref();
+    USERNAME: String = "username", ROW, |facts, _| facts.user.username.as_str();
+    VIEWER_CAN_FOLLOW: bool = "viewerCanFollow", ROW,
+        |facts, _| follow_denials(facts.viewer, facts.user.id).is_empty();
+    VIEWER_CANNOT_FOLLOW_REASONS: Vec<FollowDenialReason> = "viewerCannotFollowReasons", ROW,
+        |facts, _| {
             let denials = follow_denials(facts.viewer, facts.user.id);
             denials.into_iter().map(FollowDenialReason::from).collect()
-        });
-    VIEWER_FOLLOWED_AT: Option<DateTime> =
-        UserField::new("viewerFollowedAt", Needs::FOLLOWED, |facts, _| {
-            facts.relation.followed_at.map(DateTime)
-        });
-    VIEWER_IS_FOLLOWING: bool =
-        UserField::new("viewerIsFollowing", Needs::FOLLOWED, |facts, _| {
-            facts.relation.followed_at.is_some()
-        });
+        };
+    VIEWER_FOLLOWED_AT: Option<DateTime> = "viewerFollowedAt", FOLLOWED,
+        |facts, _| facts.relation.followed_at.map(DateTime);
+    VIEWER_IS_FOLLOWING: bool = "viewerIsFollowing", FOLLOWED,
+        |facts, _| facts.relation.followed_at.is_some();
 }
 
 /// A field of a type that holds pages together.
@@ -297,13 +264,13 @@ pub(super) fn find<M>(rows: &'static [Row<M>], name: &str) -> Option<&'static Ro
 
 /// The row of a field of `User`; `None` for a list, and for a field without a row.
 pub(super) fn find_user_field(name: &str) -> Option<&'static dyn AnyUserField> {
-    USER.iter().find(|row| row.name() == name).copied()
+    USER.iter().find(|field| field.row().name == name).copied()
 }
 
 /// Every field of every projected type, as `(type, field)`.
 pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
     let lists = LISTS.into_iter().filter(|list| list.parent == "User");
-    let user = USER.iter().map(|row| row.name()).chain(lists.map(|list| list.field));
+    let user = USER.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
     let of_lists = LISTS.into_iter().flat_map(|list| {
         let connection = CONNECTION.iter().map(|row| (list.connection, row.name));
         let is_of_follows = matches!(list.source, Source::Follows(_));

@@ -18,40 +18,24 @@ pub(super) fn write_value(json: &mut Vec<u8>, value: impl Serialize) {
     serde_json::to_writer(json, &value).expect("texts, numbers and flags can be written");
 }
 
-impl ToJson for &str {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, self);
-    }
+/// Types that are written as something else that can be serialized.
+macro_rules! write_as {
+    ($($ty:ty: |$value:ident| $serialized:expr;)+) => {
+        $(impl ToJson for $ty {
+            fn write(&self, json: &mut Vec<u8>) {
+                let $value = self;
+                write_value(json, $serialized);
+            }
+        })+
+    };
 }
-
-impl ToJson for bool {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, self);
-    }
-}
-
-impl ToJson for ID {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, &**self);
-    }
-}
-
-impl ToJson for Uri {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, &self.0);
-    }
-}
-
-impl ToJson for DateTime {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, self.to_value());
-    }
-}
-
-impl ToJson for FollowDenialReason {
-    fn write(&self, json: &mut Vec<u8>) {
-        write_value(json, enum_value(*self));
-    }
+write_as! {
+    &str: |text| text;
+    bool: |flag| flag;
+    ID: |id| id.as_str();
+    Uri: |uri| &uri.0;
+    DateTime: |time| time.to_value();
+    FollowDenialReason: |reason| enum_value(*reason);
 }
 
 impl<T: ToJson> ToJson for Option<T> {

@@ -157,14 +157,15 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
 
 impl Project for UserConnection {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let plan = ConnectionPlan::new(self.list(), selection, request.limits.page_size_max)?;
+        let users = &self.0;
+        let plan = ConnectionPlan::new(users.list(), selection, request.limits.page_size_max)?;
         let needs = plan.needs;
         let page =
-            if needs.include(Needs::PAGE) { Some(self.page(request).await.ok()?) } else { None };
+            if needs.include(Needs::PAGE) { Some(users.page(request).await.ok()?) } else { None };
         let total_count =
-            if needs.include(Needs::COUNT) { self.count(request).await.ok()? } else { 0 };
-        let users = || page.iter().flat_map(|page| &page.items);
-        let roots = plan.users.iter().map(|plan| (plan, users().cloned().collect()));
+            if needs.include(Needs::COUNT) { users.count(request).await.ok()? } else { 0 };
+        let rows = || page.iter().flat_map(|page| &page.items);
+        let roots = plan.users.iter().map(|plan| (plan, rows().cloned().collect()));
         let batches = load(request, roots.collect()).await.ok()?;
 
         let mut writer = Writer::new(request, &batches);

@@ -9,7 +9,8 @@ use async_graphql::{
 };
 
 use super::fields::{
-    self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, find, find_user_field,
+    self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, UserRow, find,
+    find_user_field,
 };
 use crate::{
     domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
@@ -83,8 +84,8 @@ impl<'a> UserPlan<'a> {
                 return Some(UserItem::Typename);
             }
             if let Some(row) = find_user_field(name) {
-                needs = needs.and(row.needs());
-                return Some(UserItem::Plain(row, plain_argument(field, row)?));
+                needs = needs.and(row.row().needs);
+                return Some(UserItem::Plain(row, plain_argument(field, row.row())?));
             }
             lists.push(FollowsPlan::new(field, List::find("User", name)?, page_size_max)?);
             Some(UserItem::List(lists.len() - 1))
@@ -106,8 +107,8 @@ impl<'a> UserPlan<'a> {
 }
 
 /// The argument of a plain field, or its default.
-fn plain_argument(field: &Field, row: &dyn AnyUserField) -> Option<i32> {
-    let Some((name, default)) = row.argument() else { return Some(0) };
+fn plain_argument(field: &Field, row: &UserRow) -> Option<i32> {
+    let Some((name, default)) = row.argument else { return Some(0) };
     i32::try_from(number(field, name).unwrap_or(default.into())).ok()
 }
 

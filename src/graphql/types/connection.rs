@@ -20,14 +20,14 @@ use crate::{
         context::RequestContext,
         cursor,
         error::Failure,
-        lists::{self, List, OrderField, OrderedList, Source},
+        lists::{List, OrderField, OrderedList, Source, USERS},
         projection::fields::Needs,
     },
     service::{ListPage, ListedUser},
 };
 
 /// A page of a list of follows, and what is selected of it.
-struct Follows {
+pub(crate) struct Follows {
     list: OrderedList,
     key: FollowPageKey,
     needs: Needs,
@@ -35,7 +35,7 @@ struct Follows {
 
 impl Follows {
     /// The page that a field of a user asks for with its arguments and its selection.
-    fn select(
+    pub(crate) fn select(
         ctx: &Context<'_>,
         list: &'static List,
         user: UserId,
@@ -92,105 +92,8 @@ fn page_info<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> PageInfo {
     }
 }
 
-/// A follow as an entry of a list.
-pub(crate) struct Edge {
-    pub list: OrderedList,
-    pub item: ListedUser,
-}
-
-/// Defines a connection of follows with its edge, from a row of `lists`. The texts are the
-/// descriptions of the connection, its nodes, its edge, and the node of an edge.
-macro_rules! follow_connection {
-    (
-        $list:expr, $connection:ident, $edge:ident,
-        $of_connection:literal, $of_nodes:literal, $of_edge:literal, $of_node:literal $(,)?
-    ) => {
-        #[doc = $of_connection]
-        pub(crate) struct $connection(Follows);
-
-        impl $connection {
-            pub(crate) fn select(
-                ctx: &Context<'_>,
-                user: UserId,
-                arguments: &PageArguments,
-            ) -> Result<Self, Failure> {
-                Follows::select(ctx, $list, user, arguments).map(Self)
-            }
-        }
-
-        #[Object]
-        #[doc = $of_connection]
-        impl $connection {
-            /// The edges of the page.
-            async fn edges(
-                &self,
-                ctx: &Context<'_>,
-            ) -> Option<Result<Vec<Option<$edge>>, Failure>> {
-                Some(self.0.edges(ctx, $edge).await)
-            }
-
-            #[doc = $of_nodes]
-            async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-                Some(self.0.nodes(ctx).await)
-            }
-
-            /// Where the page lies within the list.
-            async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-                self.0.page_info(ctx).await
-            }
-
-            /// The number of edges in the whole list.
-            async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-                self.0.total_count(ctx).await
-            }
-        }
-
-        #[doc = $of_edge]
-        pub(crate) struct $edge(pub Edge);
-
-        #[Object]
-        #[doc = $of_edge]
-        impl $edge {
-            /// The position of the edge in the list.
-            async fn cursor(&self) -> String {
-                cursor::encode_follow(&self.0.list, &self.0.item)
-            }
-
-            /// When the follow began.
-            async fn followed_at(&self) -> DateTime {
-                DateTime(self.0.item.followed_at)
-            }
-
-            #[doc = $of_node]
-            async fn node(&self) -> Option<User> {
-                Some(User(Arc::clone(&self.0.item.user)))
-            }
-        }
-    };
-}
-
-follow_connection!(
-    &lists::FOLLOWERS,
-    FollowerConnection,
-    FollowerEdge,
-    "A page of the users who follow a user.",
-    "The followers of the page, without their edges.",
-    "A follow, seen from the followed user.",
-    "The follower.",
-);
-
-follow_connection!(
-    &lists::FOLLOWING,
-    FollowingConnection,
-    FollowingEdge,
-    "A page of the users whom a user follows.",
-    "The followed users of the page, without their edges.",
-    "A follow, seen from the follower.",
-    "The followed user.",
-);
-
-/// A page of users.
-pub(crate) struct UserConnection {
+/// A page of users, and what is selected of it.
+pub(crate) struct Users {
     request: ListRequest,
     /// `None` if no username can begin with the prefix that was given.
     prefix: Option<UsernamePrefix>,
@@ -198,14 +101,14 @@ pub(crate) struct UserConnection {
     loaded: OnceCell<Result<Arc<Page<Arc<domain::User>>>, Failure>>,
 }
 
-impl UserConnection {
+impl Users {
     pub(crate) fn select(
         ctx: &Context<'_>,
         arguments: &PageArguments,
         prefix: &str,
     ) -> Result<Self, Failure> {
         let size_max = RequestContext::of(ctx).limits.page_size_max;
-        let request = arguments.read(&lists::USERS, size_max)?;
+        let request = arguments.read(&USERS, size_max)?;
         let prefix = UsernamePrefix::parse(prefix);
         let needs = Needs::of_connection(&ctx.look_ahead());
         Ok(Self { request, prefix, needs, loaded: OnceCell::new() })
@@ -250,54 +153,142 @@ impl UserConnection {
     pub(crate) const fn list(&self) -> OrderedList {
         self.request.list
     }
-}
 
-#[Object]
-/// A page of users.
-impl UserConnection {
-    /// The edges of the page.
-    async fn edges(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<UserEdge>>, Failure>> {
-        let edge =
-            |user: &Arc<domain::User>| Some(UserEdge { list: self.list(), user: Arc::clone(user) });
-        let page = self.page(RequestContext::of(ctx)).await;
-        Some(page.map(|page| page.items.iter().map(edge).collect()))
+    async fn edges<E>(
+        &self,
+        ctx: &Context<'_>,
+        edge: fn(UserEntry) -> E,
+    ) -> Result<Vec<Option<E>>, Failure> {
+        let page = self.page(RequestContext::of(ctx)).await?;
+        let edge = |user: &Arc<domain::User>| {
+            Some(edge(UserEntry { list: self.list(), user: Arc::clone(user) }))
+        };
+        Ok(page.items.iter().map(edge).collect())
     }
 
-    /// The users of the page, without their edges.
-    async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-        let node = |user: &Arc<domain::User>| Some(User(Arc::clone(user)));
-        let page = self.page(RequestContext::of(ctx)).await;
-        Some(page.map(|page| page.items.iter().map(node).collect()))
+    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
+        let page = self.page(RequestContext::of(ctx)).await?;
+        Ok(page.items.iter().map(|user| Some(User(Arc::clone(user)))).collect())
     }
 
-    /// Where the page lies within the list.
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
         let page = self.page(RequestContext::of(ctx)).await?;
         Ok(page_info(&page, |user| cursor::encode_user(&self.list(), user)))
     }
 
-    /// The number of users in the whole list.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
         Ok(clamped(self.count(RequestContext::of(ctx)).await?))
     }
 }
 
-/// A user in a list of users.
-pub(crate) struct UserEdge {
+/// A user as an entry of a list.
+pub(crate) struct UserEntry {
     list: OrderedList,
     user: Arc<domain::User>,
 }
 
-#[Object]
-/// A user in a list of users.
-impl UserEdge {
-    /// The position of the edge in the list.
-    async fn cursor(&self) -> String {
+impl UserEntry {
+    fn cursor(&self) -> String {
         cursor::encode_user(&self.list, &self.user)
     }
 
-    /// The user.
-    async fn node(&self) -> Option<User> {
-        Some(User(Arc::clone(&self.user)))
+    const fn user(&self) -> &Arc<domain::User> {
+        &self.user
     }
+}
+
+/// A follow as an entry of a list.
+pub(crate) struct Edge {
+    pub list: OrderedList,
+    pub item: ListedUser,
+}
+
+impl Edge {
+    fn cursor(&self) -> String {
+        cursor::encode_follow(&self.list, &self.item)
+    }
+
+    const fn user(&self) -> &Arc<domain::User> {
+        &self.item.user
+    }
+}
+
+/// Defines a connection over its page, with its edge over an entry of the page. The texts are
+/// descriptions.
+macro_rules! connection {
+    (
+        $connection:ident($page:ident): $of_connection:literal, nodes: $of_nodes:literal;
+        $edge:ident($entry:ident): $of_edge:literal, node: $of_node:literal
+        $(, followedAt: $of_time:literal)?
+    ) => {
+        #[doc = $of_connection]
+        pub(crate) struct $connection(pub $page);
+
+        #[Object]
+        #[doc = $of_connection]
+        impl $connection {
+            /// The edges of the page.
+            async fn edges(
+                &self,
+                ctx: &Context<'_>,
+            ) -> Option<Result<Vec<Option<$edge>>, Failure>> {
+                Some(self.0.edges(ctx, $edge).await)
+            }
+
+            #[doc = $of_nodes]
+            async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
+                Some(self.0.nodes(ctx).await)
+            }
+
+            /// Where the page lies within the list.
+            async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
+                self.0.page_info(ctx).await
+            }
+
+            /// The number of edges in the whole list.
+            async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
+                self.0.total_count(ctx).await
+            }
+        }
+
+        #[doc = $of_edge]
+        pub(crate) struct $edge(pub $entry);
+
+        #[Object]
+        #[doc = $of_edge]
+        impl $edge {
+            /// The position of the edge in the list.
+            async fn cursor(&self) -> String {
+                self.0.cursor()
+            }
+
+            $(#[doc = $of_time]
+            async fn followed_at(&self) -> DateTime {
+                DateTime(self.0.item.followed_at)
+            })?
+
+            #[doc = $of_node]
+            async fn node(&self) -> Option<User> {
+                Some(User(Arc::clone(self.0.user())))
+            }
+        }
+    };
+}
+
+connection! {
+    FollowerConnection(Follows): "A page of the users who follow a user.",
+        nodes: "The followers of the page, without their edges.";
+    FollowerEdge(Edge): "A follow, seen from the followed user.",
+        node: "The follower.", followedAt: "When the follow began."
+}
+connection! {
+    FollowingConnection(Follows): "A page of the users whom a user follows.",
+        nodes: "The followed users of the page, without their edges.";
+    FollowingEdge(Edge): "A follow, seen from the follower.",
+        node: "The followed user.", followedAt: "When the follow began."
+}
+connection! {
+    UserConnection(Users): "A page of users.",
+        nodes: "The users of the page, without their edges.";
+    UserEdge(UserEntry): "A user in a list of users.", node: "The user."
 }

@@ -4,7 +4,7 @@ use async_graphql::{Enum, InputObject};
 
 use crate::{
     domain,
-    graphql::lists::{self, List, OrderField},
+    graphql::lists::{FOLLOWERS, OrderField, USERS},
 };
 
 /// The direction of an order.
@@ -26,10 +26,6 @@ impl OrderDirection {
             _ => None,
         }
     }
-
-    fn default_of(list: &List) -> Self {
-        list.direction.into()
-    }
 }
 
 /// What follows can be ordered by.
@@ -44,27 +40,11 @@ pub(crate) enum FollowOrderField {
 #[derive(Clone, Copy, InputObject)]
 pub(crate) struct FollowOrder {
     /// The direction.
-    #[graphql(default_with = "OrderDirection::default_of(&lists::FOLLOWERS)")]
+    #[graphql(default_with = "FollowOrder::default().direction")]
     pub direction: OrderDirection,
     /// The field.
-    #[graphql(default_with = "FollowOrderField::FollowedAt")]
+    #[graphql(default_with = "FollowOrder::default().field")]
     pub field: FollowOrderField,
-}
-
-impl Default for FollowOrder {
-    fn default() -> Self {
-        let direction = OrderDirection::default_of(&lists::FOLLOWERS);
-        Self { direction, field: FollowOrderField::FollowedAt }
-    }
-}
-
-impl From<FollowOrder> for (OrderField, domain::OrderDirection) {
-    fn from(order: FollowOrder) -> Self {
-        let field = match order.field {
-            FollowOrderField::FollowedAt => OrderField::FollowedAt,
-        };
-        (field, order.direction.into())
-    }
 }
 
 /// What users can be ordered by.
@@ -80,26 +60,40 @@ pub(crate) enum UserOrderField {
 #[derive(Clone, Copy, InputObject)]
 pub(crate) struct UserOrder {
     /// The direction.
-    #[graphql(default_with = "OrderDirection::default_of(&lists::USERS)")]
+    #[graphql(default_with = "UserOrder::default().direction")]
     pub direction: OrderDirection,
     /// The field.
-    #[graphql(default_with = "UserOrderField::Username")]
+    #[graphql(default_with = "UserOrder::default().field")]
     pub field: UserOrderField,
 }
 
-impl Default for UserOrder {
-    fn default() -> Self {
-        let direction = OrderDirection::default_of(&lists::USERS);
-        Self { direction, field: UserOrderField::Username }
-    }
-}
+/// Connects an input with the orders of a list: its defaults, and what a client gave.
+macro_rules! order_of_list {
+    ($order:ident, $list:ident, $field:ident { $($variant:ident),+ }) => {
+        impl Default for $order {
+            fn default() -> Self {
+                let list = $list.by_default();
+                let field = [$($field::$variant),+].into_iter();
+                let mut field = field.filter(|field| OrderField::from(*field) == list.order.field);
+                let field = field.next().expect("the input has the order of its list");
+                Self { direction: list.direction.into(), field }
+            }
+        }
 
-impl From<UserOrder> for (OrderField, domain::OrderDirection) {
-    fn from(order: UserOrder) -> Self {
-        let field = match order.field {
-            UserOrderField::CreatedAt => OrderField::CreatedAt,
-            UserOrderField::Username => OrderField::Username,
-        };
-        (field, order.direction.into())
-    }
+        impl From<$field> for OrderField {
+            fn from(field: $field) -> Self {
+                match field {
+                    $($field::$variant => Self::$variant,)+
+                }
+            }
+        }
+
+        impl From<$order> for (OrderField, domain::OrderDirection) {
+            fn from(order: $order) -> Self {
+                (order.field.into(), order.direction.into())
+            }
+        }
+    };
 }
+order_of_list!(FollowOrder, FOLLOWERS, FollowOrderField { FollowedAt });
+order_of_list!(UserOrder, USERS, UserOrderField { CreatedAt, Username });

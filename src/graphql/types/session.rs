@@ -56,45 +56,58 @@ pub(crate) struct SignOutEverywhereInput {
     client_mutation_id: Option<String>,
 }
 
-/// The result of `signUp`.
-#[derive(SimpleObject)]
-pub(crate) struct SignUpPayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
-    /// A bearer token, valid for a day; null if something went wrong.
-    token: Option<String>,
-    /// What went wrong; empty on success.
-    user_errors: Vec<AccountError>,
-    /// The account that the token is for.
-    viewer: Option<Viewer>,
+/// Defines the payload of a mutation that signs in. The texts are the descriptions of the payload
+/// and of its token.
+macro_rules! session_payload {
+    ($payload:ident, $of_payload:literal, $of_token:literal) => {
+        #[doc = $of_payload]
+        #[derive(SimpleObject)]
+        pub(crate) struct $payload {
+            /// The `clientMutationId` of the input.
+            client_mutation_id: Option<String>,
+            #[doc = $of_token]
+            token: Option<String>,
+            /// What went wrong; empty on success.
+            user_errors: Vec<AccountError>,
+            /// The account that the token is for.
+            viewer: Option<Viewer>,
+        }
+
+        impl $payload {
+            fn new(
+                client_mutation_id: Option<String>,
+                signed_in: Result<SignedIn, AccountError>,
+            ) -> Self {
+                let (signed_in, error) = match signed_in {
+                    Ok(signed_in) => (Some(signed_in), None),
+                    Err(error) => (None, Some(error)),
+                };
+                let user_errors = error.into_iter().collect();
+                let (token, viewer) = signed_in
+                    .map(|SignedIn { token, viewer }| (token, Viewer(Arc::new(viewer))))
+                    .unzip();
+                Self { client_mutation_id, token, user_errors, viewer }
+            }
+        }
+    };
 }
 
-/// The result of `signIn`.
-#[derive(SimpleObject)]
-pub(crate) struct SignInPayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
-    /// A bearer token, valid for a day; null if something went wrong.
-    token: Option<String>,
-    /// What went wrong; empty on success.
-    user_errors: Vec<AccountError>,
-    /// The account that the token is for.
-    viewer: Option<Viewer>,
-}
-
-/// The result of `changePassword`.
-#[derive(SimpleObject)]
-pub(crate) struct ChangePasswordPayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
-    /// A bearer token, valid for a day, that replaces the token of this request; null if something
-    /// went wrong.
-    token: Option<String>,
-    /// What went wrong; empty on success.
-    user_errors: Vec<AccountError>,
-    /// The account that the token is for.
-    viewer: Option<Viewer>,
-}
+session_payload!(
+    SignUpPayload,
+    "The result of `signUp`.",
+    "A bearer token, valid for a day; null if something went wrong."
+);
+session_payload!(
+    SignInPayload,
+    "The result of `signIn`.",
+    "A bearer token, valid for a day; null if something went wrong."
+);
+session_payload!(
+    ChangePasswordPayload,
+    "The result of `changePassword`.",
+    "A bearer token, valid for a day, that replaces the token of this request; null if something \
+     went wrong."
+);
 
 /// The result of `signOutEverywhere`.
 #[derive(SimpleObject)]
@@ -103,26 +116,6 @@ pub(crate) struct SignOutEverywherePayload {
     client_mutation_id: Option<String>,
     /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
-}
-
-/// The fields that the payloads of a sign-in share.
-struct Session {
-    token: Option<String>,
-    user_errors: Vec<AccountError>,
-    viewer: Option<Viewer>,
-}
-
-impl From<Result<SignedIn, AccountError>> for Session {
-    fn from(signed_in: Result<SignedIn, AccountError>) -> Self {
-        match signed_in {
-            Ok(SignedIn { token, viewer }) => Self {
-                token: Some(token),
-                user_errors: Vec::new(),
-                viewer: Some(Viewer(Arc::new(viewer))),
-            },
-            Err(error) => Self { token: None, user_errors: vec![error], viewer: None },
-        }
-    }
 }
 
 impl SignUpPayload {
@@ -140,9 +133,7 @@ impl SignUpPayload {
         let error = |error| match error {
             SignUpError::UsernameTaken => AccountError::username_taken(),
         };
-        let Session { token, user_errors, viewer } = signed_in.map_err(error).into();
-        let client_mutation_id = input.client_mutation_id;
-        Ok(Self { client_mutation_id, token, user_errors, viewer })
+        Ok(Self::new(input.client_mutation_id, signed_in.map_err(error)))
     }
 }
 
@@ -155,9 +146,7 @@ impl SignInPayload {
         let signed_in = request.service.sign_in(sign_in).await?;
 
         let signed_in = signed_in.ok_or_else(AccountError::wrong_credentials);
-        let Session { token, user_errors, viewer } = signed_in.into();
-        let client_mutation_id = input.client_mutation_id;
-        Ok(Self { client_mutation_id, token, user_errors, viewer })
+        Ok(Self::new(input.client_mutation_id, signed_in))
     }
 }
 
@@ -172,9 +161,7 @@ impl ChangePasswordPayload {
         let signed_in = request.service.change_password(change).await?;
 
         let signed_in = signed_in.ok_or_else(|| AccountError::wrong_password("currentPassword"));
-        let Session { token, user_errors, viewer } = signed_in.into();
-        let client_mutation_id = input.client_mutation_id;
-        Ok(Self { client_mutation_id, token, user_errors, viewer })
+        Ok(Self::new(input.client_mutation_id, signed_in))
     }
 }
 

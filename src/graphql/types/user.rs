@@ -11,7 +11,7 @@ use async_graphql::{
 
 use super::{
     avatar,
-    connection::{FollowerConnection, FollowingConnection},
+    connection::{FollowerConnection, FollowingConnection, Follows},
     denial::FollowDenialReason,
     order::FollowOrder,
     page::PageArguments,
@@ -19,7 +19,11 @@ use super::{
 };
 use crate::{
     domain,
-    graphql::{error::Failure, projection::fields},
+    graphql::{
+        error::Failure,
+        lists::{FOLLOWERS, FOLLOWING},
+        projection::fields,
+    },
 };
 
 /// An object with a globally unique ID.
@@ -70,17 +74,17 @@ impl User {
         )]
         size: Option<i32>,
     ) -> Result<Uri, Failure> {
-        fields::AVATAR_URL.resolve_with(&self.0, ctx, size).await
+        fields::AVATAR_URL.resolve(&self.0, ctx, size).await
     }
 
     /// What the user says about themselves.
     async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
-        fields::BIO.resolve(&self.0, ctx).await.transpose()
+        fields::BIO.resolve(&self.0, ctx, None).await.transpose()
     }
 
     /// When the account was created.
     async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime, Failure> {
-        fields::CREATED_AT.resolve(&self.0, ctx).await
+        fields::CREATED_AT.resolve(&self.0, ctx, None).await
     }
 
     /// The users who follow this user, by default the newest follow first.
@@ -99,7 +103,8 @@ impl User {
         order_by: Option<FollowOrder>,
     ) -> Result<FollowerConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
-        FollowerConnection::select(ctx, self.0.id, &arguments.ordered_by(order_by.map(Into::into)))
+        let arguments = arguments.ordered_by(order_by.map(Into::into));
+        Follows::select(ctx, &FOLLOWERS, self.0.id, &arguments).map(FollowerConnection)
     }
 
     /// The users whom this user follows, by default the newest follow first.
@@ -118,39 +123,40 @@ impl User {
         order_by: Option<FollowOrder>,
     ) -> Result<FollowingConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
-        FollowingConnection::select(ctx, self.0.id, &arguments.ordered_by(order_by.map(Into::into)))
+        let arguments = arguments.ordered_by(order_by.map(Into::into));
+        Follows::select(ctx, &FOLLOWING, self.0.id, &arguments).map(FollowingConnection)
     }
 
     /// The opaque global ID of the user.
     async fn id(&self, ctx: &Context<'_>) -> Result<ID, Failure> {
-        fields::ID_OF_USER.resolve(&self.0, ctx).await
+        fields::ID_OF_USER.resolve(&self.0, ctx, None).await
     }
 
     /// Whether this user follows the viewer: the "Follows you" label. False when signed out.
     async fn is_following_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::IS_FOLLOWING_VIEWER.resolve(&self.0, ctx).await
+        fields::IS_FOLLOWING_VIEWER.resolve(&self.0, ctx, None).await
     }
 
     /// Whether this user is the viewer.
     async fn is_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::IS_VIEWER.resolve(&self.0, ctx).await
+        fields::IS_VIEWER.resolve(&self.0, ctx, None).await
     }
 
     /// The display name of the user.
     async fn name(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
-        fields::NAME.resolve(&self.0, ctx).await.transpose()
+        fields::NAME.resolve(&self.0, ctx, None).await.transpose()
     }
 
     /// The unique name of the account. Case does not matter.
     async fn username(&self, ctx: &Context<'_>) -> Result<&str, Failure> {
-        fields::USERNAME.resolve(&self.0, ctx).await
+        fields::USERNAME.resolve(&self.0, ctx, None).await
     }
 
     /// Whether the viewer's permissions allow them to follow this user: it drives the Follow
     /// button. Limits on follows are left out for now, so `follow` may still fail with
     /// `LIMIT_REACHED`.
     async fn viewer_can_follow(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::VIEWER_CAN_FOLLOW.resolve(&self.0, ctx).await
+        fields::VIEWER_CAN_FOLLOW.resolve(&self.0, ctx, None).await
     }
 
     /// Why the viewer cannot follow this user; empty when `viewerCanFollow` is true.
@@ -158,16 +164,16 @@ impl User {
         &self,
         ctx: &Context<'_>,
     ) -> Result<Vec<FollowDenialReason>, Failure> {
-        fields::VIEWER_CANNOT_FOLLOW_REASONS.resolve(&self.0, ctx).await
+        fields::VIEWER_CANNOT_FOLLOW_REASONS.resolve(&self.0, ctx, None).await
     }
 
     /// When the viewer followed this user; null if the viewer does not follow them.
     async fn viewer_followed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime, Failure>> {
-        fields::VIEWER_FOLLOWED_AT.resolve(&self.0, ctx).await.transpose()
+        fields::VIEWER_FOLLOWED_AT.resolve(&self.0, ctx, None).await.transpose()
     }
 
     /// Whether the viewer follows this user. False when signed out.
     async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::VIEWER_IS_FOLLOWING.resolve(&self.0, ctx).await
+        fields::VIEWER_IS_FOLLOWING.resolve(&self.0, ctx, None).await
     }
 }

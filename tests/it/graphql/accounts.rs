@@ -18,7 +18,7 @@ on_both_engines! {
     a_username_is_taken_in_whatever_case,
     what_breaks_a_rule_is_bad_input,
     signing_in_takes_the_right_password,
-    a_profile_changes_only_where_it_is_told_to,
+    a_profile_keeps_the_fields_that_are_left_out,
     deleting_an_account_takes_its_edges_and_its_token,
 }
 
@@ -102,7 +102,7 @@ async fn signing_in_takes_the_right_password(app: TestApp) {
     }
 }
 
-async fn a_profile_changes_only_where_it_is_told_to(app: TestApp) {
+async fn a_profile_keeps_the_fields_that_are_left_out(app: TestApp) {
     let token = app.sign_up("alice").await;
     let update = async |input: Value| {
         let query = "mutation ($in: UpdateProfileInput!) { updateProfile(input: $in) {
@@ -139,9 +139,8 @@ async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {
             app.sign_up("bob").await;
         }
         let token = app.token(follower, None).await;
-        let query =
-            "mutation ($of: String!) { follow(input: { user: { username: $of } }) { outcome } }";
-        let response = app.graphql(query, json!({ "of": followee }), Some(&token)).await;
+        let query = "mutation ($name: String!) { follow(input: { user: { username: $name } }) { outcome } }";
+        let response = app.graphql(query, json!({ "name": followee }), Some(&token)).await;
         assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED");
     }
     let delete = async |password: Value| {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use apollo_compiler::{
-    Schema,
+    Name, Schema,
     ast::{InputValueDefinition, Value as GraphqlValue},
     schema::{ExtendedType, FieldDefinition, InputObjectType},
 };
@@ -89,7 +89,7 @@ fn every_row_of_the_lists_agrees_with_the_schema() {
         let order_by = field.argument_by_name("orderBy").expect("a list has an order");
         let input = schema.get_input_object(order_by.ty.inner_named_type()).expect("an input");
         let orders = schema.get_enum(input.fields["field"].ty.inner_named_type()).expect("an enum");
-        let in_schema: BTreeSet<_> = orders.values.keys().map(|name| name.as_str()).collect();
+        let in_schema: BTreeSet<_> = orders.values.keys().map(Name::as_str).collect();
         assert_eq!(in_schema, list.orders.iter().map(|order| order.field.name()).collect());
         assert!(list.orders.iter().all(|order| tags.insert(order.tag)), "{name} reuses a tag");
 
@@ -123,7 +123,7 @@ fn every_field_of_a_projected_type_has_a_row() {
     let schema = schema();
     for (ty, rows) in projected() {
         let object = schema.get_object(ty).expect("a projected type is an object");
-        let in_schema: BTreeSet<_> = object.fields.keys().map(|name| name.as_str()).collect();
+        let in_schema: BTreeSet<_> = object.fields.keys().map(Name::as_str).collect();
         assert_eq!(in_schema, rows, "{ty}");
         for (name, field) in &object.fields {
             let below = schema.types.get(returned(field)).expect("a type of the schema");
@@ -137,7 +137,7 @@ fn every_field_of_a_projected_type_has_a_row() {
 fn every_type_of_node_is_known() {
     let schema = schema();
     let implementers = schema.implementers_map();
-    let objects: Vec<_> = implementers["Node"].objects.iter().map(|ty| ty.as_str()).collect();
+    let objects: Vec<_> = implementers["Node"].objects.iter().map(Name::as_str).collect();
     // `AnyNode`, `Project for AnyNode`, `global_id` and the translation know one type.
     assert_eq!(objects, ["User"]);
 }

@@ -26,7 +26,7 @@ async fn every_document_of_the_playground_runs_as_it_is() {
 }
 
 #[tokio::test]
-async fn whatever_the_specification_lets_be_ignored_is() {
+async fn ignored_tokens_are_ignored() {
     let app = TestApp::start().await;
     for document in [
         "\u{feff}{ __typename }",
@@ -84,7 +84,7 @@ async fn variables_stand_only_where_their_types_fit() {
 }
 
 #[tokio::test]
-async fn input_objects_are_validated_wherever_they_stand() {
+async fn input_objects_are_validated_at_any_depth() {
     let app = TestApp::start().await;
     for document in [
         "{ users(orderBy: { field: USERNAME, field: USERNAME }) { totalCount } }",

@@ -1,4 +1,4 @@
-//! What is refused as a whole, before anything runs.
+//! Operations that are refused as a whole, before anything is executed.
 
 use entourage::domain::Limits;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{code, data};
 use crate::support::app::TestApp;
 
-/// Sends a query, and tells how it was refused; nothing must have run.
+/// The code with which a query is refused. Nothing may be executed.
 async fn refusal(app: &TestApp, query: &str) -> String {
     let before = app.statements();
     let response = app.graphql(query, json!({}), None).await;
@@ -117,7 +117,7 @@ fn doubling(on: &str, leaf: &str, levels: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_fragment_bomb_is_refused_wherever_it_stands() {
+async fn fragment_bombs_are_refused() {
     let app = TestApp::start().await;
     let follow = r#"follow(input: { user: { username: "bob" } }) { outcome }"#;
     for (what, head, on, leaf) in [

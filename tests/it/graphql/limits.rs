@@ -45,7 +45,7 @@ fn cost_per_minute(viewer: u32, address: u32) -> Limits {
 }
 
 #[tokio::test]
-async fn who_follows_too_many_is_told_so_and_sees_it_coming() {
+async fn the_quota_shows_when_follows_will_be_refused() {
     let follows = FollowLimits { per_day: 1, total: 50, ..Limits::default().follows };
     let app = limited(Limits { follows, ..Limits::default() }).await;
     let token = app.token("alice", None).await;
@@ -89,7 +89,7 @@ async fn operations_are_charged_to_the_viewer() {
 }
 
 #[tokio::test]
-async fn who_has_many_accounts_does_not_have_many_budgets() {
+async fn accounts_at_one_address_share_a_budget() {
     let app = limited(cost_per_minute(20, 4 * 107 + 50)).await;
     let mut seen = Vec::new();
     for name in [Some("alice"), None, Some("bob"), Some("carol")] {
@@ -102,7 +102,7 @@ async fn who_has_many_accounts_does_not_have_many_budgets() {
         assert_eq!(limit["cost"], 7);
         seen.push((limit["limit"].clone(), limit["remaining"].clone()));
     }
-    // Whoever is signed out has the budget of the address, and viewers are told of what is less.
+    // Signed-out callers have the budget of their address; viewers see the one with less left.
     assert_eq!(seen, [(20, 13), (478, 264), (20, 13), (20, 13)].map(|(l, r)| (l.into(), r.into())));
 
     for name in ["alice", "bob", "carol"] {
@@ -113,17 +113,17 @@ async fn who_has_many_accounts_does_not_have_many_budgets() {
 }
 
 #[tokio::test]
-async fn a_viewer_is_told_of_the_address_when_that_has_less_left() {
+async fn the_budget_with_less_left_is_shown() {
     let app = limited(cost_per_minute(200, 210)).await;
     let token = app.token("alice", None).await;
     let reply = app.graphql(SEVEN, json!({}), Some(&token)).await;
-    let told = json!({ "cost": 7, "limit": 210, "remaining": 103,
+    let expected = json!({ "cost": 7, "limit": 210, "remaining": 103,
         "resetAt": "2025-06-15T15:07:10.571000Z" });
-    assert_eq!(data(&reply)["rateLimit"], told);
+    assert_eq!(data(&reply)["rateLimit"], expected);
 }
 
 #[tokio::test]
-async fn without_limits_over_time_there_is_nothing_to_tell() {
+async fn without_rate_limits_budget_and_quota_are_null() {
     let app = TestApp::start().await;
     draw(&*app.store, "alice").await;
     let token = app.token("alice", None).await;
@@ -135,7 +135,7 @@ async fn without_limits_over_time_there_is_nothing_to_tell() {
 }
 
 #[tokio::test]
-async fn the_cost_is_told_to_whoever_asks_for_it() {
+async fn the_cost_is_returned_on_request() {
     let app = TestApp::start().await;
     let cost = async |query: &str, extensions: Value| {
         let body = json!({ "query": query, "extensions": extensions });

@@ -1,5 +1,5 @@
-//! Projected answers are those of the resolvers, byte for byte: random documents are answered both
-//! ways and compared.
+//! Projected answers equal those of the resolvers, byte for byte: random documents are answered in
+//! both ways and compared, without and with the cache of users.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
     graphql::{Api, Caller, Request},
     service::{Parts, Service, SystemRandom, Viewer, Visibility},
-    store::{Metered, Store},
+    store::Store,
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
@@ -53,10 +53,10 @@ async fn compare(engine: Engine) {
     let store = Arc::clone(&database.store);
     fill(&*store).await;
     let api = |service| Api::new(service, Limits::default());
-    let forgetful = || api(service(&store));
-    let (projecting, resolving) = (forgetful(), forgetful().without_projection());
-    let (remembering_graph, kept) = remembering(&store).await;
-    let remembering = api(remembering_graph);
+    let uncached = || api(service(&store));
+    let (projecting, resolving) = (uncached(), uncached().without_projection());
+    let (caching_service, task) = caching(&store).await;
+    let caching = api(caching_service);
     let viewers = [None, Some(viewer(&service(&store), "ann").await)];
     let cursors = Cursors::of(&resolving).await;
 
@@ -65,7 +65,7 @@ async fn compare(engine: Engine) {
     for (seed, query) in random.chain([SAME_PAGES.to_owned()]).enumerate() {
         for viewer in &viewers {
             let resolved = answer(&resolving, &query, viewer.clone()).await;
-            for api in [&projecting, &remembering] {
+            for api in [&projecting, &caching] {
                 let projected = answer(api, &query, viewer.clone()).await;
                 assert_eq!(projected, resolved, "seed {seed}: {query}");
             }
@@ -73,32 +73,28 @@ async fn compare(engine: Engine) {
         }
     }
     assert!(answered > 300, "only {answered} documents have an answer");
-    kept.abort();
+    for api in [&projecting, &caching] {
+        assert!(api.projections().total() > DOCUMENTS);
+        assert_eq!(api.projections().fallbacks(), 0);
+    }
+    assert_eq!(resolving.projections().total(), 0);
+    task.abort();
 }
 
-/// A graph that remembers users, as a server's does, with the task that keeps them true.
-async fn remembering(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
-    let metered = Metered::new(Arc::clone(store));
-    let statements = metered.statements();
-    let store: Arc<dyn Store> = Arc::new(metered);
-    let service = service(&store);
-    let kept = tokio::spawn({
+/// A service with the cache of users on, as in a server, and the task that keeps it true.
+async fn caching(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
+    let service = service(store);
+    let task = tokio::spawn({
         let service = Arc::clone(&service);
         async move { service.keep_users_fresh().await }
     });
-    let ann = [UsernameKey::parse("ann").expect("a username")];
-    let is_remembered = async || {
-        let before = statements.total();
-        service.seen_by(None).users_by_usernames(&ann).await.expect("it works");
-        statements.total() == before
-    };
-    let remembers = async {
-        while !is_remembered().await {
+    let cache_is_on = async {
+        while !service.caches_users() {
             tokio::task::yield_now().await;
         }
     };
-    timeout(Duration::from_secs(10), remembers).await.expect("users are remembered by now");
-    (service, kept)
+    timeout(Duration::from_secs(10), cache_is_on).await.expect("the cache turns on");
+    (service, task)
 }
 
 /// Cursors of the lists of ann, who has long ones.

@@ -100,7 +100,7 @@ async fn a_key_that_left_the_set_is_refused_once_the_keys_are_old() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_read_again_stay_and_the_log_tells_why() {
+async fn keys_stay_when_reading_them_again_fails() {
     let rotating = Rotating::start().await;
     let Rotating { old, new, keys, clock, .. } = &rotating;
     let too_large = format!("{}{}", key_set(&[new]), " ".repeat(1024 * 1024));
@@ -147,7 +147,7 @@ async fn a_provider_that_withdraws_all_its_keys_is_believed() {
 }
 
 #[tokio::test]
-async fn a_key_of_a_kind_that_nobody_knows_yet_is_left_out() {
+async fn keys_of_unknown_kinds_are_left_out() {
     let rotating = Rotating::start().await;
     let Rotating { new, keys, clock, .. } = &rotating;
     let of_tomorrow = json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "later" });
@@ -157,7 +157,7 @@ async fn a_key_of_a_kind_that_nobody_knows_yet_is_left_out() {
 }
 
 #[tokio::test]
-async fn one_reading_serves_all_who_wait_and_whoever_has_a_key_does_not_wait() {
+async fn requests_that_wait_for_keys_share_one_reading() {
     let rotating = Rotating::start().await;
     let Rotating { old, new, keys, clock, .. } = &rotating;
     keys.publish(&key_set(&[old, new]));

@@ -47,7 +47,7 @@ async fn change(app: &TestApp, token: &str, current: &str, new: &str) -> Value {
     app.graphql(CHANGE, json!({ "in": input }), Some(token)).await
 }
 
-/// The status of the answer to whoever sends this token.
+/// The status of an answer to a request with this token.
 async fn status(app: &TestApp, token: &str) -> u16 {
     let request = app.post(r#"{"query":"{ __typename }"}"#).bearer_auth(token);
     request.send().await.expect("the server answers").status().as_u16()

@@ -268,9 +268,9 @@ mod tests {
 
     /// The code with which an operation is refused in the product's schema with more fields.
     fn refused(query: &str) -> Option<Code> {
-        let more = "extend type User { blocked: FollowerConnection! friends: [User!]! }
+        let extension = "extend type User { blocked: FollowerConnection! friends: [User!]! }
                     extend type Query { search(text: String): User }";
-        let schema = schema::typed(&format!("{} {more}", schema::sdl(true)));
+        let schema = schema::typed(&format!("{} {extension}", schema::sdl(true)));
         let document = ExecutableDocument::parse_and_validate(&schema, query, "document.graphql");
         let document = document.expect("a valid document");
         let operation = document.operations.iter().next().expect("an operation");
