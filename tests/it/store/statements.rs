@@ -170,18 +170,20 @@ async fn check_postgres_plans(database: &Database) {
     let owners = "'{1,1,2,2,999}'".to_owned();
     let (low, high) = (array(&at(0).to_rfc3339()), array(&at(5_000).to_rfc3339()));
     let (all, none, ids) = (array("21"), array("0"), array("0"));
-    let newest = |name, scans: &[&String]| {
-        let arguments = [&owners, &high, &ids].into_iter().chain(scans.iter().copied());
+    let page = |name, scans: &[&String], bounds: &[&String]| {
+        let arguments = [&owners].into_iter().chain(scans.iter().chain(bounds).copied());
         (name, arguments.cloned().collect::<Vec<_>>().join(", "), scans.len())
     };
-    let any = |scans: [&String; 4]| {
-        let (_, arguments, count) = newest("ANY", &scans);
-        ("ANY", format!("{arguments}, {low}, {ids}, '{{1,2,3,4,5}}'"), count)
-    };
+    let rows = "'{1,2,3,4,5}'".to_owned();
+    let any = |scans: [&String; 4]| page("ANY", &scans, &[&high, &ids, &low, &ids, &rows]);
+    let upper = [&high, &ids];
     for (name, arguments, scans) in [
-        newest("NEWEST", &[&all, &all]),
-        newest("NEWEST_FOLLOWERS", &[&all]),
-        newest("NEWEST_FOLLOWING", &[&all]),
+        page("NEWEST", &[&all, &all], &[]),
+        page("NEWEST_FOLLOWERS", &[&all], &[]),
+        page("NEWEST_FOLLOWING", &[&all], &[]),
+        page("OLDER", &[&all, &all], &upper),
+        page("OLDER_FOLLOWERS", &[&all], &upper),
+        page("OLDER_FOLLOWING", &[&all], &upper),
         any([&all, &none, &none, &none]),
         any([&none, &all, &none, &none]),
         any([&none, &none, &all, &none]),

@@ -3,8 +3,8 @@
 //! A row of an answer is about one owner and two bounds. It holds the counts, and for each scan of
 //! a list of the owner what it found between the bounds, as arrays, which decode many times faster
 //! than a row for each edge. There are two kinds of statements:
-//! - [`NEWEST`] scans from newer to older follows, below an upper bound, as nearly all pages do. It
-//!   takes a third of the time, but needs a server that is not distributed.
+//! - [`NEWEST`] and, below an upper bound, [`OLDER`] scan from newer to older follows, as nearly all
+//!   pages do. They take a third of the time, but need a server that is not distributed.
 //! - [`ANY`] also scans from older to newer follows and has lower bounds. It runs everywhere.
 //!
 //! Whether a list goes on beyond a bound is a scan of its own, of one edge.
@@ -38,7 +38,7 @@ use crate::{
 /// a table that is made of them. An aggregate takes the rows of a subquery in their order, as
 /// PostgreSQL documents.
 macro_rules! newest_scan {
-    ($name:literal, $edges:literal, $owner:literal, $other:literal, $limits:literal) => {
+    ($name:literal, $edges:literal, $owner:literal, $other:literal, $limits:literal, $bound:tt) => {
         concat!(
             " CROSS JOIN LATERAL ( \
               SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids \
@@ -48,15 +48,33 @@ macro_rules! newest_scan {
             $edges,
             " e WHERE e.",
             $owner,
-            " = c.user_id AND (e.followed_at, e.",
-            $other,
-            ") < (($2::timestamptz[])[k.n::int], ($3::bigint[])[k.n::int]) \
-              ORDER BY e.followed_at DESC, e.",
+            " = c.user_id",
+            upper_bound!($other, $bound),
+            " ORDER BY e.followed_at DESC, e.",
             $other,
             " DESC LIMIT (",
             $limits,
             "::bigint[])[k.n::int]) p) ",
             $name
+        )
+    };
+}
+
+/// The condition of a scan that begins at a bound, whose times and ids are these parameters. A page
+/// that begins with the newest follow does without, which takes a tenth less time.
+macro_rules! upper_bound {
+    ($other:literal, ()) => {
+        ""
+    };
+    ($other:literal, ($times:literal, $ids:literal)) => {
+        concat!(
+            " AND (e.followed_at, e.",
+            $other,
+            ") < ((",
+            $times,
+            "::timestamptz[])[k.n::int], (",
+            $ids,
+            "::bigint[])[k.n::int])"
         )
     };
 }
@@ -113,36 +131,51 @@ macro_rules! newest_pages {
     };
 }
 
+macro_rules! newest_of_both {
+    ($bound:tt) => {
+        concat!(
+            newest_pages!("a.times, a.ids, b.times, b.ids"),
+            newest_scan!("a", "followers", "followee_id", "follower_id", "$2", $bound),
+            newest_scan!("b", "follows", "follower_id", "followee_id", "$3", $bound),
+        )
+    };
+}
+
+/// A scan that never starts costs a quarter of one that does, so pages of one list have texts of
+/// their own.
 macro_rules! newest_followers {
-    () => {
-        newest_scan!("a", "followers", "followee_id", "follower_id", "$4")
+    ($bound:tt) => {
+        concat!(
+            newest_pages!("a.times, a.ids"),
+            newest_scan!("a", "followers", "followee_id", "follower_id", "$2", $bound),
+        )
     };
 }
 
 macro_rules! newest_following {
-    ($limits:literal) => {
-        newest_scan!("b", "follows", "follower_id", "followee_id", $limits)
+    ($bound:tt) => {
+        concat!(
+            newest_pages!("b.times, b.ids"),
+            newest_scan!("b", "follows", "follower_id", "followee_id", "$2", $bound),
+        )
     };
 }
 
 statements! {
-    NEWEST = concat!(
-        newest_pages!("a.times, a.ids, b.times, b.ids"),
-        newest_followers!(),
-        newest_following!("$5"),
-    );
-    // A scan that never starts costs a quarter of one that does, so pages of one list have texts of
-    // their own.
-    NEWEST_FOLLOWERS = concat!(newest_pages!("a.times, a.ids"), newest_followers!());
-    NEWEST_FOLLOWING = concat!(newest_pages!("b.times, b.ids"), newest_following!("$4"));
+    NEWEST = newest_of_both!(());
+    NEWEST_FOLLOWERS = newest_followers!(());
+    NEWEST_FOLLOWING = newest_following!(());
+    OLDER = newest_of_both!(("$4", "$5"));
+    OLDER_FOLLOWERS = newest_followers!(("$3", "$4"));
+    OLDER_FOLLOWING = newest_following!(("$3", "$4"));
     ANY = concat!(
         "SELECT k.n, c.followers, c.following, \
                 a.times, a.ids, b.times, b.ids, x.times, x.ids, y.times, y.ids \
          FROM follow_counts c \
-         JOIN unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[]) \
-              AS k (owner, high_at, high_id, newest_followers, newest_following, \
-                    oldest_followers, oldest_following, low_at, low_id, n) \
+         JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+                     $6::timestamptz[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[]) \
+              AS k (owner, newest_followers, newest_following, oldest_followers, \
+                    oldest_following, high_at, high_id, low_at, low_id, n) \
            ON k.owner = c.user_id",
         any_scan!("a", "followers", "followee_id", "follower_id", "DESC", "k.newest_followers"),
         any_scan!("b", "follows", "follower_id", "followee_id", "DESC", "k.newest_following"),
@@ -151,6 +184,8 @@ statements! {
         " WHERE c.user_id = ANY($1)"
     );
 }
+
+type PgQuery = Query<'static, Postgres, PgArguments>;
 
 /// The scans of a row, in the order of their columns. See [`place`].
 const SCANS: usize = 4;
@@ -198,14 +233,16 @@ pub(crate) async fn newest(
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let has = |list| keys.iter().any(|key| key.list == list);
-    let (sql, scans) = match (has(FollowList::Followers), has(FollowList::Following)) {
-        (true, true) => (NEWEST, 0..2),
-        (true, false) => (NEWEST_FOLLOWERS, 0..1),
-        (false, _) => (NEWEST_FOLLOWING, 1..2),
+    let is_bounded = keys.iter().any(|key| key.request.bounds().1.is_some());
+    let ([newest, older], scans) = match (has(FollowList::Followers), has(FollowList::Following)) {
+        (true, true) => ([NEWEST, OLDER], 0..2),
+        (true, false) => ([NEWEST_FOLLOWERS, OLDER_FOLLOWERS], 0..1),
+        (false, _) => ([NEWEST_FOLLOWING, OLDER_FOLLOWING], 1..2),
     };
     let row_keys = row_keys(keys);
-    let rows = ask(sql, &row_keys, &scans).fetch_all(connection).await?;
-    read(keys, &row_keys, &rows, &scans)
+    let query = ask(if is_bounded { older } else { newest }, &row_keys, &scans);
+    let query = if is_bounded { bind_upper_bounds(query, &row_keys) } else { query };
+    read(keys, &row_keys, &query.fetch_all(connection).await?, &scans)
 }
 
 /// Pages of any kind.
@@ -214,28 +251,24 @@ pub(crate) async fn any(
     keys: &[FollowPageKey],
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let (row_keys, scans) = (row_keys(keys), 0..SCANS);
-    let query = ask(ANY, &row_keys, &scans)
+    let query = bind_upper_bounds(ask(ANY, &row_keys, &scans), &row_keys)
         .bind(column(&row_keys, |row| row.low.0))
         .bind(column(&row_keys, |row| row.low.1.0))
         .bind((1..).take(row_keys.len()).collect::<Vec<i64>>());
     read(keys, &row_keys, &query.fetch_all(connection).await?, &scans)
 }
 
-/// Binds what both kinds of statements have: owners, upper bounds, and for each of the scans how
-/// many edges each row wants.
-fn ask(
-    sql: &'static str,
-    row_keys: &[RowKey],
-    scans: &Range<usize>,
-) -> Query<'static, Postgres, PgArguments> {
-    let query = query(sql)
-        .bind(column(row_keys, |row| row.owner.0))
-        .bind(column(row_keys, |row| row.high.0))
-        .bind(column(row_keys, |row| row.high.1.0));
+/// Binds what all statements have: owners, and for each of the scans how many edges each row wants.
+fn ask(sql: &'static str, row_keys: &[RowKey], scans: &Range<usize>) -> PgQuery {
+    let query = query(sql).bind(column(row_keys, |row| row.owner.0));
     scans.clone().fold(query, |query, place| {
         let limit = |row: &RowKey| row.scans[place].map_or(0, |scan| i64::from(scan.limit));
         query.bind(column(row_keys, limit))
     })
+}
+
+fn bind_upper_bounds(query: PgQuery, row_keys: &[RowKey]) -> PgQuery {
+    query.bind(column(row_keys, |row| row.high.0)).bind(column(row_keys, |row| row.high.1.0))
 }
 
 fn column<T>(row_keys: &[RowKey], value: impl Fn(&RowKey) -> T) -> Vec<T> {
