@@ -22,13 +22,16 @@
 //! - [`domain`]: the words of the product and their rules, `follow_rule` among them, which decides
 //!   a follow. Plain data and pure functions; a value that exists is valid, since parsing is the
 //!   only way to make one.
-//! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that keep it.
-//!   All SQL is here, as constant text. Both engines have the same files by subject: `users`,
-//!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/`. Above them:
-//!   `batching/` (many calls in one statement, and the connections kept warm for them),
-//!   `follow_writes/` (the queue of follows, the decision, the attempts), `sql.rs` (texts that both
-//!   engines share).
-//! - [`service`]: the use cases, one method per verb, always as somebody: `follows`, `users/` (with
+//! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that implement
+//!   it. All SQL is here, as constant text. Both engines are split by the same subjects: `users`,
+//!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/` (migrations, bulk
+//!   loading, deletion, drift), `lookups` (which reads share statements), `watch` (changes of users).
+//!   Beside them: `sql.rs` (texts that both engines share), `batching/` (many calls in one
+//!   statement, and the connections kept warm for them), `follow_writes/` (the queue of follows, the
+//!   decision, the attempts), `error.rs` and `retry.rs` (which failures are temporary, and what is
+//!   tried again), `statement.rs` (counts statements).
+//! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer, for a signed-out
+//!   caller or for the operator: `follows`, `users/` (with
 //!   the cache), `auth/`, `limits/`, and `policy`, which decides what a viewer may do and see.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: parse,
 //!   validate, guard, translate; `lists.rs` has one row for each connection, `projection/` answers
@@ -46,14 +49,15 @@
 //! 2. The guard inspects the operation as a whole: size, depth, width, cost, page bounds, cursors,
 //!    permissions. A refused operation has executed nothing.
 //! 3. The executor resolves the root fields. An object of the graph is *projected*: planned from
-//!    the selection, loaded a level at a time, and written as JSON at once. Resolvers answer when
-//!    that fails.
-//! 4. Both ask loaders, which live as long as the request. A loader collects the keys of one level
+//!    the selection, loaded a level at a time, and written as JSON at once. If loading fails, the
+//!    resolvers of its fields answer instead, with the errors and nulls where they belong.
+//! 4. Projection and resolvers ask loaders, which live as long as the request. A loader collects the keys of one level
 //!    and makes one call of [`service::SeenBy`], which is one statement. A page of a list is a key
 //!    too, so both lists of a hundred users are one statement.
 //! 5. The service takes the rows of users from its cache, and reads the missing ones with one more
 //!    statement.
-//! 6. Small look-ups of many requests share a statement while others are running.
+//! 6. Look-ups of a few keys (at most 16) from different requests share a statement when one is
+//!    running already. A single caller never waits for others.
 //!
 //! **Invariant:** the number of SQL statements of an operation depends on its shape (fields and
 //! levels), never on how many objects are in the answer. `tests/it` asserts the exact numbers.
@@ -63,10 +67,10 @@
 //!
 //! # The life of a write
 //!
-//! One method of the store is one unit of work. Follows and unfollows that arrive while a group is
-//! being written form the next group. A group writes its edges, their mirrors and all counts in one
+//! One method of the store is one unit of work. Follows and unfollows that arrive while a batch is
+//! being written form the next batch. A batch writes its edges, their mirrors and all counts in one
 //! transaction, with a handful of statements however large it is. The rows that the statements
-//! really took decide what happened, so a group can be retried and raced without harm. Each caller
+//! inserted and deleted decide the outcome, so a batch can be retried and raced without harm. Each caller
 //! gets the outcome of their own change, and a change is carried out even if its client has left.
 //!
 //! **Invariant:** after every commit there is at most one edge for a pair and none to oneself,
@@ -75,45 +79,59 @@
 //!
 //! # Glossary
 //!
+//! The product:
+//!
 //! | term | meaning |
 //! |---|---|
 //! | user, account | a user is what everybody may see; an account adds the role, password and tokens |
-//! | follower, followee | who follows, who is followed; an edge runs `follower -> followee` |
-//! | follow, edge | a row of `follows`; its *mirror* is the same edge in `followers` |
-//! | list | all edges of a user in one direction: followers or following |
-//! | relation | both edges between a viewer and another user |
-//! | viewer, operator | the signed-in caller; who runs the command line |
+//! | follower, followee | who follows, who is followed |
+//! | follow | an edge `follower -> followee`: a row of `follows`; its *mirror* is the same edge in `followers` |
+//! | list | all follows of a user in one direction: followers or following |
+//! | relation | both follows between a viewer and another user |
+//! | viewer, operator | the signed-in caller; the person at the command line |
 //! | audience | whom an answer is for: everybody or one viewer |
-//! | permission, role, scope | what an operation needs, what an account has, what a token allows of that |
-//! | connection, edge, cursor | the Relay terms: a page of a list, an entry, a position |
-//! | position | a place in a list's order, whether or not an edge is there |
-//! | page, window, bounds | what is asked of a list: its first or last n entries between two positions |
-//! | probe | the look beyond a bound that makes `hasNextPage` and `hasPreviousPage` exact |
+//! | permission, role, scope | what an operation requires; what an account has; what a token allows of that |
+//! | limit | a bound on one request (`Limits`) or on follows over time (`FollowLimits`) |
+//! | quota, budget | what remains of the limits on follows; what remains of the cost per minute |
+//! | refusal, failure | a rule forbids a change, which is an expected answer; something broke |
+//! | drift | a difference between the counts or mirrors and the follows |
+//!
+//! A GraphQL request:
+//!
+//! | term | meaning |
+//! |---|---|
 //! | document, operation | a GraphQL text; one query or mutation in it, with its variables |
+//! | connection, `Edge`, cursor | the Relay terms: a page of a list with its metadata, an entry, a position |
+//! | position | a place in the order of a list, whether or not a follow is there |
+//! | page, window, bounds | a part of a list: its first or last n entries, between two positions |
+//! | probe | the look beyond a bound that makes `hasNextPage` and `hasPreviousPage` exact |
 //! | guard | the checks of an operation before any of it runs |
-//! | cost | the nodes that page sizes multiply to, and the work beside them |
+//! | cost | the number of nodes that an operation could return, plus a surcharge for expensive fields |
 //! | translation | the operation as the executor takes it: variables filled in, fragments spread |
-//! | projection | answering plain data from a plan, without a resolver per field |
+//! | projection | answering plain data from a plan of the selection, without a resolver per field |
 //! | loader | a `DataLoader`: collects the keys of one level and loads them at once |
-//! | batch, permit, queue, drain | calls made together; the right to start a batch; calls that wait; taking them |
+//!
+//! The store:
+//!
+//! | term | meaning |
+//! |---|---|
+//! | batch | concurrent calls that are executed together |
+//! | queue, drain | calls that wait for the next batch; moving them into it |
+//! | permit | held by a batch; while it is held, no other batch starts unless the queue is long or the batch slow |
 //! | shared look-up | one statement for the keys of several requests |
 //! | warm connection | a connection kept ready, which skips the pool's liveness check |
-//! | group | follows and unfollows that are committed together |
-//! | attempt, bisect | one transaction for a group; halving a group to isolate a failing change |
-//! | decision, plan | what each change of a group comes to, and the rows to write for it |
-//! | optimistic, in steps | write first and check; look first and write |
-//! | drift | a difference between the counts or mirrors and the edges |
-//! | limit | a bound on one request (`Limits`) or on changes over time (`FollowLimits`) |
-//! | quota, budget | what is left of the limits on follows; what is left of the cost of a minute |
-//! | refusal | an expected answer to a change that a rule forbids; a *failure* is unexpected |
+//! | attempt, bisect | one try to write a batch of follows, in one transaction; halving it to isolate a change that fails |
+//! | decision, plan | the outcome of each change of a batch; the rows to write for them |
+//! | optimistic, slow path | write first, then check; read first, then write |
 //!
 //! # What is deliberately absent
 //!
 //! **Invariant:** no resolver calls the store, and no statement runs for what is not selected.
 //!
-//! **Invariant:** between requests only rows of users are kept, never edges, counts or permissions,
-//! and no row older than a second; so any number of servers can work on one PostgreSQL database.
-//! (Each server counts limits over time for itself.)
+//! **Invariant:** of what is read from the database, only rows of users are cached between requests,
+//! for at most a second after a change elsewhere: never follows, counts or permissions. So any
+//! number of servers can work on one PostgreSQL database. Limits on follows are counted in the
+//! database; each server counts cost and sign-in attempts for itself.
 //!
 //! **Invariant:** the engine is chosen once, in [`store::connect`]. Nothing above asks which one it
 //! is; [`store::sqlite_file`] names the file that others lie beside.
