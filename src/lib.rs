@@ -30,9 +30,9 @@
 //!   statement, and the connections kept warm for them), `follow_writes/` (the queue of follows,
 //!   the decision, the attempts), `error.rs` and `retry.rs` (which failures are temporary, and what
 //!   is tried again), `statement.rs` (counts statements).
-//! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer, for a signed-out
-//!   caller or for the operator: `follows`, `users/` (with
-//!   the cache), `auth/`, `limits/`, and `policy`, which decides what a viewer may do and see.
+//! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
+//!   for a signed-out caller or for the operator: `follows`, `users/` (with the cache), `auth/`,
+//!   `limits/`, and `policy`, which decides what a viewer may do and see.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: parse,
 //!   validate, guard, translate; `lists.rs` has one row for each connection, `projection/` answers
 //!   plain data and has one row for each field (`projection/fields.rs`). It decides nothing about
@@ -51,9 +51,9 @@
 //! 3. The executor resolves the root fields. An object of the graph is *projected*: planned from
 //!    the selection, loaded a level at a time, and written as JSON at once. If loading fails, the
 //!    resolvers of its fields answer instead, with the errors and nulls where they belong.
-//! 4. Projection and resolvers ask loaders, which live as long as the request. A loader collects the keys of one level
-//!    and makes one call of [`service::SeenBy`], which is one statement. A page of a list is a key
-//!    too, so both lists of a hundred users are one statement.
+//! 4. Projection and resolvers ask loaders, which live as long as the request. A loader collects
+//!    the keys of one level and makes one call of [`service::SeenBy`], which is one statement. A
+//!    page of a list is a key too, so both lists of a hundred users are one statement.
 //! 5. The service takes the rows of users from its cache, and reads the missing ones with one more
 //!    statement.
 //! 6. Look-ups of a few keys (at most 16) from different requests share a statement when one is
@@ -70,8 +70,9 @@
 //! One method of the store is one unit of work. Follows and unfollows that arrive while a batch is
 //! being written form the next batch. A batch writes its edges, their mirrors and all counts in one
 //! transaction, with a handful of statements however large it is. The rows that the statements
-//! inserted and deleted decide the outcome, so a batch can be retried and raced without harm. Each caller
-//! gets the outcome of their own change, and a change is carried out even if its client has left.
+//! inserted and deleted decide the outcome, so a batch can be retried and raced without harm. Each
+//! caller gets the outcome of their own change, and a change is carried out even if its client has
+//! left.
 //!
 //! **Invariant:** after every commit there is at most one edge for a pair and none to oneself,
 //! `followers` holds exactly the edges of `follows`, and each count is the number of its edges.
@@ -128,10 +129,10 @@
 //!
 //! **Invariant:** no resolver calls the store, and no statement runs for what is not selected.
 //!
-//! **Invariant:** of what is read from the database, only rows of users are cached between requests,
-//! for at most a second after a change elsewhere: never follows, counts or permissions. So any
-//! number of servers can work on one PostgreSQL database. Limits on follows are counted in the
-//! database; each server counts cost and sign-in attempts for itself.
+//! **Invariant:** of what is read from the database, only rows of users are cached between
+//! requests, for at most a second after a change elsewhere: never follows, counts or permissions.
+//! So any number of servers can work on one PostgreSQL database. Limits on follows are counted in
+//! the database; each server counts cost and sign-in attempts for itself.
 //!
 //! **Invariant:** the engine is chosen once, in [`store::connect`]. Nothing above asks which one it
 //! is; [`store::sqlite_file`] names the file that others lie beside.
