@@ -47,7 +47,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     // Check what can be checked without changing anything first: limits, keys, addresses. Then open
     // the database; the key file is generated only next to a database that is ours.
     let Args { listen, service, database, signing, limits, .. } = args;
-    let limits = limits.limits()?;
+    let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let signer = Signer::load(&signing, &database.url).await?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
