@@ -18,6 +18,7 @@ mod auth;
 mod body;
 mod client;
 mod cors;
+mod element;
 mod encoding;
 mod failure;
 mod graphql;
