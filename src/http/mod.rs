@@ -46,8 +46,8 @@ use tower_http::compression::{
 
 use self::failure::Failure;
 pub use self::{
-    client::{ProxyNet, ProxyNetError},
-    cors::{Origin, OriginError},
+    client::ProxyNet,
+    cors::Origin,
     metrics::Metrics,
     pages::{BuiltFile, Playground},
     server::{Timeouts, serve},
