@@ -2,7 +2,7 @@
 //!
 //! Every part of a server is passed in here, so a test builds the same server as the command line.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -75,29 +75,9 @@ pub struct App {
     statements: Statements,
 }
 
-impl fmt::Debug for App {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").finish_non_exhaustive()
-    }
-}
-
 impl App {
     /// Assembles a server. The store should be migrated; until it is, `/readyz` answers 503.
     pub fn new(store: Arc<dyn Store>, tokens: Tokens, settings: Settings) -> Self {
-        let Settings {
-            limits,
-            timeouts,
-            cors_origins,
-            proxies,
-            sign_up,
-            rate_limits,
-            visibility,
-            projection,
-            playground,
-            clock,
-            random,
-        } = settings;
-
         let metrics = Metrics::install();
         let store = Metered::new(store);
         let statements = store.statements();
@@ -105,30 +85,31 @@ impl App {
         let service = Service::new(Parts {
             store: Arc::clone(&store),
             tokens,
-            clock,
-            random: Arc::clone(&random),
-            sign_up,
-            rate_limits,
-            visibility,
-            limits,
+            clock: settings.clock,
+            random: Arc::clone(&settings.random),
+            sign_up: settings.sign_up,
+            rate_limits: settings.rate_limits,
+            visibility: settings.visibility,
+            limits: settings.limits,
         });
-        let api = Api::new(Arc::clone(&service), limits);
-        let api = if projection { api } else { api.without_projection() };
+        let api = Api::new(Arc::clone(&service), settings.limits);
+        let api = if settings.projection { api } else { api.without_projection() };
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {
             api,
             service,
             store,
-            random,
-            limits,
-            proxies,
-            operation_permits: Semaphore::new(limits.operations_max),
-            timeouts,
-            playground,
+            random: settings.random,
+            limits: settings.limits,
+            proxies: settings.proxies,
+            operation_permits: Semaphore::new(settings.limits.operations_max),
+            timeouts: settings.timeouts,
+            playground: settings.playground,
             metrics,
             draining,
         });
 
+        let cors_origins = settings.cors_origins;
         Self { state, cors_origins, metrics_listener: None, statements }
     }
 

@@ -7,8 +7,12 @@ use std::{borrow::Cow, sync::Arc};
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::{database, signing};
 use crate::{
-    domain::{Audience, Follow, NewUser, Role, UserId, UserIds, Username, UsernamePrefix},
+    domain::{
+        Audience, Clock as _, Follow, NewUser, Role, SystemClock, UserId, UserIds, Username,
+        UsernamePrefix,
+    },
     service::{Service, SignIn},
     store::{self, LoadOutcome, Store},
 };
@@ -90,34 +94,38 @@ const PEOPLE: [Person; 27] = [
         "ada galileo leonhard ibn_battuta isaac"),
 ];
 
-/// The outcome of filling the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
-    /// The graph was loaded.
-    Now,
-    /// The database has users; nothing was changed.
-    NotEmpty,
+/// What `--demo` found and did.
+pub(super) struct Demo {
+    pub(super) outcome: LoadOutcome,
+    /// Whether the demo accounts can sign in; tried with the first of them.
+    pub(super) can_sign_in: bool,
 }
 
 /// Loads the graph into a database without users.
-pub(super) async fn fill(
+pub(super) async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
+    let service = database::service(store, signing::no_tokens()?);
+    let outcome = load(store, &service, SystemClock.now()).await?;
+    let (username, password) = (GUIDE[0].0.to_owned(), PASSWORD.to_owned());
+    let attempt = SignIn { username, password, address: None };
+    let signed_in = service.seen_by(None).sign_in(attempt).await?;
+    Ok(Demo { outcome, can_sign_in: signed_in.is_some() })
+}
+
+async fn load(
     store: &Arc<dyn Store>,
-    service: &Arc<Service>,
+    service: &Service,
     now: DateTime<Utc>,
-) -> anyhow::Result<Filled> {
+) -> anyhow::Result<LoadOutcome> {
     if store.count_users(Audience::Everybody, &UsernamePrefix::default()).await? > 0 {
-        return Ok(Filled::NotEmpty);
+        return Ok(LoadOutcome::NotEmpty);
     }
 
     // Hashing is expensive by design, and all accounts share one password.
     let password_hash = service.operator().hash_password(PASSWORD).await?;
     let people = people(&password_hash, now)?;
     let follows = follows(&people, now)?;
-    Ok(match store.load(store::Graph { users: people, follows }, &|_| ()).await? {
-        LoadOutcome::Loaded => Filled::Now,
-        // Another process was faster.
-        LoadOutcome::NotEmpty => Filled::NotEmpty,
-    })
+    // `NotEmpty` if another process was faster.
+    Ok(store.load(store::Graph { users: people, follows }, &|_| ()).await?)
 }
 
 /// The users; their accounts are more than two years old.
@@ -163,14 +171,6 @@ const STEP: usize = 61;
 fn id_of(people: &[NewUser], username: &str) -> anyhow::Result<UserId> {
     let person = people.iter().find(|person| person.username.as_str() == username);
     person.map(|person| person.id).with_context(|| format!("{username} is not in the demo graph"))
-}
-
-/// Whether the demo accounts can sign in: it tries the first of them.
-pub(super) async fn can_sign_in(service: &Arc<Service>) -> anyhow::Result<bool> {
-    let (username, _) = GUIDE[0];
-    let attempt =
-        SignIn { username: username.to_owned(), password: PASSWORD.to_owned(), address: None };
-    Ok(service.seen_by(None).sign_in(attempt).await?.is_some())
 }
 
 #[cfg(test)]

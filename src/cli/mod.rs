@@ -31,10 +31,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-pub use self::{
-    jwks::JwksPlace,
-    power_law::{Impossible, power_law},
-};
+pub use self::jwks::JwksPlace;
 use crate::config::{LogFormat, Logging};
 
 /// A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL

@@ -6,7 +6,8 @@ use anyhow::bail;
 
 use super::{
     database::{self, Migrate},
-    power_law, print, progress,
+    power_law::power_law,
+    print, progress,
 };
 use crate::{
     config::{Database, Logging},

@@ -1,6 +1,6 @@
 //! `entourage serve`
 
-use std::{io, sync::Arc};
+use std::io;
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -12,16 +12,14 @@ use tokio::{
 use super::{
     banner::{Banner, Pages},
     database::{self, Migrate},
-    demo::{self, Filled},
-    print,
-    signing::{self, Signer},
+    demo, print,
+    signing::Signer,
 };
 use crate::{
     app::{self, App, Settings},
     config::{Address, Database, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch},
-    domain::{Clock as _, SystemClock},
     http::{Playground, Timeouts},
-    store::Store,
+    store::LoadOutcome,
 };
 
 /// Serve the GraphQL API
@@ -47,7 +45,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     // Check what can be checked without changing anything first: limits, keys, addresses. Then open
     // the database; the key file is generated only next to a database that is ours.
     let Args { listen, service, database, signing, limits, .. } = args;
-    let limits = limits.limits()?;
+    let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let signer = Signer::load(&signing, &database.url).await?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
@@ -57,7 +55,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let migrate = if service.migrate { Migrate::Always } else { Migrate::Sqlite };
     let store = database::open(&database, migrate).await?;
     let tokens = signer.into_tokens()?;
-    let demo = if service.demo { Some(fill(&store).await?) } else { None };
+    let demo = if service.demo { Some(demo::fill(&store).await?) } else { None };
 
     let default_sign_up = match database.url.sqlite_file() {
         Some(_) => SignUp::Open,
@@ -96,8 +94,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         pages,
         metrics,
         sign_up,
-        was_not_empty: demo.as_ref().is_some_and(|demo| demo.filled == Filled::NotEmpty),
-        has_demo_accounts: demo.is_some_and(|demo| demo.has_accounts),
+        was_not_empty: demo.as_ref().is_some_and(|demo| demo.outcome == LoadOutcome::NotEmpty),
+        has_demo_accounts: demo.is_some_and(|demo| demo.can_sign_in),
     };
     print(&banner.to_string())?;
     serve_until_signalled(app, listener, signals).await
@@ -154,17 +152,4 @@ async fn bind(address: &Address, variable: &str) -> anyhow::Result<TcpListener> 
             Err(error).with_context(|| format!("cannot listen on {address} ({variable})"))
         }
     }
-}
-
-/// The outcome of `--demo`.
-struct Demo {
-    filled: Filled,
-    /// Whether the demo accounts can sign in, so that the banner may print them.
-    has_accounts: bool,
-}
-
-async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
-    let service = database::service(store, signing::no_tokens()?);
-    let filled = demo::fill(store, &service, SystemClock.now()).await?;
-    Ok(Demo { filled, has_accounts: demo::can_sign_in(&service).await? })
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Database, Logging},
     domain::UsernameKey,
-    service::{NewAccount, Service, SignUpError},
+    service::{self, NewAccount, Operator, Service, SignUpError},
     store::{SetRoleOutcome, Store},
 };
 
@@ -43,26 +43,19 @@ pub(super) enum Command {
         common: Common,
     },
     /// Change a user's password to the first line of stdin, and revoke all their tokens
-    Password {
-        /// Username
-        username: String,
-        #[command(flatten)]
-        common: Common,
-    },
+    Password(Existing),
     /// Revoke all tokens of a user
-    SignOut {
-        /// Username
-        username: String,
-        #[command(flatten)]
-        common: Common,
-    },
+    SignOut(Existing),
     /// Delete a user and all their follows, in both directions
-    Delete {
-        /// Username
-        username: String,
-        #[command(flatten)]
-        common: Common,
-    },
+    Delete(Existing),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Existing {
+    /// Username
+    username: String,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -99,31 +92,37 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             store.close().await;
             print(&format!("{username} now has the role {role}\n"))
         }
-        Command::Password { username, common } => {
+        Command::Password(user) => {
             let password = password("")?;
-            let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.operator().set_password(&key(&username)?, &password).await? {
-                return Err(no_such_user(&username));
-            }
-            store.close().await;
-            print(&format!("changed the password of {username} and signed them out everywhere\n"))
+            let name = &user.username;
+            let done = format!("changed the password of {name} and signed them out everywhere\n");
+            user.change(async |operator, key| operator.set_password(key, &password).await, &done)
+                .await
         }
-        Command::SignOut { username, common } => {
-            let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.operator().sign_out(&key(&username)?).await? {
-                return Err(no_such_user(&username));
-            }
-            store.close().await;
-            print(&format!("signed out {username} everywhere\n"))
+        Command::SignOut(user) => {
+            let done = format!("signed out {} everywhere\n", user.username);
+            user.change(async |operator, key| operator.sign_out(key).await, &done).await
         }
-        Command::Delete { username, common } => {
-            let (store, service) = open(&common, Migrate::Never).await?;
-            if !service.operator().delete_user(&key(&username)?).await? {
-                return Err(no_such_user(&username));
-            }
-            store.close().await;
-            print(&format!("deleted {username}\n"))
+        Command::Delete(user) => {
+            let done = format!("deleted {}\n", user.username);
+            user.change(async |operator, key| operator.delete_user(key).await, &done).await
         }
+    }
+}
+
+impl Existing {
+    /// Makes a change that returns whether the user exists, and prints `done`.
+    async fn change(
+        &self,
+        change: impl AsyncFnOnce(Operator<'_>, &UsernameKey) -> service::Result<bool>,
+        done: &str,
+    ) -> anyhow::Result<()> {
+        let (store, service) = open(&self.common, Migrate::Never).await?;
+        if !change(service.operator(), &key(&self.username)?).await? {
+            return Err(no_such_user(&self.username));
+        }
+        store.close().await;
+        print(done)
     }
 }
 

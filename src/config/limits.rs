@@ -5,270 +5,143 @@ use std::{num::NonZeroU32, time::Duration};
 use clap::{Args, builder::RangedU64ValueParser, value_parser};
 
 use super::duration;
-use crate::domain::{FollowLimits, Limits};
+use crate::domain::Limits;
 
-/// The flags that fill [`Limits`].
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Limits")]
-#[expect(clippy::struct_field_names, reason = "the names are those of the limits")]
-pub struct LimitArgs {
+/// Declares [`LimitArgs`], with its help, and [`LimitArgs::set`]. A row is a flag and the field of
+/// [`Limits`] that it sets, then type, variable, unit, default, and parser.
+macro_rules! limit_args {
+    ($(
+        $(#[$help:meta])+
+        $flag:ident => $($field:ident).+: $kind:ty, $variable:literal,
+        $unit:literal = $default:literal, $parser:expr;
+    )+) => {
+        /// The flags that fill [`Limits`].
+        #[derive(Args, Clone, Debug)]
+        #[command(next_help_heading = "Limits")]
+        pub struct LimitArgs {$(
+            $(#[$help])+
+            #[arg(
+                long,
+                env = $variable,
+                value_name = $unit,
+                default_value = $default,
+                value_parser = $parser
+            )]
+            $flag: $kind,
+        )+}
+
+        impl LimitArgs {
+            /// Sets the field of each flag.
+            fn set(&self, limits: &mut Limits) {
+                $(limits.$($field).+ = self.$flag;)+
+            }
+        }
+    };
+}
+
+/// Parses a count that fits into memory.
+fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::<usize>::new()
+}
+
+limit_args! {
     /// Most bytes in the body of a request
-    #[arg(
-        long,
-        env = "ENTOURAGE_BODY_BYTES_MAX",
-        value_name = "N",
-        default_value = "262144",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    body_bytes_max: usize,
+    body_bytes_max => body_bytes_max: usize, "ENTOURAGE_BODY_BYTES_MAX",
+        "N" = "262144", count().range(1..);
 
     /// Most tokens in a document
-    #[arg(
-        long,
-        env = "ENTOURAGE_TOKENS_MAX",
-        value_name = "N",
-        default_value = "2000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    tokens_max: usize,
+    tokens_max => tokens_max: usize, "ENTOURAGE_TOKENS_MAX", "N" = "2000", count().range(1..);
 
     /// Deepest nesting of fields in an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_DEPTH_MAX",
-        value_name = "N",
-        default_value = "12",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    depth_max: usize,
+    depth_max => depth_max: usize, "ENTOURAGE_DEPTH_MAX", "N" = "12", count().range(1..);
 
     /// Most aliases in an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_ALIASES_MAX",
-        value_name = "N",
-        default_value = "30",
-        value_parser = RangedU64ValueParser::<usize>::new()
-    )]
-    aliases_max: usize,
+    aliases_max => aliases_max: usize, "ENTOURAGE_ALIASES_MAX", "N" = "30", count();
 
     /// Most root fields in an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_ROOT_FIELDS_MAX",
-        value_name = "N",
-        default_value = "20",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
-    )]
-    root_fields_max: usize,
+    root_fields_max => root_fields_max: usize, "ENTOURAGE_ROOT_FIELDS_MAX",
+        "N" = "20", count().range(1..);
 
     /// Most fragments in a document
-    #[arg(
-        long,
-        env = "ENTOURAGE_FRAGMENTS_MAX",
-        value_name = "N",
-        default_value = "100",
-        value_parser = RangedU64ValueParser::<usize>::new()
-    )]
-    fragments_max: usize,
+    fragments_max => fragments_max: usize, "ENTOURAGE_FRAGMENTS_MAX", "N" = "100", count();
 
     /// Most variables in a document
-    #[arg(
-        long,
-        env = "ENTOURAGE_VARIABLES_MAX",
-        value_name = "N",
-        default_value = "50",
-        value_parser = RangedU64ValueParser::<usize>::new()
-    )]
-    variables_max: usize,
+    variables_max => variables_max: usize, "ENTOURAGE_VARIABLES_MAX", "N" = "50", count();
 
     /// Most directives in a document
-    #[arg(
-        long,
-        env = "ENTOURAGE_DIRECTIVES_MAX",
-        value_name = "N",
-        default_value = "50",
-        value_parser = RangedU64ValueParser::<usize>::new()
-    )]
-    directives_max: usize,
+    directives_max => directives_max: usize, "ENTOURAGE_DIRECTIVES_MAX", "N" = "50", count();
 
     /// Most nodes that an operation may select: its page sizes, multiplied
-    #[arg(
-        long,
-        env = "ENTOURAGE_NODES_MAX",
-        value_name = "N",
-        default_value = "50000",
-        value_parser = value_parser!(u64).range(1..)
-    )]
-    nodes_max: u64,
+    nodes_max => nodes_max: u64, "ENTOURAGE_NODES_MAX",
+        "N" = "50000", value_parser!(u64).range(1..);
 
     /// Largest page of a list
-    #[arg(
-        long,
-        env = "ENTOURAGE_PAGE_SIZE_MAX",
-        value_name = "N",
-        default_value = "100",
-        value_parser = value_parser!(u32).range(1..=10_000)
-    )]
-    page_size_max: u32,
+    page_size_max => page_size_max: u32, "ENTOURAGE_PAGE_SIZE_MAX",
+        "N" = "100", value_parser!(u32).range(1..=10_000);
 
     /// Longest execution of an operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_EXECUTION_TIME_MAX",
-        value_name = "TIME",
-        default_value = "10s",
-        value_parser = duration
-    )]
-    execution_time_max: Duration,
+    execution_time_max => execution_time_max: Duration, "ENTOURAGE_EXECUTION_TIME_MAX",
+        "TIME" = "10s", duration;
 
     /// Most operations in flight; further ones are refused with `UNAVAILABLE`
-    #[arg(
-        long,
-        env = "ENTOURAGE_OPERATIONS_MAX",
-        value_name = "N",
-        default_value = "1000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000)
-    )]
-    operations_max: usize,
+    operations_max => operations_max: usize, "ENTOURAGE_OPERATIONS_MAX",
+        "N" = "1000", count().range(1..=1_000_000);
 
     /// Most client connections; further clients wait to be accepted
-    #[arg(
-        long,
-        env = "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
-        value_name = "N",
-        default_value = "10000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000)
-    )]
-    client_connections_max: usize,
+    client_connections_max => client_connections_max: usize, "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
+        "N" = "10000", count().range(1..=1_000_000);
 
     /// Size of the user cache, in users of some 500 bytes each; 0 disables it. Changes by other
     /// servers are visible within a second
-    #[arg(
-        long,
-        env = "ENTOURAGE_USERS_CACHED_MAX",
-        value_name = "N",
-        default_value = "100000",
-        value_parser = RangedU64ValueParser::<usize>::new().range(0..=100_000_000)
-    )]
-    users_cached_max: usize,
+    users_cached_max => users_cached_max: usize, "ENTOURAGE_USERS_CACHED_MAX",
+        "N" = "100000", count().range(0..=100_000_000);
 
     /// Cost budget of one viewer per minute: the nodes selected, plus a charge for each change and
     /// each count of users
-    #[arg(
-        long,
-        env = "ENTOURAGE_COST_PER_MINUTE_MAX",
-        value_name = "N",
-        default_value = "500000",
-        value_parser = value_parser!(NonZeroU32)
-    )]
-    cost_per_minute_max: NonZeroU32,
+    cost_per_minute_max => cost_per_minute_max: NonZeroU32, "ENTOURAGE_COST_PER_MINUTE_MAX",
+        "N" = "500000", value_parser!(NonZeroU32);
 
     /// Cost budget of one address per minute, signed in or not: 100 per request, plus the cost of
     /// its operation
-    #[arg(
-        long,
-        env = "ENTOURAGE_COST_PER_ADDRESS_MAX",
-        value_name = "N",
-        default_value = "5000000",
-        value_parser = value_parser!(NonZeroU32)
-    )]
-    cost_per_address_max: NonZeroU32,
+    cost_per_address_max => cost_per_address_max: NonZeroU32, "ENTOURAGE_COST_PER_ADDRESS_MAX",
+        "N" = "5000000", value_parser!(NonZeroU32);
 
     /// Most new follows per user and day
-    #[arg(
-        long,
-        env = "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
-        value_name = "N",
-        default_value = "400",
-        value_parser = value_parser!(i64).range(0..)
-    )]
-    follows_per_day_max: i64,
+    follows_per_day_max => follows.per_day: i64, "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
+        "N" = "400", value_parser!(i64).range(0..);
 
     /// Most users that one user may follow, or their followers plus a tenth if that is more
-    #[arg(
-        long,
-        env = "ENTOURAGE_FOLLOWING_MAX",
-        value_name = "N",
-        default_value = "7500",
-        value_parser = value_parser!(i64).range(0..)
-    )]
-    following_max: i64,
+    following_max => follows.total: i64, "ENTOURAGE_FOLLOWING_MAX",
+        "N" = "7500", value_parser!(i64).range(0..);
 
     /// Most changes of one pair per day: follows and unfollows
-    #[arg(
-        long,
-        env = "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX",
-        value_name = "N",
-        default_value = "10",
-        value_parser = value_parser!(i64).range(1..)
-    )]
-    pair_changes_per_day_max: i64,
-}
-
-/// A limit that can never take effect, because another one is always reached first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LimitsError {
-    /// The costliest operation that is allowed exceeds a viewer's full budget.
-    #[error(
-        "ENTOURAGE_COST_PER_MINUTE_MAX ({minute}) is below ENTOURAGE_NODES_MAX ({operation}), the \
-         cost of the largest operation: raise the first or lower the second"
-    )]
-    MinuteBelowOperation {
-        /// The budget of one viewer.
-        minute: NonZeroU32,
-        /// The cost of the largest operation.
-        operation: u64,
-    },
-    /// A viewer could never spend their full budget.
-    #[error(
-        "ENTOURAGE_COST_PER_ADDRESS_MAX ({address}) is below ENTOURAGE_COST_PER_MINUTE_MAX \
-         ({viewer}), the budget of one viewer: raise the first or lower the second"
-    )]
-    AddressBelowViewer {
-        /// The budget of an address.
-        address: NonZeroU32,
-        /// The budget of one viewer.
-        viewer: NonZeroU32,
-    },
+    pair_changes_per_day_max => follows.pair_changes_per_day: i64,
+        "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX", "N" = "10", value_parser!(i64).range(1..);
 }
 
 impl LimitArgs {
     /// The limits.
     ///
     /// # Errors
-    /// If one makes another unreachable.
-    pub fn limits(&self) -> Result<Limits, LimitsError> {
-        let (minute, operation) = (self.cost_per_minute_max, self.nodes_max);
-        if u64::from(minute.get()) < operation {
-            return Err(LimitsError::MinuteBelowOperation { minute, operation });
+    /// If a limit can never take effect, because another one is always reached first.
+    pub fn limits(&self) -> Result<Limits, String> {
+        let viewer = ("ENTOURAGE_COST_PER_MINUTE_MAX", self.cost_per_minute_max.get().into());
+        let address = ("ENTOURAGE_COST_PER_ADDRESS_MAX", self.cost_per_address_max.get().into());
+        let operation = ("ENTOURAGE_NODES_MAX", self.nodes_max);
+        for ((too_low, found), (other, least), meaning) in [
+            (viewer, operation, "the cost of the largest operation"),
+            (address, viewer, "the budget of one viewer"),
+        ] {
+            if found < least {
+                return Err(format!(
+                    "{too_low} ({found}) is below {other} ({least}), {meaning}: raise the first or \
+                     lower the second"
+                ));
+            }
         }
-        let (address, viewer) = (self.cost_per_address_max, self.cost_per_minute_max);
-        if address < viewer {
-            return Err(LimitsError::AddressBelowViewer { address, viewer });
-        }
-        Ok(Limits {
-            body_bytes_max: self.body_bytes_max,
-            tokens_max: self.tokens_max,
-            depth_max: self.depth_max,
-            aliases_max: self.aliases_max,
-            root_fields_max: self.root_fields_max,
-            fragments_max: self.fragments_max,
-            variables_max: self.variables_max,
-            directives_max: self.directives_max,
-            nodes_max: self.nodes_max,
-            page_size_max: self.page_size_max,
-            execution_time_max: self.execution_time_max,
-            operations_max: self.operations_max,
-            client_connections_max: self.client_connections_max,
-            users_cached_max: self.users_cached_max,
-            cost_per_minute_max: self.cost_per_minute_max,
-            cost_per_address_max: self.cost_per_address_max,
-            follows: FollowLimits {
-                per_day: self.follows_per_day_max,
-                total: self.following_max,
-                pair_changes_per_day: self.pair_changes_per_day_max,
-            },
-        })
+
+        let mut limits = Limits::default();
+        self.set(&mut limits);
+        Ok(limits)
     }
 }

@@ -18,7 +18,7 @@ use clap::{
     value_parser,
 };
 
-pub use self::limits::{LimitArgs, LimitsError};
+pub use self::limits::LimitArgs;
 use crate::{
     http::{Origin, ProxyNet},
     store,

@@ -42,21 +42,18 @@ impl fmt::Display for Drift {
                 "user {user}: no counts, edges say {} followers and {} following",
                 actual.followers, actual.following
             ),
-            Self::MirrorMissing(Follow { follower, followee, followed_at }) => write!(
-                f,
-                "follow {follower} -> {followee} at {followed_at}: in follows, not in followers"
-            ),
-            Self::MirrorStray(Follow { follower, followee, followed_at }) => write!(
-                f,
-                "follow {follower} -> {followee} at {followed_at}: in followers, not in follows"
-            ),
-            Self::OrphanEdge(Follow { follower, followee, followed_at }) => write!(
-                f,
-                "follow {follower} -> {followee} at {followed_at}: one of the users does not exist"
-            ),
+            Self::MirrorMissing(edge) => write!(f, "{}: in follows, not in followers", text(edge)),
+            Self::MirrorStray(edge) => write!(f, "{}: in followers, not in follows", text(edge)),
+            Self::OrphanEdge(edge) => {
+                write!(f, "{}: one of the users does not exist", text(edge))
+            }
             Self::OrphanCounts(user) => {
                 write!(f, "user {user}: counts of a user who does not exist")
             }
         }
     }
+}
+
+fn text(Follow { follower, followee, followed_at }: &Follow) -> String {
+    format!("follow {follower} -> {followee} at {followed_at}")
 }

@@ -166,14 +166,6 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_user_and_oneself_are_refused() {
-        let missing = FollowFacts::of_users(ALICE, None);
-        let oneself = FollowFacts::of_users(ALICE, Some(ALICE));
-        assert_eq!(decide_follow(&missing), Err(FollowRefusal::NotFound));
-        assert_eq!(decide_follow(&oneself), Err(FollowRefusal::Yourself));
-    }
-
-    #[test]
     fn the_first_check_that_fails_decides() {
         let mut facts = facts(0, 10, 3);
         facts.pair_changes = Some(4);

@@ -1,6 +1,6 @@
 //! The words of the product and their rules: users, roles, follows, pages.
 //!
-//! Plain data and pure functions over `std` and `chrono`. Nothing here is async, opens a connection
+//! Plain data and pure functions. Nothing here is async, opens a connection
 //! or depends on a database, GraphQL or HTTP. Every other layer may use it.
 
 mod audience;

@@ -171,26 +171,15 @@ impl<T> Page<T> {
 mod tests {
     use super::*;
 
-    fn request(window: Window) -> PageRequest<i32> {
-        let direction = OrderDirection::Asc;
-        PageRequest { direction, window, after: None, before: None, ends: Ends::BOTH }
-    }
-
-    #[test]
-    fn one_item_beyond_the_page_size_means_a_next_page() {
-        let page = Page::from_scan(&request(Window::First(2)), vec![1, 2, 3], Outside::default());
-        assert_eq!(page, Page { items: vec![1, 2], has_next: true, has_previous: false });
-    }
-
-    #[test]
-    fn the_last_items_come_in_the_order_of_the_list() {
-        let page = Page::from_scan(&request(Window::Last(2)), vec![9, 8, 7], Outside::default());
-        assert_eq!(page, Page { items: vec![8, 9], has_next: false, has_previous: true });
-    }
-
     #[test]
     fn only_requested_ends_are_probed() {
-        let both = PageRequest { after: Some(1), before: Some(9), ..request(Window::First(2)) };
+        let both = PageRequest {
+            direction: OrderDirection::Asc,
+            window: Window::First(2),
+            after: Some(1),
+            before: Some(9),
+            ends: Ends::BOTH,
+        };
         let next = Ends { next: true, previous: false };
         let previous = Ends { next: false, previous: true };
         for (ends, fetch_first, fetch_last, probes) in [
@@ -206,22 +195,5 @@ mod tests {
             let descending = PageRequest { direction: OrderDirection::Desc, ..first };
             assert_eq!(descending.probes(), (probes.1, probes.0), "{ends:?}");
         }
-    }
-
-    #[test]
-    fn an_empty_page_still_reports_a_next_page() {
-        let page = Page::from_scan(&request(Window::First(0)), vec![1], Outside::default());
-        assert_eq!(page, Page { items: vec![], has_next: true, has_previous: false });
-    }
-
-    #[test]
-    fn the_bounds_of_a_descending_list_are_swapped_by_value() {
-        let mut page = request(Window::First(1));
-        page.direction = OrderDirection::Desc;
-        page.after = Some(10);
-        assert_eq!(page.bounds(), (None, Some(10)));
-
-        let outside = Outside { below: false, above: true };
-        assert!(Page::from_scan(&page, vec![9], outside).has_previous);
     }
 }

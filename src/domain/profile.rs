@@ -3,36 +3,25 @@
 //! Control characters are refused, except line breaks in a bio. NUL above all: one of the two
 //! databases rejects it and the other does not.
 
-use std::fmt;
-
 /// The rule that a text breaks. `Display` is the message for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     /// More characters than allowed.
+    #[error("must have at most {max} characters")]
     TooLong {
         /// The most characters.
         max: usize,
     },
     /// Empty or white space only.
+    #[error("must not be blank")]
     Blank,
     /// A control character.
+    #[error("must not contain control characters")]
     ControlCharacter,
     /// Not an absolute http or https URL.
+    #[error("must be an absolute http or https URL")]
     NotAUrl,
 }
-
-impl fmt::Display for TextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { max } => write!(f, "must have at most {max} characters"),
-            Self::Blank => f.write_str("must not be blank"),
-            Self::ControlCharacter => f.write_str("must not contain control characters"),
-            Self::NotAUrl => f.write_str("must be an absolute http or https URL"),
-        }
-    }
-}
-
-impl std::error::Error for TextError {}
 
 fn check_length(text: &str, max: usize) -> Result<(), TextError> {
     if text.chars().count() > max { Err(TextError::TooLong { max }) } else { Ok(()) }

@@ -122,16 +122,9 @@ impl fmt::Debug for NewUser {
 pub struct Username(String);
 
 /// Not a valid username.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
 pub struct UsernameError;
-
-impl fmt::Display for UsernameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")
-    }
-}
-
-impl std::error::Error for UsernameError {}
 
 fn is_username_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
@@ -164,12 +157,6 @@ impl Username {
     #[must_use]
     pub fn key(&self) -> UsernameKey {
         UsernameKey(self.0.to_ascii_lowercase())
-    }
-}
-
-impl fmt::Display for Username {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

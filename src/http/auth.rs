@@ -47,19 +47,17 @@ pub(super) async fn viewer(
     token: &str,
     id: &RequestId,
 ) -> Result<Viewer, Failure> {
-    service.authenticate(token).await.map_err(|error| match error {
-        Error::Unauthenticated
-        | Error::Forbidden { .. }
-        | Error::BadInput { .. }
-        | Error::RateLimited { .. } => unauthenticated(),
-        Error::Unavailable(cause) => {
-            tracing::error!(cause, "cannot look up the viewer");
-            Failure::unavailable(id)
-        }
-        Error::Internal(cause) => {
-            tracing::error!(cause, "cannot look up the viewer");
-            Failure::internal(id)
-        }
+    service.authenticate(token).await.map_err(|error| {
+        let (failure, cause) = match error {
+            Error::Unauthenticated
+            | Error::Forbidden { .. }
+            | Error::BadInput { .. }
+            | Error::RateLimited { .. } => return unauthenticated(),
+            Error::Unavailable(cause) => (Failure::unavailable(id), cause),
+            Error::Internal(cause) => (Failure::internal(id), cause),
+        };
+        tracing::error!(cause, "cannot look up the viewer");
+        failure
     })
 }
 

@@ -19,17 +19,12 @@ pub(super) struct Peer(pub(super) IpAddr);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyNet(IpNet);
 
-/// Neither an address nor a network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write an address or a network, such as 192.0.2.7 or 10.0.0.0/8")]
-pub struct ProxyNetError;
-
 impl FromStr for ProxyNet {
-    type Err = ProxyNetError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, ProxyNetError> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        net.map(Self).map_err(|_| ProxyNetError)
+        net.map(Self).map_err(|_| "write an address or a network, such as 192.0.2.7 or 10.0.0.0/8")
     }
 }
 

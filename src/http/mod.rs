@@ -18,6 +18,7 @@ mod auth;
 mod body;
 mod client;
 mod cors;
+mod element;
 mod encoding;
 mod failure;
 mod graphql;
@@ -45,8 +46,8 @@ use tower_http::compression::{
 
 use self::failure::Failure;
 pub use self::{
-    client::{ProxyNet, ProxyNetError},
-    cors::{Origin, OriginError},
+    client::ProxyNet,
+    cors::Origin,
     metrics::Metrics,
     pages::{BuiltFile, Playground},
     server::{Timeouts, serve},

@@ -2,7 +2,7 @@
 //!
 //! HTTP/1.1 and HTTP/2 (with prior knowledge) share a port. TLS is terminated by a proxy in front.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -70,6 +70,11 @@ pub async fn serve(
     let protocol = Arc::new(protocol(timeouts));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let connect = |stream, peer: SocketAddr| {
+        let (router, protocol) = (router.clone(), Arc::clone(&protocol));
+        let watcher = graceful.watcher();
+        serve_connection(stream, Peer(peer.ip()), router, protocol, watcher, timeouts.headers)
+    };
 
     let mut stop = pin!(async {
         // An error means that the sender is gone, and the server with it: stop as well.
@@ -81,12 +86,7 @@ pub async fn serve(
             () = &mut stop => break,
             // Past the limit, clients wait in the operating system's accept queue.
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
-                Ok((stream, peer)) => {
-                    let connection = Connection { peer: Peer(peer.ip()), router: router.clone() };
-                    let watcher = graceful.watcher();
-                    let protocol = Arc::clone(&protocol);
-                    connections.spawn(connection.run(stream, protocol, watcher, timeouts.headers));
-                }
+                Ok((stream, peer)) => drop(connections.spawn(connect(stream, peer))),
                 Err(error) => pause_after(&error).await,
             },
             Some(_) = connections.join_next() => {}
@@ -126,43 +126,37 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-struct Connection {
+/// Serves one connection until it is closed.
+async fn serve_connection(
+    stream: TcpStream,
     peer: Peer,
     router: Router,
-}
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    watcher: Watcher,
+    first_request_within: Duration,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
 
-impl Connection {
-    async fn run(
-        self,
-        stream: TcpStream,
-        protocol: Arc<auto::Builder<TokioExecutor>>,
-        watcher: Watcher,
-        first_request_within: Duration,
-    ) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
+    let begun = Notify::new();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        begun.notify_one();
+        request.extensions_mut().insert(peer);
+        router.clone().call(request)
+    });
+    let served = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service));
+    // Neither protocol's timer runs until the first bytes have shown which protocol it is.
+    let silence = async {
+        if timeout(first_request_within, begun.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
         }
+    };
 
-        let Self { peer, router } = self;
-        let begun = Notify::new();
-        let service = service_fn(|mut request: Request<Incoming>| {
-            begun.notify_one();
-            request.extensions_mut().insert(peer);
-            router.clone().call(request)
-        });
-        let served = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service));
-        // Neither protocol's timer runs until the first bytes have shown which protocol it is.
-        let silence = async {
-            if timeout(first_request_within, begun.notified()).await.is_ok() {
-                std::future::pending::<()>().await;
-            }
-        };
-
-        tokio::select! {
-            result = served => if let Err(error) = result {
-                tracing::debug!(error, "connection failed");
-            },
-            () = silence => tracing::debug!("no request on a new connection"),
-        }
+    tokio::select! {
+        result = served => if let Err(error) = result {
+            tracing::debug!(error, "connection failed");
+        },
+        () = silence => tracing::debug!("no request on a new connection"),
     }
 }

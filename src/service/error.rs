@@ -30,7 +30,7 @@ pub enum Error {
     /// Too much in a short time.
     #[error("too many requests, try again later")]
     RateLimited {
-        /// How long to wait before the next attempt.
+        /// How long to wait before the next attempt, in whole seconds.
         retry_after: Duration,
     },
     /// The database did not answer. Whether a write was applied is unknown.

@@ -86,33 +86,3 @@ pub fn follow_denials(viewer: Option<&Viewer>, target: UserId) -> Vec<FollowDeni
     });
     permission.into_iter().chain(refusal).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use chrono::DateTime;
-
-    use super::*;
-    use crate::domain::{Role, User};
-
-    fn viewer(permissions: Permissions) -> Viewer {
-        let user = User::bare(UserId(1), "alice", DateTime::UNIX_EPOCH);
-        let role = Role { name: "user".to_owned(), permissions };
-        let account =
-            Account { user: Arc::new(user), role, token_epoch: 0, tokens_valid_after: None };
-        Viewer { account, permissions }
-    }
-
-    #[test]
-    fn every_reason_is_named() {
-        let may = viewer(Permissions::from_iter([Permission::Follow]));
-        let may_not = viewer(Permissions::NONE);
-
-        assert_eq!(follow_denials(None, UserId(2)), [FollowDenial::Unauthenticated]);
-        assert_eq!(follow_denials(Some(&may), UserId(2)), []);
-        assert_eq!(follow_denials(Some(&may), UserId(1)), [FollowDenial::Yourself]);
-        let both = [FollowDenial::MissingPermission, FollowDenial::Yourself];
-        assert_eq!(follow_denials(Some(&may_not), UserId(1)), both);
-    }
-}

@@ -122,25 +122,16 @@ impl fmt::Debug for Playground {
 
 /// The routes of the pages and of the files that they load.
 pub(super) fn routes<S>(playground: Playground) -> Router<S> {
-    let app = APP_ROUTES.iter().fold(Router::new(), |routes, path| routes.route(path, get(app)));
-    app.route("/graphiql", get(graphiql))
+    let page = |name| {
+        get(async move |State(playground): State<Playground>, headers: HeaderMap| {
+            playground.page(name, &headers)
+        })
+    };
+    let app = APP_ROUTES.iter().fold(Router::new(), |app, path| app.route(path, page(APP)));
+    app.route("/graphiql", page(GRAPHIQL))
         .route("/favicon.svg", get(file))
         .route("/assets/{file}", get(file))
         .with_state(playground)
-}
-
-async fn app(
-    State(playground): State<Playground>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    playground.page(APP, &headers)
-}
-
-async fn graphiql(
-    State(playground): State<Playground>,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    playground.page(GRAPHIQL, &headers)
 }
 
 /// A file by the raw path of the request. File names of the build need no escapes, so an escaped

@@ -176,16 +176,6 @@ mod tests {
     }
 
     #[test]
-    fn exactly_five_seconds_of_clock_skew_are_tolerated() {
-        let claims = claims(json!({ "nbf": 500 }));
-        for (ms, is_valid) in
-            [(494_999, false), (495_000, true), (1_004_999, true), (1_005_000, false)]
-        {
-            assert_eq!(claims.check_times(at_ms(ms)).is_ok(), is_valid, "{ms}");
-        }
-    }
-
-    #[test]
     fn a_token_is_revoked_by_its_epoch_or_else_by_its_age() {
         let account = |token_epoch, revoked_at_ms: Option<i64>| Account {
             user: Arc::new(User::bare(UserId(7), "alice", DateTime::UNIX_EPOCH)),
@@ -210,12 +200,5 @@ mod tests {
             assert_eq!(token.is_revoked(&before), is_revoked_before, "{extra}");
             assert_eq!(token.is_revoked(&after), is_revoked_after, "{extra}");
         }
-    }
-
-    #[test]
-    fn the_epoch_is_read_from_our_own_tokens_only() {
-        let foreign = claims(json!({ "epoch": "x" })).into_foreign().expect("valid claims");
-        assert_eq!(foreign.epoch, None);
-        assert!(claims(json!({ "epoch": "x" })).into_own().is_err());
     }
 }

@@ -96,15 +96,6 @@ impl IdentityProvider {
         trust: Trust,
         now: DateTime<Utc>,
     ) -> Result<Self, JwksError> {
-        Self::load_with(source, trust, now, WAIT_MAX).await
-    }
-
-    async fn load_with(
-        source: Arc<dyn KeySource>,
-        trust: Trust,
-        now: DateTime<Utc>,
-        wait_max: Duration,
-    ) -> Result<Self, JwksError> {
         let (refresh, running) = Refresh::start(now);
         let keys = KeySet::parse(&source.read().await?)?;
         drop(running);
@@ -112,8 +103,8 @@ impl IdentityProvider {
             return Err(JwksError::NoUsableKey);
         }
         let (current, last_refresh) = (Mutex::new(Arc::new(keys)), Mutex::new(refresh));
-        let keys = Arc::new(CachedKeys { source, current, last_refresh, wait_max });
-        Ok(Self { trust, keys })
+        let keys = CachedKeys { source, current, last_refresh, wait_max: WAIT_MAX };
+        Ok(Self { trust, keys: Arc::new(keys) })
     }
 
     /// The keys, refreshed first if they are old.
@@ -232,8 +223,10 @@ mod tests {
     async fn provider(source: &Arc<GatedSource>, wait_max: Duration) -> IdentityProvider {
         let trust = Trust { issuer: None, audience: None, refresh_every: TimeDelta::minutes(5) };
         let source = Arc::<GatedSource>::clone(source);
-        let provider = IdentityProvider::load_with(source, trust, at_second(0), wait_max).await;
-        provider.expect("a key set")
+        let provider = IdentityProvider::load(source, trust, at_second(0)).await;
+        let mut provider = provider.expect("a key set");
+        Arc::get_mut(&mut provider.keys).expect("not shared yet").wait_max = wait_max;
+        provider
     }
 
     fn at_second(second: i64) -> DateTime<Utc> {

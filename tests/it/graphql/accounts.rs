@@ -94,6 +94,8 @@ async fn signing_in_takes_the_right_password(app: TestApp) {
         ("alice", ""),
         ("alice", &long),
         ("nobody", PASSWORD),
+        ("nobody", "decoy password"),
+        ("without_password", "decoy password"),
         ("not a name", PASSWORD),
         ("without_password", ""),
         ("without_password", "nobody has this one"),

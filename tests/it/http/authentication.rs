@@ -159,6 +159,13 @@ fn own_forgeries(rsa: &Key) -> Vec<(String, String)> {
             forged.push((format!("{claim} {value}"), token));
         }
     }
+    for claim in ["iss", "aud", "sub", "exp"] {
+        let claims = URL_SAFE_NO_PAD.decode(body).expect("base64");
+        let mut claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        claims.as_object_mut().expect("an object").remove(claim);
+        let token = encode(&ours, &claims, &EncodingKey::from_secret(SECRET)).expect("signs");
+        forged.push((format!("no {claim}"), token));
+    }
     for algorithm in ["none", "None", "NONE", "", "hs256"] {
         let head = part(&json!({ "typ": "JWT", "alg": algorithm }));
         for signature in ["", signature] {

@@ -99,9 +99,18 @@ async fn a_file_has_the_coding_the_client_prefers() {
     let app = serving(Some(built())).await;
     for (path, accepted, encoding, body) in [
         ("/", "gzip, deflate, br, zstd", Some("br"), "index.html.br"),
+        ("/", "*", Some("br"), "index.html.br"),
+        ("/", "identity;q=0, *", Some("br"), "index.html.br"),
         ("/", "br;q=0.5, gzip", Some("gzip"), "index.html.gz"),
+        ("/", "br;q=0.5, gzip;q=0.8", Some("gzip"), "index.html.gz"),
+        ("/", "br;q=0, *", Some("gzip"), "index.html.gz"),
+        ("/", "br;q=high, gzip ; q=0.1", Some("gzip"), "index.html.gz"),
+        ("/", "GZIP;Q=0.5", Some("gzip"), "index.html.gz"),
+        ("/", "gzip;q=0.5, identity", None, "index.html"),
+        ("/", "br;q=0, gzip;q=0", None, "index.html"),
         ("/", "zstd", None, "index.html"),
-        ("/graphiql", "br, gzip", Some("gzip"), "graphiql.html.gz"),
+        ("/", "", None, "index.html"),
+        ("/graphiql", "br, gzip;q=0.5", Some("gzip"), "graphiql.html.gz"),
         (SCRIPT, "br", Some("br"), "assets/app-B2xyz_-9.js.br"),
         ("/favicon.svg", "br, gzip", None, "favicon.svg"),
     ] {

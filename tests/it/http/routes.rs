@@ -103,13 +103,17 @@ async fn every_reply_has_the_id_of_its_request() {
     let app = TestApp::start().await;
     let get = |path: &str| app.request(Method::GET, path);
 
-    let given = send(get("/healthz").header("x-request-id", "Mine_1.2-3")).await;
-    assert_eq!(given.header("x-request-id"), "Mine_1.2-3");
+    for good in ["aZ09._-", &"x".repeat(64)] {
+        let reply = send(get("/healthz").header("x-request-id", good)).await;
+        assert_eq!(reply.header("x-request-id"), good);
+    }
     for path in ["/healthz", "/nothing", "/graphql"] {
-        let one = send(get(path).header("x-request-id", "not a \"good\" one")).await;
-        let two = send(get(path)).await;
-        let (one, two) = (one.header("x-request-id"), two.header("x-request-id"));
-        assert!(one.len() == 32 && two.len() == 32 && one != two, "{path}: {one} {two}");
+        for bad in ["", "not a good one", "a\"b", &"x".repeat(65)] {
+            let one = send(get(path).header("x-request-id", bad)).await;
+            let two = send(get(path)).await;
+            let (one, two) = (one.header("x-request-id"), two.header("x-request-id"));
+            assert!(one.len() == 32 && two.len() == 32 && one != two, "{path}: {one} {two}");
+        }
     }
 }
 
@@ -157,8 +161,9 @@ async fn other_sites_are_refused_unless_configured() {
         assert!(!names.into_iter().any(|name| name.starts_with("access-control-")));
     }
 
-    let origin = "https://app.example.com".parse().expect("an origin");
-    let open = TestApp::with(Settings { cors_origins: vec![origin], ..settings() }).await;
+    let origins = ["https://app.example.com", "http://localhost:5173"];
+    let cors_origins = origins.map(|origin| origin.parse().expect("an origin")).into();
+    let open = TestApp::with(Settings { cors_origins, ..settings() }).await;
     for reply in [
         ask(&open, "https://app.example.com").await,
         preflight(&open, "https://app.example.com").await,
@@ -169,6 +174,11 @@ async fn other_sites_are_refused_unless_configured() {
     }
     let stranger = ask(&open, "https://evil.example.com").await;
     assert!(stranger.headers.get("access-control-allow-origin").is_none());
+
+    let cors_origins = vec!["*".parse().expect("an origin")];
+    let public = TestApp::with(Settings { cors_origins, ..settings() }).await;
+    let anybody = ask(&public, "https://evil.example.com").await;
+    assert_eq!(anybody.header("access-control-allow-origin"), "*");
 }
 
 /// A clock that panics, to make a handler panic.

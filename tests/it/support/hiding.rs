@@ -38,7 +38,6 @@ pub(crate) struct Hiding {
 }
 
 impl Hiding {
-    #[expect(clippy::unused_self, reason = "what `forward_store` calls")]
     async fn call<T>(&self, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
         work.await
     }
@@ -114,7 +113,9 @@ forward_store! {
         ) -> Result<HashMap<FollowPageKey, FollowPage>> {
             let mut pages = self.inner.pages_of_follows(audience, keys).await?;
             if self.hidden.applies_to(audience) {
-                pages.iter_mut().for_each(|(key, found)| self.hide_from_page(key, found));
+                for (key, found) in &mut pages {
+                    self.hide_from_page(key, found);
+                }
             }
             Ok(pages)
         }
