@@ -32,37 +32,18 @@ macro_rules! arrays_of_users {
 /// with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
     ($condition:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
-        concat!(
-            "SELECT o.below, o.above, p.* FROM (SELECT $2::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE ",
-            $condition,
-            $position,
-            " <= ",
-            $low,
-            ") AS below, \
-                          $3::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE ",
-            $condition,
-            $position,
-            " >= ",
-            $high,
-            ") AS above) o \
-             CROSS JOIN (SELECT ",
-            arrays_of_users!(),
-            " FROM (SELECT * FROM users WHERE ",
-            $condition,
-            $position,
-            " > ",
-            $low,
-            " AND ",
-            $position,
-            " < ",
-            $high,
-            " \
-                        ORDER BY ",
-            $order,
-            " LIMIT $1) u) p"
-        )
+        concat! {
+            "SELECT o.below, o.above, p.* FROM ( ",
+              "SELECT $2::boolean AND EXISTS ( ",
+                       "SELECT 1 FROM users WHERE ", $condition, $position, " <= ", $low, ") AS below, ",
+                     "$3::boolean AND EXISTS ( ",
+                       "SELECT 1 FROM users WHERE ", $condition, $position, " >= ", $high, ") AS above) o ",
+            "CROSS JOIN ( ",
+              "SELECT ", arrays_of_users!(), " FROM ( ",
+                "SELECT * FROM users ",
+                "WHERE ", $condition, $position, " > ", $low, " AND ", $position, " < ", $high,
+                " ORDER BY ", $order, " LIMIT $1) u) p"
+        }
     };
 }
 

@@ -20,37 +20,20 @@ use crate::{
 /// explained in [`super`].
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
-        concat!(
-            "SELECT o.below, o.above, \
-                    u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
-             FROM (SELECT $4 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
-            $position,
-            " <= ",
-            $low,
-            ") AS below, \
-                   $5 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
-            $position,
-            " >= ",
-            $high,
-            ") AS above) o \
-             LEFT JOIN (SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 \
-                        AND ",
-            $position,
-            " > ",
-            $low,
-            " AND ",
-            $position,
-            " < ",
-            $high,
-            " \
-                        ORDER BY ",
-            $order,
-            " LIMIT $3 + 0) u ON true"
-        )
+        concat! {
+            "SELECT o.below, o.above, ",
+                   "u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at ",
+            "FROM (SELECT $4 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
+                           "AND ", $position, " <= ", $low, ") AS below, ",
+                         "$5 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
+                           "AND ", $position, " >= ", $high, ") AS above) o ",
+            "LEFT JOIN ( ",
+              "SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 ",
+              "AND ", $position, " > ", $low, " AND ", $position, " < ", $high,
+              " ORDER BY ", $order, " LIMIT $3 + 0) u ON true"
+        }
     };
 }
 

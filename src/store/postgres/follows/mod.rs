@@ -19,17 +19,13 @@ use crate::{
 /// keeps the planner from reading the whole list of the follower from `follows_page` instead.
 macro_rules! edges_of_pairs {
     ($followers:literal, $followees:literal) => {
-        concat!(
-            "SELECT e.follower_id, e.followee_id, e.followed_at FROM unnest(",
-            $followers,
-            "::bigint[], ",
-            $followees,
-            "::bigint[]) AS k (follower_id, followee_id) \
-             JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-             WHERE e.follower_id = ANY(",
-            $followers,
-            ") AND e.tableoid <> 0"
-        )
+        concat! {
+            "SELECT e.follower_id, e.followee_id, e.followed_at ",
+            "FROM unnest(", $followers, "::bigint[], ", $followees, "::bigint[]) ",
+                 "AS k (follower_id, followee_id) ",
+            "JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id ",
+            "WHERE e.follower_id = ANY(", $followers, ") AND e.tableoid <> 0"
+        }
     };
 }
 
