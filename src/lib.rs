@@ -24,7 +24,8 @@
 //!   only way to make one.
 //! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that keep it.
 //!   All SQL is here, as constant text. Both engines have the same files by subject: `users`,
-//!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/`. Above them:
+//!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/`. Beside them:
+//!   `shared/` (what both do in the same way, compiled for each),
 //!   `batching/` (many calls in one statement, and the connections kept warm for them),
 //!   `follow_writes/` (the queue of follows, the decision, the attempts), `sql.rs` (texts that both
 //!   engines share).

@@ -116,11 +116,12 @@ statements! {
     TAKE_FOLLOWING =
         "DELETE FROM follows WHERE follower_id = $1 AND followee_id IN \
            (SELECT followee_id FROM follows WHERE follower_id = $1 LIMIT $2) \
-         RETURNING followee_id, followed_at";
+         RETURNING follower_id, followee_id, followed_at";
     // Reads `follows`, the truth, which may hold edges that `followers` lacks. It does not name
     // the owners of the edges, so a distributed engine asks all shards.
     SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM follows WHERE followee_id = $1 LIMIT $2";
+        "SELECT follower_id, followee_id, followed_at FROM follows \
+         WHERE followee_id = $1 LIMIT $2";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
 
     // Drift
