@@ -106,7 +106,7 @@ impl Postgres {
         Ok(Self { readers, writer, reads, follows, unlimited, acquire_timeout, server })
     }
 
-    /// For work without time limits: a pool of one connection.
+    /// One connection without time limits, for long work: recounting a celebrity, for example.
     fn unlimited_pool(&self) -> PgPool {
         self.pool_of_one(PgConnectOptions::clone(&self.unlimited))
     }

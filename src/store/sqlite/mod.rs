@@ -112,7 +112,7 @@ impl Sqlite {
         Ok(Self { writer, connections, readers, reads, follows })
     }
 
-    /// For work without time limits.
+    /// For long work.
     fn unlimited_pool(&self) -> SqlitePool {
         self.writer.clone()
     }
