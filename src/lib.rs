@@ -26,10 +26,11 @@
 //!   it. All SQL is here, as constant text. Both engines are split by the same subjects: `users`,
 //!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/` (migrations,
 //!   bulk loading, deletion, drift), `lookups` (which reads share statements), `watch` (changes of
-//!   users). Beside them: `sql.rs` (texts that both engines share), `batching/` (many calls in one
-//!   statement, and the connections kept warm for them), `follow_writes/` (the queue of follows,
-//!   the decision, the attempts), `error.rs` and `retry.rs` (which failures are temporary, and what
-//!   is tried again), `statement.rs` (counts statements).
+//!   users). Beside them: `shared/` (what both engines do in the same way, compiled for each),
+//!   `sql.rs` (texts that both engines share), `batching/` (many calls in one statement, and the
+//!   connections kept warm for them), `follow_writes/` (the queue of follows, the decision, the
+//!   attempts), `error.rs` and `retry.rs` (which failures are temporary, and what is tried again),
+//!   `statement.rs` (counts statements).
 //! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
 //!   for a signed-out caller or for the operator: `follows`, `users/` (with the cache), `auth/`,
 //!   `limits/`, and `policy`, which decides what a viewer may do and see.

@@ -3,7 +3,7 @@
 //! There are three kinds, by what a caller can do about them. The kind of an sqlx error is decided
 //! here: by SQLSTATE, SQLite's result code or sqlx's own kind, never by the name of a constraint.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use sqlx::migrate::MigrateError;
 
@@ -150,6 +150,7 @@ const SQLITE_BUSY: &str = "5";
 
 /// The primary result code of an extended one. No code of SQLite has five digits.
 fn sqlite_primary(code: &str) -> Option<i32> {
+    let code = Some(code).filter(|code| code.len() < SQLSTATE_LENGTH)?;
     code.parse().ok().map(|code: i32| code & 0xff)
 }
 
@@ -173,19 +174,21 @@ fn is_transient_code(code: &str) -> bool {
     }
 }
 
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
+}
+
 /// Whether some of the rows of a transaction may have caused the failure: a constraint, or a lock
 /// that another transaction holds for too long. Without those rows it may succeed.
 pub(super) fn is_of_some_rows(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    let is_timeout = code.is_some_and(|code| matches!(&*code, "57014" | "55P03"));
+    let is_timeout = code(error).is_some_and(|code| matches!(&*code, "57014" | "55P03"));
     is_timeout || Kind::of(error) != Kind::Unavailable
 }
 
 /// Whether the failure proves that the transaction was rolled back: a deadlock or a serialization
 /// failure. After a lost connection that is unknown.
 pub(super) fn is_rolled_back(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| is_rollback_code(&code))
+    code(error).is_some_and(|code| is_rollback_code(&code))
 }
 
 fn is_rollback_code(code: &str) -> bool {
@@ -194,14 +197,12 @@ fn is_rollback_code(code: &str) -> bool {
 
 /// Whether another process holds SQLite's lock.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(5))
+    code(error).and_then(|code| sqlite_primary(&code)) == Some(5)
 }
 
 /// Whether the file was opened and is not a SQLite database.
 pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    code.is_some_and(|code| code.len() < SQLSTATE_LENGTH && sqlite_primary(&code) == Some(26))
+    code(error).and_then(|code| sqlite_primary(&code)) == Some(26)
 }
 
 impl From<sqlx::Error> for Error {

@@ -28,7 +28,6 @@ mod batching;
 mod connect;
 mod error;
 mod follow_writes;
-mod maintenance;
 mod metered;
 mod pages;
 mod postgres;

@@ -31,63 +31,45 @@ pub(super) use update_profile;
 /// clocks of two servers disagree.
 macro_rules! end_tokens {
     ($at:literal) => {
-        concat!(
-            "token_epoch = token_epoch + 1, \
-             tokens_valid_after = CASE WHEN tokens_valid_after > ",
-            $at,
-            " THEN tokens_valid_after ELSE ",
-            $at,
-            " END"
-        )
+        concat! {
+            "token_epoch = token_epoch + 1, ",
+            "tokens_valid_after = CASE WHEN tokens_valid_after > ", $at,
+                                 " THEN tokens_valid_after ELSE ", $at, " END"
+        }
     };
 }
 
 /// Pages through the ids of one column that no user has.
 macro_rules! strangers {
     ($id:literal, $table:literal) => {
-        concat!(
-            "SELECT DISTINCT ",
-            $id,
-            " FROM ",
-            $table,
-            " e WHERE ",
-            $id,
-            " > $1 AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.",
-            $id,
-            ") ORDER BY ",
-            $id,
-            " LIMIT $2"
-        )
+        concat! {
+            "SELECT DISTINCT ", $id, " FROM ", $table, " e ",
+            "WHERE ", $id, " > $1 AND NOT EXISTS (SELECT 1 FROM users WHERE id = e.", $id, ") ",
+            "ORDER BY ", $id, " LIMIT $2"
+        }
     };
 }
 
 /// Deletes an edge of either table when one of its users does not exist.
 macro_rules! remove_edge_of_nobody {
     ($edges:literal) => {
-        concat!(
-            "DELETE FROM ",
-            $edges,
-            " WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
-             AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) \
-                  OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))"
-        )
+        concat! {
+            "DELETE FROM ", $edges,
+            " WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 ",
+            "AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) ",
+                 "OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))"
+        }
     };
 }
 
 /// Pages through the edges of one owner, oldest first.
 macro_rules! edges_after {
     ($edges:literal, $owner:literal, $other:literal) => {
-        concat!(
-            "SELECT follower_id, followee_id, followed_at FROM ",
-            $edges,
-            " WHERE ",
-            $owner,
-            " = $1 AND (followed_at, ",
-            $other,
-            ") > ($2, $3) ORDER BY followed_at, ",
-            $other,
-            " LIMIT $4"
-        )
+        concat! {
+            "SELECT follower_id, followee_id, followed_at FROM ", $edges,
+            " WHERE ", $owner, " = $1 AND (followed_at, ", $other, ") > ($2, $3) ",
+            "ORDER BY followed_at, ", $other, " LIMIT $4"
+        }
     };
 }
 
@@ -134,11 +116,12 @@ statements! {
     TAKE_FOLLOWING =
         "DELETE FROM follows WHERE follower_id = $1 AND followee_id IN \
            (SELECT followee_id FROM follows WHERE follower_id = $1 LIMIT $2) \
-         RETURNING followee_id, followed_at";
+         RETURNING follower_id, followee_id, followed_at";
     // Reads `follows`, the truth, which may hold edges that `followers` lacks. It does not name
     // the owners of the edges, so a distributed engine asks all shards.
     SOME_FOLLOWERS =
-        "SELECT follower_id, followed_at FROM follows WHERE followee_id = $1 LIMIT $2";
+        "SELECT follower_id, followee_id, followed_at FROM follows \
+         WHERE followee_id = $1 LIMIT $2";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
 
     // Drift

@@ -1,25 +1,16 @@
-//! Accounts: who is signed in, with which password and role, and every change of them.
+//! Accounts: the statements of this engine.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool, Row, postgres::PgRow};
+use sqlx::PgExecutor;
 
-use super::{sorted, users};
-use crate::store::statement::{query, query_as, query_scalar};
+use super::{Postgres, id_list, shared::accounts::account};
 use crate::{
-    domain::{
-        Account, AvatarUrl, Bio, Credentials, DisplayName, NewUser, Permissions, ProfileChange,
-        Role, User, UserId, UsernameKey,
-    },
+    domain::{Account, Audience, UserId},
     store::{
-        CreateOutcome, SetRoleOutcome,
-        retry::Tries,
-        sql::{
-            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREATE_USER, CREDENTIALS,
-            CREDENTIALS_BY_ID, END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN,
-            UPDATE_PROFILE, USER_EXISTS, account, update_profile,
-        },
+        Result,
+        sql::{UPDATE_PROFILE, account, update_profile},
+        statement::query,
     },
 };
 
@@ -30,149 +21,20 @@ statements! {
                  SELECT changed.*, pg_notify('entourage_users', id::text)::text FROM changed");
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `Option::map` passes it")]
-fn account(row: PgRow) -> sqlx::Result<Account> {
-    let permissions = Permissions::from_bits(row.try_get(7)?);
-    let role = Role { name: row.try_get(6)?, permissions };
-    Ok(Account {
-        user: users::user(&row, 0)?,
-        role,
-        token_epoch: row.try_get(8)?,
-        tokens_valid_after: row.try_get(9)?,
-    })
+/// How to change a profile: other processes are notified if the server can do that.
+pub(super) const fn update_profile(engine: &Postgres) -> &'static str {
+    if engine.server.notifies { UPDATE_PROFILE_AND_NOTIFY } else { UPDATE_PROFILE }
 }
 
-fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) -> Credentials {
-    Credentials { id: UserId(id), password_hash, token_epoch }
+pub(super) async fn find(engine: &Postgres, id: UserId) -> Result<Option<Account>> {
+    Ok(engine.reads.accounts.get(Audience::Everybody, &[id]).await?.remove(&id))
 }
 
 pub(super) async fn by_ids(
     connection: impl PgExecutor<'_>,
     ids: &[UserId],
 ) -> sqlx::Result<HashMap<UserId, Account>> {
-    let rows = query(ACCOUNTS).bind(sorted(ids)).fetch_all(connection).await?;
-    let accounts = rows.into_iter().map(account);
+    let rows = query(ACCOUNTS).bind(id_list(ids)).fetch_all(connection).await?;
+    let accounts = rows.iter().map(account);
     accounts.map(|account| account.map(|account| (account.user.id, account))).collect()
-}
-
-pub(super) async fn find_by_subject(pool: &PgPool, subject: &str) -> sqlx::Result<Option<Account>> {
-    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
-    row.map(account).transpose()
-}
-
-pub(super) async fn credentials(
-    pool: &PgPool,
-    key: &UsernameKey,
-) -> sqlx::Result<Option<Credentials>> {
-    let row = query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
-    Ok(row.map(credentials_of))
-}
-
-pub(super) async fn credentials_by_id(
-    pool: &PgPool,
-    id: UserId,
-) -> sqlx::Result<Option<Credentials>> {
-    let row = query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
-    Ok(row.map(credentials_of))
-}
-
-pub(super) async fn create_user(
-    tries: Tries,
-    pool: PgPool,
-    user: Arc<NewUser>,
-) -> sqlx::Result<CreateOutcome> {
-    let mut tx = pool.begin().await?;
-    let key = user.username.key();
-    let created = query(CREATE_USER)
-        .bind(user.id.0)
-        .bind(user.username.as_str())
-        .bind(key.as_str())
-        .bind(user.name.as_deref())
-        .bind(user.bio.as_deref())
-        .bind(user.avatar_url.as_deref())
-        .bind(user.subject.as_deref())
-        .bind(user.password_hash.as_deref())
-        .bind(user.created_at)
-        .bind(&*user.role)
-        .execute(&mut *tx)
-        .await?;
-    if created.rows_affected() == 0 {
-        if tries.may_have_committed() {
-            let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
-            if ours.fetch_one(&mut *tx).await? {
-                return Ok(CreateOutcome::Created);
-            }
-        }
-        let taken = query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
-        return Ok(match taken.fetch_one(&mut *tx).await? {
-            (true, _) => CreateOutcome::UsernameTaken,
-            (false, true) => CreateOutcome::SubjectTaken,
-            (false, false) => CreateOutcome::IdTaken,
-        });
-    }
-    query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
-    tries.commit(tx).await?;
-    Ok(CreateOutcome::Created)
-}
-
-/// Changes a profile, and notifies other servers if the database can.
-pub(super) async fn update_profile(
-    pool: PgPool,
-    notifies: bool,
-    id: UserId,
-    change: Arc<ProfileChange>,
-) -> sqlx::Result<Option<Arc<User>>> {
-    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let row = query(if notifies { UPDATE_PROFILE_AND_NOTIFY } else { UPDATE_PROFILE })
-        .bind(id.0)
-        .bind(name.is_some())
-        .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
-        .bind(bio.is_some())
-        .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
-        .bind(avatar_url.is_some())
-        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)))
-        .fetch_optional(&pool)
-        .await?;
-    row.map(|row| users::user(&row, 0)).transpose()
-}
-
-pub(super) async fn change_password(
-    pool: PgPool,
-    id: UserId,
-    epoch: Option<i64>,
-    password_hash: Arc<str>,
-    at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let change = query(CHANGE_PASSWORD)
-        .bind(id.0)
-        .bind(epoch)
-        .bind(&*password_hash)
-        .bind(at)
-        .execute(&pool)
-        .await?;
-    if change.rows_affected() == 1 {
-        return Ok(true);
-    }
-    // Each hash has its own salt, so this one can only be there from an earlier attempt.
-    query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
-}
-
-pub(super) async fn end_tokens(pool: PgPool, id: UserId, at: DateTime<Utc>) -> sqlx::Result<bool> {
-    let end = query(END_TOKENS).bind(id.0).bind(at);
-    Ok(end.execute(&pool).await?.rows_affected() == 1)
-}
-
-pub(super) async fn set_role(
-    pool: PgPool,
-    id: UserId,
-    role: Arc<str>,
-) -> sqlx::Result<SetRoleOutcome> {
-    let mut tx = pool.begin().await?;
-    let set = query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
-    if set.rows_affected() == 1 {
-        tx.commit().await?;
-        return Ok(SetRoleOutcome::Set);
-    }
-    let exists = query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
-    Ok(if exists { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
 }

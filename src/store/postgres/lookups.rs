@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use super::{
     Server, accounts,
     follows::{self, pages},
-    users,
+    shared, users,
 };
 use crate::{
     domain::{
@@ -49,7 +49,7 @@ impl Reads {
             accounts: SharedLookup::new(c(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             // The count of all users is the same for all callers. Counting those with a prefix may
             // take far less time, so it does not wait for others.
-            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(users::counts(c, keys)))
+            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(shared::users::counts(c, keys)))
                 .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
             counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),

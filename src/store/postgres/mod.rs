@@ -12,29 +12,25 @@ mod arrays;
 mod follows;
 mod lookups;
 mod maintenance;
+#[expect(clippy::duplicate_mod, reason = "it is compiled for each engine")]
+#[path = "../shared/mod.rs"]
+mod shared;
 mod users;
 mod watch;
 
-use std::{collections::HashMap, slice, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions, Connection, PgConnection, PgPool, Postgres as Db, Transaction,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
 };
 
 use self::lookups::Reads;
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Statement, Store, UserChanges, follow_writes::FollowQueue,
-    relations, retry, sql, statement::query_as,
+    ConnectError, Options, Statement, follow_writes::FollowQueue, sql, statement::query_as,
 };
-use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
-};
+use crate::domain::{Follow, FollowCounts, UserId};
 
 /// A connection that was idle for longer is pinged before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -42,7 +38,9 @@ const IDLE_MAX: Duration = Duration::from_secs(30);
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
 pub(super) struct Postgres {
-    pool: PgPool,
+    /// One pool reads and writes.
+    readers: PgPool,
+    writer: PgPool,
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
     /// For work without time limits, on a connection of its own.
@@ -50,6 +48,11 @@ pub(super) struct Postgres {
     acquire_timeout: Duration,
     server: Server,
 }
+
+// The types that `shared` is compiled with.
+type Engine = Postgres;
+type Query = sqlx::query::Query<'static, Db, PgArguments>;
+type Time = DateTime<Utc>;
 
 impl Postgres {
     /// Connects to the database once, so that a wrong URL is reported at the start.
@@ -99,7 +102,18 @@ impl Postgres {
             connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
         });
-        Ok(Self { pool, reads, follows, unlimited: Arc::new(unlimited), acquire_timeout, server })
+        let (readers, writer, unlimited) = (pool.clone(), pool, Arc::new(unlimited));
+        Ok(Self { readers, writer, reads, follows, unlimited, acquire_timeout, server })
+    }
+
+    /// One connection without time limits, for long work: recounting a celebrity, for example.
+    fn unlimited_pool(&self) -> PgPool {
+        self.pool_of_one(PgConnectOptions::clone(&self.unlimited))
+    }
+
+    fn pool_of_one(&self, options: PgConnectOptions) -> PgPool {
+        let one = PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout);
+        one.connect_lazy_with(options)
     }
 }
 
@@ -155,195 +169,37 @@ pub(super) fn statements() -> Vec<Statement> {
 }
 
 /// Ids in their order, in which the database looks them up: otherwise it has to sort them.
-fn sorted(ids: &[UserId]) -> Vec<i64> {
+fn id_list(ids: &[UserId]) -> Vec<i64> {
     let mut ids: Vec<_> = ids.iter().map(|id| id.0).collect();
     ids.sort_unstable();
     ids
 }
 
-#[async_trait]
-impl Store for Postgres {
-    async fn users_by_ids(
-        &self,
-        audience: Audience,
-        ids: &[UserId],
-    ) -> Result<HashMap<UserId, Arc<User>>> {
-        self.reads.users.get(audience, ids).await
-    }
+/// Binds edges as arrays: followers, followees and times.
+fn bind_edges(query: Query, edges: &[Follow]) -> Query {
+    query
+        .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
+        .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
+        .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())
+}
 
-    async fn users_by_usernames(
-        &self,
-        audience: Audience,
-        keys: &[UsernameKey],
-    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.reads.usernames.get(audience, keys).await
-    }
+/// Binds counts as arrays: users, followers and following.
+fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
+    query
+        .bind(counts.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
+        .bind(counts.iter().map(|(_, counts)| counts.followers).collect::<Vec<_>>())
+        .bind(counts.iter().map(|(_, counts)| counts.following).collect::<Vec<_>>())
+}
 
-    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
-        if !self.server.notifies {
-            return Ok(None);
-        }
-        let one = PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout);
-        let named = self.unlimited.as_ref().clone().application_name("entourage listener");
-        let pool = one.connect_lazy_with(named);
-        watch::users(&pool, &self.pool).await
-    }
+#[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]
+const fn time(time: Time) -> sqlx::Result<DateTime<Utc>> {
+    Ok(time)
+}
 
-    async fn page_of_users(
-        &self,
-        _audience: Audience,
-        request: &UserListRequest<'_>,
-    ) -> Result<Page<Arc<User>>> {
-        self.reads.connections.read(async |connection| users::page(connection, request).await).await
-    }
+const fn stored(time: DateTime<Utc>) -> Time {
+    time
+}
 
-    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
-        Ok(counts.remove(prefix).unwrap_or_default())
-    }
-
-    async fn counts_by_ids(
-        &self,
-        audience: Audience,
-        ids: &[UserId],
-    ) -> Result<HashMap<UserId, FollowCounts>> {
-        self.reads.counts.get(audience, ids).await
-    }
-
-    async fn pages_of_follows(
-        &self,
-        audience: Audience,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages(keys).get(audience, keys).await
-    }
-
-    async fn relations(
-        &self,
-        viewer: UserId,
-        followed: &[UserId],
-        following_back: &[UserId],
-    ) -> Result<HashMap<UserId, Relation>> {
-        let edges = if relations::are_few(followed, following_back) {
-            let pairs = relations::pairs(viewer, followed, following_back);
-            self.reads.edges.get(Audience::Everybody, &pairs).await?
-        } else {
-            let connections = &self.reads.connections;
-            let read = connections.read(async |connection| {
-                follows::edges_of(connection, viewer, followed, following_back).await
-            });
-            read.await?
-        };
-        Ok(relations::of_edges(viewer, edges))
-    }
-
-    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
-        self.follows.change(change).await
-    }
-
-    async fn change_follows(
-        &self,
-        changes: &[FollowChange],
-    ) -> Vec<Result<Changed<FollowChanged>>> {
-        self.follows.change_together(changes).await
-    }
-
-    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
-        Ok(follows::usage(&self.pool, user, day).await?)
-    }
-
-    async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        Ok(self.reads.accounts.get(Audience::Everybody, &[id]).await?.remove(&id))
-    }
-
-    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
-        Ok(accounts::find_by_subject(&self.pool, subject).await?)
-    }
-
-    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
-        Ok(accounts::credentials(&self.pool, key).await?)
-    }
-
-    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>> {
-        Ok(accounts::credentials_by_id(&self.pool, id).await?)
-    }
-
-    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
-        let (pool, user) = (self.pool.clone(), Arc::new(user.clone()));
-        retry::write(move |tries| accounts::create_user(tries, pool.clone(), user.clone())).await
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-    ) -> Result<Option<Arc<User>>> {
-        let (pool, change) = (self.pool.clone(), Arc::new(change.clone()));
-        let notifies = self.server.notifies;
-        retry::write(move |_| accounts::update_profile(pool.clone(), notifies, id, change.clone()))
-            .await
-    }
-
-    async fn change_password(
-        &self,
-        id: UserId,
-        epoch: Option<i64>,
-        password_hash: &str,
-        at: DateTime<Utc>,
-    ) -> Result<bool> {
-        let (pool, hash) = (self.pool.clone(), Arc::<str>::from(password_hash));
-        retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
-            .await
-    }
-
-    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
-        let pool = self.pool.clone();
-        retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
-    }
-
-    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
-        let (pool, role) = (self.pool.clone(), Arc::<str>::from(role));
-        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
-    }
-
-    async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(maintenance::deletion::delete(self.pool.clone(), self.server.notifies, id))
-            .await
-    }
-
-    async fn schema_state(&self) -> Result<SchemaState> {
-        Ok(maintenance::schema::state(&mut *self.pool.acquire().await?).await?)
-    }
-
-    async fn migrate(&self) -> Result<()> {
-        let options = Arc::clone(&self.unlimited);
-        match retry::write(move |_| maintenance::schema::migrate(Arc::clone(&options))).await? {
-            None => Ok(()),
-            Some(refusal) => Err(Error::Conflict(refusal.into())),
-        }
-    }
-
-    async fn ping(&self) -> Result<()> {
-        Ok(maintenance::schema::ping(&self.pool).await?)
-    }
-
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
-        let options = Arc::clone(&self.unlimited);
-        retry::reporting(progress, |report| maintenance::load::load(options, graph, report)).await
-    }
-
-    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
-        let options = Arc::clone(&self.unlimited);
-        retry::reporting(progress, |report| maintenance::drift::find(options, report)).await
-    }
-
-    async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(maintenance::drift::repair(Arc::clone(&self.unlimited), drift.to_vec()))
-            .await
-    }
-
-    async fn close(&self) {
-        self.reads.connections.close();
-        self.pool.close().await;
-    }
+async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Db>> {
+    pool.begin().await
 }

@@ -3,20 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use smol_str::SmolStr;
-use sqlx::{
-    PgConnection, PgExecutor, Postgres, Row,
-    postgres::{PgArguments, PgRow},
-    query::Query,
-};
+use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
 
-use super::{arrays, sorted};
-use crate::store::statement::{query, query_scalar};
+use super::{Query, arrays, id_list};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
-        UsernamePrefix,
     },
-    store::{Result, pages, sql::COUNT_USERS_WITH_PREFIX},
+    store::{Result, pages, statement::query},
 };
 
 /// Users as one row of arrays, which decode many times faster than a row for each. [`of_arrays`]
@@ -32,37 +26,18 @@ macro_rules! arrays_of_users {
 /// with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
     ($condition:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
-        concat!(
-            "SELECT o.below, o.above, p.* FROM (SELECT $2::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE ",
-            $condition,
-            $position,
-            " <= ",
-            $low,
-            ") AS below, \
-                          $3::boolean AND EXISTS ( \
-                       SELECT 1 FROM users WHERE ",
-            $condition,
-            $position,
-            " >= ",
-            $high,
-            ") AS above) o \
-             CROSS JOIN (SELECT ",
-            arrays_of_users!(),
-            " FROM (SELECT * FROM users WHERE ",
-            $condition,
-            $position,
-            " > ",
-            $low,
-            " AND ",
-            $position,
-            " < ",
-            $high,
-            " \
-                        ORDER BY ",
-            $order,
-            " LIMIT $1) u) p"
-        )
+        concat! {
+            "SELECT o.below, o.above, p.* FROM ( ",
+              "SELECT $2::boolean AND EXISTS ( ",
+                       "SELECT 1 FROM users WHERE ", $condition, $position, " <= ", $low, ") AS below, ",
+                     "$3::boolean AND EXISTS ( ",
+                       "SELECT 1 FROM users WHERE ", $condition, $position, " >= ", $high, ") AS above) o ",
+            "CROSS JOIN ( ",
+              "SELECT ", arrays_of_users!(), " FROM ( ",
+                "SELECT * FROM users ",
+                "WHERE ", $condition, $position, " > ", $low, " AND ", $position, " < ", $high,
+                " ORDER BY ", $order, " LIMIT $1) u) p"
+        }
     };
 }
 
@@ -101,18 +76,6 @@ statements! {
     LAST = page_by_name!("username_key DESC");
 }
 
-/// A user from six columns that begin at `first`.
-pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
-    Ok(Arc::new(User {
-        id: UserId(row.try_get(first)?),
-        username: row.try_get::<&str, _>(first + 1)?.into(),
-        name: row.try_get::<Option<&str>, _>(first + 2)?.map(SmolStr::new),
-        bio: row.try_get(first + 3)?,
-        avatar_url: row.try_get(first + 4)?,
-        created_at: row.try_get(first + 5)?,
-    }))
-}
-
 /// Users from six arrays that begin at `first`.
 fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     let texts = |column| arrays::of_texts(row, first + column).map(Vec::into_iter);
@@ -140,7 +103,7 @@ pub(super) async fn by_ids(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = query(BY_IDS).bind(sorted(ids)).fetch_one(connection).await?;
+    let row = query(BY_IDS).bind(id_list(ids)).fetch_one(connection).await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (user.id, user)).collect())
 }
 
@@ -156,30 +119,12 @@ pub(super) async fn by_usernames(
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
-/// The number of users with each prefix, one statement each: a call has one prefix, and calls that
-/// share a statement have the same.
-pub(super) async fn counts(
-    connection: &mut PgConnection,
-    prefixes: &[UsernamePrefix],
-) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
-    let mut counts = HashMap::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let query = query_scalar(COUNT_USERS_WITH_PREFIX)
-            .bind(prefix.lower_bound())
-            .bind(prefix.upper_bound());
-        counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
-    }
-    Ok(counts)
-}
-
 pub(super) async fn page(
     connection: &mut PgConnection,
     request: &UserListRequest<'_>,
 ) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, prefix, .. } = request;
-    let with_prefix = |query: Query<'static, Postgres, PgArguments>| {
-        query.bind(prefix.lower_bound().to_owned()).bind(prefix.upper_bound())
-    };
+    let with_prefix = |query: Query| query.bind(prefix.lower_bound()).bind(prefix.upper_bound());
     match request.order {
         UserOrderField::CreatedAt => {
             let bounds = pages::age_bounds(page)?;
@@ -205,7 +150,7 @@ pub(super) async fn page(
             };
             let query = query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
-            let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
+            let query = query.bind(bounds.low).bind(bounds.high);
             let (users, outside) = listed(&with_prefix(query).fetch_one(connection).await?)?;
             Ok(pages::key_page(page, users, outside))
         }

@@ -6,16 +6,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgNotification},
-};
+use sqlx::postgres::{PgListener, PgNotification};
 use tokio::time::timeout;
 
-use crate::store::statement::query;
+use super::Postgres;
 use crate::{
     domain::UserId,
-    store::{Error, Result, UserChanges, UserNews},
+    store::{Error, Result, UserChanges, UserNews, statement::query},
 };
 
 /// The channel of the notifications. The payload is the id of the user.
@@ -35,14 +32,19 @@ const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 /// A connection that listens.
 struct Changes(PgListener);
 
-/// Listens on the only connection of `pool`. `None` if a notification sent through `writers` does
-/// not arrive: a proxy in between then lends connections for one transaction only.
-pub(super) async fn users(pool: &PgPool, writers: &PgPool) -> Result<Option<Box<dyn UserChanges>>> {
-    let mut listener = PgListener::connect_with(pool).await?;
+/// Listens on a connection of its own. `None` if the server cannot notify, or if a notification
+/// sent through the pool does not arrive: a proxy in between then lends connections for one
+/// transaction only.
+pub(super) async fn users(engine: &Postgres) -> Result<Option<Box<dyn UserChanges>>> {
+    if !engine.server.notifies {
+        return Ok(None);
+    }
+    let options = engine.unlimited.as_ref().clone().application_name("entourage listener");
+    let mut listener = PgListener::connect_with(&engine.pool_of_one(options)).await?;
     // It must not reconnect by itself: notifications sent in between would be missed.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    query(NOTIFY_OF_NOBODY).execute(writers).await?;
+    query(NOTIFY_OF_NOBODY).execute(&engine.writer).await?;
     match timeout(ARRIVAL_MAX, listener.try_recv()).await {
         Ok(Ok(Some(_))) => Ok(Some(Box::new(Changes(listener)))),
         Ok(Ok(None)) | Err(_) => Ok(None),

@@ -1,25 +1,12 @@
-//! Accounts: who is signed in, with which password and role, and every change of them.
+//! Accounts: the statements of this engine.
 
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
-
-use super::{BEGIN, time, users};
-use crate::store::statement::{query, query_as, query_scalar};
+use super::{Sqlite, shared::accounts::account};
 use crate::{
-    domain::{
-        Account, AvatarUrl, Bio, Credentials, DisplayName, NewUser, Permissions, ProfileChange,
-        Role, User, UserId, UsernameKey,
-    },
+    domain::{Account, UserId},
     store::{
-        CreateOutcome, SetRoleOutcome,
-        retry::Tries,
-        sql::{
-            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREATE_USER, CREDENTIALS,
-            CREDENTIALS_BY_ID, END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN,
-            UPDATE_PROFILE, USER_EXISTS, account,
-        },
+        Result,
+        sql::{UPDATE_PROFILE, account},
+        statement::query,
     },
 };
 
@@ -27,153 +14,14 @@ statements! {
     ACCOUNT = account!("u.id = $1");
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `Option::map` passes it")]
-fn account(row: SqliteRow) -> sqlx::Result<Account> {
-    let permissions = Permissions::from_bits(row.try_get(7)?);
-    let role = Role { name: row.try_get(6)?, permissions };
-    let valid_after: Option<i64> = row.try_get(9)?;
-    Ok(Account {
-        user: users::user(&row, 0)?,
-        role,
-        token_epoch: row.try_get(8)?,
-        tokens_valid_after: valid_after.map(time).transpose()?,
-    })
+/// How to change a profile.
+pub(super) const fn update_profile(_: &Sqlite) -> &'static str {
+    UPDATE_PROFILE
 }
 
-fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) -> Credentials {
-    Credentials { id: UserId(id), password_hash, token_epoch }
-}
-
-pub(super) async fn find(
-    connection: &mut SqliteConnection,
-    id: UserId,
-) -> sqlx::Result<Option<Account>> {
-    query(ACCOUNT).bind(id.0).fetch_optional(connection).await?.map(account).transpose()
-}
-
-pub(super) async fn find_by_subject(
-    pool: &SqlitePool,
-    subject: &str,
-) -> sqlx::Result<Option<Account>> {
-    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
-    row.map(account).transpose()
-}
-
-pub(super) async fn credentials(
-    pool: &SqlitePool,
-    key: &UsernameKey,
-) -> sqlx::Result<Option<Credentials>> {
-    let row = query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
-    Ok(row.map(credentials_of))
-}
-
-pub(super) async fn credentials_by_id(
-    pool: &SqlitePool,
-    id: UserId,
-) -> sqlx::Result<Option<Credentials>> {
-    let row = query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
-    Ok(row.map(credentials_of))
-}
-
-pub(super) async fn create_user(
-    tries: Tries,
-    pool: SqlitePool,
-    user: Arc<NewUser>,
-) -> sqlx::Result<CreateOutcome> {
-    let mut tx = pool.begin_with(BEGIN).await?;
-    let key = user.username.key();
-    let created = query(CREATE_USER)
-        .bind(user.id.0)
-        .bind(user.username.as_str())
-        .bind(key.as_str())
-        .bind(user.name.as_deref())
-        .bind(user.bio.as_deref())
-        .bind(user.avatar_url.as_deref())
-        .bind(user.subject.as_deref())
-        .bind(user.password_hash.as_deref())
-        .bind(user.created_at.timestamp_micros())
-        .bind(&*user.role)
-        .execute(&mut *tx)
-        .await?;
-    if created.rows_affected() == 0 {
-        if tries.may_have_committed() {
-            let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
-            if ours.fetch_one(&mut *tx).await? {
-                return Ok(CreateOutcome::Created);
-            }
-        }
-        let taken = query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
-        return Ok(match taken.fetch_one(&mut *tx).await? {
-            (true, _) => CreateOutcome::UsernameTaken,
-            (false, true) => CreateOutcome::SubjectTaken,
-            (false, false) => CreateOutcome::IdTaken,
-        });
-    }
-    query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
-    tries.commit(tx).await?;
-    Ok(CreateOutcome::Created)
-}
-
-pub(super) async fn update_profile(
-    pool: SqlitePool,
-    id: UserId,
-    change: Arc<ProfileChange>,
-) -> sqlx::Result<Option<Arc<User>>> {
-    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let row = query(UPDATE_PROFILE)
-        .bind(id.0)
-        .bind(name.is_some())
-        .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
-        .bind(bio.is_some())
-        .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
-        .bind(avatar_url.is_some())
-        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)))
-        .fetch_optional(&pool)
-        .await?;
-    row.map(|row| users::user(&row, 0)).transpose()
-}
-
-pub(super) async fn change_password(
-    pool: SqlitePool,
-    id: UserId,
-    epoch: Option<i64>,
-    password_hash: Arc<str>,
-    at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let change = query(CHANGE_PASSWORD)
-        .bind(id.0)
-        .bind(epoch)
-        .bind(&*password_hash)
-        .bind(at.timestamp_micros())
-        .execute(&pool)
-        .await?;
-    if change.rows_affected() == 1 {
-        return Ok(true);
-    }
-    // Each hash has its own salt, so this one can only be there from an earlier attempt.
-    query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
-}
-
-pub(super) async fn end_tokens(
-    pool: SqlitePool,
-    id: UserId,
-    at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let end = query(END_TOKENS).bind(id.0).bind(at.timestamp_micros());
-    Ok(end.execute(&pool).await?.rows_affected() == 1)
-}
-
-pub(super) async fn set_role(
-    pool: SqlitePool,
-    id: UserId,
-    role: Arc<str>,
-) -> sqlx::Result<SetRoleOutcome> {
-    let mut tx = pool.begin_with(BEGIN).await?;
-    let set = query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
-    if set.rows_affected() == 1 {
-        tx.commit().await?;
-        return Ok(SetRoleOutcome::Set);
-    }
-    let exists = query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
-    Ok(if exists { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
+pub(super) async fn find(engine: &Sqlite, id: UserId) -> Result<Option<Account>> {
+    let read =
+        async |connection: &mut _| query(ACCOUNT).bind(id.0).fetch_optional(connection).await;
+    let row = engine.reads.connections.read(read).await?;
+    Ok(row.as_ref().map(account).transpose()?)
 }

@@ -8,7 +8,7 @@ use sqlx::{Sqlite, SqlitePool};
 
 use super::{
     follows::{self, pages},
-    users,
+    shared, users,
 };
 use crate::{
     domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix},
@@ -30,7 +30,7 @@ pub(super) struct Reads {
     pub(super) user_counts: Lookup<UsernamePrefix, i64>,
     pub(super) counts: Lookup<UserId, FollowCounts>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
-    pub(super) pages: Lookup<FollowPageKey, FollowPage>,
+    follow_pages: Lookup<FollowPageKey, FollowPage>,
 }
 
 impl Reads {
@@ -42,13 +42,18 @@ impl Reads {
             usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
             // The count of all users is the same for all callers. Counting those with a prefix may
             // take far less time, so it does not wait for others.
-            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(users::counts(c, keys)))
+            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(shared::users::counts(c, keys)))
                 .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
             counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::find(c, keys)))
+            follow_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::find(c, keys)))
                 .sharing_only(are_small),
             connections,
         }
+    }
+
+    /// The look-up for pages of any kind.
+    pub(super) const fn pages(&self, _: &[FollowPageKey]) -> &Lookup<FollowPageKey, FollowPage> {
+        &self.follow_pages
     }
 }

@@ -11,12 +11,14 @@ mod accounts;
 mod follows;
 mod lookups;
 mod maintenance;
+#[expect(clippy::duplicate_mod, reason = "it is compiled for each engine")]
+#[path = "../shared/mod.rs"]
+mod shared;
 mod users;
 mod watch;
 
 use std::{
-    collections::HashMap,
-    future, slice,
+    future,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,28 +26,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::{
-    ConnectOptions, Connection, SqliteConnection, SqlitePool,
+    ConnectOptions, Connection, Sqlite as Db, SqliteConnection, SqlitePool, Transaction,
     pool::PoolOptions,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+    sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
 use self::lookups::Reads;
 use super::{
-    ConnectError, CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Options, Result,
-    SchemaState, SetRoleOutcome, Statement, Store, UserChanges, error, follow_writes::FollowQueue,
-    relations, retry, sql,
+    ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
 };
-use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
-};
-
-/// How a transaction that writes begins.
-const BEGIN: &str = "BEGIN IMMEDIATE";
+use crate::domain::{Follow, FollowCounts, UserId};
 
 /// The page cache of the writer: 64 MiB, in the notation of SQLite, for random writes to the
 /// indexes of a large graph. Readers rely on the cache of the operating system.
@@ -69,6 +61,12 @@ pub(super) struct Sqlite {
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
 }
+
+// The types that `shared` is compiled with.
+type Engine = Sqlite;
+type Query = sqlx::query::Query<'static, Db, SqliteArguments>;
+/// Microseconds.
+type Time = i64;
 
 impl Sqlite {
     /// Opens the file, and creates it if it is missing.
@@ -113,6 +111,11 @@ impl Sqlite {
         let follows = FollowQueue::new(follows::writes::Writer(writer.clone()));
         Ok(Self { writer, connections, readers, reads, follows })
     }
+
+    /// For long work.
+    fn unlimited_pool(&self) -> SqlitePool {
+        self.writer.clone()
+    }
 }
 
 /// Refuses a URL without a file: each connection would have its own database.
@@ -145,7 +148,7 @@ async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
 /// WAL changes the file; the state of the schema then says that it is foreign.
 async fn writer(
     common: &SqliteConnectOptions,
-    pool: impl Fn() -> PoolOptions<sqlx::Sqlite>,
+    pool: impl Fn() -> PoolOptions<Db>,
     busy_timeout: Duration,
 ) -> sqlx::Result<SqlitePool> {
     let cached = common
@@ -167,7 +170,7 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
         return Ok(false);
     }
     let mut connection = file.clone().read_only(true).connect().await?;
-    Ok(maintenance::schema::state(&mut connection).await? == SchemaState::Foreign)
+    Ok(shared::schema::state(&mut connection).await? == SchemaState::Foreign)
 }
 
 /// All SQL of this engine.
@@ -193,199 +196,40 @@ fn json<T: serde::Serialize>(values: &T) -> String {
     serde_json::to_string(values).expect("numbers and text are always JSON")
 }
 
-/// Ids as JSON.
-fn json_ids(ids: &[UserId]) -> String {
+fn id_list(ids: &[UserId]) -> String {
     json(&ids.iter().map(|id| id.0).collect::<Vec<_>>())
 }
 
-/// A time from its microseconds.
-fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
+/// Binds edges as JSON: follower, followee and microseconds.
+fn bind_edges(query: Query, edges: &[Follow]) -> Query {
+    let row = |e: &Follow| (e.follower.0, e.followee.0, stored(e.followed_at));
+    query.bind(json(&edges.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Binds counts as JSON: user, followers and following.
+fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
+    let row = |(user, c): &(UserId, FollowCounts)| (user.0, c.followers, c.following);
+    query.bind(json(&counts.iter().map(row).collect::<Vec<_>>()))
+}
+
+fn time(micros: Time) -> sqlx::Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros)
         .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is not a time").into()))
 }
 
-#[async_trait]
-impl Store for Sqlite {
-    async fn users_by_ids(
-        &self,
-        audience: Audience,
-        ids: &[UserId],
-    ) -> Result<HashMap<UserId, Arc<User>>> {
-        self.reads.users.get(audience, ids).await
-    }
+const fn stored(time: DateTime<Utc>) -> Time {
+    time.timestamp_micros()
+}
 
-    async fn users_by_usernames(
-        &self,
-        audience: Audience,
-        keys: &[UsernameKey],
-    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.reads.usernames.get(audience, keys).await
-    }
-
-    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
-        let (writer, connections) = (self.writer.clone(), Arc::clone(&self.connections));
-        Ok(Some(watch::users(writer, connections).await?))
-    }
-
-    async fn page_of_users(
-        &self,
-        _audience: Audience,
-        request: &UserListRequest<'_>,
-    ) -> Result<Page<Arc<User>>> {
-        self.reads.connections.read(async |connection| users::page(connection, request).await).await
-    }
-
-    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
-        Ok(counts.remove(prefix).unwrap_or_default())
-    }
-
-    async fn counts_by_ids(
-        &self,
-        audience: Audience,
-        ids: &[UserId],
-    ) -> Result<HashMap<UserId, FollowCounts>> {
-        self.reads.counts.get(audience, ids).await
-    }
-
-    async fn pages_of_follows(
-        &self,
-        audience: Audience,
-        keys: &[FollowPageKey],
-    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages.get(audience, keys).await
-    }
-
-    async fn relations(
-        &self,
-        viewer: UserId,
-        followed: &[UserId],
-        following_back: &[UserId],
-    ) -> Result<HashMap<UserId, Relation>> {
-        let edges = if relations::are_few(followed, following_back) {
-            let pairs = relations::pairs(viewer, followed, following_back);
-            self.reads.edges.get(Audience::Everybody, &pairs).await?
-        } else {
-            let connections = &self.reads.connections;
-            let read = connections.read(async |connection| {
-                follows::edges_of(connection, viewer, followed, following_back).await
-            });
-            read.await?
-        };
-        Ok(relations::of_edges(viewer, edges))
-    }
-
-    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
-        self.follows.change(change).await
-    }
-
-    async fn change_follows(
-        &self,
-        changes: &[FollowChange],
-    ) -> Vec<Result<Changed<FollowChanged>>> {
-        self.follows.change_together(changes).await
-    }
-
-    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
-        Ok(follows::usage(&self.readers, user, day).await?)
-    }
-
-    async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
-        self.reads.connections.read(async |connection| accounts::find(connection, id).await).await
-    }
-
-    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
-        Ok(accounts::find_by_subject(&self.readers, subject).await?)
-    }
-
-    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
-        Ok(accounts::credentials(&self.readers, key).await?)
-    }
-
-    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>> {
-        Ok(accounts::credentials_by_id(&self.readers, id).await?)
-    }
-
-    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
-        let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
-        retry::write(move |tries| accounts::create_user(tries, pool.clone(), user.clone())).await
-    }
-
-    async fn update_profile(
-        &self,
-        id: UserId,
-        change: &ProfileChange,
-    ) -> Result<Option<Arc<User>>> {
-        let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
-        retry::write(move |_| accounts::update_profile(pool.clone(), id, change.clone())).await
-    }
-
-    async fn change_password(
-        &self,
-        id: UserId,
-        epoch: Option<i64>,
-        password_hash: &str,
-        at: DateTime<Utc>,
-    ) -> Result<bool> {
-        let (pool, hash) = (self.writer.clone(), Arc::<str>::from(password_hash));
-        retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
-            .await
-    }
-
-    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
-        let pool = self.writer.clone();
-        retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
-    }
-
-    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
-        let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
-        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
-    }
-
-    async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(maintenance::deletion::delete(self.writer.clone(), id)).await
-    }
-
-    async fn schema_state(&self) -> Result<SchemaState> {
-        Ok(maintenance::schema::state(&mut *self.readers.acquire().await?).await?)
-    }
-
-    async fn migrate(&self) -> Result<()> {
-        let pool = self.writer.clone();
-        match retry::write(move |_| maintenance::schema::migrate(pool.clone())).await? {
-            None => Ok(()),
-            Some(refusal) => Err(Error::Conflict(refusal.into())),
-        }
-    }
-
-    async fn ping(&self) -> Result<()> {
-        Ok(maintenance::schema::ping(&self.readers).await?)
-    }
-
-    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
-        let pool = self.writer.clone();
-        retry::reporting(progress, |report| maintenance::load::load(pool, graph, report)).await
-    }
-
-    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
-        let pool = self.readers.clone();
-        retry::reporting(progress, |report| maintenance::drift::find(pool, report)).await
-    }
-
-    async fn repair(&self, drift: &[Drift]) -> Result<u64> {
-        retry::detached(maintenance::drift::repair(self.writer.clone(), drift.to_vec())).await
-    }
-
-    async fn close(&self) {
-        self.reads.connections.close();
-        self.readers.close().await;
-        self.writer.close().await;
-    }
+/// Begins a transaction that writes.
+async fn begin(writer: &SqlitePool) -> sqlx::Result<Transaction<'static, Db>> {
+    writer.begin_with("BEGIN IMMEDIATE").await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     #[tokio::test]
     async fn sqlite_is_compiled_as_cargo_is_configured() {

@@ -2,17 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use smol_str::SmolStr;
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{json, json_ids, time};
-use crate::store::statement::{query, query_scalar};
+use super::{id_list, json, shared::users::user};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
-        UsernamePrefix,
     },
-    store::{Result, pages, sql::COUNT_USERS_WITH_PREFIX},
+    store::{Result, pages, statement::query},
 };
 
 /// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
@@ -20,37 +17,20 @@ use crate::{
 /// explained in [`super`].
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
-        concat!(
-            "SELECT o.below, o.above, \
-                    u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
-             FROM (SELECT $4 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
-            $position,
-            " <= ",
-            $low,
-            ") AS below, \
-                   $5 AND EXISTS ( \
-                       SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
-                       AND ",
-            $position,
-            " >= ",
-            $high,
-            ") AS above) o \
-             LEFT JOIN (SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 \
-                        AND ",
-            $position,
-            " > ",
-            $low,
-            " AND ",
-            $position,
-            " < ",
-            $high,
-            " \
-                        ORDER BY ",
-            $order,
-            " LIMIT $3 + 0) u ON true"
-        )
+        concat! {
+            "SELECT o.below, o.above, ",
+                   "u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at ",
+            "FROM (SELECT $4 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
+                           "AND ", $position, " <= ", $low, ") AS below, ",
+                         "$5 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
+                           "AND ", $position, " >= ", $high, ") AS above) o ",
+            "LEFT JOIN ( ",
+              "SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 ",
+              "AND ", $position, " > ", $low, " AND ", $position, " < ", $high,
+              " ORDER BY ", $order, " LIMIT $3 + 0) u ON true"
+        }
     };
 }
 
@@ -68,18 +48,6 @@ statements! {
     LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
 }
 
-/// A user from six columns that begin at `first`.
-pub(super) fn user(row: &SqliteRow, first: usize) -> sqlx::Result<Arc<User>> {
-    Ok(Arc::new(User {
-        id: UserId(row.try_get(first)?),
-        username: row.try_get::<&str, _>(first + 1)?.into(),
-        name: row.try_get::<Option<&str>, _>(first + 2)?.map(SmolStr::new),
-        bio: row.try_get(first + 3)?,
-        avatar_url: row.try_get(first + 4)?,
-        created_at: time(row.try_get(first + 5)?)?,
-    }))
-}
-
 pub(super) async fn by_ids(
     connection: &mut SqliteConnection,
     ids: &[UserId],
@@ -87,7 +55,7 @@ pub(super) async fn by_ids(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = query(BY_IDS).bind(json_ids(ids)).fetch_all(connection).await?;
+    let rows = query(BY_IDS).bind(id_list(ids)).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
 }
 
@@ -101,22 +69,6 @@ pub(super) async fn by_usernames(
     let keys = json(&keys.iter().map(UsernameKey::as_str).collect::<Vec<_>>());
     let rows = query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
-}
-
-/// The number of users with each prefix, one statement each: a call has one prefix, and calls that
-/// share a statement have the same.
-pub(super) async fn counts(
-    connection: &mut SqliteConnection,
-    prefixes: &[UsernamePrefix],
-) -> sqlx::Result<HashMap<UsernamePrefix, i64>> {
-    let mut counts = HashMap::with_capacity(prefixes.len());
-    for prefix in prefixes {
-        let query = query_scalar(COUNT_USERS_WITH_PREFIX)
-            .bind(prefix.lower_bound())
-            .bind(prefix.upper_bound());
-        counts.insert(prefix.clone(), query.fetch_one(&mut *connection).await?);
-    }
-    Ok(counts)
 }
 
 pub(super) async fn page(

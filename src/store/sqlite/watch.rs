@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use sqlx::SqlitePool;
 use tokio::time::{sleep, timeout};
 
+use super::Sqlite;
 use crate::store::{Result, UserChanges, UserNews, statement::query_scalar};
 
 /// How often the version is read.
@@ -42,13 +43,11 @@ struct Changes {
     last: Version,
 }
 
-/// Watches from now on. `connections` counts those that `writer` has opened, one after the other.
-pub(super) async fn users(
-    writer: SqlitePool,
-    connections: Arc<AtomicU64>,
-) -> Result<Box<dyn UserChanges>> {
+/// Watches from now on.
+pub(super) async fn users(engine: &Sqlite) -> Result<Option<Box<dyn UserChanges>>> {
+    let (writer, connections) = (engine.writer.clone(), Arc::clone(&engine.connections));
     let last = version(&writer, &connections).await?;
-    Ok(Box::new(Changes { writer, connections, last }))
+    Ok(Some(Box::new(Changes { writer, connections, last })))
 }
 
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {

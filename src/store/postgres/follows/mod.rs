@@ -1,4 +1,4 @@
-//! Follows: counts, relations and usage here, pages and writes in files of their own.
+//! Follows: counts and relations here, pages and writes in files of their own.
 
 pub(crate) mod pages;
 pub(crate) mod writes;
@@ -6,30 +6,28 @@ pub(crate) mod writes;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
-use super::{arrays, sorted};
-use crate::store::statement::{query, query_as};
+use super::{arrays, id_list};
 use crate::{
-    domain::{Day, FollowCounts, FollowUsage, UserId},
-    store::{follow_writes::Pair, sql::USAGE},
+    domain::{FollowCounts, UserId},
+    store::{
+        follow_writes::Pair,
+        statement::{query, query_as},
+    },
 };
 
 /// The edges of pairs, each looked up by its key. No index holds `tableoid`, so the condition on it
 /// keeps the planner from reading the whole list of the follower from `follows_page` instead.
 macro_rules! edges_of_pairs {
     ($followers:literal, $followees:literal) => {
-        concat!(
-            "SELECT e.follower_id, e.followee_id, e.followed_at FROM unnest(",
-            $followers,
-            "::bigint[], ",
-            $followees,
-            "::bigint[]) AS k (follower_id, followee_id) \
-             JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-             WHERE e.follower_id = ANY(",
-            $followers,
-            ") AND e.tableoid <> 0"
-        )
+        concat! {
+            "SELECT e.follower_id, e.followee_id, e.followed_at ",
+            "FROM unnest(", $followers, "::bigint[], ", $followees, "::bigint[]) ",
+                 "AS k (follower_id, followee_id) ",
+            "JOIN follows e ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id ",
+            "WHERE e.follower_id = ANY(", $followers, ") AND e.tableoid <> 0"
+        }
     };
 }
 
@@ -68,25 +66,13 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = query(COUNTS).bind(sorted(ids)).fetch_one(connection).await?;
+    let row = query(COUNTS).bind(id_list(ids)).fetch_one(connection).await?;
     let numbers = |column| arrays::of_numbers(&row, column);
     let lengths = numbers(1)?.zip(numbers(2)?);
     let counts = numbers(0)?.zip(lengths).map(|(id, (followers, following))| {
         Ok((UserId(id?), FollowCounts { followers: followers?, following: following? }))
     });
     counts.collect()
-}
-
-pub(super) async fn usage(
-    pool: &PgPool,
-    user: UserId,
-    day: Day,
-) -> sqlx::Result<Option<FollowUsage>> {
-    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
-    Ok(row.map(|(followers, following, today)| FollowUsage {
-        counts: FollowCounts { followers, following },
-        today,
-    }))
 }
 
 /// The edges of these pairs, with the times when they began.
@@ -109,8 +95,8 @@ pub(super) async fn edges_of(
     following_back: &[UserId],
 ) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
     let query = query_as(RELATIONS).bind(viewer.0);
-    let query = query.bind(sorted(followed)).bind(vec![viewer.0; followed.len()]);
-    let query = query.bind(sorted(following_back)).bind(vec![viewer.0; following_back.len()]);
+    let query = query.bind(id_list(followed)).bind(vec![viewer.0; followed.len()]);
+    let query = query.bind(id_list(following_back)).bind(vec![viewer.0; following_back.len()]);
     Ok(query.fetch_all(connection).await?.into_iter().map(edge).collect())
 }
 

@@ -39,24 +39,14 @@ use crate::{
 /// PostgreSQL documents.
 macro_rules! newest_scan {
     ($name:literal, $edges:literal, $owner:literal, $other:literal, $limits:literal, $bound:tt) => {
-        concat!(
-            " CROSS JOIN LATERAL ( \
-              SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids \
-              FROM (SELECT e.followed_at, e.",
-            $other,
-            " AS other FROM ",
-            $edges,
-            " e WHERE e.",
-            $owner,
-            " = c.user_id",
-            upper_bound!($other, $bound),
-            " ORDER BY e.followed_at DESC, e.",
-            $other,
-            " DESC LIMIT (",
-            $limits,
-            "::bigint[])[k.n::int]) p) ",
-            $name
-        )
+        concat! {
+            " CROSS JOIN LATERAL ( ",
+              "SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids ",
+              "FROM (SELECT e.followed_at, e.", $other, " AS other FROM ", $edges, " e ",
+                    "WHERE e.", $owner, " = c.user_id ", upper_bound!($other, $bound),
+                    "ORDER BY e.followed_at DESC, e.", $other, " DESC ",
+                    "LIMIT (", $limits, "::bigint[])[k.n::int]) p) ", $name
+        }
     };
 }
 
@@ -67,15 +57,10 @@ macro_rules! upper_bound {
         ""
     };
     ($other:literal, ($times:literal, $ids:literal)) => {
-        concat!(
-            " AND (e.followed_at, e.",
-            $other,
-            ") < ((",
-            $times,
-            "::timestamptz[])[k.n::int], (",
-            $ids,
-            "::bigint[])[k.n::int])"
-        )
+        concat! {
+            "AND (e.followed_at, e.", $other, ") ",
+               "< ((", $times, "::timestamptz[])[k.n::int], (", $ids, "::bigint[])[k.n::int]) "
+        }
     };
 }
 
@@ -87,47 +72,28 @@ macro_rules! any_scan {
         $name:literal, $edges:literal, $owner:literal, $other:literal, $order:literal,
         $limit:literal
     ) => {
-        concat!(
-            " LEFT JOIN LATERAL ( \
-              SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids \
-              FROM (SELECT e.",
-            $owner,
-            " AS owner, e.followed_at, e.",
-            $other,
-            " AS other FROM ",
-            $edges,
-            " e WHERE e.",
-            $owner,
-            " = c.user_id AND e.",
-            $owner,
-            " = ANY($1) AND (e.followed_at, e.",
-            $other,
-            ") > (k.low_at, k.low_id) AND (e.followed_at, e.",
-            $other,
-            ") < (k.high_at, k.high_id) ORDER BY e.followed_at ",
-            $order,
-            ", e.",
-            $other,
-            " ",
-            $order,
-            " LIMIT ",
-            $limit,
-            ") p GROUP BY p.owner) ",
-            $name,
-            " ON true"
-        )
+        concat! {
+            " LEFT JOIN LATERAL ( ",
+              "SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids ",
+              "FROM (SELECT e.", $owner, " AS owner, e.followed_at, e.", $other, " AS other ",
+                    "FROM ", $edges, " e ",
+                    "WHERE e.", $owner, " = c.user_id AND e.", $owner, " = ANY($1) ",
+                    "AND (e.followed_at, e.", $other, ") > (k.low_at, k.low_id) ",
+                    "AND (e.followed_at, e.", $other, ") < (k.high_at, k.high_id) ",
+                    "ORDER BY e.followed_at ", $order, ", e.", $other, " ", $order,
+                    " LIMIT ", $limit, ") p GROUP BY p.owner) ", $name, " ON true"
+        }
     };
 }
 
 /// Pages from newer to older follows, of the lists whose columns are named.
 macro_rules! newest_pages {
     ($columns:literal) => {
-        concat!(
-            "SELECT k.n, c.followers, c.following, ",
-            $columns,
-            " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (owner, n) \
-             JOIN follow_counts c ON c.user_id = k.owner"
-        )
+        concat! {
+            "SELECT k.n, c.followers, c.following, ", $columns,
+            " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (owner, n) ",
+            "JOIN follow_counts c ON c.user_id = k.owner"
+        }
     };
 }
 

@@ -1,28 +1,15 @@
-//! Finding and repairing differences: the SQL, and the locks of each repair.
+//! Finding and repairing differences: the SQL of this engine, and the locks of each repair.
+//!
+//! Each repair locks one row and then checks the difference in a statement of its own: under READ
+//! COMMITTED only a new statement sees what was committed during the wait for the lock.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use sqlx::{PgConnection, Transaction};
 
-use chrono::{DateTime, Utc};
-use sqlx::{
-    ConnectOptions, Connection, PgPool, Postgres, Transaction,
-    postgres::{PgArguments, PgConnectOptions, PgPoolOptions},
-    query::{Query, QueryAs},
-};
-
-use crate::store::sql::{
-    ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
-    REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
-    STRANGERS_FOLLOWING, USERS_AFTER,
-};
 use crate::{
-    domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
-    store::postgres::sorted,
+    domain::{Follow, UserId},
     store::{
-        Result,
-        maintenance::drift::{self, Owners, Repair, impl_snapshot},
-        retry::{self, Report},
-        statement::{query, query_as, query_scalar},
+        postgres::{Db, Postgres, shared::follows::about},
+        statement::{query, query_as},
     },
 };
 
@@ -76,117 +63,34 @@ statements! {
                 (SELECT count(*) FROM follows WHERE follower_id = $1)";
 }
 
-pub(crate) async fn find(options: Arc<PgConnectOptions>, report: Report) -> Result<Vec<Drift>> {
-    let mut connection = options.connect().await?;
-    let found = {
-        let tx = connection.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        drift::find(&mut Snapshot(tx), &report).await?
-    };
-    connection.close().await?;
-    Ok(found)
+pub(crate) async fn snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'static, Db>> {
+    let pool = engine.unlimited_pool();
+    pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
 }
 
-struct Snapshot<'c>(Transaction<'c, Postgres>);
-
-impl_snapshot! { Snapshot<'_>, sorted, std::convert::identity, bind_edges, follow }
-
-type Row = (i64, i64, DateTime<Utc>);
-type FindEdges = QueryAs<'static, Postgres, Row, PgArguments>;
-
-#[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]
-fn follow((follower, followee, followed_at): Row) -> sqlx::Result<Follow> {
-    Ok(Follow { follower: UserId(follower), followee: UserId(followee), followed_at })
+pub(crate) async fn add_mirror(tx: &mut PgConnection, edge: Follow) -> sqlx::Result<u64> {
+    if about(LOCK_EDGE, edge).fetch_optional(&mut *tx).await?.is_none() {
+        return Ok(0);
+    }
+    Ok(about(ADD_MIRROR, edge).execute(tx).await?.rows_affected())
 }
 
-fn bind_edges(query: FindEdges, edges: &[Follow]) -> FindEdges {
-    query
-        .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
-        .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
-        .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())
+pub(crate) async fn remove_mirror(tx: &mut PgConnection, edge: Follow) -> sqlx::Result<u64> {
+    // A concurrent follow that adds this very edge would take the stray row for its mirror. Adding
+    // an edge takes shared locks on its users (foreign keys) until the commit, so this lock keeps
+    // such a follow out.
+    query(LOCK_USER).bind(edge.followee.0).fetch_optional(&mut *tx).await?;
+    if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
+        return Ok(0);
+    }
+    Ok(about(REMOVE_MIRROR, edge).execute(tx).await?.rows_affected())
 }
 
-/// Repairs on one connection without timeouts: recounting a celebrity takes long.
-pub(crate) async fn repair(options: Arc<PgConnectOptions>, found: Vec<Drift>) -> Result<u64> {
-    let options = PgConnectOptions::clone(&options);
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
-    let changed = drift::repair(&Repairer(pool.clone()), &found).await;
-    pool.close().await;
-    Ok(changed?)
-}
-
-/// Each repair locks one row and then checks the difference in a statement of its own: under READ
-/// COMMITTED only a new statement sees what was committed during the wait for the lock.
-struct Repairer(PgPool);
-
-/// A statement about an edge.
-fn about(sql: &'static str, edge: Follow) -> Query<'static, Postgres, PgArguments> {
-    query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(edge.followed_at)
-}
-
-impl Repair for Repairer {
-    async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin().await?;
-            if about(LOCK_EDGE, edge).fetch_optional(&mut *tx).await?.is_none() {
-                return Ok(0);
-            }
-            let added = about(ADD_MIRROR, edge).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(added.rows_affected())
-        })
-        .await
-    }
-
-    async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin().await?;
-            // A concurrent follow that adds this very edge would take the stray row for its mirror.
-            // Adding an edge takes shared locks on its users (foreign keys) until the commit, so
-            // this lock keeps such a follow out.
-            let lock = query(LOCK_USER).bind(edge.followee.0);
-            lock.fetch_optional(&mut *tx).await?;
-            if about(FIND_EDGE, edge).fetch_optional(&mut *tx).await?.is_some() {
-                return Ok(0);
-            }
-            let removed = about(REMOVE_MIRROR, edge).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(removed.rows_affected())
-        })
-        .await
-    }
-
-    async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin().await?;
-            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
-            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(edges.rows_affected() + mirrors.rows_affected())
-        })
-        .await
-    }
-
-    async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let query = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
-            Ok(query.execute(&self.0).await?.rows_affected())
-        })
-        .await
-    }
-
-    async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin().await?;
-            let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            // A change of an edge changes the counts last, so it waits for this lock.
-            query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let actual = query_as(ACTUAL).bind(user.0);
-            let (followers, following): (i64, i64) = actual.fetch_one(&mut *tx).await?;
-            let recount = query(RECOUNT).bind(user.0).bind(followers).bind(following);
-            let corrected = recount.execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(added.rows_affected().max(corrected.rows_affected()))
-        })
-        .await
-    }
+pub(crate) async fn recount(tx: &mut PgConnection, user: UserId) -> sqlx::Result<u64> {
+    // A change of an edge changes the counts last, so it waits for this lock.
+    query(LOCK_COUNTS).bind(user.0).execute(&mut *tx).await?;
+    let actual = query_as(ACTUAL).bind(user.0);
+    let (followers, following): (i64, i64) = actual.fetch_one(&mut *tx).await?;
+    let recount = query(RECOUNT).bind(user.0).bind(followers).bind(following);
+    Ok(recount.execute(tx).await?.rows_affected())
 }

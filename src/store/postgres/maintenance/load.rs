@@ -1,18 +1,8 @@
-//! Loading a whole graph.
+//! Loading a whole graph: the statements of this engine.
 
-use std::sync::Arc;
-
-use sqlx::{ConnectOptions, Connection, Postgres, Transaction, postgres::PgConnectOptions};
-
-use crate::store::sql::HAS_USERS;
 use crate::{
-    domain::{Follow, NewUser},
-    store::{
-        Graph, LoadOutcome, Result,
-        maintenance::load::{Loading, ROWS, Sorted},
-        retry::Report,
-        statement::{query, query_scalar},
-    },
+    domain::NewUser,
+    store::{postgres::Query, statement::query},
 };
 
 statements! {
@@ -30,49 +20,14 @@ statements! {
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])";
     LOAD_FOLLOWS =
-        "INSERT INTO follows (followee_id, follower_id, followed_at) \
+        "INSERT INTO follows (follower_id, followee_id, followed_at) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
     LOAD_FOLLOWERS =
-        "INSERT INTO followers (followee_id, follower_id, followed_at) \
+        "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
 }
 
-/// Loads on a connection of its own, without timeouts.
-pub(crate) async fn load(
-    options: Arc<PgConnectOptions>,
-    graph: Graph,
-    report: Report,
-) -> Result<LoadOutcome> {
-    let mut graph = Sorted::new(graph);
-    let mut loading = Loading::new(report, &graph);
-    let mut connection = options.connect().await?;
-    let mut tx = connection.begin().await?;
-    if query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
-        return Ok(LoadOutcome::NotEmpty);
-    }
-
-    for users in graph.users.chunks(ROWS) {
-        load_users(&mut tx, users).await?;
-        loading.add(users.len());
-    }
-    let counts: Vec<_> = graph.counts.iter().collect();
-    for counts in counts.chunks(ROWS) {
-        query(LOAD_COUNTS)
-            .bind(counts.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
-            .bind(counts.iter().map(|(_, c)| c.followers).collect::<Vec<_>>())
-            .bind(counts.iter().map(|(_, c)| c.following).collect::<Vec<_>>())
-            .execute(&mut *tx)
-            .await?;
-    }
-    load_edges(&mut tx, LOAD_FOLLOWS, &graph.follows, &mut loading).await?;
-    graph.sort_for_mirror();
-    load_edges(&mut tx, LOAD_FOLLOWERS, &graph.follows, &mut loading).await?;
-    tx.commit().await?;
-    connection.close().await?;
-    Ok(LoadOutcome::Loaded)
-}
-
-async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sqlx::Result<()> {
+pub(crate) fn load_users(users: &[NewUser]) -> Query {
     fn column<'u, T>(users: &'u [NewUser], value: impl Fn(&'u NewUser) -> T) -> Vec<T> {
         users.iter().map(value).collect()
     }
@@ -87,25 +42,4 @@ async fn load_users(tx: &mut Transaction<'_, Postgres>, users: &[NewUser]) -> sq
         .bind(column(users, |user| user.password_hash.as_deref()))
         .bind(column(users, |user| user.created_at))
         .bind(column(users, |user| &*user.role))
-        .execute(&mut **tx)
-        .await
-        .map(drop)
-}
-
-async fn load_edges(
-    tx: &mut Transaction<'_, Postgres>,
-    sql: &'static str,
-    edges: &[Follow],
-    loading: &mut Loading,
-) -> sqlx::Result<()> {
-    for edges in edges.chunks(ROWS) {
-        query(sql)
-            .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
-            .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
-            .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
-        loading.add(edges.len());
-    }
-    Ok(())
 }

@@ -1,19 +1,13 @@
 //! Migrations, and the state of the schema.
 
-use std::sync::Arc;
+use sqlx::{ConnectOptions, Connection, migrate::Migrator};
 
-use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, migrate::Migrator, postgres::PgConnectOptions,
+use crate::store::postgres::{
+    Postgres,
+    shared::schema::{refusal, state},
 };
 
-use crate::store::sql::APPLIED;
-use crate::store::{
-    SchemaState,
-    maintenance::schema::{self, Applied},
-    statement::{query, query_as},
-};
-
-static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
 statements! {
     // Tables of extensions do not count.
@@ -28,25 +22,14 @@ statements! {
     PING = "SELECT 1";
 }
 
-pub(crate) async fn state(connection: &mut PgConnection) -> sqlx::Result<SchemaState> {
-    let (listed, occupied) = query_as(TABLES).fetch_one(&mut *connection).await?;
-    let applied: Vec<Applied> =
-        if listed { query_as(APPLIED).fetch_all(connection).await? } else { Vec::new() };
-    Ok(schema::state(&MIGRATOR, &applied, occupied))
-}
-
 /// Migrates, or returns why not, on a connection of its own: it may wait long for another process
 /// that migrates, and its locks are released with the connection in any case.
-pub(crate) async fn migrate(options: Arc<PgConnectOptions>) -> sqlx::Result<Option<String>> {
-    let mut connection = options.connect().await?;
-    let refusal = schema::refusal(state(&mut connection).await?);
+pub(crate) async fn migrate(engine: Postgres) -> sqlx::Result<Option<String>> {
+    let mut connection = engine.unlimited.connect().await?;
+    let refusal = refusal(state(&mut connection).await?);
     if refusal.is_none() {
         MIGRATOR.run_direct(None, &mut connection, false).await?;
     }
     connection.close().await?;
     Ok(refusal)
-}
-
-pub(crate) async fn ping(pool: &PgPool) -> sqlx::Result<()> {
-    query(PING).execute(pool).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Follows: counts, relations and usage here, pages and writes in files of their own.
+//! Follows: counts and relations here, pages and writes in files of their own.
 
 pub(crate) mod pages;
 pub(crate) mod writes;
@@ -6,13 +6,12 @@ pub(crate) mod writes;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 
-use super::{json, json_ids, time};
-use crate::store::statement::query_as;
+use super::{id_list, json, time};
 use crate::{
-    domain::{Day, FollowCounts, FollowUsage, UserId},
-    store::{follow_writes::Pair, sql::USAGE},
+    domain::{FollowCounts, UserId},
+    store::{follow_writes::Pair, statement::query_as},
 };
 
 statements! {
@@ -38,21 +37,9 @@ pub(super) async fn counts(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = query_as(COUNTS).bind(json_ids(ids)).fetch_all(connection).await?;
+    let rows = query_as(COUNTS).bind(id_list(ids)).fetch_all(connection).await?;
     let counts = |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
     Ok(rows.into_iter().map(counts).collect())
-}
-
-pub(super) async fn usage(
-    pool: &SqlitePool,
-    user: UserId,
-    day: Day,
-) -> sqlx::Result<Option<FollowUsage>> {
-    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
-    Ok(row.map(|(followers, following, today)| FollowUsage {
-        counts: FollowCounts { followers, following },
-        today,
-    }))
 }
 
 /// The edges of these pairs, with the times when they began.
@@ -74,7 +61,7 @@ pub(super) async fn edges_of(
     following_back: &[UserId],
 ) -> sqlx::Result<HashMap<Pair, DateTime<Utc>>> {
     let query = query_as(RELATIONS).bind(viewer.0);
-    let query = query.bind(json_ids(followed)).bind(json_ids(following_back));
+    let query = query.bind(id_list(followed)).bind(id_list(following_back));
     query.fetch_all(connection).await?.into_iter().map(edge).collect()
 }
 

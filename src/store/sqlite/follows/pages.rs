@@ -23,85 +23,57 @@ use crate::{
 /// [`sqlite`](crate::store::sqlite).
 macro_rules! pages_of_follows {
     () => {
-        concat!(
-            "WITH k AS MATERIALIZED ( \
-               SELECT key AS n, value ->> 0 AS owner, value ->> 1 AS ascending, \
-                      value ->> 2 AS low_at, value ->> 3 AS low_id, value ->> 4 AS probe_low, \
-                      value ->> 5 AS high_at, value ->> 6 AS high_id, value ->> 7 AS probe_high, \
-                      value ->> 8 AS of_followers \
-               FROM json_each($1)) \
-             SELECT k.n, c.followers, c.following, ",
-            of_list!(probe, "k.probe_low", "<= (k.low_at, k.low_id)"),
-            ", ",
-            of_list!(probe, "k.probe_high", ">= (k.high_at, k.high_id)"),
-            ", CASE WHEN k.ascending THEN ",
-            of_list!(page, "ASC"),
-            " ELSE ",
-            of_list!(page, "DESC"),
-            " END FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
-        )
+        concat! {
+            "WITH k AS MATERIALIZED ( ",
+              "SELECT key AS n, value ->> 0 AS owner, value ->> 1 AS ascending, ",
+                     "value ->> 2 AS low_at, value ->> 3 AS low_id, value ->> 4 AS probe_low, ",
+                     "value ->> 5 AS high_at, value ->> 6 AS high_id, value ->> 7 AS probe_high, ",
+                     "value ->> 8 AS of_followers ",
+              "FROM json_each($1)) ",
+            "SELECT k.n, c.followers, c.following, ",
+                    of_list!(probe, "k.probe_low", "<= (k.low_at, k.low_id)"), ", ",
+                    of_list!(probe, "k.probe_high", ">= (k.high_at, k.high_id)"), ", ",
+                   "CASE WHEN k.ascending THEN ", of_list!(page, "ASC"),
+                        " ELSE ", of_list!(page, "DESC"), " END ",
+            "FROM k CROSS JOIN follow_counts c ON c.user_id = k.owner"
+        }
     };
 }
 
 /// The same for the list of a key.
 macro_rules! of_list {
     ($what:ident, $($rest:tt),+) => {
-        concat!(
-            "CASE WHEN k.of_followers THEN ",
-            $what!("followers", "followee_id", "follower_id", $($rest),+),
-            " ELSE ",
-            $what!("follows", "follower_id", "followee_id", $($rest),+),
-            " END"
-        )
+        concat! {
+            "CASE WHEN k.of_followers ",
+                 "THEN ", $what!("followers", "followee_id", "follower_id", $($rest),+),
+                 " ELSE ", $what!("follows", "follower_id", "followee_id", $($rest),+), " END"
+        }
     };
 }
 
 /// Whether an edge lies at a bound or beyond it.
 macro_rules! probe {
     ($edges:literal, $owner:literal, $other:literal, $is_asked:literal, $beyond:literal) => {
-        concat!(
-            "(",
-            $is_asked,
-            " AND EXISTS (SELECT 1 FROM ",
-            $edges,
-            " WHERE ",
-            $owner,
-            " = k.owner AND (followed_at, ",
-            $other,
-            ") ",
-            $beyond,
-            "))"
-        )
+        concat! {
+            "(", $is_asked, " AND EXISTS ( ",
+              "SELECT 1 FROM ", $edges,
+              " WHERE ", $owner, " = k.owner AND (followed_at, ", $other, ") ", $beyond, "))"
+        }
     };
 }
 
 /// The edges between the bounds.
 macro_rules! page {
     ($edges:literal, $owner:literal, $other:literal, $order:literal) => {
-        concat!(
-            "(SELECT json_group_array(json_array(e.followed_at, e.other)) \
-              FROM (SELECT followed_at, ",
-            $other,
-            " AS other FROM ",
-            $edges,
-            " \
-                    WHERE ",
-            $owner,
-            " = k.owner \
-                    AND (followed_at, ",
-            $other,
-            ") > (k.low_at, k.low_id) \
-                    AND (followed_at, ",
-            $other,
-            ") < (k.high_at, k.high_id) \
-                    ORDER BY followed_at ",
-            $order,
-            ", ",
-            $other,
-            " ",
-            $order,
-            " LIMIT $2 + 0) e)"
-        )
+        concat! {
+            "(SELECT json_group_array(json_array(e.followed_at, e.other)) ",
+             "FROM (SELECT followed_at, ", $other, " AS other FROM ", $edges,
+                   " WHERE ", $owner, " = k.owner ",
+                   "AND (followed_at, ", $other, ") > (k.low_at, k.low_id) ",
+                   "AND (followed_at, ", $other, ") < (k.high_at, k.high_id) ",
+                   "ORDER BY followed_at ", $order, ", ", $other, " ", $order,
+                   " LIMIT $2 + 0) e)"
+        }
     };
 }
 

@@ -10,7 +10,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 use crate::store::{
     follow_writes::{Attempt, FollowWriter, Pair, Plan, State, Written},
-    sqlite::{BEGIN, json},
+    sqlite::{begin, json, stored},
     statement::{query, query_scalar},
 };
 
@@ -78,7 +78,7 @@ impl FollowWriter for Writer {
     const BATCHES_MAX: usize = 1;
 
     async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
-        let mut tx = self.0.begin_with(BEGIN).await?;
+        let mut tx = begin(&self.0).await?;
         let state = find_state(&mut tx, attempt).await?;
         if let Some(written) = attempt.committed_before(&state) {
             return Ok(Some(written));
@@ -135,11 +135,7 @@ async fn write_plan(tx: &mut Transaction<'_, Sqlite>, plan: &Plan) -> sqlx::Resu
 
 /// Follower, followee and microseconds.
 fn edge_rows(edges: &BTreeMap<Pair, DateTime<Utc>>) -> Option<String> {
-    rows(
-        edges
-            .iter()
-            .map(|((follower, followee), at)| (follower.0, followee.0, at.timestamp_micros())),
-    )
+    rows(edges.iter().map(|((follower, followee), at)| (follower.0, followee.0, stored(*at))))
 }
 
 /// Rows as JSON; `None` if there are none.

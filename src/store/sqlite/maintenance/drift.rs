@@ -1,27 +1,14 @@
-//! Finding and repairing differences: the SQL, and the repairs.
+//! Finding and repairing differences: the SQL of this engine.
+//!
+//! The write lock covers every row, so each repair checks and writes in one statement.
 
-use std::collections::{HashMap, HashSet};
+use sqlx::{SqliteConnection, Transaction};
 
-use chrono::{DateTime, Utc};
-use sqlx::{
-    Sqlite, SqlitePool, Transaction,
-    query::{Query, QueryAs},
-    sqlite::SqliteArguments,
-};
-
-use crate::store::sql::{
-    ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
-    REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
-    STRANGERS_FOLLOWING, USERS_AFTER,
-};
 use crate::{
-    domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
-    store::sqlite::{BEGIN, json, json_ids, time},
+    domain::{Follow, UserId},
     store::{
-        Result,
-        maintenance::drift::{self, Owners, Repair, impl_snapshot},
-        retry::{self, Report},
-        statement::{query, query_as, query_scalar},
+        sqlite::{Db, Sqlite, shared::follows::about},
+        statement::query,
     },
 };
 
@@ -67,83 +54,19 @@ statements! {
                              <> (actual.followers, actual.following)";
 }
 
-pub(crate) async fn find(pool: SqlitePool, report: Report) -> Result<Vec<Drift>> {
-    // A deferred transaction that only reads sees one moment of the file, in WAL mode.
-    let mut snapshot = Snapshot(pool.begin().await?);
-    Ok(drift::find(&mut snapshot, &report).await?)
+/// A deferred transaction that only reads sees one moment of the file, in WAL mode.
+pub(crate) async fn snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'static, Db>> {
+    engine.readers.begin().await
 }
 
-struct Snapshot(Transaction<'static, Sqlite>);
-
-impl_snapshot! { Snapshot, json_ids, micros, bind_edges, follow }
-
-type Row = (i64, i64, i64);
-type FindEdges = QueryAs<'static, Sqlite, Row, SqliteArguments>;
-
-fn micros(time: DateTime<Utc>) -> i64 {
-    time.timestamp_micros()
+pub(crate) async fn add_mirror(tx: &mut SqliteConnection, edge: Follow) -> sqlx::Result<u64> {
+    Ok(about(ADD_MIRROR, edge).execute(tx).await?.rows_affected())
 }
 
-fn follow((follower, followee, micros): Row) -> sqlx::Result<Follow> {
-    let (follower, followee) = (UserId(follower), UserId(followee));
-    Ok(Follow { follower, followee, followed_at: time(micros)? })
+pub(crate) async fn remove_mirror(tx: &mut SqliteConnection, edge: Follow) -> sqlx::Result<u64> {
+    Ok(about(REMOVE_MIRROR, edge).execute(tx).await?.rows_affected())
 }
 
-fn bind_edges(query: FindEdges, edges: &[Follow]) -> FindEdges {
-    let row = |e: &Follow| (e.follower.0, e.followee.0, micros(e.followed_at));
-    query.bind(json(&edges.iter().map(row).collect::<Vec<_>>()))
-}
-
-pub(crate) async fn repair(pool: SqlitePool, found: Vec<Drift>) -> Result<u64> {
-    Ok(drift::repair(&Repairer(pool), &found).await?)
-}
-
-/// The write lock covers every row, so each repair checks and writes in one statement.
-struct Repairer(SqlitePool);
-
-/// A statement about an edge.
-fn about(sql: &'static str, edge: Follow) -> Query<'static, Sqlite, SqliteArguments> {
-    query(sql).bind(edge.follower.0).bind(edge.followee.0).bind(micros(edge.followed_at))
-}
-
-impl Repair for Repairer {
-    async fn add_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        let add = |_| async { about(ADD_MIRROR, edge).execute(&self.0).await };
-        Ok(retry::retried(add).await?.rows_affected())
-    }
-
-    async fn remove_mirror(&self, edge: Follow) -> sqlx::Result<u64> {
-        let remove = |_| async { about(REMOVE_MIRROR, edge).execute(&self.0).await };
-        Ok(retry::retried(remove).await?.rows_affected())
-    }
-
-    async fn remove_edge(&self, edge: Follow) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin_with(BEGIN).await?;
-            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
-            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(edges.rows_affected() + mirrors.rows_affected())
-        })
-        .await
-    }
-
-    async fn remove_counts(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let query = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
-            Ok(query.execute(&self.0).await?.rows_affected())
-        })
-        .await
-    }
-
-    async fn recount(&self, user: UserId) -> sqlx::Result<u64> {
-        retry::retried(|_| async {
-            let mut tx = self.0.begin_with(BEGIN).await?;
-            let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
-            let corrected = query(RECOUNT).bind(user.0).execute(&mut *tx).await?;
-            tx.commit().await?;
-            Ok(added.rows_affected().max(corrected.rows_affected()))
-        })
-        .await
-    }
+pub(crate) async fn recount(tx: &mut SqliteConnection, user: UserId) -> sqlx::Result<u64> {
+    Ok(query(RECOUNT).bind(user.0).execute(tx).await?.rows_affected())
 }

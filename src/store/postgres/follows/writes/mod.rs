@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{Postgres, Transaction};
 
+pub(crate) use self::slow_path::REMOVE_MIRRORS;
 use crate::{
     domain::{FollowCounts, UserId},
     store::{

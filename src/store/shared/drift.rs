@@ -1,7 +1,7 @@
-//! Finding and repairing differences: the walk and its order, once for both engines.
+//! Finding and repairing differences: the walk and its order.
 //!
-//! The engines answer small questions, each about a bounded number of owners named by id, so that
-//! on a distributed engine each one goes to the shards that can answer it. Nothing here reads a
+//! The statements answer small questions, each about a bounded number of owners named by id, so
+//! that on a distributed engine each one goes to the shards that can answer it. Nothing here reads a
 //! whole table at once or keeps more of it in memory than one slice.
 
 use std::{
@@ -9,9 +9,32 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+use sqlx::{Pool, Transaction};
+
+use super::{
+    super::{
+        Db, Engine, begin, bind_edges, id_list,
+        maintenance::drift::{
+            COUNT_FOLLOWERS, COUNT_FOLLOWING, FOLLOWERS, FOLLOWING, IN_FOLLOWERS, IN_FOLLOWS,
+            STORED, USERS as EXISTING, add_mirror, recount, remove_mirror, snapshot,
+        },
+        stored,
+    },
+    follows::{about, follow},
+};
 use crate::{
     domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
-    store::{pages::LOWEST, retry::Report},
+    store::{
+        Result,
+        pages::LOWEST,
+        retry::{self, Report},
+        sql::{
+            ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
+            REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
+            STRANGERS_FOLLOWING, USERS_AFTER,
+        },
+        statement::{query, query_as, query_scalar},
+    },
 };
 
 /// The number of users read together.
@@ -23,50 +46,66 @@ const EDGES: i64 = 10_000;
 /// Where the list of an owner begins.
 const START: FollowPosition = FollowPosition { followed_at: LOWEST, user: UserId::MIN };
 
-/// Ids to walk over.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Owners {
-    /// All users.
-    Users,
-    /// Owners of edges stored at an end who do not exist.
-    OrphanEdges(FollowList),
-    /// Owners of counts who do not exist.
-    OrphanCounts,
-}
-
 /// Questions to the database as of one moment. Each edge is stored twice, *at its ends*: in
 /// `follows`, where the follower owns it, as part of [`FollowList::Following`], and in `followers`,
 /// where the followee owns it, as part of [`FollowList::Followers`].
-pub(crate) trait Snapshot: Send {
-    /// The number of users.
-    async fn count_users(&mut self) -> sqlx::Result<i64>;
+struct Snapshot(Transaction<'static, Db>);
 
-    /// The next owners after this one, by id.
+impl Snapshot {
+    /// The next ids after this one, by a statement that walks over owners.
     async fn owners_after(
         &mut self,
-        owners: Owners,
+        sql: &'static str,
         after: UserId,
-        limit: i64,
-    ) -> sqlx::Result<Vec<UserId>>;
+    ) -> sqlx::Result<Vec<UserId>> {
+        let query = query_scalar(sql).bind(after.0).bind(USERS);
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
 
     /// Those of the users who exist.
-    async fn existing(&mut self, users: &[UserId]) -> sqlx::Result<HashSet<UserId>>;
+    async fn existing(&mut self, users: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
+        let query = query_scalar(EXISTING).bind(id_list(users));
+        let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
+        Ok(ids.into_iter().map(UserId).collect())
+    }
 
     /// The stored counts.
     async fn stored_counts(
         &mut self,
         users: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, FollowCounts>>;
+    ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
+        let query = query_as(STORED).bind(id_list(users));
+        let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
+        let counts =
+            |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
+        Ok(rows.into_iter().map(counts).collect())
+    }
 
     /// The numbers of edges stored at the owners' end. Owners without edges may be missing.
     async fn count_edges(
         &mut self,
         end: FollowList,
         owners: &[UserId],
-    ) -> sqlx::Result<HashMap<UserId, i64>>;
+    ) -> sqlx::Result<HashMap<UserId, i64>> {
+        let sql = match end {
+            FollowList::Followers => COUNT_FOLLOWERS,
+            FollowList::Following => COUNT_FOLLOWING,
+        };
+        let rows: Vec<(i64, i64)> =
+            query_as(sql).bind(id_list(owners)).fetch_all(&mut *self.0).await?;
+        Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
+    }
 
     /// All edges stored at the owners' end.
-    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>>;
+    async fn edges(&mut self, end: FollowList, owners: &[UserId]) -> sqlx::Result<Vec<Follow>> {
+        let sql = match end {
+            FollowList::Followers => FOLLOWERS,
+            FollowList::Following => FOLLOWING,
+        };
+        let rows = query(sql).bind(id_list(owners)).fetch_all(&mut *self.0).await?;
+        rows.iter().map(follow).collect()
+    }
 
     /// The next edges stored at the owner's end, in the order of positions.
     async fn edges_after(
@@ -74,125 +113,36 @@ pub(crate) trait Snapshot: Send {
         end: FollowList,
         owner: UserId,
         after: FollowPosition,
-        limit: i64,
-    ) -> sqlx::Result<Vec<Follow>>;
+    ) -> sqlx::Result<Vec<Follow>> {
+        let sql = match end {
+            FollowList::Followers => FOLLOWERS_AFTER,
+            FollowList::Following => FOLLOWING_AFTER,
+        };
+        let query = query(sql).bind(owner.0).bind(stored(after.followed_at));
+        let rows = query.bind(after.user.0).bind(EDGES).fetch_all(&mut *self.0).await?;
+        rows.iter().map(follow).collect()
+    }
 
     /// Those of the edges that are stored at the end, with the same time.
-    async fn present(&mut self, end: FollowList, edges: &[Follow])
-    -> sqlx::Result<HashSet<Follow>>;
+    async fn present(
+        &mut self,
+        end: FollowList,
+        edges: &[Follow],
+    ) -> sqlx::Result<HashSet<Follow>> {
+        let sql = match end {
+            FollowList::Followers => IN_FOLLOWERS,
+            FollowList::Following => IN_FOLLOWS,
+        };
+        let rows = bind_edges(query(sql), edges).fetch_all(&mut *self.0).await?;
+        rows.iter().map(follow).collect()
+    }
 }
-
-/// Implements [`Snapshot`] for a transaction of an engine, by the SQL in the scope of the caller:
-/// the engines differ in their SQL and in how they bind ids (`$ids`), times (`$time`) and edges
-/// (`$edges`) and read an edge (`$follow`).
-macro_rules! impl_snapshot {
-    ($snapshot:ty, $ids:path, $time:path, $edges:path, $follow:path) => {
-        impl drift::Snapshot for $snapshot {
-            async fn count_users(&mut self) -> sqlx::Result<i64> {
-                query_scalar(COUNT_USERS).fetch_one(&mut *self.0).await
-            }
-
-            async fn owners_after(
-                &mut self,
-                owners: Owners,
-                after: UserId,
-                limit: i64,
-            ) -> sqlx::Result<Vec<UserId>> {
-                let sql = match owners {
-                    Owners::Users => USERS_AFTER,
-                    Owners::OrphanEdges(FollowList::Followers) => STRANGERS_FOLLOWERS,
-                    Owners::OrphanEdges(FollowList::Following) => STRANGERS_FOLLOWING,
-                    Owners::OrphanCounts => STRANGERS_COUNTED,
-                };
-                let query = query_scalar(sql).bind(after.0).bind(limit);
-                let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-                Ok(ids.into_iter().map(UserId).collect())
-            }
-
-            async fn existing(&mut self, users: &[UserId]) -> sqlx::Result<HashSet<UserId>> {
-                let query = query_scalar(USERS).bind($ids(users));
-                let ids: Vec<i64> = query.fetch_all(&mut *self.0).await?;
-                Ok(ids.into_iter().map(UserId).collect())
-            }
-
-            async fn stored_counts(
-                &mut self,
-                users: &[UserId],
-            ) -> sqlx::Result<HashMap<UserId, FollowCounts>> {
-                let query = query_as(STORED).bind($ids(users));
-                let rows: Vec<(i64, i64, i64)> = query.fetch_all(&mut *self.0).await?;
-                let counts = |(id, followers, following)| {
-                    (UserId(id), FollowCounts { followers, following })
-                };
-                Ok(rows.into_iter().map(counts).collect())
-            }
-
-            async fn count_edges(
-                &mut self,
-                end: FollowList,
-                owners: &[UserId],
-            ) -> sqlx::Result<HashMap<UserId, i64>> {
-                let sql = match end {
-                    FollowList::Followers => COUNT_FOLLOWERS,
-                    FollowList::Following => COUNT_FOLLOWING,
-                };
-                let query = query_as(sql).bind($ids(owners));
-                let rows: Vec<(i64, i64)> = query.fetch_all(&mut *self.0).await?;
-                Ok(rows.into_iter().map(|(id, count)| (UserId(id), count)).collect())
-            }
-
-            async fn edges(
-                &mut self,
-                end: FollowList,
-                owners: &[UserId],
-            ) -> sqlx::Result<Vec<Follow>> {
-                let sql = match end {
-                    FollowList::Followers => FOLLOWERS,
-                    FollowList::Following => FOLLOWING,
-                };
-                let query = query_as(sql).bind($ids(owners));
-                query.fetch_all(&mut *self.0).await?.into_iter().map($follow).collect()
-            }
-
-            async fn edges_after(
-                &mut self,
-                end: FollowList,
-                owner: UserId,
-                after: FollowPosition,
-                limit: i64,
-            ) -> sqlx::Result<Vec<Follow>> {
-                let sql = match end {
-                    FollowList::Followers => FOLLOWERS_AFTER,
-                    FollowList::Following => FOLLOWING_AFTER,
-                };
-                let query = query_as(sql).bind(owner.0);
-                let query = query.bind($time(after.followed_at)).bind(after.user.0).bind(limit);
-                query.fetch_all(&mut *self.0).await?.into_iter().map($follow).collect()
-            }
-
-            async fn present(
-                &mut self,
-                end: FollowList,
-                edges: &[Follow],
-            ) -> sqlx::Result<HashSet<Follow>> {
-                let sql = match end {
-                    FollowList::Followers => IN_FOLLOWERS,
-                    FollowList::Following => IN_FOLLOWS,
-                };
-                let rows = $edges(query_as(sql), edges).fetch_all(&mut *self.0).await?;
-                rows.into_iter().map($follow).collect()
-            }
-        }
-    };
-}
-pub(crate) use impl_snapshot;
 
 /// Finds every difference, sorted by user; a difference of an edge belongs to the follower.
-pub(crate) async fn find(
-    snapshot: &mut impl Snapshot,
-    report: &Report,
-) -> sqlx::Result<Vec<Drift>> {
-    let users = u64::try_from(snapshot.count_users().await?).unwrap_or(0);
+pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
+    let snapshot = &mut Snapshot(snapshot(&engine).await?);
+    let users: i64 = query_scalar(COUNT_USERS).fetch_one(&mut *snapshot.0).await?;
+    let users = u64::try_from(users).unwrap_or(0);
     let mut progress = Progress { report, done: 0, total: users * 2 };
 
     // 1. Compare both tables of edges by checksums.
@@ -215,7 +165,7 @@ pub(crate) async fn find(
 
     // 3. Rows whose users do not exist. Their edges are no longer differences of the mirror.
     let mut found = orphan_edges(snapshot, &mut mirror).await?;
-    let orphan_counts = all_owners(snapshot, Owners::OrphanCounts).await?;
+    let orphan_counts = all_owners(snapshot, STRANGERS_COUNTED).await?;
     found.extend(orphan_counts.into_iter().map(Drift::OrphanCounts));
 
     // 4. The counts, compared with the edges as they will be after the repair.
@@ -231,13 +181,13 @@ pub(crate) async fn find(
 }
 
 /// How many users were visited, of how many; each one is visited more than once.
-struct Progress<'r> {
-    report: &'r Report,
+struct Progress {
+    report: Report,
     done: u64,
     total: u64,
 }
 
-impl Progress<'_> {
+impl Progress {
     fn add(&mut self, users: usize) {
         self.done += users as u64;
         self.report.say(self.done, self.total);
@@ -258,10 +208,10 @@ impl Default for Users {
 impl Users {
     async fn next(
         &mut self,
-        snapshot: &mut impl Snapshot,
-        progress: &mut Progress<'_>,
+        snapshot: &mut Snapshot,
+        progress: &mut Progress,
     ) -> sqlx::Result<Option<Vec<UserId>>> {
-        let users = snapshot.owners_after(Owners::Users, self.last, USERS).await?;
+        let users = snapshot.owners_after(USERS_AFTER, self.last).await?;
         let Some(last) = users.last() else { return Ok(None) };
         self.last = *last;
         progress.add(users.len());
@@ -287,8 +237,8 @@ struct Edges {
 impl Edges {
     async fn next(
         &mut self,
-        snapshot: &mut impl Snapshot,
-        progress: &mut Progress<'_>,
+        snapshot: &mut Snapshot,
+        progress: &mut Progress,
     ) -> sqlx::Result<Option<(FollowList, Vec<Follow>)>> {
         loop {
             match self.slices.pop_front() {
@@ -296,7 +246,7 @@ impl Edges {
                     return Ok(Some((end, snapshot.edges(end, &owners).await?)));
                 }
                 Some((end, Slice::Many(owner, after))) => {
-                    let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+                    let edges = snapshot.edges_after(end, owner, after).await?;
                     let Some(last) = edges.last() else { continue };
                     self.slices.push_front((end, Slice::Many(owner, position(end, last))));
                     return Ok(Some((end, edges)));
@@ -312,11 +262,11 @@ impl Edges {
     }
 }
 
-/// All ids of a walk.
-async fn all_owners(snapshot: &mut impl Snapshot, owners: Owners) -> sqlx::Result<Vec<UserId>> {
+/// All owners that a statement walks over.
+async fn all_owners(snapshot: &mut Snapshot, sql: &'static str) -> sqlx::Result<Vec<UserId>> {
     let (mut all, mut last) = (Vec::new(), UserId::MIN);
     loop {
-        let ids = snapshot.owners_after(owners, last, USERS).await?;
+        let ids = snapshot.owners_after(sql, last).await?;
         let Some(newest) = ids.last() else { return Ok(all) };
         last = *newest;
         all.extend(ids);
@@ -328,15 +278,17 @@ async fn all_owners(snapshot: &mut impl Snapshot, owners: Owners) -> sqlx::Resul
 /// with a missing followee and no mirror: they are among the differences of the mirror. All of them
 /// are taken out of those differences, since no mirror must be added for them.
 async fn orphan_edges(
-    snapshot: &mut impl Snapshot,
+    snapshot: &mut Snapshot,
     mirror: &mut Vec<Drift>,
 ) -> sqlx::Result<Vec<Drift>> {
     let mut found = HashSet::new();
-    for end in [FollowList::Following, FollowList::Followers] {
-        for owner in all_owners(snapshot, Owners::OrphanEdges(end)).await? {
+    for (end, strangers) in
+        [(FollowList::Following, STRANGERS_FOLLOWING), (FollowList::Followers, STRANGERS_FOLLOWERS)]
+    {
+        for owner in all_owners(snapshot, strangers).await? {
             let mut after = START;
             loop {
-                let edges = snapshot.edges_after(end, owner, after, EDGES).await?;
+                let edges = snapshot.edges_after(end, owner, after).await?;
                 let Some(last) = edges.last() else { break };
                 after = position(end, last);
                 found.extend(edges);
@@ -429,7 +381,7 @@ impl Sums {
 
 /// Those of the edges stored at an end that are missing at the other.
 async fn without_pair(
-    snapshot: &mut impl Snapshot,
+    snapshot: &mut Snapshot,
     end: FollowList,
     edges: Vec<Follow>,
 ) -> sqlx::Result<Vec<Drift>> {
@@ -467,7 +419,7 @@ fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
 }
 
 async fn wrong_counts(
-    snapshot: &mut impl Snapshot,
+    snapshot: &mut Snapshot,
     users: &[UserId],
     off_by: &HashMap<UserId, i64>,
 ) -> sqlx::Result<Vec<Drift>> {
@@ -497,51 +449,58 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
     }
 }
 
-/// Repairs, each a transaction of its own that takes a lock and checks the difference again. Each
-/// returns the number of rows that it changed.
-pub(crate) trait Repair: Send + Sync {
-    /// Adds the mirror of the edge, if the edge still exists and the mirror does not.
-    fn add_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
-
-    /// Removes the mirror of the edge, if it still exists and the edge does not.
-    fn remove_mirror(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
-
-    /// Removes the edge from both tables, if one of its users is still missing.
-    fn remove_edge(&self, edge: Follow) -> impl Future<Output = sqlx::Result<u64>> + Send;
-
-    /// Removes the user's counts, if the user is still missing.
-    fn remove_counts(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
-
-    /// Counts the user's edges and corrects the counts.
-    fn recount(&self, user: UserId) -> impl Future<Output = sqlx::Result<u64>> + Send;
-}
-
-/// Repairs differences: the edges first, so that counting them then gives the right counts.
-pub(crate) async fn repair(engine: &impl Repair, drift: &[Drift]) -> sqlx::Result<u64> {
+/// Repairs differences: the edges first, so that counting them then gives the right counts. Each
+/// repair is a transaction of its own that takes a lock and checks the difference again.
+pub(super) async fn repair(engine: Engine, found: Vec<Drift>) -> Result<u64> {
+    let pool = engine.unlimited_pool();
     let mut changed = 0;
     let mut touched = BTreeSet::new();
-    for drift in drift {
-        match *drift {
+    for drift in found {
+        match drift {
             Drift::Counts { user, .. } => {
                 touched.insert(user);
+                continue;
             }
-            Drift::MirrorMissing(edge) => {
-                changed += engine.add_mirror(edge).await?;
+            Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) | Drift::OrphanEdge(edge) => {
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::MirrorStray(edge) => {
-                changed += engine.remove_mirror(edge).await?;
-                touched.extend([edge.follower, edge.followee]);
-            }
-            Drift::OrphanEdge(edge) => {
-                changed += engine.remove_edge(edge).await?;
-                touched.extend([edge.follower, edge.followee]);
-            }
-            Drift::OrphanCounts(user) => changed += engine.remove_counts(user).await?,
+            Drift::OrphanCounts(_) => {}
         }
+        changed += retry::retried(|_| repair_row(&pool, drift)).await?;
     }
     for user in touched {
-        changed += engine.recount(user).await?;
+        changed += retry::retried(|_| repair_counts(&pool, user)).await?;
     }
     Ok(changed)
+}
+
+/// Repairs one difference if it still exists, and returns the number of changed rows. Counts are
+/// left to [`repair_counts`].
+async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    let changed = match drift {
+        Drift::Counts { .. } => 0,
+        Drift::MirrorMissing(edge) => add_mirror(&mut tx, edge).await?,
+        Drift::MirrorStray(edge) => remove_mirror(&mut tx, edge).await?,
+        Drift::OrphanEdge(edge) => {
+            let edges = about(REMOVE_EDGE_OF_NOBODY, edge).execute(&mut *tx).await?;
+            let mirrors = about(REMOVE_MIRROR_OF_NOBODY, edge).execute(&mut *tx).await?;
+            edges.rows_affected() + mirrors.rows_affected()
+        }
+        Drift::OrphanCounts(user) => {
+            let remove = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            remove.execute(&mut *tx).await?.rows_affected()
+        }
+    };
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Counts the edges of a user and corrects the counts.
+async fn repair_counts(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+    let corrected = recount(&mut tx, user).await?;
+    tx.commit().await?;
+    Ok(added.rows_affected().max(corrected))
 }

@@ -1,0 +1,171 @@
+//! Accounts: who is signed in, with which password and role, and every change of them.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Database, Pool, Row};
+
+use super::{
+    super::{Db, Time, begin, stored, time},
+    users,
+};
+use crate::{
+    domain::{
+        Account, AvatarUrl, Bio, Credentials, DisplayName, NewUser, Permissions, ProfileChange,
+        Role, User, UserId, UsernameKey,
+    },
+    store::{
+        CreateOutcome, SetRoleOutcome,
+        retry::Tries,
+        sql::{
+            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREATE_USER, CREDENTIALS,
+            CREDENTIALS_BY_ID, END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN, USER_EXISTS,
+        },
+        statement::{query, query_as, query_scalar},
+    },
+};
+
+/// An account from the columns of [`account!`](crate::store::sql::account).
+pub(crate) fn account(row: &<Db as Database>::Row) -> sqlx::Result<Account> {
+    let permissions = Permissions::from_bits(row.try_get(7)?);
+    let valid_after: Option<Time> = row.try_get(9)?;
+    Ok(Account {
+        user: users::user(row, 0)?,
+        role: Role { name: row.try_get(6)?, permissions },
+        token_epoch: row.try_get(8)?,
+        tokens_valid_after: valid_after.map(time).transpose()?,
+    })
+}
+
+fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) -> Credentials {
+    Credentials { id: UserId(id), password_hash, token_epoch }
+}
+
+pub(super) async fn find_by_subject(
+    pool: &Pool<Db>,
+    subject: &str,
+) -> sqlx::Result<Option<Account>> {
+    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    row.as_ref().map(account).transpose()
+}
+
+pub(super) async fn credentials(
+    pool: &Pool<Db>,
+    key: &UsernameKey,
+) -> sqlx::Result<Option<Credentials>> {
+    let row = query_as(CREDENTIALS).bind(key.as_str()).fetch_optional(pool).await?;
+    Ok(row.map(credentials_of))
+}
+
+pub(super) async fn credentials_by_id(
+    pool: &Pool<Db>,
+    id: UserId,
+) -> sqlx::Result<Option<Credentials>> {
+    let row = query_as(CREDENTIALS_BY_ID).bind(id.0).fetch_optional(pool).await?;
+    Ok(row.map(credentials_of))
+}
+
+pub(super) async fn create_user(
+    tries: Tries,
+    pool: Pool<Db>,
+    user: Arc<NewUser>,
+) -> sqlx::Result<CreateOutcome> {
+    let mut tx = begin(&pool).await?;
+    let key = user.username.key();
+    let created = query(CREATE_USER)
+        .bind(user.id.0)
+        .bind(user.username.as_str())
+        .bind(key.as_str())
+        .bind(user.name.as_deref())
+        .bind(user.bio.as_deref())
+        .bind(user.avatar_url.as_deref())
+        .bind(user.subject.as_deref())
+        .bind(user.password_hash.as_deref())
+        .bind(stored(user.created_at))
+        .bind(&*user.role)
+        .execute(&mut *tx)
+        .await?;
+    if created.rows_affected() == 0 {
+        if tries.may_have_committed() {
+            let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
+            if ours.fetch_one(&mut *tx).await? {
+                return Ok(CreateOutcome::Created);
+            }
+        }
+        let taken = query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
+        return Ok(match taken.fetch_one(&mut *tx).await? {
+            (true, _) => CreateOutcome::UsernameTaken,
+            (false, true) => CreateOutcome::SubjectTaken,
+            (false, false) => CreateOutcome::IdTaken,
+        });
+    }
+    query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
+    tries.commit(tx).await?;
+    Ok(CreateOutcome::Created)
+}
+
+/// Changes a profile by a statement of the engine.
+pub(super) async fn update_profile(
+    sql: &'static str,
+    pool: Pool<Db>,
+    id: UserId,
+    change: Arc<ProfileChange>,
+) -> sqlx::Result<Option<Arc<User>>> {
+    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
+    let row = query(sql)
+        .bind(id.0)
+        .bind(name.is_some())
+        .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
+        .bind(bio.is_some())
+        .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
+        .bind(avatar_url.is_some())
+        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)))
+        .fetch_optional(&pool)
+        .await?;
+    row.map(|row| users::user(&row, 0)).transpose()
+}
+
+pub(super) async fn change_password(
+    pool: Pool<Db>,
+    id: UserId,
+    epoch: Option<i64>,
+    password_hash: Arc<str>,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let change = query(CHANGE_PASSWORD)
+        .bind(id.0)
+        .bind(epoch)
+        .bind(&*password_hash)
+        .bind(stored(at))
+        .execute(&pool)
+        .await?;
+    if change.rows_affected() == 1 {
+        return Ok(true);
+    }
+    // Each hash has its own salt, so this one can only be there from an earlier attempt.
+    query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
+}
+
+pub(super) async fn end_tokens(
+    pool: Pool<Db>,
+    id: UserId,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let end = query(END_TOKENS).bind(id.0).bind(stored(at));
+    Ok(end.execute(&pool).await?.rows_affected() == 1)
+}
+
+pub(super) async fn set_role(
+    pool: Pool<Db>,
+    id: UserId,
+    role: Arc<str>,
+) -> sqlx::Result<SetRoleOutcome> {
+    let mut tx = begin(&pool).await?;
+    let set = query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
+    if set.rows_affected() == 1 {
+        tx.commit().await?;
+        return Ok(SetRoleOutcome::Set);
+    }
+    let exists = query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
+    Ok(if exists { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
+}

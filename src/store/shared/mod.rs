@@ -1,0 +1,14 @@
+//! What both engines do in the same way, compiled once for each of them.
+//!
+//! Each engine includes this folder as its module `shared`, so `super::super` names that engine in
+//! the files below: its types, its statements, and how it binds times and lists. Generic functions
+//! would need a bound for every type that a statement binds or returns.
+
+pub(crate) mod accounts;
+mod deletion;
+mod drift;
+pub(crate) mod follows;
+mod load;
+pub(crate) mod schema;
+mod store;
+pub(crate) mod users;

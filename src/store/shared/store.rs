@@ -1,0 +1,205 @@
+//! [`Store`] for this engine: look-ups that requests share, writes with retries, and long work in
+//! tasks of its own.
+
+use std::{collections::HashMap, slice, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{
+    super::{
+        Engine, accounts as own_accounts, follows::edges_of, maintenance::schema::migrate,
+        users::page, watch,
+    },
+    accounts, deletion, drift, follows, load, schema,
+};
+use crate::{
+    domain::{
+        Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
+        FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange,
+        Relation, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    },
+    store::{
+        CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
+        Store, UserChanges, relations, retry,
+    },
+};
+
+#[async_trait]
+impl Store for Engine {
+    async fn users_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, Arc<User>>> {
+        self.reads.users.get(audience, ids).await
+    }
+
+    async fn users_by_usernames(
+        &self,
+        audience: Audience,
+        keys: &[UsernameKey],
+    ) -> Result<HashMap<UsernameKey, Arc<User>>> {
+        self.reads.usernames.get(audience, keys).await
+    }
+
+    async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
+        watch::users(self).await
+    }
+
+    async fn page_of_users(
+        &self,
+        _audience: Audience,
+        request: &UserListRequest<'_>,
+    ) -> Result<Page<Arc<User>>> {
+        self.reads.connections.read(async |connection| page(connection, request).await).await
+    }
+
+    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
+        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
+        Ok(counts.remove(prefix).unwrap_or_default())
+    }
+
+    async fn counts_by_ids(
+        &self,
+        audience: Audience,
+        ids: &[UserId],
+    ) -> Result<HashMap<UserId, FollowCounts>> {
+        self.reads.counts.get(audience, ids).await
+    }
+
+    async fn pages_of_follows(
+        &self,
+        audience: Audience,
+        keys: &[FollowPageKey],
+    ) -> Result<HashMap<FollowPageKey, FollowPage>> {
+        self.reads.pages(keys).get(audience, keys).await
+    }
+
+    async fn relations(
+        &self,
+        viewer: UserId,
+        followed: &[UserId],
+        following_back: &[UserId],
+    ) -> Result<HashMap<UserId, Relation>> {
+        let edges = if relations::are_few(followed, following_back) {
+            let pairs = relations::pairs(viewer, followed, following_back);
+            self.reads.edges.get(Audience::Everybody, &pairs).await?
+        } else {
+            let connections = &self.reads.connections;
+            let read = connections.read(async |connection| {
+                edges_of(connection, viewer, followed, following_back).await
+            });
+            read.await?
+        };
+        Ok(relations::of_edges(viewer, edges))
+    }
+
+    async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
+        self.follows.change(change).await
+    }
+
+    async fn change_follows(
+        &self,
+        changes: &[FollowChange],
+    ) -> Vec<Result<Changed<FollowChanged>>> {
+        self.follows.change_together(changes).await
+    }
+
+    async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
+        Ok(follows::usage(&self.readers, user, day).await?)
+    }
+
+    async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
+        own_accounts::find(self, id).await
+    }
+
+    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
+        Ok(accounts::find_by_subject(&self.readers, subject).await?)
+    }
+
+    async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials(&self.readers, key).await?)
+    }
+
+    async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>> {
+        Ok(accounts::credentials_by_id(&self.readers, id).await?)
+    }
+
+    async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome> {
+        let (pool, user) = (self.writer.clone(), Arc::new(user.clone()));
+        retry::write(move |tries| accounts::create_user(tries, pool.clone(), user.clone())).await
+    }
+
+    async fn update_profile(
+        &self,
+        id: UserId,
+        change: &ProfileChange,
+    ) -> Result<Option<Arc<User>>> {
+        let (pool, change) = (self.writer.clone(), Arc::new(change.clone()));
+        let sql = own_accounts::update_profile(self);
+        retry::write(move |_| accounts::update_profile(sql, pool.clone(), id, change.clone())).await
+    }
+
+    async fn change_password(
+        &self,
+        id: UserId,
+        epoch: Option<i64>,
+        password_hash: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool> {
+        let (pool, hash) = (self.writer.clone(), Arc::<str>::from(password_hash));
+        retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
+            .await
+    }
+
+    async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
+        let pool = self.writer.clone();
+        retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
+    }
+
+    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
+        let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
+        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
+    }
+
+    async fn delete_user(&self, id: UserId) -> Result<bool> {
+        retry::detached(deletion::delete(self.clone(), id)).await
+    }
+
+    async fn schema_state(&self) -> Result<SchemaState> {
+        Ok(schema::state(&mut *self.readers.acquire().await?).await?)
+    }
+
+    async fn migrate(&self) -> Result<()> {
+        let engine = self.clone();
+        match retry::write(move |_| migrate(engine.clone())).await? {
+            None => Ok(()),
+            Some(refusal) => Err(Error::Conflict(refusal.into())),
+        }
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(schema::ping(&self.readers).await?)
+    }
+
+    async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {
+        let engine = self.clone();
+        retry::reporting(progress, |report| load::load(engine, graph, report)).await
+    }
+
+    async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>> {
+        let engine = self.clone();
+        retry::reporting(progress, |report| drift::find(engine, report)).await
+    }
+
+    async fn repair(&self, drift: &[Drift]) -> Result<u64> {
+        retry::detached(drift::repair(self.clone(), drift.to_vec())).await
+    }
+
+    async fn close(&self) {
+        self.reads.connections.close();
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
