@@ -32,13 +32,13 @@ statements! {
 
 #[expect(clippy::needless_pass_by_value, reason = "as `Option::map` passes it")]
 fn account(row: PgRow) -> sqlx::Result<Account> {
-    let permissions = Permissions::from_bits(row.try_get(7)?);
-    let role = Role { name: row.try_get(6)?, permissions };
+    let permissions = Permissions::from_bits(row.try_get(1)?);
+    let role = Role { name: row.try_get(0)?, permissions };
     Ok(Account {
-        user: users::user(&row, 0)?,
+        user: users::user(&row, 4)?,
         role,
-        token_epoch: row.try_get(8)?,
-        tokens_valid_after: row.try_get(9)?,
+        token_epoch: row.try_get(2)?,
+        tokens_valid_after: row.try_get(3)?,
     })
 }
 

@@ -29,13 +29,13 @@ statements! {
 
 #[expect(clippy::needless_pass_by_value, reason = "as `Option::map` passes it")]
 fn account(row: SqliteRow) -> sqlx::Result<Account> {
-    let permissions = Permissions::from_bits(row.try_get(7)?);
-    let role = Role { name: row.try_get(6)?, permissions };
-    let valid_after: Option<i64> = row.try_get(9)?;
+    let permissions = Permissions::from_bits(row.try_get(1)?);
+    let role = Role { name: row.try_get(0)?, permissions };
+    let valid_after: Option<i64> = row.try_get(3)?;
     Ok(Account {
-        user: users::user(&row, 0)?,
+        user: users::user(&row, 4)?,
         role,
-        token_epoch: row.try_get(8)?,
+        token_epoch: row.try_get(2)?,
         tokens_valid_after: valid_after.map(time).transpose()?,
     })
 }

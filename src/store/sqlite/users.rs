@@ -12,7 +12,10 @@ use crate::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
         UsernamePrefix,
     },
-    store::{Result, pages, sql::COUNT_USERS_WITH_PREFIX},
+    store::{
+        Result, pages,
+        sql::{COUNT_USERS_WITH_PREFIX, user_columns},
+    },
 };
 
 /// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
@@ -21,9 +24,9 @@ use crate::{
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat!(
-            "SELECT o.below, o.above, \
-                    u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at \
-             FROM (SELECT $4 AND EXISTS ( \
+            "SELECT o.below, o.above, ",
+            user_columns!("u."),
+            " FROM (SELECT $4 AND EXISTS ( \
                        SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 \
                        AND ",
             $position,
@@ -55,12 +58,14 @@ macro_rules! page_of_users {
 }
 
 statements! {
-    BY_IDS =
-        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE id IN (SELECT value FROM json_each($1))";
-    BY_USERNAMES =
-        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE username_key IN (SELECT value FROM json_each($1))";
+    BY_IDS = concat!(
+        "SELECT ", user_columns!(""),
+        " FROM users WHERE id IN (SELECT value FROM json_each($1))"
+    );
+    BY_USERNAMES = concat!(
+        "SELECT ", user_columns!(""),
+        " FROM users WHERE username_key IN (SELECT value FROM json_each($1))"
+    );
     OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
     NEWEST =
         page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");
@@ -68,7 +73,7 @@ statements! {
     LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
 }
 
-/// A user from six columns that begin at `first`.
+/// A user from [`user_columns`] that begin at `first`.
 pub(super) fn user(row: &SqliteRow, first: usize) -> sqlx::Result<Arc<User>> {
     Ok(Arc::new(User {
         id: UserId(row.try_get(first)?),
