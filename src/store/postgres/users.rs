@@ -113,7 +113,7 @@ pub(super) fn user(row: &PgRow, first: usize) -> sqlx::Result<Arc<User>> {
     }))
 }
 
-/// Users from [`arrays_of_users`] that begin at `first`.
+/// Users from `arrays_of_users` that begin at `first`.
 fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     let texts = |column| arrays::of_texts(row, first + column).map(Vec::into_iter);
     let (mut usernames, mut names, mut bios, mut urls) =

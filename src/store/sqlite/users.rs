@@ -73,7 +73,7 @@ statements! {
     LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
 }
 
-/// A user from [`user_columns`] that begin at `first`.
+/// A user from `user_columns` that begin at `first`.
 pub(super) fn user(row: &SqliteRow, first: usize) -> sqlx::Result<Arc<User>> {
     Ok(Arc::new(User {
         id: UserId(row.try_get(first)?),
