@@ -3,13 +3,26 @@
 //! A text belongs here when both engines run it as it is. What an engine says in its own way, as
 //! arrays or JSON, is next to the code that binds it.
 
-/// The account of one user, by a condition on `users u`.
+/// The columns of a [`User`](crate::domain::User), each after a prefix: `""`, or `"u."` in a join.
+/// The function `user` of each engine reads them, in this order.
+macro_rules! user_columns {
+    ($u:literal) => {
+        concat! {
+            $u, "id, ", $u, "username, ", $u, "name, ", $u, "bio, ",
+            $u, "avatar_url, ", $u, "created_at"
+        }
+    };
+}
+pub(super) use user_columns;
+
+/// The account of one user, by a condition on `users u`. The columns of the user come last, so that
+/// a new one moves none of the others.
 macro_rules! account {
     ($condition:literal) => {
         concat!(
-            "SELECT u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at, \
-                    r.name, r.permissions, u.token_epoch, u.tokens_valid_after \
-             FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
+            "SELECT r.name, r.permissions, u.token_epoch, u.tokens_valid_after, ",
+            $crate::store::sql::user_columns!("u."),
+            " FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
             $condition
         )
     };
@@ -19,10 +32,13 @@ pub(super) use account;
 /// Changes the columns of a profile whose flag (`$2`, `$4`, `$6`) is set.
 macro_rules! update_profile {
     () => {
-        "UPDATE users SET name = CASE WHEN $2 THEN $3 ELSE name END, \
-                          bio = CASE WHEN $4 THEN $5 ELSE bio END, \
-                          avatar_url = CASE WHEN $6 THEN $7 ELSE avatar_url END \
-         WHERE id = $1 RETURNING id, username, name, bio, avatar_url, created_at"
+        concat!(
+            "UPDATE users SET name = CASE WHEN $2 THEN $3 ELSE name END, \
+                              bio = CASE WHEN $4 THEN $5 ELSE bio END, \
+                              avatar_url = CASE WHEN $6 THEN $7 ELSE avatar_url END \
+             WHERE id = $1 RETURNING ",
+            $crate::store::sql::user_columns!("")
+        )
     };
 }
 pub(super) use update_profile;

@@ -13,8 +13,8 @@ use crate::{
     store::{Result, pages, statement::query},
 };
 
-/// Users as one row of arrays, which decode many times faster than a row for each. [`of_arrays`]
-/// reads them.
+/// The columns of `user_columns` as one row of arrays, which decode many times faster than a row for
+/// each user. [`of_arrays`] reads them.
 macro_rules! arrays_of_users {
     () => {
         "array_agg(u.id), array_agg(u.username), array_agg(u.name), array_agg(u.bio), \
@@ -76,7 +76,7 @@ statements! {
     LAST = page_by_name!("username_key DESC");
 }
 
-/// Users from six arrays that begin at `first`.
+/// Users from `arrays_of_users` that begin at `first`.
 fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     let texts = |column| arrays::of_texts(row, first + column).map(Vec::into_iter);
     let (mut usernames, mut names, mut bios, mut urls) =

@@ -27,12 +27,12 @@ use crate::{
 
 /// An account from the columns of [`account!`](crate::store::sql::account).
 pub(crate) fn account(row: &<Db as Database>::Row) -> sqlx::Result<Account> {
-    let permissions = Permissions::from_bits(row.try_get(7)?);
-    let valid_after: Option<Time> = row.try_get(9)?;
+    let permissions = Permissions::from_bits(row.try_get(1)?);
+    let valid_after: Option<Time> = row.try_get(3)?;
     Ok(Account {
-        user: users::user(row, 0)?,
-        role: Role { name: row.try_get(6)?, permissions },
-        token_epoch: row.try_get(8)?,
+        user: users::user(row, 4)?,
+        role: Role { name: row.try_get(0)?, permissions },
+        token_epoch: row.try_get(2)?,
         tokens_valid_after: valid_after.map(time).transpose()?,
     })
 }

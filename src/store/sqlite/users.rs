@@ -9,7 +9,7 @@ use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
     },
-    store::{Result, pages, statement::query},
+    store::{Result, pages, sql::user_columns, statement::query},
 };
 
 /// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
@@ -18,8 +18,7 @@ use crate::{
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat! {
-            "SELECT o.below, o.above, ",
-                   "u.id, u.username, u.name, u.bio, u.avatar_url, u.created_at ",
+            "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $4 AND EXISTS ( ",
                            "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
                            "AND ", $position, " <= ", $low, ") AS below, ",
@@ -35,12 +34,14 @@ macro_rules! page_of_users {
 }
 
 statements! {
-    BY_IDS =
-        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE id IN (SELECT value FROM json_each($1))";
-    BY_USERNAMES =
-        "SELECT id, username, name, bio, avatar_url, created_at FROM users \
-         WHERE username_key IN (SELECT value FROM json_each($1))";
+    BY_IDS = concat!(
+        "SELECT ", user_columns!(""),
+        " FROM users WHERE id IN (SELECT value FROM json_each($1))"
+    );
+    BY_USERNAMES = concat!(
+        "SELECT ", user_columns!(""),
+        " FROM users WHERE username_key IN (SELECT value FROM json_each($1))"
+    );
     OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
     NEWEST =
         page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");

@@ -1,12 +1,12 @@
 //! Projected answers equal those of the resolvers, byte for byte: random documents are answered in
 //! both ways and compared, without and with the cache of users.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeZone, Utc};
 use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
-    graphql::{Api, Caller, Request},
+    graphql::{Api, Caller, Request, lists::LISTS, projected_fields},
     service::{Parts, Service, SystemRandom, Viewer, Visibility},
     store::Store,
 };
@@ -97,23 +97,32 @@ async fn caching(store: &Arc<dyn Store>) -> (Arc<Service>, JoinHandle<()>) {
     (service, task)
 }
 
-/// Cursors of the lists of ann, who has long ones.
-struct Cursors {
-    followers: Vec<String>,
-    following: Vec<String>,
+/// The lists of a user.
+fn lists() -> Vec<&'static str> {
+    LISTS.into_iter().filter(|list| list.parent == "User").map(|list| list.field).collect()
 }
+
+/// The fields of a user whose values are plain data.
+fn leaves() -> Vec<&'static str> {
+    let fields = projected_fields().filter(|(ty, _)| *ty == "User").map(|(_, field)| field);
+    fields.filter(|field| !lists().contains(field)).chain(["__typename"]).collect()
+}
+
+/// Cursors of each list of ann, who has long ones.
+struct Cursors(HashMap<&'static str, Vec<String>>);
 
 impl Cursors {
     async fn of(api: &Api) -> Self {
-        let query = r#"{ user(username: "ann") {
-            followers { edges { cursor } } following { edges { cursor } } } }"#;
-        let answer: Value = serde_json::from_str(&answer(api, query, None).await).expect("JSON");
+        let selected: String =
+            lists().iter().map(|list| format!("{list} {{ edges {{ cursor }} }} ")).collect();
+        let query = format!("{{ user(username: \"ann\") {{ {selected} }} }}");
+        let answer: Value = serde_json::from_str(&answer(api, &query, None).await).expect("JSON");
         let cursors = |list: &str| {
             let edges = answer["data"]["user"][list]["edges"].as_array().expect("a list");
             let cursor = |edge: &Value| edge["cursor"].as_str().expect("a cursor").to_owned();
             edges.iter().map(cursor).collect()
         };
-        Self { followers: cursors("followers"), following: cursors("following") }
+        Self(lists().into_iter().map(|list| (list, cursors(list))).collect())
     }
 }
 
@@ -184,22 +193,6 @@ struct Document<'c> {
     fragments: Vec<String>,
 }
 
-const LEAVES: [&str; 13] = [
-    "__typename",
-    "avatarUrl",
-    "bio",
-    "createdAt",
-    "id",
-    "isFollowingViewer",
-    "isViewer",
-    "name",
-    "username",
-    "viewerCanFollow",
-    "viewerCannotFollowReasons",
-    "viewerFollowedAt",
-    "viewerIsFollowing",
-];
-
 impl<'c> Document<'c> {
     fn of(seed: u64, cursors: &'c Cursors) -> Self {
         let rng = ChaCha8Rng::seed_from_u64(seed);
@@ -239,8 +232,9 @@ impl<'c> Document<'c> {
     }
 
     fn user(&mut self, depth: u32) -> String {
+        let leaves = leaves();
         let mut fields: Vec<_> = (0..self.rng.random_range(1..5))
-            .map(|_| format!("{}{}", self.pick(&LEAVES), self.condition()))
+            .map(|_| format!("{}{}", self.pick(&leaves), self.condition()))
             .collect();
         if self.rng.random_bool(0.2) {
             fields.push(format!("{} avatarUrl(size: 64)", self.alias()));
@@ -252,7 +246,7 @@ impl<'c> Document<'c> {
     }
 
     fn follows(&mut self, depth: u32) -> String {
-        let list = self.pick(&["followers", "following"]);
+        let list = self.pick(&lists());
         let page = self.pick(&[
             "",
             "(first: 0)",
@@ -266,10 +260,7 @@ impl<'c> Document<'c> {
             "(last: 2, AFTER, BEFORE)",
             "(BEFORE)",
         ]);
-        let cursors = match list {
-            "followers" => &self.cursors.followers,
-            _ => &self.cursors.following,
-        };
+        let cursors = &self.cursors.0[list];
         let mut bound = |name| {
             let cursor = cursors.choose(&mut self.rng).expect("there is one");
             format!("{name}: \"{cursor}\"")
