@@ -14,6 +14,7 @@ use crate::{
         context::RequestContext,
         error::Failure,
         global_id,
+        loaders::RelationKey,
         lists::{LISTS, Source},
         types::{
             avatar,
@@ -144,11 +145,12 @@ impl<T: Plain> UserField<T> {
         let request = RequestContext::of(ctx);
         let mut relation = Relation::default();
         if self.row.needs.include(Needs::FOLLOWED) {
-            relation.followed_at = request.loaders.followed(user.id).await?.followed_at;
+            let key = RelationKey::Followed(user.id);
+            relation.followed_at = request.loaders.relations.one(key).await?;
         }
         if self.row.needs.include(Needs::FOLLOWING_BACK) {
-            relation.followed_back_at =
-                request.loaders.following_back(user.id).await?.followed_back_at;
+            let key = RelationKey::FollowingBack(user.id);
+            relation.followed_back_at = request.loaders.relations.one(key).await?;
         }
         let facts = Facts { user, viewer: request.viewer(), relation };
         let default = self.row.argument.map_or(0, |(_, default)| default);

@@ -5,12 +5,13 @@
 
 use std::{sync::Arc, vec::IntoIter};
 
+use chrono::{DateTime, Utc};
 use futures_util::join;
 
 use super::{fields::Needs, plan::UserPlan};
 use crate::{
     domain::{FollowCounts, FollowPageKey, Relation, User, UserId},
-    graphql::{context::RequestContext, error::Failure},
+    graphql::{context::RequestContext, error::Failure, loaders::RelationKey},
     service::ListPage,
 };
 
@@ -75,16 +76,16 @@ pub(super) async fn load<'p>(
 struct Questions {
     pages: Vec<FollowPageKey>,
     counts: Vec<UserId>,
-    followed: Vec<UserId>,
-    following_back: Vec<UserId>,
+    followed: Vec<RelationKey>,
+    following_back: Vec<RelationKey>,
 }
 
 /// The answers, in the order of the questions.
 struct Answers {
     pages: IntoIter<Arc<ListPage>>,
     counts: IntoIter<FollowCounts>,
-    followed: IntoIter<Relation>,
-    following_back: IntoIter<Relation>,
+    followed: IntoIter<Option<DateTime<Utc>>>,
+    following_back: IntoIter<Option<DateTime<Utc>>>,
 }
 
 impl Questions {
@@ -97,27 +98,26 @@ impl Questions {
             self.counts.extend(ids());
         }
         if plan.needs.include(Needs::FOLLOWED) {
-            self.followed.extend(ids());
+            self.followed.extend(ids().map(RelationKey::Followed));
         }
         if plan.needs.include(Needs::FOLLOWING_BACK) {
-            self.following_back.extend(ids());
+            self.following_back.extend(ids().map(RelationKey::FollowingBack));
         }
     }
 
     async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
         let loaders = &request.loaders;
-        let followed = self.followed.len();
-        // All three run to their end even if one fails: another field of the request may wait for
+        // All of them run to their end even if one fails: another field of the request may wait for
         // a key that one of these loads.
-        let (pages, counts, relations) = join!(
-            loaders.pages_of_follows(self.pages),
-            loaders.counts_by_ids(self.counts),
-            loaders.relations(self.followed, self.following_back),
+        let (pages, counts, followed, following_back) = join!(
+            loaders.pages.many(self.pages),
+            loaders.counts.many(self.counts),
+            loaders.relations.many(self.followed),
+            loaders.relations.many(self.following_back),
         );
-        let mut followed_first = relations?;
-        let following_back = followed_first.split_off(followed).into_iter();
         let (pages, counts) = (pages?.into_iter(), counts?.into_iter());
-        Ok(Answers { pages, counts, followed: followed_first.into_iter(), following_back })
+        let (followed, following_back) = (followed?.into_iter(), following_back?.into_iter());
+        Ok(Answers { pages, counts, followed, following_back })
     }
 }
 
@@ -164,12 +164,12 @@ impl<'p> Batch<'p> {
         }
         if needs.include(Needs::FOLLOWED) {
             for (relation, half) in self.relations.iter_mut().zip(answers.followed.by_ref()) {
-                relation.followed_at = half.followed_at;
+                relation.followed_at = half;
             }
         }
         if needs.include(Needs::FOLLOWING_BACK) {
             for (relation, half) in self.relations.iter_mut().zip(answers.following_back.by_ref()) {
-                relation.followed_back_at = half.followed_back_at;
+                relation.followed_back_at = half;
             }
         }
     }

@@ -50,7 +50,7 @@ impl Follows {
     }
 
     async fn page(&self, ctx: &Context<'_>) -> Result<Arc<ListPage>, Failure> {
-        RequestContext::of(ctx).loaders.page_of_follows(self.key).await
+        RequestContext::of(ctx).loaders.pages.one(self.key).await
     }
 
     async fn edges<E>(
@@ -77,7 +77,7 @@ impl Follows {
         let counts = if self.needs.include(Needs::PAGE) {
             self.page(ctx).await?.counts
         } else {
-            RequestContext::of(ctx).loaders.counts(self.key.user).await?
+            RequestContext::of(ctx).loaders.counts.one(self.key.user).await?
         };
         Ok(clamped(counts.of(self.key.list)))
     }

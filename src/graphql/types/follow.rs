@@ -19,6 +19,7 @@ use crate::{
         error::Failure,
         global_id,
         lists::{FOLLOWERS, FOLLOWING, List},
+        loaders::RelationKey,
         projection::Projected,
     },
     service::{ListedUser, SeenBy},
@@ -172,7 +173,7 @@ impl<O: Copy> Change<O> {
     }
 
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        let viewer = RequestContext::of(ctx).loaders.user(self.viewer).await;
+        let viewer = RequestContext::of(ctx).loaders.users.one(self.viewer).await;
         viewer.map(|viewer| viewer.map(User).map(Projected)).transpose()
     }
 }
@@ -188,7 +189,7 @@ async fn refresh<O>(
     if let (Ok(changed), Some(target)) = (result, target) {
         let counts = [(viewer, changed.follower), (target.id, changed.followee)];
         let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
-        request.loaders.prime_counts(counts).await;
+        request.loaders.counts.prime(counts).await;
     }
 }
 
@@ -218,12 +219,12 @@ impl FollowPayload {
     /// When the viewer followed the user; `None` if there is no such follow.
     async fn followed_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>, Failure> {
         let Ok((target, _)) = &self.0.result else { return Ok(None) };
-        Ok(RequestContext::of(ctx).loaders.followed(target.id).await?.followed_at)
+        Ok(RequestContext::of(ctx).loaders.relations.one(RelationKey::Followed(target.id)).await?)
     }
 
     async fn edge_to_viewer(&self, ctx: &Context<'_>) -> Result<Option<Edge>, Failure> {
         let Some(followed_at) = self.followed_at(ctx).await? else { return Ok(None) };
-        let viewer = RequestContext::of(ctx).loaders.user(self.0.viewer).await?;
+        let viewer = RequestContext::of(ctx).loaders.users.one(self.0.viewer).await?;
         Ok(viewer.map(|user| edge(&FOLLOWERS, user, followed_at)))
     }
 

@@ -39,7 +39,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
     ) -> Option<Result<Projected<AnyNode>, Failure>> {
-        let user = RequestContext::of(ctx).loaders.user(global_id::to_user(&id)?).await;
+        let user = RequestContext::of(ctx).loaders.users.one(global_id::to_user(&id)?).await;
         user.map(|user| user.map(node_of).map(Projected)).transpose()
     }
 
@@ -54,7 +54,7 @@ impl Query {
         // A malformed id names no object.
         let ids: Vec<_> = ids.iter().map(|id| global_id::to_user(id)).collect();
         let named = ids.iter().flatten().copied().collect();
-        Projected(match RequestContext::of(ctx).loaders.users_by_ids(named).await {
+        Projected(match RequestContext::of(ctx).loaders.users.many(named).await {
             Ok(users) => {
                 let mut users = users.into_iter();
                 let mut node = |_| users.next().flatten().map(node_of).map(Ok);
@@ -71,7 +71,7 @@ impl Query {
         #[graphql(desc = "The username, regardless of case.")] username: String,
     ) -> Option<Result<Projected<User>, Failure>> {
         let key = UsernameKey::parse(&username)?;
-        let user = RequestContext::of(ctx).loaders.user_by_username(key).await;
+        let user = RequestContext::of(ctx).loaders.usernames.one(key).await;
         user.map(|user| user.map(User).map(Projected)).transpose()
     }
 
