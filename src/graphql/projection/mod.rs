@@ -21,7 +21,7 @@ mod load;
 mod plan;
 mod write;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{
     ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
@@ -33,7 +33,7 @@ use self::{
     fields::Needs,
     load::load,
     plan::{ConnectionPlan, EdgePlan, UserPlan},
-    write::{Entries, Entry, Loaded, PageOf, Writer},
+    write::{Loaded, Writer},
 };
 use super::{
     context::RequestContext,
@@ -43,6 +43,7 @@ use super::{
         user::{AnyNode, Node, User},
     },
 };
+use crate::service::ListPage;
 
 /// An object of the graph, or a list of them, to be projected.
 pub(super) struct Projected<T>(pub T);
@@ -148,7 +149,7 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
     let batches = load(request, roots.collect()).await.ok()?;
 
     let mut writer = Writer::new(request, &batches);
-    writer.edge(&edge.list, &plan.fields, Entry::Follow(&edge.item), |users| {
+    writer.edge(&edge.list, &plan.fields, &edge.item, |users| {
         let place = Some((&batches[users], 0));
         (&plan.users[users], Loaded { user: &edge.item.user, place })
     });
@@ -158,24 +159,19 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
 impl Project for UserConnection {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let users = &self.0;
-        let plan = ConnectionPlan::new(users.list(), selection, request.limits.page_size_max)?;
+        let plan = ConnectionPlan::new(users.list, selection, request.limits.page_size_max)?;
         let needs = plan.needs;
+        let no_page = || Arc::new(ListPage::empty());
         let page =
-            if needs.include(Needs::PAGE) { Some(users.page(request).await.ok()?) } else { None };
+            if needs.include(Needs::PAGE) { users.page(request).await.ok()? } else { no_page() };
         let total_count =
             if needs.include(Needs::COUNT) { users.count(request).await.ok()? } else { 0 };
-        let rows = || page.iter().flat_map(|page| &page.items);
-        let roots = plan.users.iter().map(|plan| (plan, rows().cloned().collect()));
+        let rows = || page.page.items.iter().map(|item| Arc::clone(&item.user));
+        let roots = plan.users.iter().map(|plan| (plan, rows().collect()));
         let batches = load(request, roots.collect()).await.ok()?;
 
         let mut writer = Writer::new(request, &batches);
-        let page = PageOf {
-            entries: Entries::Users(page.as_ref().map_or(&[], |page| &page.items)),
-            has_next: page.as_ref().is_some_and(|page| page.has_next),
-            has_previous: page.as_ref().is_some_and(|page| page.has_previous),
-            total_count,
-        };
-        writer.connection(&plan, &page, |users, entry| Some((&batches[users], entry)));
+        writer.connection(&plan, &page.page, total_count, |users, n| Some((&batches[users], n)));
         Some(writer.finish())
     }
 }

@@ -1,7 +1,5 @@
 //! Answers as JSON, written straight from what was loaded.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::{
@@ -13,14 +11,14 @@ use super::{
     },
 };
 use crate::{
-    domain::User,
+    domain::{Page, User},
     graphql::{
         context::RequestContext,
         cursor,
         lists::OrderedList,
         types::scalar::{DateTime, clamped},
     },
-    service::ListedUser,
+    service::{ListPage, ListedUser},
 };
 
 /// Writes one answer.
@@ -40,67 +38,8 @@ pub(super) struct Loaded<'a> {
     pub(super) place: Option<Place<'a>>,
 }
 
-/// An entry of a list.
-#[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
-    Follow(&'a ListedUser),
-    User(&'a User),
-}
-
-impl<'a> Entry<'a> {
-    fn user(self) -> &'a User {
-        match self {
-            Self::Follow(item) => &item.user,
-            Self::User(user) => user,
-        }
-    }
-
-    fn cursor(self, list: &OrderedList) -> String {
-        match self {
-            Self::Follow(item) => cursor::encode_follow(list, item),
-            Self::User(user) => cursor::encode_user(list, user),
-        }
-    }
-}
-
-/// The entries of a page.
-#[derive(Clone, Copy)]
-pub(super) enum Entries<'a> {
-    Follows(&'a [ListedUser]),
-    Users(&'a [Arc<User>]),
-}
-
-impl<'a> Entries<'a> {
-    fn len(self) -> usize {
-        match self {
-            Self::Follows(items) => items.len(),
-            Self::Users(users) => users.len(),
-        }
-    }
-
-    fn get(self, n: usize) -> Option<Entry<'a>> {
-        match self {
-            Self::Follows(items) => items.get(n).map(Entry::Follow),
-            Self::Users(users) => users.get(n).map(|user| Entry::User(user)),
-        }
-    }
-
-    fn iter(self) -> impl Iterator<Item = Entry<'a>> {
-        (0..self.len()).filter_map(move |n| self.get(n))
-    }
-
-    fn last(self) -> Option<Entry<'a>> {
-        self.get(self.len().checked_sub(1)?)
-    }
-}
-
-/// A page of a list, with the length of the whole list.
-pub(super) struct PageOf<'a> {
-    pub(super) entries: Entries<'a>,
-    pub(super) has_next: bool,
-    pub(super) has_previous: bool,
-    pub(super) total_count: i64,
-}
+/// The page of a list of which no page was loaded.
+static NO_PAGE: ListPage = ListPage::empty();
 
 impl<'a> Writer<'a> {
     pub(super) const fn new(request: &'a RequestContext, batches: &'a [Batch<'a>]) -> Self {
@@ -140,15 +79,9 @@ impl<'a> Writer<'a> {
         let page = lists.pages.get(index);
         let counts = page.map(|page| page.counts).or_else(|| batch.counts.get(index).copied());
         let total_count = counts.map_or(0, |counts| counts.of(*source));
-        let page = page.map(|page| &page.page);
-        let page = PageOf {
-            entries: Entries::Follows(page.map_or(&[], |page| &page.items)),
-            has_next: page.is_some_and(|page| page.has_next),
-            has_previous: page.is_some_and(|page| page.has_previous),
-            total_count,
-        };
+        let page = page.map_or(&NO_PAGE, |page| page);
         let batches = self.batches;
-        self.connection(connection, &page, |plan, entry| match &lists.below[plan] {
+        self.connection(connection, &page.page, total_count, |plan, entry| match &lists.below[plan] {
             Below::Rows => None,
             Below::Batch { index: batch, starts } => {
                 Some((&batches[*batch], starts[index] + entry))
@@ -160,13 +93,14 @@ impl<'a> Writer<'a> {
     pub(super) fn connection(
         &mut self,
         plan: &'a ConnectionPlan<'a>,
-        page: &PageOf<'a>,
+        page: &'a Page<ListedUser>,
+        total_count: i64,
         place: impl Fn(usize, usize) -> Option<Place<'a>>,
     ) {
         let list = &plan.list;
-        let entries = || page.entries.iter().enumerate();
-        let loaded = |users: usize, n: usize, entry: Entry<'a>| {
-            (&plan.users[users], Loaded { user: entry.user(), place: place(users, n) })
+        let entries = || page.items.iter().enumerate();
+        let loaded = |users: usize, n: usize, entry: &'a ListedUser| {
+            (&plan.users[users], Loaded { user: &entry.user, place: place(users, n) })
         };
         self.object(&plan.fields, |writer, field| match field {
             Selected::Typename => writer.value(list.list.connection),
@@ -185,7 +119,7 @@ impl<'a> Writer<'a> {
                 writer.page_info(list, fields, page);
             }
             Selected::Field(ConnectionItem::TotalCount) => {
-                writer.value(clamped(page.total_count));
+                writer.value(clamped(total_count));
             }
         });
     }
@@ -195,16 +129,15 @@ impl<'a> Writer<'a> {
         &mut self,
         list: &OrderedList,
         fields: &Fields<'_, Selected<EdgeItem>>,
-        entry: Entry<'a>,
+        entry: &'a ListedUser,
         user: impl Fn(usize) -> (&'a UserPlan<'a>, Loaded<'a>),
     ) {
         self.object(fields, |writer, field| match field {
             Selected::Typename => writer.value(list.list.edge),
-            Selected::Field(EdgeItem::Cursor) => writer.value(entry.cursor(list)),
-            Selected::Field(EdgeItem::FollowedAt) => match entry {
-                Entry::Follow(item) => DateTime(item.followed_at).write(&mut writer.json),
-                Entry::User(_) => writer.value(()),
-            },
+            Selected::Field(EdgeItem::Cursor) => writer.value(cursor::encode(list, entry)),
+            Selected::Field(EdgeItem::FollowedAt) => {
+                DateTime(entry.followed_at).write(&mut writer.json);
+            }
             Selected::Field(EdgeItem::Node(users)) => {
                 let (plan, user) = user(*users);
                 writer.user(plan, user);
@@ -216,16 +149,16 @@ impl<'a> Writer<'a> {
         &mut self,
         list: &OrderedList,
         fields: &Fields<'_, Selected<PageInfoField>>,
-        page: &PageOf<'a>,
+        page: &Page<ListedUser>,
     ) {
-        let cursor = |entry: Option<Entry<'a>>| entry.map(|entry| entry.cursor(list));
+        let cursor = |entry: Option<&ListedUser>| entry.map(|entry| cursor::encode(list, entry));
         self.object(fields, |writer, field| match field {
             Selected::Typename => writer.value("PageInfo"),
-            Selected::Field(PageInfoField::EndCursor) => writer.value(cursor(page.entries.last())),
+            Selected::Field(PageInfoField::EndCursor) => writer.value(cursor(page.items.last())),
             Selected::Field(PageInfoField::HasNextPage) => writer.value(page.has_next),
             Selected::Field(PageInfoField::HasPreviousPage) => writer.value(page.has_previous),
             Selected::Field(PageInfoField::StartCursor) => {
-                writer.value(cursor(page.entries.get(0)));
+                writer.value(cursor(page.items.first()));
             }
         });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    connection::{UserConnection, Users},
+    connection::{Listed, UserConnection},
     order::UserOrder,
     page::PageArguments,
     quota::RateLimit,
@@ -96,7 +96,7 @@ impl Query {
         let arguments = PageArguments::new(first, last, after, before);
         let arguments = arguments.ordered_by(order_by.map(Into::into));
         let prefix = username_prefix.unwrap_or_default();
-        Some(Users::select(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
+        Some(Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
     }
 
     /// The signed-in caller; null when signed out.

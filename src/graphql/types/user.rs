@@ -11,7 +11,7 @@ use async_graphql::{
 
 use super::{
     avatar,
-    connection::{FollowerConnection, FollowingConnection, Follows},
+    connection::{FollowerConnection, FollowingConnection, Listed},
     denial::FollowDenialReason,
     order::FollowOrder,
     page::PageArguments,
@@ -104,7 +104,7 @@ impl User {
     ) -> Result<FollowerConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
         let arguments = arguments.ordered_by(order_by.map(Into::into));
-        Follows::select(ctx, &FOLLOWERS, self.0.id, &arguments).map(FollowerConnection)
+        Listed::follows(ctx, &FOLLOWERS, self.0.id, &arguments).map(FollowerConnection)
     }
 
     /// The users whom this user follows, by default the newest follow first.
@@ -124,7 +124,7 @@ impl User {
     ) -> Result<FollowingConnection, Failure> {
         let arguments = PageArguments::new(first, last, after, before);
         let arguments = arguments.ordered_by(order_by.map(Into::into));
-        Follows::select(ctx, &FOLLOWING, self.0.id, &arguments).map(FollowingConnection)
+        Listed::follows(ctx, &FOLLOWING, self.0.id, &arguments).map(FollowingConnection)
     }
 
     /// The opaque global ID of the user.
