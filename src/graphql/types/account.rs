@@ -97,7 +97,7 @@ fn parsed<T>(
 }
 
 impl UpdateProfilePayload {
-    pub(crate) async fn update(
+    pub(crate) async fn update_profile(
         ctx: &Context<'_>,
         input: UpdateProfileInput,
     ) -> Result<Self, Failure> {
@@ -141,7 +141,7 @@ pub(crate) struct DeleteAccountPayload {
 }
 
 impl DeleteAccountPayload {
-    pub(crate) async fn delete(
+    pub(crate) async fn delete_account(
         ctx: &Context<'_>,
         input: DeleteAccountInput,
     ) -> Result<Self, Failure> {

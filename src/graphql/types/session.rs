@@ -78,14 +78,12 @@ macro_rules! session_payload {
                 client_mutation_id: Option<String>,
                 signed_in: Result<SignedIn, AccountError>,
             ) -> Self {
-                let (signed_in, error) = match signed_in {
-                    Ok(signed_in) => (Some(signed_in), None),
-                    Err(error) => (None, Some(error)),
+                let (token, viewer, user_errors) = match signed_in {
+                    Ok(SignedIn { token, viewer }) => {
+                        (Some(token), Some(Viewer(Arc::new(viewer))), Vec::new())
+                    }
+                    Err(error) => (None, None, vec![error]),
                 };
-                let user_errors = error.into_iter().collect();
-                let (token, viewer) = signed_in
-                    .map(|SignedIn { token, viewer }| (token, Viewer(Arc::new(viewer))))
-                    .unzip();
                 Self { client_mutation_id, token, user_errors, viewer }
             }
         }
@@ -151,7 +149,7 @@ impl SignInPayload {
 }
 
 impl ChangePasswordPayload {
-    pub(crate) async fn change(
+    pub(crate) async fn change_password(
         ctx: &Context<'_>,
         input: ChangePasswordInput,
     ) -> Result<Self, Failure> {
@@ -166,7 +164,7 @@ impl ChangePasswordPayload {
 }
 
 impl SignOutEverywherePayload {
-    pub(crate) async fn sign_out(
+    pub(crate) async fn sign_out_everywhere(
         ctx: &Context<'_>,
         input: SignOutEverywhereInput,
     ) -> Result<Self, Failure> {
