@@ -30,7 +30,7 @@ const fn node_of(user: Arc<domain::User>) -> AnyNode {
 impl Query {
     /// The caller's remaining budget after this operation; null if the server has no rate limits.
     async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
-        RequestContext::of(ctx).budget.map(RateLimit)
+        RequestContext::of(ctx).budget.map(RateLimit::from)
     }
 
     /// The object with this global ID; null if there is none.
