@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The fields of an object, by response key.
-pub(super) type Fields<'a, F> = Vec<(&'a str, F)>;
+pub(super) type Fields<'a, F> = Vec<(&'a str, Selected<F>)>;
 
 /// A field of an object of any type.
 pub(super) enum Selected<F> {
@@ -38,7 +38,6 @@ pub(super) struct UserPlan<'a> {
 }
 
 pub(super) enum UserItem {
-    Typename,
     /// A plain field, with its argument.
     Plain(&'static dyn AnyUserField, i32),
     /// The list of the plan with this index.
@@ -55,17 +54,17 @@ pub(super) struct FollowsPlan<'a> {
 /// What is selected of a page of any list.
 pub(super) struct ConnectionPlan<'a> {
     pub(super) list: OrderedList,
-    pub(super) fields: Fields<'a, Selected<ConnectionItem<'a>>>,
+    pub(super) fields: Fields<'a, ConnectionItem<'a>>,
     /// What is selected of the users of the page, by `nodes` and by the `node` of its edges.
     pub(super) users: Vec<UserPlan<'a>>,
     pub(super) needs: Needs,
 }
 
 pub(super) enum ConnectionItem<'a> {
-    Edges(Fields<'a, Selected<EdgeItem>>),
+    Edges(Fields<'a, EdgeItem>),
     /// The users, with the index of their plan.
     Nodes(usize),
-    PageInfo(Fields<'a, Selected<PageInfoField>>),
+    PageInfo(Fields<'a, PageInfoField>),
     TotalCount,
 }
 
@@ -79,10 +78,7 @@ pub(super) enum EdgeItem {
 impl<'a> UserPlan<'a> {
     pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
         let (mut lists, mut needs) = (Vec::new(), Needs::ROW);
-        let fields = fields_of(selection, |field, name| {
-            if name == "__typename" {
-                return Some(UserItem::Typename);
-            }
+        let fields = selected(selection, |field, name| {
             if let Some(row) = find_user_field(name) {
                 needs = needs.and(row.row().needs);
                 return Some(UserItem::Plain(row, plain_argument(field, row.row())?));
@@ -173,7 +169,7 @@ impl<'a> ConnectionPlan<'a> {
 
 /// What is selected of an edge on its own, in a payload.
 pub(super) struct EdgePlan<'a> {
-    pub(super) fields: Fields<'a, Selected<EdgeItem>>,
+    pub(super) fields: Fields<'a, EdgeItem>,
     pub(super) users: Vec<UserPlan<'a>>,
 }
 
@@ -189,7 +185,7 @@ fn edge<'a>(
     selection: &'a SelectionSet,
     page_size_max: u32,
     users: &mut Vec<UserPlan<'a>>,
-) -> Option<Fields<'a, Selected<EdgeItem>>> {
+) -> Option<Fields<'a, EdgeItem>> {
     selected(selection, |field, name| {
         Some(match find(&fields::EDGE, name)?.meaning {
             EdgeField::Cursor => EdgeItem::Cursor,
@@ -209,25 +205,14 @@ fn user<'a>(field: &'a Field, page_size_max: u32, users: &mut Vec<UserPlan<'a>>)
 fn selected<'a, F>(
     selection: &'a SelectionSet,
     mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
-) -> Option<Fields<'a, Selected<F>>> {
-    fields_of(selection, |field, name| {
-        if name == "__typename" {
-            return Some(Selected::Typename);
-        }
-        read(field, name).map(Selected::Field)
-    })
-}
-
-fn fields_of<'a, F>(
-    selection: &'a SelectionSet,
-    mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
 ) -> Option<Fields<'a, F>> {
-    let fields = selection.items.iter().map(|Positioned { node, .. }| match node {
-        types::Selection::Field(Positioned { node: field, .. }) => {
-            let key = field.response_key().node.as_str();
-            Some((key, read(field, field.name.node.as_str())?))
-        }
-        types::Selection::FragmentSpread(_) | types::Selection::InlineFragment(_) => None,
+    let fields = selection.items.iter().map(|Positioned { node, .. }| {
+        let types::Selection::Field(Positioned { node: field, .. }) = node else { return None };
+        let key = field.response_key().node.as_str();
+        Some(match field.name.node.as_str() {
+            "__typename" => (key, Selected::Typename),
+            name => (key, Selected::Field(read(field, name)?)),
+        })
     });
     fields.collect()
 }

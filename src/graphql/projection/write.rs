@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     fields::{Facts, PageInfoField},
-    json::{ToJson, write_value},
+    json::{ToJson, separate, write_value},
     load::{Batch, Below},
     plan::{
         ConnectionItem, ConnectionPlan, EdgeItem, Fields, FollowsPlan, Selected, UserItem, UserPlan,
@@ -61,8 +61,7 @@ impl<'a> Writer<'a> {
         let relation = place.and_then(|(batch, index)| batch.relations.get(index).copied());
         let relation = relation.unwrap_or_default();
         let facts = Facts { user, viewer: self.request.viewer(), relation };
-        self.object(&plan.fields, |writer, field| match field {
-            UserItem::Typename => writer.value("User"),
+        self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row, argument) => row.write(&facts, *argument, &mut writer.json),
             UserItem::List(list) => {
                 if let Some((batch, index)) = place {
@@ -102,25 +101,16 @@ impl<'a> Writer<'a> {
         let loaded = |users: usize, n: usize, entry: &'a ListedUser| {
             (&plan.users[users], Loaded { user: &entry.user, place: place(users, n) })
         };
-        self.object(&plan.fields, |writer, field| match field {
-            Selected::Typename => writer.value(list.list.connection),
-            Selected::Field(ConnectionItem::Edges(fields)) => {
-                writer.list(entries(), |writer, (n, entry)| {
-                    writer.edge(list, fields, entry, |users| loaded(users, n, entry));
-                });
-            }
-            Selected::Field(ConnectionItem::Nodes(users)) => {
-                writer.list(entries(), |writer, (n, entry)| {
-                    let (plan, user) = loaded(*users, n, entry);
-                    writer.user(plan, user);
-                });
-            }
-            Selected::Field(ConnectionItem::PageInfo(fields)) => {
-                writer.page_info(list, fields, page);
-            }
-            Selected::Field(ConnectionItem::TotalCount) => {
-                writer.value(clamped(total_count));
-            }
+        self.object(list.list.connection, &plan.fields, |writer, field| match field {
+            ConnectionItem::Edges(fields) => writer.list(entries(), |writer, (n, entry)| {
+                writer.edge(list, fields, entry, |users| loaded(users, n, entry));
+            }),
+            ConnectionItem::Nodes(users) => writer.list(entries(), |writer, (n, entry)| {
+                let (plan, user) = loaded(*users, n, entry);
+                writer.user(plan, user);
+            }),
+            ConnectionItem::PageInfo(fields) => writer.page_info(list, fields, page),
+            ConnectionItem::TotalCount => writer.value(clamped(total_count)),
         });
     }
 
@@ -128,17 +118,14 @@ impl<'a> Writer<'a> {
     pub(super) fn edge(
         &mut self,
         list: &OrderedList,
-        fields: &Fields<'_, Selected<EdgeItem>>,
+        fields: &Fields<'_, EdgeItem>,
         entry: &'a ListedUser,
         user: impl Fn(usize) -> (&'a UserPlan<'a>, Loaded<'a>),
     ) {
-        self.object(fields, |writer, field| match field {
-            Selected::Typename => writer.value(list.list.edge),
-            Selected::Field(EdgeItem::Cursor) => writer.value(cursor::encode(list, entry)),
-            Selected::Field(EdgeItem::FollowedAt) => {
-                DateTime(entry.followed_at).write(&mut writer.json);
-            }
-            Selected::Field(EdgeItem::Node(users)) => {
+        self.object(list.list.edge, fields, |writer, field| match field {
+            EdgeItem::Cursor => writer.value(cursor::encode(list, entry)),
+            EdgeItem::FollowedAt => DateTime(entry.followed_at).write(&mut writer.json),
+            EdgeItem::Node(users) => {
                 let (plan, user) = user(*users);
                 writer.user(plan, user);
             }
@@ -148,29 +135,35 @@ impl<'a> Writer<'a> {
     fn page_info(
         &mut self,
         list: &OrderedList,
-        fields: &Fields<'_, Selected<PageInfoField>>,
+        fields: &Fields<'_, PageInfoField>,
         page: &Page<ListedUser>,
     ) {
         let cursor = |entry: Option<&ListedUser>| entry.map(|entry| cursor::encode(list, entry));
-        self.object(fields, |writer, field| match field {
-            Selected::Typename => writer.value("PageInfo"),
-            Selected::Field(PageInfoField::EndCursor) => writer.value(cursor(page.items.last())),
-            Selected::Field(PageInfoField::HasNextPage) => writer.value(page.has_next),
-            Selected::Field(PageInfoField::HasPreviousPage) => writer.value(page.has_previous),
-            Selected::Field(PageInfoField::StartCursor) => {
-                writer.value(cursor(page.items.first()));
-            }
+        self.object("PageInfo", fields, |writer, field| match field {
+            PageInfoField::EndCursor => writer.value(cursor(page.items.last())),
+            PageInfoField::HasNextPage => writer.value(page.has_next),
+            PageInfoField::HasPreviousPage => writer.value(page.has_previous),
+            PageInfoField::StartCursor => writer.value(cursor(page.items.first())),
         });
     }
 
-    /// An object. Response keys are GraphQL names, so they need no escapes.
-    fn object<F>(&mut self, fields: &Fields<'_, F>, mut write: impl FnMut(&mut Self, &F)) {
+    /// An object of a type. Response keys are GraphQL names, so they need no escapes.
+    fn object<F>(
+        &mut self,
+        ty: &str,
+        fields: &Fields<'_, F>,
+        mut write: impl FnMut(&mut Self, &F),
+    ) {
         self.json.push(b'{');
-        for (n, (key, field)) in fields.iter().enumerate() {
-            self.json.extend_from_slice(if n == 0 { b"\"" } else { b",\"" });
+        for (key, field) in fields {
+            separate(&mut self.json);
+            self.json.push(b'"');
             self.json.extend_from_slice(key.as_bytes());
             self.json.extend_from_slice(b"\":");
-            write(self, field);
+            match field {
+                Selected::Typename => self.value(ty),
+                Selected::Field(field) => write(self, field),
+            }
         }
         self.json.push(b'}');
     }
@@ -181,10 +174,8 @@ impl<'a> Writer<'a> {
         mut write: impl FnMut(&mut Self, T),
     ) {
         self.json.push(b'[');
-        for (n, item) in items.enumerate() {
-            if n > 0 {
-                self.json.push(b',');
-            }
+        for item in items {
+            separate(&mut self.json);
             write(self, item);
         }
         self.json.push(b']');
