@@ -47,7 +47,7 @@ use self::{
 pub use self::{
     error::Code,
     operation::guard::texts::{TEXTS, Text, TextMeaning},
-    projection::{count::Projections, fields::projected_fields},
+    projection::{count::Projections, projected_fields},
     reply::Reply,
 };
 use crate::{

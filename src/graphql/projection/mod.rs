@@ -29,6 +29,7 @@ use async_graphql::{
     registry::Registry,
 };
 
+pub use self::plan::projected_fields;
 pub(super) use self::json::separate;
 use self::{
     fields::Needs,

@@ -10,13 +10,12 @@ use async_graphql::{
 
 use super::fields::{
     self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, UserRow, find,
-    find_user_field,
 };
 use crate::{
     domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
     graphql::{
-        lists::{List, OrderField, OrderedList, Source},
-        types::{order::OrderDirection, page::PageArguments},
+        lists::{LISTS, List, OrderField, OrderedList, Source},
+        types::{order::OrderDirection, page::PageArguments, user::FIELDS},
     },
 };
 
@@ -246,4 +245,25 @@ fn order(field: &Field) -> (Option<OrderField>, Option<crate::domain::OrderDirec
         _ => "",
     };
     (OrderField::parse(name("field")), OrderDirection::parse(name("direction")))
+}
+
+/// The row of a field of `User`; `None` for a list, and for a field without a row.
+fn find_user_field(name: &str) -> Option<&'static dyn AnyUserField> {
+    FIELDS.iter().find(|field| field.row().name == name).copied()
+}
+
+/// Every field of every projected type, as `(type, field)`.
+pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lists = LISTS.into_iter().filter(|list| list.parent == "User");
+    let user = FIELDS.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
+    let of_lists = LISTS.into_iter().flat_map(|list| {
+        let connection = fields::CONNECTION.iter().map(|row| (list.connection, row.name));
+        let is_of_follows = matches!(list.source, Source::Follows(_));
+        let edge = fields::EDGE
+            .iter()
+            .filter(move |row| is_of_follows || !matches!(row.meaning, EdgeField::FollowedAt));
+        connection.chain(edge.map(|row| (list.edge, row.name)))
+    });
+    let page_info = fields::PAGE_INFO.iter().map(|row| ("PageInfo", row.name));
+    user.map(|field| ("User", field)).chain(of_lists).chain(page_info)
 }
