@@ -6,9 +6,11 @@
 use std::{sync::Arc, time::Duration};
 
 use apollo_compiler::{parser::LineColumn, response::GraphQLError};
-use async_graphql::{Context, ErrorExtensionValues, Name, Pos, ServerError, Value};
+use async_graphql::{
+    Context, ErrorExtensionValues, Pos, ServerError, Value, resolver_utils::enum_value,
+};
 
-use super::permission;
+use super::permission::Permission;
 use crate::{domain::Permissions, service};
 
 /// The longest message or argument path of an error, in characters.
@@ -155,7 +157,7 @@ impl Failure {
             values.set("argument", argument.as_str());
         }
         if let Some(required) = details.required {
-            let names = required.iter().map(|p| Value::from(Name::new(permission::name(p))));
+            let names = required.iter().map(|permission| enum_value(Permission::from(permission)));
             values.set("requiredPermissions", Value::List(names.collect()));
         }
         if let Some(wait) = details.retry_after {
