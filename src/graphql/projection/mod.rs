@@ -34,7 +34,7 @@ pub(super) use self::json::separate;
 use self::{
     fields::Needs,
     load::load,
-    plan::{ConnectionPlan, EdgePlan, UserPlan},
+    plan::{ConnectionPlan, UserPlan},
     write::{Loaded, Writer},
 };
 use super::{
@@ -146,14 +146,15 @@ impl Project for FollowingEdge {
 }
 
 async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-    let plan = EdgePlan::new(selection, request.limits.page_size_max)?;
-    let roots = plan.users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
+    let mut users = Vec::new();
+    let fields = plan::edge(selection, request.limits.page_size_max, &mut users)?;
+    let roots = users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
     let batches = load(request, roots.collect()).await.ok()?;
 
     let mut writer = Writer::new(request, &batches);
-    writer.edge(&edge.list, &plan.fields, &edge.item, |users| {
-        let place = Some((&batches[users], 0));
-        (&plan.users[users], Loaded { user: &edge.item.user, place })
+    writer.edge(&edge.list, &fields, &edge.item, |index| {
+        let place = Some((&batches[index], 0));
+        (&users[index], Loaded { user: &edge.item.user, place })
     });
     Some(writer.finish())
 }

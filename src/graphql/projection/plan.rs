@@ -166,21 +166,8 @@ impl<'a> ConnectionPlan<'a> {
     }
 }
 
-/// What is selected of an edge on its own, in a payload.
-pub(super) struct EdgePlan<'a> {
-    pub(super) fields: Fields<'a, EdgeItem>,
-    pub(super) users: Vec<UserPlan<'a>>,
-}
-
-impl<'a> EdgePlan<'a> {
-    pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
-        let mut users = Vec::new();
-        let fields = edge(selection, page_size_max, &mut users)?;
-        Some(Self { fields, users })
-    }
-}
-
-fn edge<'a>(
+/// What is selected of an edge. Adds the plan of its user to `users`.
+pub(super) fn edge<'a>(
     selection: &'a SelectionSet,
     page_size_max: u32,
     users: &mut Vec<UserPlan<'a>>,

@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{Page, User},
+    domain::{Page, Relation, User},
     graphql::{
         context::RequestContext,
         cursor,
@@ -58,8 +58,10 @@ impl<'a> Writer<'a> {
     }
 
     fn user(&mut self, plan: &'a UserPlan<'a>, Loaded { user, place }: Loaded<'a>) {
-        let relation = place.and_then(|(batch, index)| batch.relations.get(index).copied());
-        let relation = relation.unwrap_or_default();
+        let relation = place.map_or_else(Relation::default, |(batch, index)| Relation {
+            followed_at: batch.followed.get(index).copied().flatten(),
+            followed_back_at: batch.following_back.get(index).copied().flatten(),
+        });
         let facts = Facts { user, viewer: self.request.viewer(), relation };
         self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row, argument) => row.write(&facts, *argument, &mut writer.json),
