@@ -87,34 +87,32 @@ pub(crate) struct ListRequest {
 impl ListRequest {
     /// The page of a list of follows. Positions in such a list are times.
     pub(crate) fn page_of_follows(&self, ends: Ends) -> PageRequest<FollowPosition> {
-        let time = |position: &Position| match position {
+        self.page(ends, |position| match position {
             Position::Time(position) => Some(*position),
             Position::Username(_) => None,
-        };
-        PageRequest {
-            direction: self.list.direction,
-            window: self.window,
-            after: self.after.as_ref().and_then(time),
-            before: self.before.as_ref().and_then(time),
-            ends,
-        }
+        })
     }
 
     /// The page of a list of users.
     pub(crate) fn page_of_users(&self, ends: Ends) -> PageRequest<UserPosition<'_>> {
-        fn position(position: &Position) -> UserPosition<'_> {
-            match position {
-                Position::Time(position) => {
-                    UserPosition::CreatedAt(position.followed_at, position.user)
-                }
-                Position::Username(key) => UserPosition::Username(key),
+        self.page(ends, |position| match position {
+            Position::Time(FollowPosition { followed_at, user }) => {
+                Some(UserPosition::CreatedAt(*followed_at, *user))
             }
-        }
+            Position::Username(key) => Some(UserPosition::Username(key)),
+        })
+    }
+
+    fn page<'a, P>(
+        &'a self,
+        ends: Ends,
+        position: fn(&'a Position) -> Option<P>,
+    ) -> PageRequest<P> {
         PageRequest {
             direction: self.list.direction,
             window: self.window,
-            after: self.after.as_ref().map(position),
-            before: self.before.as_ref().map(position),
+            after: self.after.as_ref().and_then(position),
+            before: self.before.as_ref().and_then(position),
             ends,
         }
     }
@@ -146,22 +144,4 @@ pub(crate) struct PageInfo {
     /// The cursor of the first edge of the page: pass it as `before` to get the previous page.
     /// Null if the page is empty.
     pub start_cursor: Option<String>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_size_has_a_default() {
-        let window = |first, last| {
-            PageArguments::new(first, last, None, None).window(100).map_err(|f| f.code())
-        };
-        assert_eq!(window(None, None), Ok(Window::First(PAGE_SIZE_DEFAULT)));
-        assert_eq!(window(Some(0), None), Ok(Window::First(0)));
-        assert_eq!(window(None, Some(100)), Ok(Window::Last(100)));
-        for (first, last) in [(Some(-1), None), (None, Some(101)), (Some(1), Some(1))] {
-            assert_eq!(window(first, last), Err(Code::BadUserInput));
-        }
-    }
 }
