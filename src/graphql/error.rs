@@ -73,7 +73,7 @@ codes! {
 
 /// A failure on its way to a client. Cloning is cheap: one failed batch fails many fields.
 #[derive(Clone, Debug)]
-pub(super) struct Failure(Arc<Details>);
+pub(crate) struct Failure(Arc<Details>);
 
 #[derive(Clone, Debug)]
 struct Details {

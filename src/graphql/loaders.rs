@@ -68,7 +68,9 @@ impl Loaders {
     pub(super) fn new(service: &SeenBy) -> Arc<Self> {
         Arc::new(Self {
             users: Keyed::new(service, |service, ids| {
-                Box::pin(async { answers(ids, service.users_by_ids(&plain(ids)).await, |user| user) })
+                Box::pin(async {
+                    answers(ids, service.users_by_ids(&plain(ids)).await, |user| user)
+                })
             }),
             usernames: Keyed::new(service, |service, keys| {
                 Box::pin(async {

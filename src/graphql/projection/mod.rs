@@ -29,8 +29,8 @@ use async_graphql::{
     registry::Registry,
 };
 
-pub use self::plan::projected_fields;
 pub(super) use self::json::separate;
+pub use self::plan::projected_fields;
 use self::{
     fields::Needs,
     load::load,

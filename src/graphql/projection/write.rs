@@ -82,10 +82,12 @@ impl<'a> Writer<'a> {
         let total_count = counts.map_or(0, |counts| counts.of(*source));
         let page = page.map_or(&NO_PAGE, |page| page);
         let batches = self.batches;
-        self.connection(connection, &page.page, total_count, |plan, entry| match &lists.below[plan] {
-            Below::Rows => None,
-            Below::Batch { index: batch, starts } => {
-                Some((&batches[*batch], starts[index] + entry))
+        self.connection(connection, &page.page, total_count, |plan, entry| {
+            match &lists.below[plan] {
+                Below::Rows => None,
+                Below::Batch { index: batch, starts } => {
+                    Some((&batches[*batch], starts[index] + entry))
+                }
             }
         });
     }

@@ -253,11 +253,7 @@ mutation! {
 
 impl FollowPayload {
     /// The follow as an edge of a list in its default order; `None` if there is no such follow.
-    async fn edge(
-        &self,
-        ctx: &Context<'_>,
-        list: &'static List,
-    ) -> Result<Option<Edge>, Failure> {
+    async fn edge(&self, ctx: &Context<'_>, list: &'static List) -> Result<Option<Edge>, Failure> {
         let Ok((target, _)) = &self.result else { return Ok(None) };
         let loaders = &RequestContext::of(ctx).loaders;
         let followed_at = loaders.relations.one(RelationKey::Followed(target.id)).await?;

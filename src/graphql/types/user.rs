@@ -26,9 +26,12 @@ use crate::{
     service::follow_denials,
 };
 
+/// What the resolver of an ID returns: the interface must not take it apart.
+type Answered = Result<ID, Failure>;
+
 /// An object with a globally unique ID.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The opaque global ID of the object."))]
+#[graphql(field(name = "id", ty = "Answered", desc = "The opaque global ID of the object."))]
 pub(crate) enum Node {
     User(User),
 }
@@ -64,13 +67,16 @@ pub(crate) struct User(pub Arc<domain::User>);
 /// and the value, computed from facts and the argument. Lists follow. Comments are descriptions.
 macro_rules! user_fields {
     (
-        $(
+        fields { $(
             $(#[$($of_field:tt)*])*
             $row:ident = $field:ident: $ty:ty, $name:literal, $needs:ident
             $(($(#[$($of_argument:tt)*])* $argument:ident = $default:expr))?,
             $value:expr;
-        )+
-        lists: $($(#[$($of_list:tt)*])* $list_field:ident: $list:ident -> $connection:ident;)+
+        )+ }
+        lists { $(
+            $(#[$($of_list:tt)*])*
+            $list_field:ident: $list:ident -> $connection:ident;
+        )+ }
     ) => {
         $(static $row: UserField<$ty> = UserField {
             row: UserRow {
@@ -128,6 +134,7 @@ macro_rules! user_fields {
 }
 
 user_fields! {
+    fields {
     /// A square picture of the user. Without a picture of their own, users get a drawn one as a
     /// `data:` URI.
     AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW (
@@ -172,10 +179,11 @@ user_fields! {
     /// Whether the viewer follows this user. False when signed out.
     VIEWER_IS_FOLLOWING = viewer_is_following: bool, "viewerIsFollowing", FOLLOWED,
         |facts, _| facts.relation.followed_at.is_some();
-
-    lists:
+    }
+    lists {
     /// The users who follow this user, by default the newest follow first.
     followers: FOLLOWERS -> FollowerConnection;
     /// The users whom this user follows, by default the newest follow first.
     following: FOLLOWING -> FollowingConnection;
+    }
 }
