@@ -4,9 +4,10 @@
 //! left. Every selection that the guard accepts has a plan; `None` makes the resolvers answer.
 
 use async_graphql::{
-    Positioned, Value,
+    Positioned,
     parser::types::{self, Field, SelectionSet},
 };
+use async_graphql_value::Value;
 
 use super::fields::{
     self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, UserRow, find,
@@ -14,8 +15,8 @@ use super::fields::{
 use crate::{
     domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
     graphql::{
-        lists::{LISTS, List, OrderField, OrderedList, Source},
-        types::{order::OrderDirection, page::PageArguments, user::FIELDS},
+        lists::{LISTS, List, OrderedList, Source},
+        types::{page::PageArguments, user::FIELDS},
     },
 };
 
@@ -78,7 +79,7 @@ impl<'a> UserPlan<'a> {
     pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
         let (mut lists, mut needs) = (Vec::new(), Needs::ROW);
         let fields = selected(selection, |field, name| {
-            if let Some(row) = find_user_field(name) {
+            if let Some(&row) = FIELDS.iter().find(|field| field.row().name == name) {
                 needs = needs.and(row.row().needs);
                 return Some(UserItem::Plain(row, plain_argument(field, row.row())?));
             }
@@ -104,30 +105,24 @@ impl<'a> UserPlan<'a> {
 /// The argument of a plain field, or its default.
 fn plain_argument(field: &Field, row: &UserRow) -> Option<i32> {
     let Some((name, default)) = row.argument else { return Some(0) };
-    i32::try_from(number(field, name).unwrap_or(default.into())).ok()
+    match field.get_argument(name).map(|argument| &argument.node) {
+        Some(Value::Number(number)) => i32::try_from(number.as_i64()?).ok(),
+        _ => Some(default),
+    }
 }
 
 impl<'a> FollowsPlan<'a> {
     fn new(field: &'a Field, list: &'static List, page_size_max: u32) -> Option<Self> {
         let Source::Follows(source) = list.source else { return None };
-        let order = order(field);
-        let arguments = PageArguments {
-            first: number(field, "first"),
-            last: number(field, "last"),
-            after: text(field, "after"),
-            before: text(field, "before"),
-            field: order.0,
-            direction: order.1,
-        };
+        let argument = |name: &str| Some(field.get_argument(name)?.node.clone());
+        let arguments = PageArguments::of_field(argument);
         let page = arguments.read(list, page_size_max).ok()?;
         let selection = &field.selection_set.node;
         let connection = ConnectionPlan::new(page.list, selection, page_size_max)?;
         let request = page.page_of_follows(connection.needs.ends());
         Some(Self { source, request, connection })
     }
-}
 
-impl FollowsPlan<'_> {
     /// The page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
         FollowPageKey { user, list: self.source, request: self.request }
@@ -201,42 +196,6 @@ fn selected<'a, F>(
         })
     });
     fields.collect()
-}
-
-/// An argument, if it is given and not null. Its variables are filled in.
-fn argument(field: &Field, name: &str) -> Option<Value> {
-    let value = field.get_argument(name)?.node.clone().into_const()?;
-    (value != Value::Null).then_some(value)
-}
-
-fn number(field: &Field, name: &str) -> Option<i64> {
-    match argument(field, name)? {
-        Value::Number(number) => number.as_i64(),
-        _ => None,
-    }
-}
-
-fn text(field: &Field, name: &str) -> Option<String> {
-    match argument(field, name)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// The field and the direction of `orderBy`.
-fn order(field: &Field) -> (Option<OrderField>, Option<crate::domain::OrderDirection>) {
-    let Some(Value::Object(order)) = argument(field, "orderBy") else { return (None, None) };
-    let name = |key| match order.get(key) {
-        Some(Value::String(name)) => name.as_str(),
-        Some(Value::Enum(name)) => name.as_str(),
-        _ => "",
-    };
-    (OrderField::parse(name("field")), OrderDirection::parse(name("direction")))
-}
-
-/// The row of a field of `User`; `None` for a list, and for a field without a row.
-fn find_user_field(name: &str) -> Option<&'static dyn AnyUserField> {
-    FIELDS.iter().find(|field| field.row().name == name).copied()
 }
 
 /// Every field of every projected type, as `(type, field)`.

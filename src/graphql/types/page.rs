@@ -4,7 +4,9 @@
 //! in the resolver and the projection, to use them.
 
 use async_graphql::SimpleObject;
+use async_graphql_value::Value;
 
+use super::order;
 use crate::{
     domain::{Ends, FollowPosition, OrderDirection, PageRequest, UserPosition, Window},
     graphql::{
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// The arguments of a list, as the client gave them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct PageArguments {
     pub first: Option<i64>,
     pub last: Option<i64>,
@@ -26,21 +28,46 @@ pub(crate) struct PageArguments {
 }
 
 impl PageArguments {
-    /// The arguments without an order.
+    /// The arguments of a resolver.
     pub(crate) fn new(
         first: Option<i32>,
         last: Option<i32>,
         after: Option<String>,
         before: Option<String>,
+        order: Option<impl Into<(OrderField, OrderDirection)>>,
     ) -> Self {
         let (first, last) = (first.map(i64::from), last.map(i64::from));
-        Self { first, last, after, before, field: None, direction: None }
+        let (field, direction) = order.map(Into::into).unzip();
+        Self { first, last, after, before, field, direction }
     }
 
-    /// The same arguments with an order.
-    pub(crate) fn ordered_by(self, order: Option<(OrderField, OrderDirection)>) -> Self {
-        let (field, direction) = order.unzip();
-        Self { field, direction, ..self }
+    /// The arguments of a field, with its variables filled in.
+    pub(crate) fn of_field(argument: impl Fn(&str) -> Option<Value>) -> Self {
+        let number = |name| match argument(name)? {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        let text = |name| match argument(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let order = argument("orderBy");
+        let name = |key| match order.as_ref()? {
+            Value::Object(order) => match order.get(key)? {
+                Value::String(name) => Some(name.as_str()),
+                Value::Enum(name) => Some(name.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self {
+            first: number("first"),
+            last: number("last"),
+            after: text("after"),
+            before: text("before"),
+            field: name("field").and_then(OrderField::parse),
+            direction: name("direction").and_then(order::OrderDirection::parse),
+        }
     }
 
     /// The size of the page, which is also its cost.

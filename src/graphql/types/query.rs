@@ -93,8 +93,7 @@ impl Query {
         #[graphql(desc = "Only users whose username begins with this text, regardless of case.")]
         username_prefix: Option<String>,
     ) -> Option<Result<Projected<UserConnection>, Failure>> {
-        let arguments = PageArguments::new(first, last, after, before);
-        let arguments = arguments.ordered_by(order_by.map(Into::into));
+        let arguments = PageArguments::new(first, last, after, before, order_by);
         let prefix = username_prefix.unwrap_or_default();
         Some(Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
     }

@@ -124,8 +124,7 @@ macro_rules! user_fields {
                 )]
                 order_by: Option<FollowOrder>,
             ) -> Result<$connection, Failure> {
-                let arguments = PageArguments::new(first, last, after, before);
-                let arguments = arguments.ordered_by(order_by.map(Into::into));
+                let arguments = PageArguments::new(first, last, after, before, order_by);
                 Listed::follows(ctx, &$list, self.0.id, &arguments).map($connection)
             }
             )+
