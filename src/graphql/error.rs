@@ -3,12 +3,10 @@
 //! **Invariant:** `INTERNAL` and `UNAVAILABLE` reveal nothing about their cause. The cause is
 //! logged once, with the id of the request that the client gets.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use apollo_compiler::{parser::LineColumn, response::GraphQLError};
-use async_graphql::{
-    Context, ErrorExtensionValues, Pos, ServerError, Value, resolver_utils::enum_value,
-};
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value, resolver_utils::enum_value};
 
 use super::permission::Permission;
 use crate::{domain::Permissions, service};
@@ -103,7 +101,7 @@ impl Failure {
     }
 
     /// `BAD_USER_INPUT`, with the argument at fault and the reason.
-    pub(super) fn bad_input(argument: &str, reason: impl std::fmt::Display) -> Self {
+    pub(super) fn bad_input(argument: &str, reason: impl Display) -> Self {
         Self::new(Code::BadUserInput, format!("{argument} {reason}")).with_argument(argument)
     }
 
@@ -121,8 +119,8 @@ impl Failure {
     }
 
     /// The same failure with the path of the argument continued up to the root.
-    pub(super) fn within(self, ctx: &Context<'_>) -> Self {
-        match (&self.0.argument, &ctx.path_node) {
+    pub(super) fn below(self, path: Option<impl Display>) -> Self {
+        match (&self.0.argument, path) {
             (Some(argument), Some(path)) => {
                 let path = format!("{path}.{argument}");
                 self.with_argument(path)
@@ -138,10 +136,6 @@ impl Failure {
 
     pub(super) fn code(&self) -> Code {
         self.0.code
-    }
-
-    pub(super) fn argument(&self) -> Option<&str> {
-        self.0.argument.as_deref()
     }
 
     pub(super) fn retry_after(&self) -> Option<Duration> {

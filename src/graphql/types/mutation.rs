@@ -50,7 +50,7 @@ macro_rules! mutations {
                 #[graphql(desc = $of_input)] input: $input,
             ) -> Option<Result<$payload, Failure>> {
                 let payload = $payload::$mutation(ctx, input).await;
-                Some(payload.map_err(|failure| failure.within(ctx)))
+                Some(payload.map_err(|failure| failure.below(ctx.path_node.as_ref())))
             }
             )+
         }
