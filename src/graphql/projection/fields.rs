@@ -145,15 +145,16 @@ impl<T: Plain> UserField<T> {
         ctx: &Context<'_>,
         argument: Option<i32>,
     ) -> T::Answer<'a> {
-        T::answer(self.value(user, ctx, argument).await)
+        let argument = argument.or(self.row.argument.map(|(_, default)| default));
+        let facts = self.facts(user, ctx).await;
+        T::answer(facts.map(|facts| (self.value)(&facts, argument.unwrap_or_default())))
     }
 
-    async fn value<'a>(
+    async fn facts<'a, 'v>(
         &self,
         user: &'a User,
-        ctx: &Context<'_>,
-        argument: Option<i32>,
-    ) -> Result<T::Value<'a>, Failure> {
+        ctx: &Context<'v>,
+    ) -> Result<Facts<'a, 'v>, Failure> {
         let request = RequestContext::of(ctx);
         let mut relation = Relation::default();
         if self.row.needs.include(Needs::FOLLOWED) {
@@ -164,9 +165,7 @@ impl<T: Plain> UserField<T> {
             let key = RelationKey::FollowingBack(user.id);
             relation.followed_back_at = request.loaders.relations.one(key).await?;
         }
-        let facts = Facts { user, viewer: request.viewer(), relation };
-        let default = self.row.argument.map_or(0, |(_, default)| default);
-        Ok((self.value)(&facts, argument.unwrap_or(default)))
+        Ok(Facts { user, viewer: request.viewer(), relation })
     }
 }
 

@@ -100,7 +100,7 @@ impl Project for User {
         let batches = load(request, vec![(&plan, vec![self.0.clone()])]).await.ok()?;
         let mut writer = Writer::new(request, &batches);
         writer.root(0);
-        Some(writer.finish())
+        Some(writer.json)
     }
 }
 
@@ -129,7 +129,7 @@ impl Project for Vec<Option<Result<AnyNode, Failure>>> {
             Some(_) => writer.root(found.next().unwrap_or_default()),
             None => writer.value(()),
         });
-        Some(writer.finish())
+        Some(writer.json)
     }
 }
 
@@ -156,7 +156,7 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
         let place = Some((&batches[index], 0));
         (&users[index], Loaded { user: &edge.item.user, place })
     });
-    Some(writer.finish())
+    Some(writer.json)
 }
 
 impl Project for UserConnection {
@@ -175,6 +175,6 @@ impl Project for UserConnection {
 
         let mut writer = Writer::new(request, &batches);
         writer.connection(&plan, &page.page, total_count, |users, n| Some((&batches[users], n)));
-        Some(writer.finish())
+        Some(writer.json)
     }
 }

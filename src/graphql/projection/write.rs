@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Writer<'a> {
     request: &'a RequestContext,
     batches: &'a [Batch<'a>],
-    json: Vec<u8>,
+    pub(super) json: Vec<u8>,
 }
 
 /// The index of a user in a batch.
@@ -44,10 +44,6 @@ static NO_PAGE: ListPage = ListPage::empty();
 impl<'a> Writer<'a> {
     pub(super) const fn new(request: &'a RequestContext, batches: &'a [Batch<'a>]) -> Self {
         Self { request, batches, json: Vec::new() }
-    }
-
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.json
     }
 
     /// A user of the first batch.
@@ -102,6 +98,7 @@ impl<'a> Writer<'a> {
     ) {
         let list = &plan.list;
         let entries = || page.items.iter().enumerate();
+        let cursor = |item: Option<&ListedUser>| item.map(|item| cursor::encode(list, item));
         let loaded = |users: usize, n: usize, entry: &'a ListedUser| {
             (&plan.users[users], Loaded { user: &entry.user, place: place(users, n) })
         };
@@ -113,7 +110,14 @@ impl<'a> Writer<'a> {
                 let (plan, user) = loaded(*users, n, entry);
                 writer.user(plan, user);
             }),
-            ConnectionItem::PageInfo(fields) => writer.page_info(list, fields, page),
+            ConnectionItem::PageInfo(fields) => {
+                writer.object("PageInfo", fields, |writer, field| match field {
+                    PageInfoField::EndCursor => writer.value(cursor(page.items.last())),
+                    PageInfoField::HasNextPage => writer.value(page.has_next),
+                    PageInfoField::HasPreviousPage => writer.value(page.has_previous),
+                    PageInfoField::StartCursor => writer.value(cursor(page.items.first())),
+                });
+            }
             ConnectionItem::TotalCount => writer.value(clamped(total_count)),
         });
     }
@@ -133,21 +137,6 @@ impl<'a> Writer<'a> {
                 let (plan, user) = user(*users);
                 writer.user(plan, user);
             }
-        });
-    }
-
-    fn page_info(
-        &mut self,
-        list: &OrderedList,
-        fields: &Fields<'_, PageInfoField>,
-        page: &Page<ListedUser>,
-    ) {
-        let cursor = |entry: Option<&ListedUser>| entry.map(|entry| cursor::encode(list, entry));
-        self.object("PageInfo", fields, |writer, field| match field {
-            PageInfoField::EndCursor => writer.value(cursor(page.items.last())),
-            PageInfoField::HasNextPage => writer.value(page.has_next),
-            PageInfoField::HasPreviousPage => writer.value(page.has_previous),
-            PageInfoField::StartCursor => writer.value(cursor(page.items.first())),
         });
     }
 
