@@ -35,17 +35,12 @@ pub(super) enum Position {
 }
 
 fn encode_time(list: &OrderedList, position: FollowPosition) -> String {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&position.followed_at.timestamp_micros().to_be_bytes());
-    bytes[8..].copy_from_slice(&position.user.0.to_be_bytes());
-    encode_bytes(list, &bytes)
+    let micros = position.followed_at.timestamp_micros();
+    encode_bytes(list, [micros.to_be_bytes(), position.user.0.to_be_bytes()].as_flattened())
 }
 
 fn encode_bytes(list: &OrderedList, position: &[u8]) -> String {
-    let mut bytes = vec![VERSION];
-    bytes.extend(tag(list));
-    bytes.extend(position);
-    BASE64.encode(bytes)
+    BASE64.encode([&[VERSION], &tag(list)[..], position].concat())
 }
 
 /// The cursor of an entry of a list.
@@ -140,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_text_that_we_did_not_write_is_not_a_cursor() {
-        let list = FOLLOWERS.by_default();
+        let list = FOLLOWERS.ordered(None, None);
         let good = encoded(&list, &position(&list));
         let mut bytes = BASE64.decode(&good).expect("ours");
         bytes[0] = VERSION + 1;

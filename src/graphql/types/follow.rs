@@ -12,7 +12,7 @@ use super::{
     user::User,
 };
 use crate::{
-    domain::{self, Changed, FollowLimit, FollowRefusal, UserId, UsernameKey},
+    domain::{self, FollowLimit, FollowRefusal, UserId, UsernameKey},
     graphql::{
         context::RequestContext,
         error::Failure,
@@ -119,21 +119,6 @@ pub(crate) enum UnfollowOutcome {
     Unfollowed,
 }
 
-/// Clears the loaders after a change, and adds the counts that the change has returned.
-async fn refresh<O>(
-    request: &RequestContext,
-    viewer: UserId,
-    target: Option<&Arc<domain::User>>,
-    result: &Result<Changed<O>, FollowRefusal>,
-) {
-    request.loaders.clear().await;
-    if let (Ok(changed), Some(target)) = (result, target) {
-        let counts = [(viewer, changed.follower), (target.id, changed.followee)];
-        let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
-        request.loaders.counts.prime(counts).await;
-    }
-}
-
 /// Defines the input and the payload of a mutation, which is named like the method of the service.
 /// The texts are descriptions, but for the message to users who name themselves. Fields that only
 /// this payload has come last.
@@ -163,7 +148,7 @@ macro_rules! mutation {
 
         impl $payload {
             /// Changes the follow, and clears the loaders so that the payload is read after the
-            /// change.
+            /// change, with the counts that the change has returned.
             pub(crate) async fn $mutation(
                 ctx: &Context<'_>,
                 input: $input,
@@ -173,7 +158,12 @@ macro_rules! mutation {
                 let target = input.user.find(&request.service).await?;
 
                 let result = request.service.$mutation(target.as_ref().map(|user| user.id)).await?;
-                refresh(request, viewer, target.as_ref(), &result).await;
+                request.loaders.clear().await;
+                if let (Ok(changed), Some(target)) = (&result, &target) {
+                    let counts = [(viewer, changed.follower), (target.id, changed.followee)];
+                    let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
+                    request.loaders.counts.prime(counts).await;
+                }
 
                 let result = result.and_then(|changed| {
                     Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
@@ -263,7 +253,7 @@ impl FollowPayload {
         } else {
             Some(Arc::clone(target))
         };
-        let list = list.by_default();
+        let list = list.ordered(None, None);
         Ok(user.map(|user| Edge { list, item: ListedUser { user, followed_at } }))
     }
 }

@@ -69,7 +69,7 @@ macro_rules! order_of_list {
     ($order:ident, $list:ident, $field:ident { $($variant:ident),+ }) => {
         impl Default for $order {
             fn default() -> Self {
-                let list = $list.by_default();
+                let list = $list.ordered(None, None);
                 let field = [$($field::$variant),+].into_iter();
                 let mut field = field.filter(|field| OrderField::from(*field) == list.order.field);
                 let field = field.next().expect("the input has the order of its list");

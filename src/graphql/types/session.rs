@@ -119,19 +119,14 @@ pub(crate) struct SignOutEverywherePayload {
 impl SignUpPayload {
     pub(crate) async fn sign_up(ctx: &Context<'_>, input: SignUpInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let new = NewAccount {
-            username: input.username,
-            name: input.name,
-            password: Some(input.password),
-        };
+        let SignUpInput { client_mutation_id, name, password, username } = input;
+        let new = NewAccount { username, name, password: Some(password) };
 
         let signed_in = request.service.sign_up(new, request.address).await?;
         request.loaders.clear().await;
 
-        let error = |error| match error {
-            SignUpError::UsernameTaken => AccountError::username_taken(),
-        };
-        Ok(Self::new(input.client_mutation_id, signed_in.map_err(error)))
+        let error = |SignUpError::UsernameTaken| AccountError::username_taken();
+        Ok(Self::new(client_mutation_id, signed_in.map_err(error)))
     }
 }
 
@@ -168,8 +163,7 @@ impl SignOutEverywherePayload {
         ctx: &Context<'_>,
         input: SignOutEverywhereInput,
     ) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        request.service.sign_out_everywhere().await?;
+        RequestContext::of(ctx).service.sign_out_everywhere().await?;
         Ok(Self { client_mutation_id: input.client_mutation_id, user_errors: Vec::new() })
     }
 }
