@@ -172,3 +172,16 @@ pub(crate) struct PageInfo {
     /// Null if the page is empty.
     pub start_cursor: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_size_has_a_default() {
+        let order = None::<(OrderField, OrderDirection)>;
+        let window = |most| PageArguments::new(None, None, None, None, order).window(most).ok();
+        assert_eq!(window(100), Some(Window::First(PAGE_SIZE_DEFAULT)));
+        assert_eq!(window(5), Some(Window::First(5)));
+    }
+}
