@@ -36,7 +36,7 @@
 //!   `limits/`, and `policy`, which decides what a viewer may do and see.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: parse,
 //!   validate, guard, translate; `lists.rs` has one row for each connection, `projection/` answers
-//!   plain data and has one row for each field (`projection/fields.rs`). It decides nothing about
+//!   plain data and has one row for each field (`types/user.rs`). It decides nothing about
 //!   follows.
 //! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health, metrics, and the
 //!   pages for the browser, which `playground/` builds.

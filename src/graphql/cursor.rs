@@ -11,7 +11,7 @@ use chrono::DateTime;
 
 use super::lists::{OrderField, OrderedList};
 use crate::{
-    domain::{FollowPosition, OrderDirection, User, UserId, Username},
+    domain::{FollowPosition, OrderDirection, UserId, Username},
     service::ListedUser,
 };
 
@@ -35,31 +35,21 @@ pub(super) enum Position {
 }
 
 fn encode_time(list: &OrderedList, position: FollowPosition) -> String {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&position.followed_at.timestamp_micros().to_be_bytes());
-    bytes[8..].copy_from_slice(&position.user.0.to_be_bytes());
-    encode_bytes(list, &bytes)
+    let micros = position.followed_at.timestamp_micros();
+    encode_bytes(list, [micros.to_be_bytes(), position.user.0.to_be_bytes()].as_flattened())
 }
 
 fn encode_bytes(list: &OrderedList, position: &[u8]) -> String {
-    let mut bytes = vec![VERSION];
-    bytes.extend(tag(list));
-    bytes.extend(position);
-    BASE64.encode(bytes)
+    BASE64.encode([&[VERSION], &tag(list)[..], position].concat())
 }
 
-/// The cursor of a follow.
-pub(super) fn encode_follow(list: &OrderedList, item: &ListedUser) -> String {
-    encode_time(list, item.position())
-}
-
-/// The cursor of a user in a list of users.
-pub(super) fn encode_user(list: &OrderedList, user: &User) -> String {
+/// The cursor of an entry of a list.
+pub(super) fn encode(list: &OrderedList, item: &ListedUser) -> String {
     match list.order.field {
-        OrderField::Username => encode_bytes(list, user.username.to_ascii_lowercase().as_bytes()),
-        OrderField::CreatedAt | OrderField::FollowedAt => {
-            encode_time(list, FollowPosition { followed_at: user.created_at, user: user.id })
+        OrderField::Username => {
+            encode_bytes(list, item.user.username.to_ascii_lowercase().as_bytes())
         }
+        OrderField::CreatedAt | OrderField::FollowedAt => encode_time(list, item.position()),
     }
 }
 
@@ -108,7 +98,7 @@ mod tests {
         }
     }
 
-    fn encode(list: &OrderedList, position: &Position) -> String {
+    fn encoded(list: &OrderedList, position: &Position) -> String {
         match position {
             Position::Time(position) => encode_time(list, *position),
             Position::Username(key) => encode_bytes(list, key.as_bytes()),
@@ -118,7 +108,7 @@ mod tests {
     #[test]
     fn a_cursor_is_of_one_list_and_order_only() {
         for list in lists() {
-            let cursor = encode(&list, &position(&list));
+            let cursor = encoded(&list, &position(&list));
             for other in lists() {
                 let expected = (other == list).then(|| position(&list));
                 assert_eq!(decode(&other, &cursor), expected, "{list:?} read as {other:?}");
@@ -139,14 +129,14 @@ mod tests {
             ),
         ] {
             let list = list.ordered(field, Some(direction));
-            assert_eq!(encode(&list, &position(&list)), cursor);
+            assert_eq!(encoded(&list, &position(&list)), cursor);
         }
     }
 
     #[test]
     fn a_text_that_we_did_not_write_is_not_a_cursor() {
-        let list = FOLLOWERS.by_default();
-        let good = encode(&list, &position(&list));
+        let list = FOLLOWERS.ordered(None, None);
+        let good = encoded(&list, &position(&list));
         let mut bytes = BASE64.decode(&good).expect("ours");
         bytes[0] = VERSION + 1;
         let another_version = BASE64.encode(&bytes);

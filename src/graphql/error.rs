@@ -3,12 +3,12 @@
 //! **Invariant:** `INTERNAL` and `UNAVAILABLE` reveal nothing about their cause. The cause is
 //! logged once, with the id of the request that the client gets.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use apollo_compiler::{parser::LineColumn, response::GraphQLError};
-use async_graphql::{Context, ErrorExtensionValues, Name, Pos, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Pos, ServerError, Value, resolver_utils::enum_value};
 
-use super::permission;
+use super::permission::Permission;
 use crate::{domain::Permissions, service};
 
 /// The longest message or argument path of an error, in characters.
@@ -71,7 +71,7 @@ codes! {
 
 /// A failure on its way to a client. Cloning is cheap: one failed batch fails many fields.
 #[derive(Clone, Debug)]
-pub(super) struct Failure(Arc<Details>);
+pub(crate) struct Failure(Arc<Details>);
 
 #[derive(Clone, Debug)]
 struct Details {
@@ -101,7 +101,7 @@ impl Failure {
     }
 
     /// `BAD_USER_INPUT`, with the argument at fault and the reason.
-    pub(super) fn bad_input(argument: &str, reason: impl std::fmt::Display) -> Self {
+    pub(super) fn bad_input(argument: &str, reason: impl Display) -> Self {
         Self::new(Code::BadUserInput, format!("{argument} {reason}")).with_argument(argument)
     }
 
@@ -119,8 +119,8 @@ impl Failure {
     }
 
     /// The same failure with the path of the argument continued up to the root.
-    pub(super) fn within(self, ctx: &Context<'_>) -> Self {
-        match (&self.0.argument, &ctx.path_node) {
+    pub(super) fn below(self, path: Option<impl Display>) -> Self {
+        match (&self.0.argument, path) {
             (Some(argument), Some(path)) => {
                 let path = format!("{path}.{argument}");
                 self.with_argument(path)
@@ -138,10 +138,6 @@ impl Failure {
         self.0.code
     }
 
-    pub(super) fn argument(&self) -> Option<&str> {
-        self.0.argument.as_deref()
-    }
-
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
@@ -155,7 +151,7 @@ impl Failure {
             values.set("argument", argument.as_str());
         }
         if let Some(required) = details.required {
-            let names = required.iter().map(|p| Value::from(Name::new(permission::name(p))));
+            let names = required.iter().map(|permission| enum_value(Permission::from(permission)));
             values.set("requiredPermissions", Value::List(names.collect()));
         }
         if let Some(wait) = details.retry_after {

@@ -58,8 +58,6 @@ pub enum OrderField {
 }
 
 impl OrderField {
-    const ALL: [Self; 3] = [Self::FollowedAt, Self::CreatedAt, Self::Username];
-
     /// The name in the schema.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -71,7 +69,7 @@ impl OrderField {
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        [Self::FollowedAt, Self::CreatedAt, Self::Username].into_iter().find(|f| f.name() == name)
     }
 }
 
@@ -118,11 +116,6 @@ impl List {
     /// The list of a field.
     pub(super) fn find(parent: &str, field: &str) -> Option<&'static Self> {
         LISTS.into_iter().find(|list| list.field == field && list.parent == parent)
-    }
-
-    /// The list in its default order.
-    pub(super) const fn by_default(&'static self) -> OrderedList {
-        OrderedList { list: self, order: self.orders[0], direction: self.direction }
     }
 
     /// The list in an order, with defaults for what is not given.

@@ -47,7 +47,7 @@ use self::{
 pub use self::{
     error::Code,
     operation::guard::texts::{TEXTS, Text, TextMeaning},
-    projection::{count::Projections, fields::projected_fields},
+    projection::{count::Projections, projected_fields},
     reply::Reply,
 };
 use crate::{
@@ -177,11 +177,11 @@ impl Api {
         if let Some(required) = required
             && let Err(error) = service::authorize(viewer, required)
         {
-            return Failure::from(error).into();
+            return error.into();
         }
         let budget = match self.service.charge(viewer, caller.address, cost) {
             Ok(budget) => budget,
-            Err(error) => return Failure::from(error).into(),
+            Err(error) => return error.into(),
         };
 
         let mut request = async_graphql::Request::new("");
@@ -224,14 +224,9 @@ fn misfit(schema: &Valid<Schema>, operation: &executable::Operation, values: &Js
         let alone = executable::Operation { variables, ..operation.clone() };
         coerce_variable_values(schema, &alone, values).is_ok()
     };
-    match operation.variables.iter().find(|variable| !fits(variable)) {
-        Some(variable) => {
-            let (name, ty) = (&variable.name, &variable.ty);
-            Failure::bad_input(
-                &format!("${name}"),
-                format!("is missing or does not fit its type {ty}"),
-            )
-        }
-        None => Failure::new(Code::BadUserInput, "the variables do not fit their types"),
-    }
+    let Some(variable) = operation.variables.iter().find(|variable| !fits(variable)) else {
+        return Failure::new(Code::BadUserInput, "the variables do not fit their types");
+    };
+    let reason = format!("is missing or does not fit its type {}", variable.ty);
+    Failure::bad_input(&format!("${}", variable.name), reason)
 }

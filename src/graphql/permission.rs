@@ -1,6 +1,6 @@
 //! Permissions under their names in the schema.
 
-use async_graphql::Enum;
+use async_graphql::{Enum, resolver_utils::EnumType};
 
 use crate::domain;
 
@@ -16,30 +16,8 @@ pub(crate) enum Permission {
     Admin,
 }
 
-/// The name of a permission in the schema.
-pub(crate) const fn name(permission: domain::Permission) -> &'static str {
-    match permission {
-        domain::Permission::Follow => "FOLLOW",
-        domain::Permission::Moderate => "MODERATE",
-        domain::Permission::Admin => "ADMIN",
-    }
-}
-
 /// The permission with this name in the schema.
-pub(crate) fn parse(name_in_schema: &str) -> Option<domain::Permission> {
-    domain::Permission::ALL.into_iter().find(|permission| name(*permission) == name_in_schema)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_permission_has_its_name_of_the_schema() {
-        for permission in domain::Permission::ALL {
-            let in_schema = async_graphql::resolver_utils::enum_value(Permission::from(permission));
-            assert_eq!(in_schema.to_string(), name(permission));
-            assert_eq!(parse(name(permission)), Some(permission));
-        }
-    }
+pub(crate) fn parse(name: &str) -> Option<domain::Permission> {
+    let item = Permission::items().iter().find(|item| item.name == name)?;
+    Some(item.value.into())
 }

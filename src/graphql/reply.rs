@@ -8,7 +8,10 @@ use std::{num::NonZeroU32, time::Duration};
 use async_graphql::{Response, ServerError, Value};
 use serde::Serialize;
 
-use super::error::{Code, Failure, INTERNAL, UNAVAILABLE};
+use super::{
+    error::{Code, Failure, INTERNAL, UNAVAILABLE},
+    projection::separate,
+};
 use crate::service;
 
 /// The answer to a request.
@@ -24,46 +27,26 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
 }
 
-/// Extensions of the response that the client asked for.
-#[derive(Serialize)]
-struct Extensions {
-    cost: NonZeroU32,
-}
-
-#[derive(Default)]
-struct Body<'a> {
-    errors: &'a [ServerError],
-    data: Option<&'a Value>,
-    extensions: Option<Extensions>,
-}
-
-impl Body<'_> {
-    fn to_json(&self) -> Vec<u8> {
-        let mut json = Vec::new();
-        json.push(b'{');
-        if !self.errors.is_empty() {
-            json.extend(b"\"errors\":");
-            write(&mut json, self.errors);
-        }
-        if let Some(data) = self.data {
-            separate(&mut json);
-            json.extend(b"\"data\":");
-            write_data(&mut json, data);
-        }
-        if let Some(extensions) = &self.extensions {
-            separate(&mut json);
-            json.extend(b"\"extensions\":");
-            write(&mut json, extensions);
-        }
+/// The body of a reply. The client sees the cost only if it asked for it.
+fn body(errors: &[ServerError], data: Option<&Value>, cost: Option<NonZeroU32>) -> Vec<u8> {
+    let mut json = vec![b'{'];
+    if !errors.is_empty() {
+        json.extend(b"\"errors\":");
+        write(&mut json, errors);
+    }
+    if let Some(data) = data {
+        separate(&mut json);
+        json.extend(b"\"data\":");
+        write_data(&mut json, data);
+    }
+    if let Some(cost) = cost {
+        separate(&mut json);
+        json.extend(b"\"extensions\":{\"cost\":");
+        write(&mut json, &cost);
         json.push(b'}');
-        json
     }
-}
-
-fn separate(json: &mut Vec<u8>) {
-    if json.last() != Some(&b'{') {
-        json.push(b',');
-    }
+    json.push(b'}');
+    json
 }
 
 fn write(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
@@ -86,10 +69,8 @@ fn write_data(json: &mut Vec<u8>, data: &Value) {
         }
         Value::List(items) => {
             json.push(b'[');
-            for (n, item) in items.iter().enumerate() {
-                if n > 0 {
-                    json.push(b',');
-                }
+            for item in items {
+                separate(json);
                 write_data(json, item);
             }
             json.push(b']');
@@ -112,7 +93,7 @@ impl Reply {
 
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
-        let body = Body { errors, data: None, extensions: None }.to_json();
+        let body = body(errors, None, None);
         Self { body, refused: Some(code), error: Some(code), retry_after: None }
     }
 
@@ -134,9 +115,7 @@ impl Reply {
             mask(error);
             name_request(error, request_id);
         }
-        let (errors, data) = (&*response.errors, Some(&response.data));
-        let extensions = cost.map(|cost| Extensions { cost });
-        let body = Body { errors, data, extensions }.to_json();
+        let body = body(&response.errors, Some(&response.data), cost);
         let retry_after = response.errors.iter().filter_map(retry_after).max();
         let first = response.errors.first().and_then(code);
         let error = Code::ALL.iter().copied().find(|c| first == Some(&Value::from(c.as_str())));

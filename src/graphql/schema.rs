@@ -95,21 +95,15 @@ const PERMISSIONS: &str = "The permissions that the caller needs, all of them. A
     that being signed in is enough.";
 
 fn without_sign_up(document: &mut Document) {
+    let hidden = ["signUp", "signIn", "changePassword"];
     for definition in &mut document.definitions {
-        if let Definition::ObjectTypeDefinition(object) = definition
-            && object.name == "Mutation"
-        {
-            let hidden = ["signUp", "signIn", "changePassword"];
+        if let Definition::ObjectTypeDefinition(object) = definition {
             object.make_mut().fields.retain(|field| !hidden.contains(&field.name.as_str()));
         }
     }
-    let hidden = [
-        "SignUpInput",
-        "SignUpPayload",
-        "SignInInput",
-        "SignInPayload",
-        "ChangePasswordInput",
-        "ChangePasswordPayload",
-    ];
-    document.definitions.retain(|d| d.name().is_none_or(|name| !hidden.contains(&name.as_str())));
+    let is_hidden = |ty: &str| {
+        let mutation = ty.strip_suffix("Input").or_else(|| ty.strip_suffix("Payload"));
+        mutation.is_some_and(|name| hidden.iter().any(|field| field.eq_ignore_ascii_case(name)))
+    };
+    document.definitions.retain(|d| d.name().is_none_or(|name| !is_hidden(name)));
 }

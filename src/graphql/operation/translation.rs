@@ -67,10 +67,7 @@ struct Translation<'a> {
 }
 
 /// The fields of a selection that share a response key, in the order of the document.
-struct Collected<'a> {
-    key: &'a DocumentName,
-    fields: Vec<&'a Node<executable::Field>>,
-}
+type Sharing<'a> = Vec<&'a Node<executable::Field>>;
 
 impl<'a> Translation<'a> {
     /// All selections on the same object, merged.
@@ -79,7 +76,7 @@ impl<'a> Translation<'a> {
         for set in sets {
             self.collect(set, &set.ty, &mut collected, &mut spread)?;
         }
-        let items = collected.into_iter().map(|same| self.field(&same.fields));
+        let items = collected.into_iter().map(|same: Sharing<'_>| self.field(&same));
         Ok(types::SelectionSet { items: items.collect::<Result<_, _>>()? })
     }
 
@@ -89,7 +86,7 @@ impl<'a> Translation<'a> {
         &self,
         set: &'a SelectionSet,
         ty: &DocumentName,
-        collected: &mut Vec<Collected<'a>>,
+        collected: &mut Vec<Sharing<'a>>,
         spread: &mut HashSet<&'a DocumentName>,
     ) -> Result<(), Failure> {
         self.check_condition(ty, &set.ty)?;
@@ -100,9 +97,9 @@ impl<'a> Translation<'a> {
             match selection {
                 Selection::Field(field) => {
                     let key = field.response_key();
-                    match collected.iter_mut().find(|same| same.key == key) {
-                        Some(same) => same.fields.push(field),
-                        None => collected.push(Collected { key, fields: vec![field] }),
+                    match collected.iter_mut().find(|same| same[0].response_key() == key) {
+                        Some(same) => same.push(field),
+                        None => collected.push(vec![field]),
                     }
                 }
                 Selection::InlineFragment(inline) => {
@@ -126,11 +123,8 @@ impl<'a> Translation<'a> {
         let holds = |object: &DocumentName| {
             object == condition || self.schema.is_subtype(condition, object)
         };
-        let holds_for_all = || {
-            let implementers = self.interfaces.get(ty)?;
-            Some(implementers.objects.iter().all(holds))
-        };
-        if holds(ty) || holds_for_all() == Some(true) {
+        let implementers = || self.interfaces.get(ty);
+        if holds(ty) || implementers().is_some_and(|types| types.objects.iter().all(holds)) {
             return Ok(());
         }
         tracing::error!(%ty, %condition, "a type condition that the translation does not know");
@@ -172,7 +166,7 @@ impl<'a> Translation<'a> {
 }
 
 /// A value as the executor takes it.
-fn executable_value(value: JsonValue) -> Value {
+pub(super) fn executable_value(value: JsonValue) -> Value {
     match value {
         JsonValue::Null => Value::Null,
         JsonValue::Bool(flag) => Value::Boolean(flag),

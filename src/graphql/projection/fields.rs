@@ -1,9 +1,9 @@
 //! The fields of the projected types: one row for each.
 //!
-//! A row of `User` says its name, what has to be loaded for it, and its value. The plan, the
-//! loading, the writing and the resolver of the field derive from it, so a new field is a row here
-//! and a method in `types/user.rs`. Connections, edges and `PageInfo` have a row for each field as
-//! well: what it stands for, and what has to be loaded.
+//! A row of `User` is in `types/user.rs`. It says its name, what has to be loaded for it, and its
+//! value. The plan, the loading, the writing and the resolver of the field derive from it.
+//! Connections, edges and `PageInfo` have a row for each field here: what it stands for, and what
+//! has to be loaded.
 
 use async_graphql::{Context, ID, Lookahead};
 
@@ -13,15 +13,13 @@ use crate::{
     graphql::{
         context::RequestContext,
         error::Failure,
-        global_id,
-        lists::{LISTS, Source},
+        loaders::RelationKey,
         types::{
-            avatar,
             denial::FollowDenialReason,
             scalar::{DateTime, Uri},
         },
     },
-    service::{Viewer, follow_denials},
+    service::Viewer,
 };
 
 /// What has to be loaded for a selection, besides the rows of its users.
@@ -77,41 +75,50 @@ pub(crate) struct Facts<'a, 'v> {
     pub(crate) relation: Relation,
 }
 
-/// The type of a field, with the type of its values.
+/// The type of a field, with the type of its values and of the answer of its resolver. A failure of
+/// a field that can be null makes only that field null.
 pub(crate) trait Plain: 'static {
     type Value<'a>: ToJson;
-}
-
-impl Plain for String {
-    type Value<'a> = &'a str;
+    type Answer<'a>;
+    fn answer(value: Result<Self::Value<'_>, Failure>) -> Self::Answer<'_>;
 }
 
 impl<T: Plain> Plain for Option<T> {
     type Value<'a> = Option<T::Value<'a>>;
+    type Answer<'a> = Option<Result<T::Value<'a>, Failure>>;
+    fn answer(value: Result<Self::Value<'_>, Failure>) -> Self::Answer<'_> {
+        value.transpose()
+    }
 }
 
-impl<T: Plain> Plain for Vec<T> {
-    type Value<'a> = Vec<T::Value<'a>>;
+/// Types that are never null, with their values.
+macro_rules! never_null {
+    ($($ty:ty: $value:ty),+) => {
+        $(impl Plain for $ty {
+            type Value<'a> = $value;
+            type Answer<'a> = Result<$value, Failure>;
+            fn answer(value: Result<Self::Value<'_>, Failure>) -> Self::Answer<'_> {
+                value
+            }
+        })+
+    };
 }
-
-/// Types whose values borrow nothing.
-macro_rules! owned {
-    ($($ty:ty),+) => { $(impl Plain for $ty { type Value<'a> = Self; })+ };
-}
-owned!(bool, DateTime, FollowDenialReason, ID, Uri);
+never_null!(bool: Self, DateTime: Self, ID: Self, String: &'a str, Uri: Self);
+never_null!(Vec<FollowDenialReason>: Self);
 
 /// A field of `User` whose value is plain data.
 pub(crate) struct UserField<T: Plain> {
-    row: UserRow,
-    value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
+    pub(crate) row: UserRow,
+    /// The value, computed from the facts and the argument.
+    pub(crate) value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
 }
 
 /// What all fields of `User` have in common.
 pub(crate) struct UserRow {
-    pub(super) name: &'static str,
-    pub(super) needs: Needs,
+    pub(crate) name: &'static str,
+    pub(crate) needs: Needs,
     /// The name and the default of the only argument, a number.
-    pub(super) argument: Option<(&'static str, i32)>,
+    pub(crate) argument: Option<(&'static str, i32)>,
 }
 
 /// A [`UserField`] of any type.
@@ -131,73 +138,35 @@ impl<T: Plain> AnyUserField for UserField<T> {
 }
 
 impl<T: Plain> UserField<T> {
-    /// The value of the field, for its resolver. `argument` is `None` for the default.
-    ///
-    /// # Errors
-    /// When what it needs cannot be loaded.
+    /// The answer of the resolver. `argument` is `None` for the default.
     pub(crate) async fn resolve<'a>(
         &self,
         user: &'a User,
         ctx: &Context<'_>,
         argument: Option<i32>,
-    ) -> Result<T::Value<'a>, Failure> {
+    ) -> T::Answer<'a> {
+        let argument = argument.or(self.row.argument.map(|(_, default)| default));
+        let facts = self.facts(user, ctx).await;
+        T::answer(facts.map(|facts| (self.value)(&facts, argument.unwrap_or_default())))
+    }
+
+    async fn facts<'a, 'v>(
+        &self,
+        user: &'a User,
+        ctx: &Context<'v>,
+    ) -> Result<Facts<'a, 'v>, Failure> {
         let request = RequestContext::of(ctx);
         let mut relation = Relation::default();
         if self.row.needs.include(Needs::FOLLOWED) {
-            relation.followed_at = request.loaders.followed(user.id).await?.followed_at;
+            let key = RelationKey::Followed(user.id);
+            relation.followed_at = request.loaders.relations.one(key).await?;
         }
         if self.row.needs.include(Needs::FOLLOWING_BACK) {
-            relation.followed_back_at =
-                request.loaders.following_back(user.id).await?.followed_back_at;
+            let key = RelationKey::FollowingBack(user.id);
+            relation.followed_back_at = request.loaders.relations.one(key).await?;
         }
-        let facts = Facts { user, viewer: request.viewer(), relation };
-        let default = self.row.argument.map_or(0, |(_, default)| default);
-        Ok((self.value)(&facts, argument.unwrap_or(default)))
+        Ok(Facts { user, viewer: request.viewer(), relation })
     }
-}
-
-/// The rows of `User`: name, needs, an argument with its default, and the value, computed from
-/// [`Facts`] and the argument. Defines each as a constant, and [`USER`] with all of them.
-macro_rules! user_fields {
-    ($($row:ident: $ty:ty = $name:literal, $needs:ident $(($argument:literal, $default:expr))?,
-        $value:expr;)+) => {
-        $(pub(crate) static $row: UserField<$ty> = UserField {
-            row: UserRow {
-                name: $name,
-                needs: Needs::$needs,
-                argument: [$(Some(($argument, $default)),)? None][0],
-            },
-            value: $value,
-        };)+
-
-        /// All fields of `User` but its lists.
-        pub(crate) static USER: &[&dyn AnyUserField] = &[$(&$row),+];
-    };
-}
-
-user_fields! {
-    AVATAR_URL: Uri = "avatarUrl", ROW ("size", avatar::SIZE_DEFAULT),
-        |facts, size| Uri(avatar::uri(facts.user, size));
-    BIO: Option<String> = "bio", ROW, |facts, _| facts.user.bio.as_deref();
-    CREATED_AT: DateTime = "createdAt", ROW, |facts, _| DateTime(facts.user.created_at);
-    ID_OF_USER: ID = "id", ROW, |facts, _| global_id::of_user(facts.user.id);
-    IS_FOLLOWING_VIEWER: bool = "isFollowingViewer", FOLLOWING_BACK,
-        |facts, _| facts.relation.followed_back_at.is_some();
-    IS_VIEWER: bool = "isViewer", ROW,
-        |facts, _| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
-    NAME: Option<String> = "name", ROW, |facts, _| facts.user.name.as_deref();
-    USERNAME: String = "username", ROW, |facts, _| facts.user.username.as_str();
-    VIEWER_CAN_FOLLOW: bool = "viewerCanFollow", ROW,
-        |facts, _| follow_denials(facts.viewer, facts.user.id).is_empty();
-    VIEWER_CANNOT_FOLLOW_REASONS: Vec<FollowDenialReason> = "viewerCannotFollowReasons", ROW,
-        |facts, _| {
-            let denials = follow_denials(facts.viewer, facts.user.id);
-            denials.into_iter().map(FollowDenialReason::from).collect()
-        };
-    VIEWER_FOLLOWED_AT: Option<DateTime> = "viewerFollowedAt", FOLLOWED,
-        |facts, _| facts.relation.followed_at.map(DateTime);
-    VIEWER_IS_FOLLOWING: bool = "viewerIsFollowing", FOLLOWED,
-        |facts, _| facts.relation.followed_at.is_some();
 }
 
 /// A field of a type that holds pages together.
@@ -260,25 +229,4 @@ pub(super) static PAGE_INFO: [Row<PageInfoField>; 4] = [
 /// The row of a field; `None` for a field that the projection does not know.
 pub(super) fn find<M>(rows: &'static [Row<M>], name: &str) -> Option<&'static Row<M>> {
     rows.iter().find(|row| row.name == name)
-}
-
-/// The row of a field of `User`; `None` for a list, and for a field without a row.
-pub(super) fn find_user_field(name: &str) -> Option<&'static dyn AnyUserField> {
-    USER.iter().find(|field| field.row().name == name).copied()
-}
-
-/// Every field of every projected type, as `(type, field)`.
-pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lists = LISTS.into_iter().filter(|list| list.parent == "User");
-    let user = USER.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
-    let of_lists = LISTS.into_iter().flat_map(|list| {
-        let connection = CONNECTION.iter().map(|row| (list.connection, row.name));
-        let is_of_follows = matches!(list.source, Source::Follows(_));
-        let edge = EDGE
-            .iter()
-            .filter(move |row| is_of_follows || !matches!(row.meaning, EdgeField::FollowedAt));
-        connection.chain(edge.map(|row| (list.edge, row.name)))
-    });
-    let page_info = PAGE_INFO.iter().map(|row| ("PageInfo", row.name));
-    user.map(|field| ("User", field)).chain(of_lists).chain(page_info)
 }

@@ -18,6 +18,13 @@ pub(super) fn write_value(json: &mut Vec<u8>, value: impl Serialize) {
     serde_json::to_writer(json, &value).expect("texts, numbers and flags can be written");
 }
 
+/// Writes a comma, except before the first part of an object or a list.
+pub(in crate::graphql) fn separate(json: &mut Vec<u8>) {
+    if !matches!(json.last(), Some(b'{' | b'[')) {
+        json.push(b',');
+    }
+}
+
 /// Types that are written as something else that can be serialized.
 macro_rules! write_as {
     ($($ty:ty: |$value:ident| $serialized:expr;)+) => {
@@ -50,10 +57,8 @@ impl<T: ToJson> ToJson for Option<T> {
 impl<T: ToJson> ToJson for Vec<T> {
     fn write(&self, json: &mut Vec<u8>) {
         json.push(b'[');
-        for (n, item) in self.iter().enumerate() {
-            if n > 0 {
-                json.push(b',');
-            }
+        for item in self {
+            separate(json);
             item.write(json);
         }
         json.push(b']');

@@ -1,18 +1,22 @@
 //! The data that a plan needs, loaded level by level.
 //!
-//! **Invariant:** all users of a level are asked about together, so a level takes at most one
+//! **Invariant:** the loaders collect the keys of all users of a level, so a level takes at most one
 //! statement for each kind of question, however many users and fields it has.
 
-use std::{sync::Arc, vec::IntoIter};
+use std::sync::Arc;
 
-use futures_util::join;
+use chrono::{DateTime, Utc};
+use futures_util::{future::join_all, join};
 
 use super::{fields::Needs, plan::UserPlan};
 use crate::{
-    domain::{FollowCounts, FollowPageKey, Relation, User, UserId},
-    graphql::{context::RequestContext, error::Failure},
+    domain::{FollowCounts, User, UserId},
+    graphql::{context::RequestContext, error::Failure, loaders::RelationKey},
     service::ListPage,
 };
+
+/// Users to load for, and what is selected of them.
+pub(super) type Pending<'p> = (&'p UserPlan<'p>, Vec<Arc<User>>);
 
 /// Users with the same selection, and what was loaded for them besides their rows.
 pub(super) struct Batch<'p> {
@@ -22,8 +26,10 @@ pub(super) struct Batch<'p> {
     pub(super) lists: Vec<Lists>,
     /// One for each user, if the plan needs the length of a list.
     pub(super) counts: Vec<FollowCounts>,
-    /// One for each user, if the plan needs one of its halves.
-    pub(super) relations: Vec<Relation>,
+    /// One for each user, if the plan needs it: when the viewer followed the user.
+    pub(super) followed: Vec<Option<DateTime<Utc>>>,
+    /// One for each user, if the plan needs it: when the user followed the viewer.
+    pub(super) following_back: Vec<Option<DateTime<Utc>>>,
 }
 
 /// The same list of each user of a batch.
@@ -49,127 +55,65 @@ pub(super) enum Below {
 /// Everything that the plans need. The first batches are those of `roots`, in their order.
 pub(super) async fn load<'p>(
     request: &RequestContext,
-    roots: Vec<(&'p UserPlan<'p>, Vec<Arc<User>>)>,
+    roots: Vec<Pending<'p>>,
 ) -> Result<Vec<Batch<'p>>, Failure> {
-    let roots = roots.into_iter().map(|(plan, users)| Batch::new(plan, users));
-    let mut batches: Vec<_> = roots.collect();
-    let mut level = 0..batches.len();
+    let (mut batches, mut level) = (Vec::new(), roots);
     while !level.is_empty() {
-        let mut questions = Questions::default();
-        batches[level.clone()].iter().for_each(|batch| questions.add(batch));
-        let mut answers = questions.ask(request).await?;
-
-        let next = batches.len();
-        for index in level {
-            let first = batches.len();
-            let below = batches[index].fill(&mut answers, first);
-            batches.extend(below);
+        let next = batches.len() + level.len();
+        let loaded = level.into_iter().map(|(plan, users)| Batch::load(request, plan, users));
+        level = Vec::new();
+        for batch in join_all(loaded).await {
+            let mut batch = batch?;
+            batch.add_below(next, &mut level);
+            batches.push(batch);
         }
-        level = next..batches.len();
     }
     Ok(batches)
 }
 
-/// The questions of a level: batch after batch, list after list, user after user.
-#[derive(Default)]
-struct Questions {
-    pages: Vec<FollowPageKey>,
-    counts: Vec<UserId>,
-    followed: Vec<UserId>,
-    following_back: Vec<UserId>,
-}
-
-/// The answers, in the order of the questions.
-struct Answers {
-    pages: IntoIter<Arc<ListPage>>,
-    counts: IntoIter<FollowCounts>,
-    followed: IntoIter<Relation>,
-    following_back: IntoIter<Relation>,
-}
-
-impl Questions {
-    fn add(&mut self, batch: &Batch<'_>) {
-        let (plan, ids) = (batch.plan, || batch.users.iter().map(|user| user.id));
-        for list in plan.lists.iter().filter(|list| list.connection.needs.include(Needs::PAGE)) {
-            self.pages.extend(ids().map(|user| list.key(user)));
-        }
-        if plan.needs_counts_alone() {
-            self.counts.extend(ids());
-        }
-        if plan.needs.include(Needs::FOLLOWED) {
-            self.followed.extend(ids());
-        }
-        if plan.needs.include(Needs::FOLLOWING_BACK) {
-            self.following_back.extend(ids());
-        }
-    }
-
-    async fn ask(self, request: &RequestContext) -> Result<Answers, Failure> {
-        let loaders = &request.loaders;
-        let followed = self.followed.len();
-        // All three run to their end even if one fails: another field of the request may wait for
-        // a key that one of these loads.
-        let (pages, counts, relations) = join!(
-            loaders.pages_of_follows(self.pages),
-            loaders.counts_by_ids(self.counts),
-            loaders.relations(self.followed, self.following_back),
-        );
-        let mut followed_first = relations?;
-        let following_back = followed_first.split_off(followed).into_iter();
-        let (pages, counts) = (pages?.into_iter(), counts?.into_iter());
-        Ok(Answers { pages, counts, followed: followed_first.into_iter(), following_back })
-    }
-}
-
 impl<'p> Batch<'p> {
-    fn new(plan: &'p UserPlan<'p>, users: Vec<Arc<User>>) -> Self {
-        let (lists, counts, relations) = (Vec::new(), Vec::new(), Vec::new());
-        Self { plan, users, lists, counts, relations }
-    }
-
-    /// Takes the answers to the questions of this batch, and returns the batches of the users
-    /// below. The first of those will have the index `first`.
-    fn fill(&mut self, answers: &mut Answers, first: usize) -> Vec<Self> {
-        let users = self.users.len();
-        let mut below = Vec::new();
-        for list in &self.plan.lists {
-            let has_pages = list.connection.needs.include(Needs::PAGE);
-            let pages: Vec<_> =
-                answers.pages.by_ref().take(if has_pages { users } else { 0 }).collect();
-            let users = list.connection.users.iter().map(|plan| {
-                if plan.needs_rows_only() {
-                    return Below::Rows;
-                }
-                let (users, starts) = users_on(&pages);
-                below.push(Self::new(plan, users));
-                Below::Batch { index: first + below.len() - 1, starts }
-            });
-            let users = users.collect();
-            self.lists.push(Lists { pages, below: users });
-        }
-        let with_pages = self.lists.iter().find(|list| !list.pages.is_empty());
-        self.counts = match with_pages {
-            Some(list) => list.pages.iter().map(|page| page.counts).collect(),
-            None if self.plan.needs_counts_alone() => answers.counts.by_ref().take(users).collect(),
-            None => Vec::new(),
+    async fn load(
+        request: &RequestContext,
+        plan: &'p UserPlan<'p>,
+        users: Vec<Arc<User>>,
+    ) -> Result<Self, Failure> {
+        let loaders = &request.loaders;
+        let ids = |is_needed: bool| users.iter().filter(move |_| is_needed).map(|user| user.id);
+        let relations = |needs, key: fn(UserId) -> RelationKey| {
+            loaders.relations.many(ids(plan.needs.include(needs)).map(key).collect())
         };
-        self.fill_relations(answers);
-        below
+        let pages = plan.lists.iter().map(|list| {
+            let ids = ids(list.connection.needs.include(Needs::PAGE));
+            loaders.pages.many(ids.map(|user| list.key(user)).collect())
+        });
+        // All of them run to their end even if one fails: another field of the request may wait
+        // for a key that one of these loads.
+        let (pages, counts, followed, following_back) = join!(
+            join_all(pages),
+            loaders.counts.many(ids(plan.needs_counts_alone()).collect()),
+            relations(Needs::FOLLOWED, RelationKey::Followed),
+            relations(Needs::FOLLOWING_BACK, RelationKey::FollowingBack),
+        );
+        let lists = pages.into_iter().map(|pages| Ok(Lists { pages: pages?, below: Vec::new() }));
+        let lists = lists.collect::<Result<Vec<_>, Failure>>()?;
+        let (mut counts, followed, following_back) = (counts?, followed?, following_back?);
+        if let Some(list) = lists.iter().find(|list| !list.pages.is_empty()) {
+            counts = list.pages.iter().map(|page| page.counts).collect();
+        }
+        Ok(Self { plan, users, lists, counts, followed, following_back })
     }
 
-    fn fill_relations(&mut self, answers: &mut Answers) {
-        let needs = self.plan.needs;
-        if needs.include(Needs::FOLLOWED.and(Needs::FOLLOWING_BACK)) {
-            self.relations = vec![Relation::default(); self.users.len()];
-        }
-        if needs.include(Needs::FOLLOWED) {
-            for (relation, half) in self.relations.iter_mut().zip(answers.followed.by_ref()) {
-                relation.followed_at = half.followed_at;
-            }
-        }
-        if needs.include(Needs::FOLLOWING_BACK) {
-            for (relation, half) in self.relations.iter_mut().zip(answers.following_back.by_ref()) {
-                relation.followed_back_at = half.followed_back_at;
+    /// Adds the users on the pages to the next level, whose first batch will have the index `next`.
+    fn add_below(&mut self, next: usize, level: &mut Vec<Pending<'p>>) {
+        for (list, plan) in self.lists.iter_mut().zip(&self.plan.lists) {
+            for plan in &plan.connection.users {
+                list.below.push(if plan.needs_rows_only() {
+                    Below::Rows
+                } else {
+                    let (users, starts) = users_on(&list.pages);
+                    level.push((plan, users));
+                    Below::Batch { index: next + level.len() - 1, starts }
+                });
             }
         }
     }

@@ -21,7 +21,7 @@ mod load;
 mod plan;
 mod write;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use async_graphql::{
     ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
@@ -29,11 +29,13 @@ use async_graphql::{
     registry::Registry,
 };
 
+pub(super) use self::json::separate;
+pub use self::plan::projected_fields;
 use self::{
     fields::Needs,
     load::load,
-    plan::{ConnectionPlan, EdgePlan, UserPlan},
-    write::{Entries, Entry, Loaded, PageOf, Writer},
+    plan::{ConnectionPlan, UserPlan},
+    write::{Loaded, Writer},
 };
 use super::{
     context::RequestContext,
@@ -43,6 +45,7 @@ use super::{
         user::{AnyNode, Node, User},
     },
 };
+use crate::service::ListPage;
 
 /// An object of the graph, or a list of them, to be projected.
 pub(super) struct Projected<T>(pub T);
@@ -97,7 +100,7 @@ impl Project for User {
         let batches = load(request, vec![(&plan, vec![self.0.clone()])]).await.ok()?;
         let mut writer = Writer::new(request, &batches);
         writer.root(0);
-        Some(writer.finish())
+        Some(writer.json)
     }
 }
 
@@ -126,7 +129,7 @@ impl Project for Vec<Option<Result<AnyNode, Failure>>> {
             Some(_) => writer.root(found.next().unwrap_or_default()),
             None => writer.value(()),
         });
-        Some(writer.finish())
+        Some(writer.json)
     }
 }
 
@@ -143,39 +146,35 @@ impl Project for FollowingEdge {
 }
 
 async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-    let plan = EdgePlan::new(selection, request.limits.page_size_max)?;
-    let roots = plan.users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
+    let mut users = Vec::new();
+    let fields = plan::edge(selection, request.limits.page_size_max, &mut users)?;
+    let roots = users.iter().map(|plan| (plan, vec![edge.item.user.clone()]));
     let batches = load(request, roots.collect()).await.ok()?;
 
     let mut writer = Writer::new(request, &batches);
-    writer.edge(&edge.list, &plan.fields, Entry::Follow(&edge.item), |users| {
-        let place = Some((&batches[users], 0));
-        (&plan.users[users], Loaded { user: &edge.item.user, place })
+    writer.edge(&edge.list, &fields, &edge.item, |index| {
+        let place = Some((&batches[index], 0));
+        (&users[index], Loaded { user: &edge.item.user, place })
     });
-    Some(writer.finish())
+    Some(writer.json)
 }
 
 impl Project for UserConnection {
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let users = &self.0;
-        let plan = ConnectionPlan::new(users.list(), selection, request.limits.page_size_max)?;
+        let plan = ConnectionPlan::new(users.list, selection, request.limits.page_size_max)?;
         let needs = plan.needs;
+        let no_page = || Arc::new(ListPage::empty());
         let page =
-            if needs.include(Needs::PAGE) { Some(users.page(request).await.ok()?) } else { None };
+            if needs.include(Needs::PAGE) { users.page(request).await.ok()? } else { no_page() };
         let total_count =
             if needs.include(Needs::COUNT) { users.count(request).await.ok()? } else { 0 };
-        let rows = || page.iter().flat_map(|page| &page.items);
-        let roots = plan.users.iter().map(|plan| (plan, rows().cloned().collect()));
+        let rows = || page.page.items.iter().map(|item| Arc::clone(&item.user));
+        let roots = plan.users.iter().map(|plan| (plan, rows().collect()));
         let batches = load(request, roots.collect()).await.ok()?;
 
         let mut writer = Writer::new(request, &batches);
-        let page = PageOf {
-            entries: Entries::Users(page.as_ref().map_or(&[], |page| &page.items)),
-            has_next: page.as_ref().is_some_and(|page| page.has_next),
-            has_previous: page.as_ref().is_some_and(|page| page.has_previous),
-            total_count,
-        };
-        writer.connection(&plan, &page, |users, entry| Some((&batches[users], entry)));
-        Some(writer.finish())
+        writer.connection(&plan, &page.page, total_count, |users, n| Some((&batches[users], n)));
+        Some(writer.json)
     }
 }

@@ -4,24 +4,24 @@
 //! left. Every selection that the guard accepts has a plan; `None` makes the resolvers answer.
 
 use async_graphql::{
-    Positioned, Value,
+    Positioned,
     parser::types::{self, Field, SelectionSet},
 };
+use async_graphql_value::Value;
 
 use super::fields::{
     self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, UserRow, find,
-    find_user_field,
 };
 use crate::{
     domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
     graphql::{
-        lists::{List, OrderField, OrderedList, Source},
-        types::{order::OrderDirection, page::PageArguments},
+        lists::{LISTS, List, OrderedList, Source},
+        types::{page::PageArguments, user::FIELDS},
     },
 };
 
 /// The fields of an object, by response key.
-pub(super) type Fields<'a, F> = Vec<(&'a str, F)>;
+pub(super) type Fields<'a, F> = Vec<(&'a str, Selected<F>)>;
 
 /// A field of an object of any type.
 pub(super) enum Selected<F> {
@@ -38,7 +38,6 @@ pub(super) struct UserPlan<'a> {
 }
 
 pub(super) enum UserItem {
-    Typename,
     /// A plain field, with its argument.
     Plain(&'static dyn AnyUserField, i32),
     /// The list of the plan with this index.
@@ -55,17 +54,17 @@ pub(super) struct FollowsPlan<'a> {
 /// What is selected of a page of any list.
 pub(super) struct ConnectionPlan<'a> {
     pub(super) list: OrderedList,
-    pub(super) fields: Fields<'a, Selected<ConnectionItem<'a>>>,
+    pub(super) fields: Fields<'a, ConnectionItem<'a>>,
     /// What is selected of the users of the page, by `nodes` and by the `node` of its edges.
     pub(super) users: Vec<UserPlan<'a>>,
     pub(super) needs: Needs,
 }
 
 pub(super) enum ConnectionItem<'a> {
-    Edges(Fields<'a, Selected<EdgeItem>>),
+    Edges(Fields<'a, EdgeItem>),
     /// The users, with the index of their plan.
     Nodes(usize),
-    PageInfo(Fields<'a, Selected<PageInfoField>>),
+    PageInfo(Fields<'a, PageInfoField>),
     TotalCount,
 }
 
@@ -79,11 +78,8 @@ pub(super) enum EdgeItem {
 impl<'a> UserPlan<'a> {
     pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
         let (mut lists, mut needs) = (Vec::new(), Needs::ROW);
-        let fields = fields_of(selection, |field, name| {
-            if name == "__typename" {
-                return Some(UserItem::Typename);
-            }
-            if let Some(row) = find_user_field(name) {
+        let fields = selected(selection, |field, name| {
+            if let Some(&row) = FIELDS.iter().find(|field| field.row().name == name) {
                 needs = needs.and(row.row().needs);
                 return Some(UserItem::Plain(row, plain_argument(field, row.row())?));
             }
@@ -109,30 +105,24 @@ impl<'a> UserPlan<'a> {
 /// The argument of a plain field, or its default.
 fn plain_argument(field: &Field, row: &UserRow) -> Option<i32> {
     let Some((name, default)) = row.argument else { return Some(0) };
-    i32::try_from(number(field, name).unwrap_or(default.into())).ok()
+    match field.get_argument(name).map(|argument| &argument.node) {
+        Some(Value::Number(number)) => i32::try_from(number.as_i64()?).ok(),
+        _ => Some(default),
+    }
 }
 
 impl<'a> FollowsPlan<'a> {
     fn new(field: &'a Field, list: &'static List, page_size_max: u32) -> Option<Self> {
         let Source::Follows(source) = list.source else { return None };
-        let order = order(field);
-        let arguments = PageArguments {
-            first: number(field, "first"),
-            last: number(field, "last"),
-            after: text(field, "after"),
-            before: text(field, "before"),
-            field: order.0,
-            direction: order.1,
-        };
+        let argument = |name: &str| Some(field.get_argument(name)?.node.clone());
+        let arguments = PageArguments::of_field(argument);
         let page = arguments.read(list, page_size_max).ok()?;
         let selection = &field.selection_set.node;
         let connection = ConnectionPlan::new(page.list, selection, page_size_max)?;
         let request = page.page_of_follows(connection.needs.ends());
         Some(Self { source, request, connection })
     }
-}
 
-impl FollowsPlan<'_> {
     /// The page of the list of a user.
     pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
         FollowPageKey { user, list: self.source, request: self.request }
@@ -171,25 +161,12 @@ impl<'a> ConnectionPlan<'a> {
     }
 }
 
-/// What is selected of an edge on its own, in a payload.
-pub(super) struct EdgePlan<'a> {
-    pub(super) fields: Fields<'a, Selected<EdgeItem>>,
-    pub(super) users: Vec<UserPlan<'a>>,
-}
-
-impl<'a> EdgePlan<'a> {
-    pub(super) fn new(selection: &'a SelectionSet, page_size_max: u32) -> Option<Self> {
-        let mut users = Vec::new();
-        let fields = edge(selection, page_size_max, &mut users)?;
-        Some(Self { fields, users })
-    }
-}
-
-fn edge<'a>(
+/// What is selected of an edge. Adds the plan of its user to `users`.
+pub(super) fn edge<'a>(
     selection: &'a SelectionSet,
     page_size_max: u32,
     users: &mut Vec<UserPlan<'a>>,
-) -> Option<Fields<'a, Selected<EdgeItem>>> {
+) -> Option<Fields<'a, EdgeItem>> {
     selected(selection, |field, name| {
         Some(match find(&fields::EDGE, name)?.meaning {
             EdgeField::Cursor => EdgeItem::Cursor,
@@ -209,56 +186,30 @@ fn user<'a>(field: &'a Field, page_size_max: u32, users: &mut Vec<UserPlan<'a>>)
 fn selected<'a, F>(
     selection: &'a SelectionSet,
     mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
-) -> Option<Fields<'a, Selected<F>>> {
-    fields_of(selection, |field, name| {
-        if name == "__typename" {
-            return Some(Selected::Typename);
-        }
-        read(field, name).map(Selected::Field)
-    })
-}
-
-fn fields_of<'a, F>(
-    selection: &'a SelectionSet,
-    mut read: impl FnMut(&'a Field, &'a str) -> Option<F>,
 ) -> Option<Fields<'a, F>> {
-    let fields = selection.items.iter().map(|Positioned { node, .. }| match node {
-        types::Selection::Field(Positioned { node: field, .. }) => {
-            let key = field.response_key().node.as_str();
-            Some((key, read(field, field.name.node.as_str())?))
-        }
-        types::Selection::FragmentSpread(_) | types::Selection::InlineFragment(_) => None,
+    let fields = selection.items.iter().map(|Positioned { node, .. }| {
+        let types::Selection::Field(Positioned { node: field, .. }) = node else { return None };
+        let key = field.response_key().node.as_str();
+        Some(match field.name.node.as_str() {
+            "__typename" => (key, Selected::Typename),
+            name => (key, Selected::Field(read(field, name)?)),
+        })
     });
     fields.collect()
 }
 
-/// An argument, if it is given and not null. Its variables are filled in.
-fn argument(field: &Field, name: &str) -> Option<Value> {
-    let value = field.get_argument(name)?.node.clone().into_const()?;
-    (value != Value::Null).then_some(value)
-}
-
-fn number(field: &Field, name: &str) -> Option<i64> {
-    match argument(field, name)? {
-        Value::Number(number) => number.as_i64(),
-        _ => None,
-    }
-}
-
-fn text(field: &Field, name: &str) -> Option<String> {
-    match argument(field, name)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// The field and the direction of `orderBy`.
-fn order(field: &Field) -> (Option<OrderField>, Option<crate::domain::OrderDirection>) {
-    let Some(Value::Object(order)) = argument(field, "orderBy") else { return (None, None) };
-    let name = |key| match order.get(key) {
-        Some(Value::String(name)) => name.as_str(),
-        Some(Value::Enum(name)) => name.as_str(),
-        _ => "",
-    };
-    (OrderField::parse(name("field")), OrderDirection::parse(name("direction")))
+/// Every field of every projected type, as `(type, field)`.
+pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lists = LISTS.into_iter().filter(|list| list.parent == "User");
+    let user = FIELDS.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
+    let of_lists = LISTS.into_iter().flat_map(|list| {
+        let connection = fields::CONNECTION.iter().map(|row| (list.connection, row.name));
+        let is_of_follows = matches!(list.source, Source::Follows(_));
+        let edge = fields::EDGE
+            .iter()
+            .filter(move |row| is_of_follows || !matches!(row.meaning, EdgeField::FollowedAt));
+        connection.chain(edge.map(|row| (list.edge, row.name)))
+    });
+    let page_info = fields::PAGE_INFO.iter().map(|row| ("PageInfo", row.name));
+    user.map(|field| ("User", field)).chain(of_lists).chain(page_info)
 }

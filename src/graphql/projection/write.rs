@@ -1,33 +1,31 @@
 //! Answers as JSON, written straight from what was loaded.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::{
     fields::{Facts, PageInfoField},
-    json::{ToJson, write_value},
+    json::{ToJson, separate, write_value},
     load::{Batch, Below},
     plan::{
         ConnectionItem, ConnectionPlan, EdgeItem, Fields, FollowsPlan, Selected, UserItem, UserPlan,
     },
 };
 use crate::{
-    domain::User,
+    domain::{Page, Relation, User},
     graphql::{
         context::RequestContext,
         cursor,
         lists::OrderedList,
         types::scalar::{DateTime, clamped},
     },
-    service::ListedUser,
+    service::{ListPage, ListedUser},
 };
 
 /// Writes one answer.
 pub(super) struct Writer<'a> {
     request: &'a RequestContext,
     batches: &'a [Batch<'a>],
-    json: Vec<u8>,
+    pub(super) json: Vec<u8>,
 }
 
 /// The index of a user in a batch.
@@ -40,75 +38,12 @@ pub(super) struct Loaded<'a> {
     pub(super) place: Option<Place<'a>>,
 }
 
-/// An entry of a list.
-#[derive(Clone, Copy)]
-pub(super) enum Entry<'a> {
-    Follow(&'a ListedUser),
-    User(&'a User),
-}
-
-impl<'a> Entry<'a> {
-    fn user(self) -> &'a User {
-        match self {
-            Self::Follow(item) => &item.user,
-            Self::User(user) => user,
-        }
-    }
-
-    fn cursor(self, list: &OrderedList) -> String {
-        match self {
-            Self::Follow(item) => cursor::encode_follow(list, item),
-            Self::User(user) => cursor::encode_user(list, user),
-        }
-    }
-}
-
-/// The entries of a page.
-#[derive(Clone, Copy)]
-pub(super) enum Entries<'a> {
-    Follows(&'a [ListedUser]),
-    Users(&'a [Arc<User>]),
-}
-
-impl<'a> Entries<'a> {
-    fn len(self) -> usize {
-        match self {
-            Self::Follows(items) => items.len(),
-            Self::Users(users) => users.len(),
-        }
-    }
-
-    fn get(self, n: usize) -> Option<Entry<'a>> {
-        match self {
-            Self::Follows(items) => items.get(n).map(Entry::Follow),
-            Self::Users(users) => users.get(n).map(|user| Entry::User(user)),
-        }
-    }
-
-    fn iter(self) -> impl Iterator<Item = Entry<'a>> {
-        (0..self.len()).filter_map(move |n| self.get(n))
-    }
-
-    fn last(self) -> Option<Entry<'a>> {
-        self.get(self.len().checked_sub(1)?)
-    }
-}
-
-/// A page of a list, with the length of the whole list.
-pub(super) struct PageOf<'a> {
-    pub(super) entries: Entries<'a>,
-    pub(super) has_next: bool,
-    pub(super) has_previous: bool,
-    pub(super) total_count: i64,
-}
+/// The page of a list of which no page was loaded.
+static NO_PAGE: ListPage = ListPage::empty();
 
 impl<'a> Writer<'a> {
     pub(super) const fn new(request: &'a RequestContext, batches: &'a [Batch<'a>]) -> Self {
         Self { request, batches, json: Vec::new() }
-    }
-
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.json
     }
 
     /// A user of the first batch.
@@ -119,11 +54,12 @@ impl<'a> Writer<'a> {
     }
 
     fn user(&mut self, plan: &'a UserPlan<'a>, Loaded { user, place }: Loaded<'a>) {
-        let relation = place.and_then(|(batch, index)| batch.relations.get(index).copied());
-        let relation = relation.unwrap_or_default();
+        let relation = place.map_or_else(Relation::default, |(batch, index)| Relation {
+            followed_at: batch.followed.get(index).copied().flatten(),
+            followed_back_at: batch.following_back.get(index).copied().flatten(),
+        });
         let facts = Facts { user, viewer: self.request.viewer(), relation };
-        self.object(&plan.fields, |writer, field| match field {
-            UserItem::Typename => writer.value("User"),
+        self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row, argument) => row.write(&facts, *argument, &mut writer.json),
             UserItem::List(list) => {
                 if let Some((batch, index)) = place {
@@ -140,18 +76,14 @@ impl<'a> Writer<'a> {
         let page = lists.pages.get(index);
         let counts = page.map(|page| page.counts).or_else(|| batch.counts.get(index).copied());
         let total_count = counts.map_or(0, |counts| counts.of(*source));
-        let page = page.map(|page| &page.page);
-        let page = PageOf {
-            entries: Entries::Follows(page.map_or(&[], |page| &page.items)),
-            has_next: page.is_some_and(|page| page.has_next),
-            has_previous: page.is_some_and(|page| page.has_previous),
-            total_count,
-        };
+        let page = page.map_or(&NO_PAGE, |page| page);
         let batches = self.batches;
-        self.connection(connection, &page, |plan, entry| match &lists.below[plan] {
-            Below::Rows => None,
-            Below::Batch { index: batch, starts } => {
-                Some((&batches[*batch], starts[index] + entry))
+        self.connection(connection, &page.page, total_count, |plan, entry| {
+            match &lists.below[plan] {
+                Below::Rows => None,
+                Below::Batch { index: batch, starts } => {
+                    Some((&batches[*batch], starts[index] + entry))
+                }
             }
         });
     }
@@ -160,33 +92,33 @@ impl<'a> Writer<'a> {
     pub(super) fn connection(
         &mut self,
         plan: &'a ConnectionPlan<'a>,
-        page: &PageOf<'a>,
+        page: &'a Page<ListedUser>,
+        total_count: i64,
         place: impl Fn(usize, usize) -> Option<Place<'a>>,
     ) {
         let list = &plan.list;
-        let entries = || page.entries.iter().enumerate();
-        let loaded = |users: usize, n: usize, entry: Entry<'a>| {
-            (&plan.users[users], Loaded { user: entry.user(), place: place(users, n) })
+        let entries = || page.items.iter().enumerate();
+        let cursor = |item: Option<&ListedUser>| item.map(|item| cursor::encode(list, item));
+        let loaded = |users: usize, n: usize, entry: &'a ListedUser| {
+            (&plan.users[users], Loaded { user: &entry.user, place: place(users, n) })
         };
-        self.object(&plan.fields, |writer, field| match field {
-            Selected::Typename => writer.value(list.list.connection),
-            Selected::Field(ConnectionItem::Edges(fields)) => {
-                writer.list(entries(), |writer, (n, entry)| {
-                    writer.edge(list, fields, entry, |users| loaded(users, n, entry));
+        self.object(list.list.connection, &plan.fields, |writer, field| match field {
+            ConnectionItem::Edges(fields) => writer.list(entries(), |writer, (n, entry)| {
+                writer.edge(list, fields, entry, |users| loaded(users, n, entry));
+            }),
+            ConnectionItem::Nodes(users) => writer.list(entries(), |writer, (n, entry)| {
+                let (plan, user) = loaded(*users, n, entry);
+                writer.user(plan, user);
+            }),
+            ConnectionItem::PageInfo(fields) => {
+                writer.object("PageInfo", fields, |writer, field| match field {
+                    PageInfoField::EndCursor => writer.value(cursor(page.items.last())),
+                    PageInfoField::HasNextPage => writer.value(page.has_next),
+                    PageInfoField::HasPreviousPage => writer.value(page.has_previous),
+                    PageInfoField::StartCursor => writer.value(cursor(page.items.first())),
                 });
             }
-            Selected::Field(ConnectionItem::Nodes(users)) => {
-                writer.list(entries(), |writer, (n, entry)| {
-                    let (plan, user) = loaded(*users, n, entry);
-                    writer.user(plan, user);
-                });
-            }
-            Selected::Field(ConnectionItem::PageInfo(fields)) => {
-                writer.page_info(list, fields, page);
-            }
-            Selected::Field(ConnectionItem::TotalCount) => {
-                writer.value(clamped(page.total_count));
-            }
+            ConnectionItem::TotalCount => writer.value(clamped(total_count)),
         });
     }
 
@@ -194,50 +126,37 @@ impl<'a> Writer<'a> {
     pub(super) fn edge(
         &mut self,
         list: &OrderedList,
-        fields: &Fields<'_, Selected<EdgeItem>>,
-        entry: Entry<'a>,
+        fields: &Fields<'_, EdgeItem>,
+        entry: &'a ListedUser,
         user: impl Fn(usize) -> (&'a UserPlan<'a>, Loaded<'a>),
     ) {
-        self.object(fields, |writer, field| match field {
-            Selected::Typename => writer.value(list.list.edge),
-            Selected::Field(EdgeItem::Cursor) => writer.value(entry.cursor(list)),
-            Selected::Field(EdgeItem::FollowedAt) => match entry {
-                Entry::Follow(item) => DateTime(item.followed_at).write(&mut writer.json),
-                Entry::User(_) => writer.value(()),
-            },
-            Selected::Field(EdgeItem::Node(users)) => {
+        self.object(list.list.edge, fields, |writer, field| match field {
+            EdgeItem::Cursor => writer.value(cursor::encode(list, entry)),
+            EdgeItem::FollowedAt => DateTime(entry.followed_at).write(&mut writer.json),
+            EdgeItem::Node(users) => {
                 let (plan, user) = user(*users);
                 writer.user(plan, user);
             }
         });
     }
 
-    fn page_info(
+    /// An object of a type. Response keys are GraphQL names, so they need no escapes.
+    fn object<F>(
         &mut self,
-        list: &OrderedList,
-        fields: &Fields<'_, Selected<PageInfoField>>,
-        page: &PageOf<'a>,
+        ty: &str,
+        fields: &Fields<'_, F>,
+        mut write: impl FnMut(&mut Self, &F),
     ) {
-        let cursor = |entry: Option<Entry<'a>>| entry.map(|entry| entry.cursor(list));
-        self.object(fields, |writer, field| match field {
-            Selected::Typename => writer.value("PageInfo"),
-            Selected::Field(PageInfoField::EndCursor) => writer.value(cursor(page.entries.last())),
-            Selected::Field(PageInfoField::HasNextPage) => writer.value(page.has_next),
-            Selected::Field(PageInfoField::HasPreviousPage) => writer.value(page.has_previous),
-            Selected::Field(PageInfoField::StartCursor) => {
-                writer.value(cursor(page.entries.get(0)));
-            }
-        });
-    }
-
-    /// An object. Response keys are GraphQL names, so they need no escapes.
-    fn object<F>(&mut self, fields: &Fields<'_, F>, mut write: impl FnMut(&mut Self, &F)) {
         self.json.push(b'{');
-        for (n, (key, field)) in fields.iter().enumerate() {
-            self.json.extend_from_slice(if n == 0 { b"\"" } else { b",\"" });
+        for (key, field) in fields {
+            separate(&mut self.json);
+            self.json.push(b'"');
             self.json.extend_from_slice(key.as_bytes());
             self.json.extend_from_slice(b"\":");
-            write(self, field);
+            match field {
+                Selected::Typename => self.value(ty),
+                Selected::Field(field) => write(self, field),
+            }
         }
         self.json.push(b'}');
     }
@@ -248,10 +167,8 @@ impl<'a> Writer<'a> {
         mut write: impl FnMut(&mut Self, T),
     ) {
         self.json.push(b'[');
-        for (n, item) in items.enumerate() {
-            if n > 0 {
-                self.json.push(b',');
-            }
+        for item in items {
+            separate(&mut self.json);
             write(self, item);
         }
         self.json.push(b']');

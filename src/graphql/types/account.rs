@@ -32,24 +32,21 @@ pub(crate) struct AccountError {
 
 impl AccountError {
     pub(crate) fn username_taken() -> Self {
-        Self::new(AccountErrorCode::UsernameTaken, "That username is taken.").in_field("username")
+        Self::new(AccountErrorCode::UsernameTaken, "That username is taken.", Some("username"))
     }
 
     pub(crate) fn wrong_credentials() -> Self {
-        Self::new(AccountErrorCode::WrongCredentials, "Wrong username or password.")
+        Self::new(AccountErrorCode::WrongCredentials, "Wrong username or password.", None)
     }
 
     /// The password in this field of the input is wrong.
     pub(crate) fn wrong_password(field: &str) -> Self {
-        Self::new(AccountErrorCode::WrongPassword, "Wrong password.").in_field(field)
+        Self::new(AccountErrorCode::WrongPassword, "Wrong password.", Some(field))
     }
 
-    const fn new(code: AccountErrorCode, message: &'static str) -> Self {
-        Self { code, field: None, message }
-    }
-
-    fn in_field(self, field: &str) -> Self {
-        Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
+    fn new(code: AccountErrorCode, message: &'static str, field: Option<&str>) -> Self {
+        let field = field.map(|field| ["input", field].map(str::to_owned).into());
+        Self { code, field, message }
     }
 }
 
@@ -87,17 +84,14 @@ fn parsed<T>(
     match text {
         MaybeUndefined::Undefined => Ok(None),
         MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(text) => match parse(&text) {
-            Ok(value) => Ok(Some(Some(value))),
-            Err(error) => {
-                Err(Failure::bad_input(field, error).with_argument(format!("input.{field}")))
-            }
-        },
+        MaybeUndefined::Value(text) => parse(&text).map(Some).map(Some).map_err(|error| {
+            Failure::bad_input(field, error).with_argument(format!("input.{field}"))
+        }),
     }
 }
 
 impl UpdateProfilePayload {
-    pub(crate) async fn update(
+    pub(crate) async fn update_profile(
         ctx: &Context<'_>,
         input: UpdateProfileInput,
     ) -> Result<Self, Failure> {
@@ -141,7 +135,7 @@ pub(crate) struct DeleteAccountPayload {
 }
 
 impl DeleteAccountPayload {
-    pub(crate) async fn delete(
+    pub(crate) async fn delete_account(
         ctx: &Context<'_>,
         input: DeleteAccountInput,
     ) -> Result<Self, Failure> {

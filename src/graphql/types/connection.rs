@@ -26,16 +26,27 @@ use crate::{
     service::{ListPage, ListedUser},
 };
 
-/// A page of a list of follows, and what is selected of it.
-pub(crate) struct Follows {
-    list: OrderedList,
-    key: FollowPageKey,
+/// A page of a list, and what is selected of it.
+pub(crate) struct Listed {
+    pub list: OrderedList,
     needs: Needs,
+    of: Of,
 }
 
-impl Follows {
+/// The list that a page is of.
+enum Of {
+    Follows(FollowPageKey),
+    Users {
+        request: ListRequest,
+        /// `None` if no username can begin with the prefix that was given.
+        prefix: Option<UsernamePrefix>,
+        loaded: OnceCell<Result<Arc<ListPage>, Failure>>,
+    },
+}
+
+impl Listed {
     /// The page that a field of a user asks for with its arguments and its selection.
-    pub(crate) fn select(
+    pub(crate) fn follows(
         ctx: &Context<'_>,
         list: &'static List,
         user: UserId,
@@ -46,183 +57,102 @@ impl Follows {
         let needs = Needs::of_connection(&ctx.look_ahead());
         let page = request.page_of_follows(needs.ends());
         let key = FollowPageKey { user, list: source, request: page };
-        Ok(Self { list: request.list, key, needs })
+        Ok(Self { list: request.list, needs, of: Of::Follows(key) })
     }
 
-    async fn page(&self, ctx: &Context<'_>) -> Result<Arc<ListPage>, Failure> {
-        RequestContext::of(ctx).loaders.page_of_follows(self.key).await
-    }
-
-    async fn edges<E>(
-        &self,
-        ctx: &Context<'_>,
-        edge: fn(Edge) -> E,
-    ) -> Result<Vec<Option<E>>, Failure> {
-        let page = self.page(ctx).await?;
-        let edge = |item: &ListedUser| Some(edge(Edge { list: self.list, item: item.clone() }));
-        Ok(page.page.items.iter().map(edge).collect())
-    }
-
-    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
-        let page = self.page(ctx).await?;
-        Ok(page.page.items.iter().map(|item| Some(User(Arc::clone(&item.user)))).collect())
-    }
-
-    async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-        let page = &self.page(ctx).await?.page;
-        Ok(page_info(page, |item| cursor::encode_follow(&self.list, item)))
-    }
-
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        let counts = if self.needs.include(Needs::PAGE) {
-            self.page(ctx).await?.counts
-        } else {
-            RequestContext::of(ctx).loaders.counts(self.key.user).await?
-        };
-        Ok(clamped(counts.of(self.key.list)))
-    }
-}
-
-fn page_info<T>(page: &Page<T>, cursor: impl Fn(&T) -> String) -> PageInfo {
-    PageInfo {
-        end_cursor: page.items.last().map(&cursor),
-        has_next_page: page.has_next,
-        has_previous_page: page.has_previous,
-        start_cursor: page.items.first().map(&cursor),
-    }
-}
-
-/// A page of users, and what is selected of it.
-pub(crate) struct Users {
-    request: ListRequest,
-    /// `None` if no username can begin with the prefix that was given.
-    prefix: Option<UsernamePrefix>,
-    needs: Needs,
-    loaded: OnceCell<Result<Arc<Page<Arc<domain::User>>>, Failure>>,
-}
-
-impl Users {
-    pub(crate) fn select(
+    /// The page that `users` asks for.
+    pub(crate) fn users(
         ctx: &Context<'_>,
         arguments: &PageArguments,
         prefix: &str,
     ) -> Result<Self, Failure> {
-        let size_max = RequestContext::of(ctx).limits.page_size_max;
-        let request = arguments.read(&USERS, size_max)?;
-        let prefix = UsernamePrefix::parse(prefix);
+        let request = arguments.read(&USERS, RequestContext::of(ctx).limits.page_size_max)?;
         let needs = Needs::of_connection(&ctx.look_ahead());
-        Ok(Self { request, prefix, needs, loaded: OnceCell::new() })
+        let (list, prefix) = (request.list, UsernamePrefix::parse(prefix));
+        Ok(Self { list, needs, of: Of::Users { request, prefix, loaded: OnceCell::new() } })
     }
 
     /// The page, which is loaded once.
-    pub(crate) async fn page(
-        &self,
-        request: &RequestContext,
-    ) -> Result<Arc<Page<Arc<domain::User>>>, Failure> {
-        let load = async || {
-            let page = match &self.prefix {
-                Some(prefix) => self.load(request, prefix.clone()).await?,
-                None => Page { items: Vec::new(), has_next: false, has_previous: false },
-            };
-            Ok(Arc::new(page))
-        };
-        self.loaded.get_or_init(load).await.clone()
-    }
-
-    async fn load(
-        &self,
-        request: &RequestContext,
-        prefix: UsernamePrefix,
-    ) -> Result<Page<Arc<domain::User>>, Failure> {
-        let order = match self.request.list.order.field {
-            OrderField::Username => domain::UserOrderField::Username,
-            OrderField::CreatedAt | OrderField::FollowedAt => domain::UserOrderField::CreatedAt,
-        };
-        let page = self.request.page_of_users(self.needs.ends());
-        Ok(request.service.page_of_users(&UserListRequest { order, page, prefix }).await?)
-    }
-
-    /// The number of users in the whole list.
-    pub(crate) async fn count(&self, request: &RequestContext) -> Result<i64, Failure> {
-        match &self.prefix {
-            Some(prefix) => Ok(request.service.count_users(prefix).await?),
-            None => Ok(0),
+    pub(crate) async fn page(&self, ctx: &RequestContext) -> Result<Arc<ListPage>, Failure> {
+        match &self.of {
+            Of::Follows(key) => ctx.loaders.pages.one(*key).await,
+            Of::Users { request, prefix, loaded } => {
+                let load = async || {
+                    let Some(prefix) = prefix else { return Ok(Arc::new(ListPage::empty())) };
+                    page_of_users(ctx, request, prefix, self.needs).await.map(Arc::new)
+                };
+                loaded.get_or_init(load).await.clone()
+            }
         }
     }
 
-    pub(crate) const fn list(&self) -> OrderedList {
-        self.request.list
+    /// The length of the whole list.
+    pub(crate) async fn count(&self, ctx: &RequestContext) -> Result<i64, Failure> {
+        Ok(match &self.of {
+            Of::Follows(key) if self.needs.include(Needs::PAGE) => {
+                self.page(ctx).await?.counts.of(key.list)
+            }
+            Of::Follows(key) => ctx.loaders.counts.one(key.user).await?.of(key.list),
+            Of::Users { prefix: Some(prefix), .. } => ctx.service.count_users(prefix).await?,
+            Of::Users { prefix: None, .. } => 0,
+        })
     }
 
-    async fn edges<E>(
+    async fn map<T>(
         &self,
         ctx: &Context<'_>,
-        edge: fn(UserEntry) -> E,
-    ) -> Result<Vec<Option<E>>, Failure> {
+        entry: impl Fn(&ListedUser) -> T,
+    ) -> Result<Vec<Option<T>>, Failure> {
         let page = self.page(RequestContext::of(ctx)).await?;
-        let edge = |user: &Arc<domain::User>| {
-            Some(edge(UserEntry { list: self.list(), user: Arc::clone(user) }))
-        };
-        Ok(page.items.iter().map(edge).collect())
-    }
-
-    async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<Option<User>>, Failure> {
-        let page = self.page(RequestContext::of(ctx)).await?;
-        Ok(page.items.iter().map(|user| Some(User(Arc::clone(user)))).collect())
+        Ok(page.page.items.iter().map(|item| Some(entry(item))).collect())
     }
 
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
-        let page = self.page(RequestContext::of(ctx)).await?;
-        Ok(page_info(&page, |user| cursor::encode_user(&self.list(), user)))
-    }
-
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-        Ok(clamped(self.count(RequestContext::of(ctx)).await?))
-    }
-}
-
-/// A user as an entry of a list.
-pub(crate) struct UserEntry {
-    list: OrderedList,
-    user: Arc<domain::User>,
-}
-
-impl UserEntry {
-    fn cursor(&self) -> String {
-        cursor::encode_user(&self.list, &self.user)
-    }
-
-    const fn user(&self) -> &Arc<domain::User> {
-        &self.user
+        let page = &self.page(RequestContext::of(ctx)).await?.page;
+        let cursor = |item: &ListedUser| cursor::encode(&self.list, item);
+        Ok(PageInfo {
+            end_cursor: page.items.last().map(cursor),
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: page.items.first().map(cursor),
+        })
     }
 }
 
-/// A follow as an entry of a list.
+/// A page of users, as entries whose time is that of the account.
+async fn page_of_users(
+    ctx: &RequestContext,
+    request: &ListRequest,
+    prefix: &UsernamePrefix,
+    needs: Needs,
+) -> Result<ListPage, Failure> {
+    let order = match request.list.order.field {
+        OrderField::Username => domain::UserOrderField::Username,
+        OrderField::CreatedAt | OrderField::FollowedAt => domain::UserOrderField::CreatedAt,
+    };
+    let page = request.page_of_users(needs.ends());
+    let request = UserListRequest { order, page, prefix: prefix.clone() };
+    let Page { items, has_next, has_previous } = ctx.service.page_of_users(&request).await?;
+    let entry = |user: Arc<domain::User>| ListedUser { followed_at: user.created_at, user };
+    let items = items.into_iter().map(entry).collect();
+    Ok(ListPage { page: Page { items, has_next, has_previous }, ..ListPage::empty() })
+}
+
+/// An entry of a list.
 pub(crate) struct Edge {
     pub list: OrderedList,
     pub item: ListedUser,
 }
 
-impl Edge {
-    fn cursor(&self) -> String {
-        cursor::encode_follow(&self.list, &self.item)
-    }
-
-    const fn user(&self) -> &Arc<domain::User> {
-        &self.item.user
-    }
-}
-
-/// Defines a connection over its page, with its edge over an entry of the page. The texts are
-/// descriptions.
+/// Defines a connection with its edge. The texts are descriptions.
 macro_rules! connection {
     (
-        $connection:ident($page:ident): $of_connection:literal, nodes: $of_nodes:literal;
-        $edge:ident($entry:ident): $of_edge:literal, node: $of_node:literal
+        $connection:ident: $of_connection:literal, nodes: $of_nodes:literal;
+        $edge:ident: $of_edge:literal, node: $of_node:literal
         $(, followedAt: $of_time:literal)?
     ) => {
         #[doc = $of_connection]
-        pub(crate) struct $connection(pub $page);
+        pub(crate) struct $connection(pub Listed);
 
         #[Object]
         #[doc = $of_connection]
@@ -232,12 +162,13 @@ macro_rules! connection {
                 &self,
                 ctx: &Context<'_>,
             ) -> Option<Result<Vec<Option<$edge>>, Failure>> {
-                Some(self.0.edges(ctx, $edge).await)
+                let edge = |item: &ListedUser| $edge(Edge { list: self.0.list, item: item.clone() });
+                Some(self.0.map(ctx, edge).await)
             }
 
             #[doc = $of_nodes]
             async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-                Some(self.0.nodes(ctx).await)
+                Some(self.0.map(ctx, |item| User(Arc::clone(&item.user))).await)
             }
 
             /// Where the page lies within the list.
@@ -247,19 +178,19 @@ macro_rules! connection {
 
             /// The number of edges in the whole list.
             async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Failure> {
-                self.0.total_count(ctx).await
+                Ok(clamped(self.0.count(RequestContext::of(ctx)).await?))
             }
         }
 
         #[doc = $of_edge]
-        pub(crate) struct $edge(pub $entry);
+        pub(crate) struct $edge(pub Edge);
 
         #[Object]
         #[doc = $of_edge]
         impl $edge {
             /// The position of the edge in the list.
             async fn cursor(&self) -> String {
-                self.0.cursor()
+                cursor::encode(&self.0.list, &self.0.item)
             }
 
             $(#[doc = $of_time]
@@ -269,26 +200,26 @@ macro_rules! connection {
 
             #[doc = $of_node]
             async fn node(&self) -> Option<User> {
-                Some(User(Arc::clone(self.0.user())))
+                Some(User(Arc::clone(&self.0.item.user)))
             }
         }
     };
 }
 
 connection! {
-    FollowerConnection(Follows): "A page of the users who follow a user.",
+    FollowerConnection: "A page of the users who follow a user.",
         nodes: "The followers of the page, without their edges.";
-    FollowerEdge(Edge): "A follow, seen from the followed user.",
+    FollowerEdge: "A follow, seen from the followed user.",
         node: "The follower.", followedAt: "When the follow began."
 }
 connection! {
-    FollowingConnection(Follows): "A page of the users whom a user follows.",
+    FollowingConnection: "A page of the users whom a user follows.",
         nodes: "The followed users of the page, without their edges.";
-    FollowingEdge(Edge): "A follow, seen from the follower.",
+    FollowingEdge: "A follow, seen from the follower.",
         node: "The followed user.", followedAt: "When the follow began."
 }
 connection! {
-    UserConnection(Users): "A page of users.",
+    UserConnection: "A page of users.",
         nodes: "The users of the page, without their edges.";
-    UserEdge(UserEntry): "A user in a list of users.", node: "The user."
+    UserEdge: "A user in a list of users.", node: "The user."
 }

@@ -6,19 +6,19 @@
 use std::{slice::from_ref, sync::Arc};
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
-use chrono::{DateTime, Utc};
 
 use super::{
     connection::{Edge, FollowerEdge, FollowingEdge},
     user::User,
 };
 use crate::{
-    domain::{self, Changed, FollowLimit, FollowRefusal, UserId, UsernameKey},
+    domain::{self, FollowLimit, FollowRefusal, UserId, UsernameKey},
     graphql::{
         context::RequestContext,
         error::Failure,
         global_id,
         lists::{FOLLOWERS, FOLLOWING, List},
+        loaders::RelationKey,
         projection::Projected,
     },
     service::{ListedUser, SeenBy},
@@ -58,24 +58,6 @@ impl UserRef {
     }
 }
 
-/// The input of `follow`.
-#[derive(InputObject)]
-pub(crate) struct FollowInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
-    /// The user to follow.
-    user: UserRef,
-}
-
-/// The input of `unfollow`.
-#[derive(InputObject)]
-pub(crate) struct UnfollowInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
-    /// The user to unfollow.
-    user: UserRef,
-}
-
 /// Why a follow or an unfollow was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum FollowErrorCode {
@@ -100,16 +82,10 @@ pub(crate) struct FollowError {
 }
 
 impl FollowError {
-    fn new(refusal: FollowRefusal, user: &UserRef, verb: Verb) -> Self {
+    fn new(refusal: FollowRefusal, user: &UserRef, yourself: &'static str) -> Self {
         let (code, message) = match refusal {
             FollowRefusal::NotFound => (FollowErrorCode::NotFound, "That is not a valid user."),
-            FollowRefusal::Yourself => (
-                FollowErrorCode::Yourself,
-                match verb {
-                    Verb::Follow => "You cannot follow yourself.",
-                    Verb::Unfollow => "You cannot unfollow yourself.",
-                },
-            ),
+            FollowRefusal::Yourself => (FollowErrorCode::Yourself, yourself),
             FollowRefusal::LimitReached(limit) => (
                 FollowErrorCode::LimitReached,
                 match limit {
@@ -121,12 +97,6 @@ impl FollowError {
         };
         Self { code, field: Some(user.path()), message }
     }
-}
-
-#[derive(Clone, Copy)]
-enum Verb {
-    Follow,
-    Unfollow,
 }
 
 /// The outcome of a follow.
@@ -149,110 +119,108 @@ pub(crate) enum UnfollowOutcome {
     Unfollowed,
 }
 
-/// The fields that both payloads share.
-struct Change<O> {
-    client_mutation_id: Option<String>,
-    viewer: UserId,
-    /// The user and the outcome, or the refusal.
-    result: Result<(Arc<domain::User>, O), FollowError>,
+/// Defines the input and the payload of a mutation, which is named like the method of the service.
+/// The texts are descriptions, but for the message to users who name themselves. Fields that only
+/// this payload has come last.
+macro_rules! mutation {
+    (
+        $mutation:ident, yourself: $yourself:literal;
+        $input:ident: $of_input:literal, user: $of_target:literal;
+        $payload:ident($outcome:ident): $of_payload:literal, user: $of_user:literal;
+        $($more:tt)*
+    ) => {
+        #[doc = $of_input]
+        #[derive(InputObject)]
+        pub(crate) struct $input {
+            /// A string of the client's choice, returned in the payload.
+            client_mutation_id: Option<String>,
+            #[doc = $of_target]
+            user: UserRef,
+        }
+
+        #[doc = $of_payload]
+        pub(crate) struct $payload {
+            client_mutation_id: Option<String>,
+            viewer: UserId,
+            /// The user and the outcome, or the refusal.
+            result: Result<(Arc<domain::User>, $outcome), FollowError>,
+        }
+
+        impl $payload {
+            /// Changes the follow, and clears the loaders so that the payload is read after the
+            /// change, with the counts that the change has returned.
+            pub(crate) async fn $mutation(
+                ctx: &Context<'_>,
+                input: $input,
+            ) -> Result<Self, Failure> {
+                let request = RequestContext::of(ctx);
+                let viewer = request.service.signed_in()?.id();
+                let target = input.user.find(&request.service).await?;
+
+                let result = request.service.$mutation(target.as_ref().map(|user| user.id)).await?;
+                request.loaders.clear().await;
+                if let (Ok(changed), Some(target)) = (&result, &target) {
+                    let counts = [(viewer, changed.follower), (target.id, changed.followee)];
+                    let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
+                    request.loaders.counts.prime(counts).await;
+                }
+
+                let result = result.and_then(|changed| {
+                    Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
+                });
+                let error = |refusal| FollowError::new(refusal, &input.user, $yourself);
+                let result = result.map_err(error);
+                Ok(Self { client_mutation_id: input.client_mutation_id, viewer, result })
+            }
+        }
+
+        #[Object]
+        #[doc = $of_payload]
+        impl $payload {
+            /// The `clientMutationId` of the input.
+            async fn client_mutation_id(&self) -> Option<&str> {
+                self.client_mutation_id.as_deref()
+            }
+
+            /// The outcome; null exactly if `userErrors` is not empty.
+            async fn outcome(&self) -> Option<$outcome> {
+                self.result.as_ref().ok().map(|(_, outcome)| *outcome)
+            }
+
+            #[doc = $of_user]
+            async fn user(&self) -> Option<Projected<User>> {
+                let (user, _) = self.result.as_ref().ok()?;
+                Some(Projected(User(Arc::clone(user))))
+            }
+
+            /// What went wrong; empty on success.
+            async fn user_errors(&self) -> Vec<FollowError> {
+                self.result.as_ref().err().cloned().into_iter().collect()
+            }
+
+            /// The viewer's account after the change.
+            async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
+                let viewer = RequestContext::of(ctx).loaders.users.one(self.viewer).await;
+                viewer.map(|viewer| viewer.map(User).map(Projected)).transpose()
+            }
+
+            $($more)*
+        }
+    };
 }
 
-impl<O: Copy> Change<O> {
-    fn outcome(&self) -> Option<O> {
-        self.result.as_ref().ok().map(|(_, outcome)| *outcome)
-    }
-
-    fn errors(&self) -> Vec<FollowError> {
-        self.result.as_ref().err().cloned().into_iter().collect()
-    }
-
-    fn user(&self) -> Option<Projected<User>> {
-        let (user, _) = self.result.as_ref().ok()?;
-        Some(Projected(User(Arc::clone(user))))
-    }
-
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        let viewer = RequestContext::of(ctx).loaders.user(self.viewer).await;
-        viewer.map(|viewer| viewer.map(User).map(Projected)).transpose()
-    }
-}
-
-/// Clears the loaders after a change, and adds the counts that the change has returned.
-async fn refresh<O>(
-    request: &RequestContext,
-    viewer: UserId,
-    target: Option<&Arc<domain::User>>,
-    result: &Result<Changed<O>, FollowRefusal>,
-) {
-    request.loaders.clear().await;
-    if let (Ok(changed), Some(target)) = (result, target) {
-        let counts = [(viewer, changed.follower), (target.id, changed.followee)];
-        let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
-        request.loaders.prime_counts(counts).await;
-    }
-}
-
-/// The result of `follow`.
-pub(crate) struct FollowPayload(Change<FollowOutcome>);
-
-impl FollowPayload {
-    /// Follows, and clears the loaders so that the payload is read after the change.
-    pub(crate) async fn follow(ctx: &Context<'_>, input: FollowInput) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        let viewer = request.service.signed_in()?;
-        let target = input.user.find(&request.service).await?;
-
-        let result = request.service.follow(target.as_ref().map(|user| user.id)).await?;
-        refresh(request, viewer.id(), target.as_ref(), &result).await;
-
-        let result = result.and_then(|changed| {
-            Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
-        });
-        Ok(Self(Change {
-            client_mutation_id: input.client_mutation_id,
-            viewer: viewer.id(),
-            result: result.map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Follow)),
-        }))
-    }
-
-    /// When the viewer followed the user; `None` if there is no such follow.
-    async fn followed_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>, Failure> {
-        let Ok((target, _)) = &self.0.result else { return Ok(None) };
-        Ok(RequestContext::of(ctx).loaders.followed(target.id).await?.followed_at)
-    }
-
-    async fn edge_to_viewer(&self, ctx: &Context<'_>) -> Result<Option<Edge>, Failure> {
-        let Some(followed_at) = self.followed_at(ctx).await? else { return Ok(None) };
-        let viewer = RequestContext::of(ctx).loaders.user(self.0.viewer).await?;
-        Ok(viewer.map(|user| edge(&FOLLOWERS, user, followed_at)))
-    }
-
-    async fn edge_to_user(&self, ctx: &Context<'_>) -> Result<Option<Edge>, Failure> {
-        let followed_at = self.followed_at(ctx).await?;
-        let user = self.0.result.as_ref().ok().map(|(user, _)| Arc::clone(user));
-        Ok(user.zip(followed_at).map(|(user, followed_at)| edge(&FOLLOWING, user, followed_at)))
-    }
-}
-
-/// A follow as an edge of a list in its default order.
-const fn edge(list: &'static List, user: Arc<domain::User>, followed_at: DateTime<Utc>) -> Edge {
-    Edge { list: list.by_default(), item: ListedUser { user, followed_at } }
-}
-
-#[Object]
-/// The result of `follow`.
-impl FollowPayload {
-    /// The `clientMutationId` of the input.
-    async fn client_mutation_id(&self) -> Option<&str> {
-        self.0.client_mutation_id.as_deref()
-    }
+mutation! {
+    follow, yourself: "You cannot follow yourself.";
+    FollowInput: "The input of `follow`.", user: "The user to follow.";
+    FollowPayload(FollowOutcome): "The result of `follow`.",
+        user: "The followed user after the change.";
 
     /// The follow as an edge of the user's followers; null if there is none.
     async fn follower_edge(
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<Projected<FollowerEdge>, Failure>> {
-        let edge = self.edge_to_viewer(ctx).await;
+        let edge = self.edge(ctx, &FOLLOWERS).await;
         edge.map(|edge| edge.map(FollowerEdge).map(Projected)).transpose()
     }
 
@@ -261,81 +229,31 @@ impl FollowPayload {
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<Projected<FollowingEdge>, Failure>> {
-        let edge = self.edge_to_user(ctx).await;
+        let edge = self.edge(ctx, &FOLLOWING).await;
         edge.map(|edge| edge.map(FollowingEdge).map(Projected)).transpose()
     }
-
-    /// The outcome; null exactly if `userErrors` is not empty.
-    async fn outcome(&self) -> Option<FollowOutcome> {
-        self.0.outcome()
-    }
-
-    /// The followed user after the change.
-    async fn user(&self) -> Option<Projected<User>> {
-        self.0.user()
-    }
-
-    /// What went wrong; empty on success.
-    async fn user_errors(&self) -> Vec<FollowError> {
-        self.0.errors()
-    }
-
-    /// The viewer's account after the change.
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        self.0.viewer(ctx).await
-    }
 }
 
-/// The result of `unfollow`.
-pub(crate) struct UnfollowPayload(Change<UnfollowOutcome>);
-
-impl UnfollowPayload {
-    /// Unfollows, and clears the loaders so that the payload is read after the change.
-    pub(crate) async fn unfollow(ctx: &Context<'_>, input: UnfollowInput) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        let viewer = request.service.signed_in()?;
-        let target = input.user.find(&request.service).await?;
-
-        let result = request.service.unfollow(target.as_ref().map(|user| user.id)).await?;
-        refresh(request, viewer.id(), target.as_ref(), &result).await;
-
-        let result = result.and_then(|changed| {
-            Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
-        });
-        Ok(Self(Change {
-            client_mutation_id: input.client_mutation_id,
-            viewer: viewer.id(),
-            result: result
-                .map_err(|refusal| FollowError::new(refusal, &input.user, Verb::Unfollow)),
-        }))
-    }
+mutation! {
+    unfollow, yourself: "You cannot unfollow yourself.";
+    UnfollowInput: "The input of `unfollow`.", user: "The user to unfollow.";
+    UnfollowPayload(UnfollowOutcome): "The result of `unfollow`.",
+        user: "The unfollowed user after the change.";
 }
 
-#[Object]
-/// The result of `unfollow`.
-impl UnfollowPayload {
-    /// The `clientMutationId` of the input.
-    async fn client_mutation_id(&self) -> Option<&str> {
-        self.0.client_mutation_id.as_deref()
-    }
-
-    /// The outcome; null exactly if `userErrors` is not empty.
-    async fn outcome(&self) -> Option<UnfollowOutcome> {
-        self.0.outcome()
-    }
-
-    /// The unfollowed user after the change.
-    async fn user(&self) -> Option<Projected<User>> {
-        self.0.user()
-    }
-
-    /// What went wrong; empty on success.
-    async fn user_errors(&self) -> Vec<FollowError> {
-        self.0.errors()
-    }
-
-    /// The viewer's account after the change.
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-        self.0.viewer(ctx).await
+impl FollowPayload {
+    /// The follow as an edge of a list in its default order; `None` if there is no such follow.
+    async fn edge(&self, ctx: &Context<'_>, list: &'static List) -> Result<Option<Edge>, Failure> {
+        let Ok((target, _)) = &self.result else { return Ok(None) };
+        let loaders = &RequestContext::of(ctx).loaders;
+        let followed_at = loaders.relations.one(RelationKey::Followed(target.id)).await?;
+        let Some(followed_at) = followed_at else { return Ok(None) };
+        let user = if *list == FOLLOWERS {
+            loaders.users.one(self.viewer).await?
+        } else {
+            Some(Arc::clone(target))
+        };
+        let list = list.ordered(None, None);
+        Ok(user.map(|user| Edge { list, item: ListedUser { user, followed_at } }))
     }
 }

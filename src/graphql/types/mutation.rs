@@ -32,92 +32,64 @@ fn sign_up_is_open(ctx: &Context<'_>) -> bool {
     ctx.data_unchecked::<Arc<Service>>().sign_up_is_open()
 }
 
-#[Object]
-/// Root of all mutations.
-impl Mutation {
+/// Defines the root from its fields. What a field does is a function of its payload with the same
+/// name; the text describes the input.
+macro_rules! mutations {
+    ($(
+        $(#[$($attribute:tt)*])*
+        $mutation:ident($input:ident: $of_input:tt) -> $payload:ident;
+    )+) => {
+        #[Object]
+        /// Root of all mutations.
+        impl Mutation {
+            $(
+            $(#[$($attribute)*])*
+            async fn $mutation(
+                &self,
+                ctx: &Context<'_>,
+                #[graphql(desc = $of_input)] input: $input,
+            ) -> Option<Result<$payload, Failure>> {
+                let payload = $payload::$mutation(ctx, input).await;
+                Some(payload.map_err(|failure| failure.below(ctx.path_node.as_ref())))
+            }
+            )+
+        }
+    };
+}
+
+mutations! {
     /// Change the viewer's password, and revoke all tokens issued before. The payload has a new
     /// token.
     #[graphql(visible = "sign_up_is_open", directive = has_permission::apply(Vec::new()))]
-    async fn change_password(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The current and the new password.")] input: ChangePasswordInput,
-    ) -> Option<Result<ChangePasswordPayload, Failure>> {
-        Some(ChangePasswordPayload::change(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    change_password(ChangePasswordInput: "The current and the new password.")
+        -> ChangePasswordPayload;
 
     /// Delete the viewer's account, with all follows from and to it.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    async fn delete_account(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The password, as confirmation.")] input: DeleteAccountInput,
-    ) -> Option<Result<DeleteAccountPayload, Failure>> {
-        Some(DeleteAccountPayload::delete(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    delete_account(DeleteAccountInput: "The password, as confirmation.") -> DeleteAccountPayload;
 
     /// Follow a user. Following a user again changes nothing and is not an error.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
-    async fn follow(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whom to follow.")] input: FollowInput,
-    ) -> Option<Result<FollowPayload, Failure>> {
-        Some(FollowPayload::follow(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    follow(FollowInput: "Whom to follow.") -> FollowPayload;
 
     /// Sign in with a password.
     #[graphql(visible = "sign_up_is_open")]
-    async fn sign_in(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The username and the password.")] input: SignInInput,
-    ) -> Option<Result<SignInPayload, Failure>> {
-        Some(SignInPayload::sign_in(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    sign_in(SignInInput: "The username and the password.") -> SignInPayload;
 
     /// Revoke all tokens of the viewer, including the token of this request.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    async fn sign_out_everywhere(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Nothing but an optional `clientMutationId`.")]
-        input: SignOutEverywhereInput,
-    ) -> Option<Result<SignOutEverywherePayload, Failure>> {
-        Some(
-            SignOutEverywherePayload::sign_out(ctx, input)
-                .await
-                .map_err(|failure| failure.within(ctx)),
-        )
-    }
+    sign_out_everywhere(SignOutEverywhereInput: "Nothing but an optional `clientMutationId`.")
+        -> SignOutEverywherePayload;
 
     /// Create an account and sign in to it.
     #[graphql(visible = "sign_up_is_open")]
-    async fn sign_up(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The account to create.")] input: SignUpInput,
-    ) -> Option<Result<SignUpPayload, Failure>> {
-        Some(SignUpPayload::sign_up(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    sign_up(SignUpInput: "The account to create.") -> SignUpPayload;
 
     /// Unfollow a user. Unfollowing a user again changes nothing and is not an error.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
-    async fn unfollow(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Whom to unfollow.")] input: UnfollowInput,
-    ) -> Option<Result<UnfollowPayload, Failure>> {
-        Some(UnfollowPayload::unfollow(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    unfollow(UnfollowInput: "Whom to unfollow.") -> UnfollowPayload;
 
     /// Change the viewer's profile.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    async fn update_profile(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to change.")] input: UpdateProfileInput,
-    ) -> Option<Result<UpdateProfilePayload, Failure>> {
-        Some(UpdateProfilePayload::update(ctx, input).await.map_err(|failure| failure.within(ctx)))
-    }
+    update_profile(UpdateProfileInput: "What to change.") -> UpdateProfilePayload;
 }

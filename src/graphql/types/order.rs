@@ -1,6 +1,6 @@
 //! The orders of lists.
 
-use async_graphql::{Enum, InputObject};
+use async_graphql::{Enum, InputObject, resolver_utils::EnumType};
 
 use crate::{
     domain,
@@ -20,11 +20,8 @@ pub(crate) enum OrderDirection {
 impl OrderDirection {
     /// The direction with this name in the schema.
     pub(crate) fn parse(name: &str) -> Option<domain::OrderDirection> {
-        match name {
-            "ASC" => Some(domain::OrderDirection::Asc),
-            "DESC" => Some(domain::OrderDirection::Desc),
-            _ => None,
-        }
+        let item = Self::items().iter().find(|item| item.name == name)?;
+        Some(item.value.into())
     }
 }
 
@@ -72,7 +69,7 @@ macro_rules! order_of_list {
     ($order:ident, $list:ident, $field:ident { $($variant:ident),+ }) => {
         impl Default for $order {
             fn default() -> Self {
-                let list = $list.by_default();
+                let list = $list.ordered(None, None);
                 let field = [$($field::$variant),+].into_iter();
                 let mut field = field.filter(|field| OrderField::from(*field) == list.order.field);
                 let field = field.next().expect("the input has the order of its list");

@@ -4,7 +4,9 @@
 //! in the resolver and the projection, to use them.
 
 use async_graphql::SimpleObject;
+use async_graphql_value::Value;
 
+use super::order;
 use crate::{
     domain::{Ends, FollowPosition, OrderDirection, PageRequest, UserPosition, Window},
     graphql::{
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// The arguments of a list, as the client gave them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct PageArguments {
     pub first: Option<i64>,
     pub last: Option<i64>,
@@ -26,21 +28,46 @@ pub(crate) struct PageArguments {
 }
 
 impl PageArguments {
-    /// The arguments without an order.
+    /// The arguments of a resolver.
     pub(crate) fn new(
         first: Option<i32>,
         last: Option<i32>,
         after: Option<String>,
         before: Option<String>,
+        order: Option<impl Into<(OrderField, OrderDirection)>>,
     ) -> Self {
         let (first, last) = (first.map(i64::from), last.map(i64::from));
-        Self { first, last, after, before, field: None, direction: None }
+        let (field, direction) = order.map(Into::into).unzip();
+        Self { first, last, after, before, field, direction }
     }
 
-    /// The same arguments with an order.
-    pub(crate) fn ordered_by(self, order: Option<(OrderField, OrderDirection)>) -> Self {
-        let (field, direction) = order.unzip();
-        Self { field, direction, ..self }
+    /// The arguments of a field, with its variables filled in.
+    pub(crate) fn of_field(argument: impl Fn(&str) -> Option<Value>) -> Self {
+        let number = |name| match argument(name)? {
+            Value::Number(number) => number.as_i64(),
+            _ => None,
+        };
+        let text = |name| match argument(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let order = argument("orderBy");
+        let name = |key| match order.as_ref()? {
+            Value::Object(order) => match order.get(key)? {
+                Value::String(name) => Some(name.as_str()),
+                Value::Enum(name) => Some(name.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        Self {
+            first: number("first"),
+            last: number("last"),
+            after: text("after"),
+            before: text("before"),
+            field: name("field").and_then(OrderField::parse),
+            direction: name("direction").and_then(order::OrderDirection::parse),
+        }
     }
 
     /// The size of the page, which is also its cost.
@@ -87,34 +114,32 @@ pub(crate) struct ListRequest {
 impl ListRequest {
     /// The page of a list of follows. Positions in such a list are times.
     pub(crate) fn page_of_follows(&self, ends: Ends) -> PageRequest<FollowPosition> {
-        let time = |position: &Position| match position {
+        self.page(ends, |position| match position {
             Position::Time(position) => Some(*position),
             Position::Username(_) => None,
-        };
-        PageRequest {
-            direction: self.list.direction,
-            window: self.window,
-            after: self.after.as_ref().and_then(time),
-            before: self.before.as_ref().and_then(time),
-            ends,
-        }
+        })
     }
 
     /// The page of a list of users.
     pub(crate) fn page_of_users(&self, ends: Ends) -> PageRequest<UserPosition<'_>> {
-        fn position(position: &Position) -> UserPosition<'_> {
-            match position {
-                Position::Time(position) => {
-                    UserPosition::CreatedAt(position.followed_at, position.user)
-                }
-                Position::Username(key) => UserPosition::Username(key),
+        self.page(ends, |position| match position {
+            Position::Time(FollowPosition { followed_at, user }) => {
+                Some(UserPosition::CreatedAt(*followed_at, *user))
             }
-        }
+            Position::Username(key) => Some(UserPosition::Username(key)),
+        })
+    }
+
+    fn page<'a, P>(
+        &'a self,
+        ends: Ends,
+        position: fn(&'a Position) -> Option<P>,
+    ) -> PageRequest<P> {
         PageRequest {
             direction: self.list.direction,
             window: self.window,
-            after: self.after.as_ref().map(position),
-            before: self.before.as_ref().map(position),
+            after: self.after.as_ref().and_then(position),
+            before: self.before.as_ref().and_then(position),
             ends,
         }
     }
@@ -154,14 +179,9 @@ mod tests {
 
     #[test]
     fn the_page_size_has_a_default() {
-        let window = |first, last| {
-            PageArguments::new(first, last, None, None).window(100).map_err(|f| f.code())
-        };
-        assert_eq!(window(None, None), Ok(Window::First(PAGE_SIZE_DEFAULT)));
-        assert_eq!(window(Some(0), None), Ok(Window::First(0)));
-        assert_eq!(window(None, Some(100)), Ok(Window::Last(100)));
-        for (first, last) in [(Some(-1), None), (None, Some(101)), (Some(1), Some(1))] {
-            assert_eq!(window(first, last), Err(Code::BadUserInput));
-        }
+        let order = None::<(OrderField, OrderDirection)>;
+        let window = |most| PageArguments::new(None, None, None, None, order).window(most).ok();
+        assert_eq!(window(100), Some(Window::First(PAGE_SIZE_DEFAULT)));
+        assert_eq!(window(5), Some(Window::First(5)));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 
 use super::{
-    connection::{UserConnection, Users},
+    connection::{Listed, UserConnection},
     order::UserOrder,
     page::PageArguments,
     quota::RateLimit,
@@ -30,7 +30,7 @@ const fn node_of(user: Arc<domain::User>) -> AnyNode {
 impl Query {
     /// The caller's remaining budget after this operation; null if the server has no rate limits.
     async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
-        RequestContext::of(ctx).budget.map(RateLimit)
+        RequestContext::of(ctx).budget.map(RateLimit::from)
     }
 
     /// The object with this global ID; null if there is none.
@@ -39,7 +39,7 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
     ) -> Option<Result<Projected<AnyNode>, Failure>> {
-        let user = RequestContext::of(ctx).loaders.user(global_id::to_user(&id)?).await;
+        let user = RequestContext::of(ctx).loaders.users.one(global_id::to_user(&id)?).await;
         user.map(|user| user.map(node_of).map(Projected)).transpose()
     }
 
@@ -54,7 +54,7 @@ impl Query {
         // A malformed id names no object.
         let ids: Vec<_> = ids.iter().map(|id| global_id::to_user(id)).collect();
         let named = ids.iter().flatten().copied().collect();
-        Projected(match RequestContext::of(ctx).loaders.users_by_ids(named).await {
+        Projected(match RequestContext::of(ctx).loaders.users.many(named).await {
             Ok(users) => {
                 let mut users = users.into_iter();
                 let mut node = |_| users.next().flatten().map(node_of).map(Ok);
@@ -71,7 +71,7 @@ impl Query {
         #[graphql(desc = "The username, regardless of case.")] username: String,
     ) -> Option<Result<Projected<User>, Failure>> {
         let key = UsernameKey::parse(&username)?;
-        let user = RequestContext::of(ctx).loaders.user_by_username(key).await;
+        let user = RequestContext::of(ctx).loaders.usernames.one(key).await;
         user.map(|user| user.map(User).map(Projected)).transpose()
     }
 
@@ -93,10 +93,9 @@ impl Query {
         #[graphql(desc = "Only users whose username begins with this text, regardless of case.")]
         username_prefix: Option<String>,
     ) -> Option<Result<Projected<UserConnection>, Failure>> {
-        let arguments = PageArguments::new(first, last, after, before);
-        let arguments = arguments.ordered_by(order_by.map(Into::into));
+        let arguments = PageArguments::new(first, last, after, before, order_by);
         let prefix = username_prefix.unwrap_or_default();
-        Some(Users::select(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
+        Some(Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
     }
 
     /// The signed-in caller; null when signed out.

@@ -78,14 +78,12 @@ macro_rules! session_payload {
                 client_mutation_id: Option<String>,
                 signed_in: Result<SignedIn, AccountError>,
             ) -> Self {
-                let (signed_in, error) = match signed_in {
-                    Ok(signed_in) => (Some(signed_in), None),
-                    Err(error) => (None, Some(error)),
+                let (token, viewer, user_errors) = match signed_in {
+                    Ok(SignedIn { token, viewer }) => {
+                        (Some(token), Some(Viewer(Arc::new(viewer))), Vec::new())
+                    }
+                    Err(error) => (None, None, vec![error]),
                 };
-                let user_errors = error.into_iter().collect();
-                let (token, viewer) = signed_in
-                    .map(|SignedIn { token, viewer }| (token, Viewer(Arc::new(viewer))))
-                    .unzip();
                 Self { client_mutation_id, token, user_errors, viewer }
             }
         }
@@ -121,19 +119,14 @@ pub(crate) struct SignOutEverywherePayload {
 impl SignUpPayload {
     pub(crate) async fn sign_up(ctx: &Context<'_>, input: SignUpInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let new = NewAccount {
-            username: input.username,
-            name: input.name,
-            password: Some(input.password),
-        };
+        let SignUpInput { client_mutation_id, name, password, username } = input;
+        let new = NewAccount { username, name, password: Some(password) };
 
         let signed_in = request.service.sign_up(new, request.address).await?;
         request.loaders.clear().await;
 
-        let error = |error| match error {
-            SignUpError::UsernameTaken => AccountError::username_taken(),
-        };
-        Ok(Self::new(input.client_mutation_id, signed_in.map_err(error)))
+        let error = |SignUpError::UsernameTaken| AccountError::username_taken();
+        Ok(Self::new(client_mutation_id, signed_in.map_err(error)))
     }
 }
 
@@ -151,7 +144,7 @@ impl SignInPayload {
 }
 
 impl ChangePasswordPayload {
-    pub(crate) async fn change(
+    pub(crate) async fn change_password(
         ctx: &Context<'_>,
         input: ChangePasswordInput,
     ) -> Result<Self, Failure> {
@@ -166,12 +159,11 @@ impl ChangePasswordPayload {
 }
 
 impl SignOutEverywherePayload {
-    pub(crate) async fn sign_out(
+    pub(crate) async fn sign_out_everywhere(
         ctx: &Context<'_>,
         input: SignOutEverywhereInput,
     ) -> Result<Self, Failure> {
-        let request = RequestContext::of(ctx);
-        request.service.sign_out_everywhere().await?;
+        RequestContext::of(ctx).service.sign_out_everywhere().await?;
         Ok(Self { client_mutation_id: input.client_mutation_id, user_errors: Vec::new() })
     }
 }

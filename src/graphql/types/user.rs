@@ -1,6 +1,4 @@
-//! Users, and how they stand to the viewer.
-//!
-//! The value of each plain field is in `projection/fields.rs`.
+//! Users, and how they stand to the viewer: one row for each field.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -11,7 +9,7 @@ use async_graphql::{
 
 use super::{
     avatar,
-    connection::{FollowerConnection, FollowingConnection, Follows},
+    connection::{FollowerConnection, FollowingConnection, Listed},
     denial::FollowDenialReason,
     order::FollowOrder,
     page::PageArguments,
@@ -21,14 +19,19 @@ use crate::{
     domain,
     graphql::{
         error::Failure,
+        global_id,
         lists::{FOLLOWERS, FOLLOWING},
-        projection::fields,
+        projection::fields::{AnyUserField, Needs, Plain, UserField, UserRow},
     },
+    service::follow_denials,
 };
+
+/// What the resolver of an ID returns: the interface must not take it apart.
+type Answered = Result<ID, Failure>;
 
 /// An object with a globally unique ID.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "The opaque global ID of the object."))]
+#[graphql(field(name = "id", ty = "Answered", desc = "The opaque global ID of the object."))]
 pub(crate) enum Node {
     User(User),
 }
@@ -59,121 +62,127 @@ impl OutputType for AnyNode {
 /// An account that can follow others and be followed.
 pub(crate) struct User(pub Arc<domain::User>);
 
-#[expect(clippy::unused_async, reason = "the executor wants resolvers to be async")]
-#[Object]
-/// An account that can follow others and be followed.
-impl User {
+/// Defines the fields of `User`: a constant and a resolver for each, and [`FIELDS`] with all
+/// constants. A row says the name of a field, what it needs, perhaps an argument with its default,
+/// and the value, computed from facts and the argument. Lists follow. Comments are descriptions.
+macro_rules! user_fields {
+    (
+        fields { $(
+            $(#[$($of_field:tt)*])*
+            $row:ident = $field:ident: $ty:ty, $name:literal, $needs:ident
+            $(($(#[$($of_argument:tt)*])* $argument:ident = $default:expr))?,
+            $value:expr;
+        )+ }
+        lists { $(
+            $(#[$($of_list:tt)*])*
+            $list_field:ident: $list:ident -> $connection:ident;
+        )+ }
+    ) => {
+        $(static $row: UserField<$ty> = UserField {
+            row: UserRow {
+                name: $name,
+                needs: Needs::$needs,
+                argument: [$(Some((stringify!($argument), $default)),)? None][0],
+            },
+            value: $value,
+        };)+
+
+        /// All fields of `User` but its lists.
+        pub(crate) static FIELDS: &[&dyn AnyUserField] = &[$(&$row),+];
+
+        #[Object]
+        /// An account that can follow others and be followed.
+        impl User {
+            $(
+            $(#[$($of_field)*])*
+            async fn $field(
+                &self,
+                ctx: &Context<'_>,
+                $($(#[$($of_argument)*])* $argument: Option<i32>,)?
+            ) -> <$ty as Plain>::Answer<'_> {
+                $row.resolve(&self.0, ctx, [$($argument,)? None][0]).await
+            }
+            )+
+
+            $(
+            $(#[$($of_list)*])*
+            async fn $list_field(
+                &self,
+                ctx: &Context<'_>,
+                #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
+                #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
+                #[graphql(
+                    desc = "The first n edges, at most the server's page size. Without `first` and \
+                    `last`, a page of the default size."
+                )]
+                first: Option<i32>,
+                #[graphql(desc = "The last n edges, at most the server's page size.")]
+                last: Option<i32>,
+                #[graphql(
+                    default_with = "Some(FollowOrder::default())",
+                    desc = "The order of the edges."
+                )]
+                order_by: Option<FollowOrder>,
+            ) -> Result<$connection, Failure> {
+                let arguments = PageArguments::new(first, last, after, before, order_by);
+                Listed::follows(ctx, &$list, self.0.id, &arguments).map($connection)
+            }
+            )+
+        }
+    };
+}
+
+user_fields! {
+    fields {
     /// A square picture of the user. Without a picture of their own, users get a drawn one as a
     /// `data:` URI.
-    async fn avatar_url(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(
-            default_with = "Some(avatar::SIZE_DEFAULT)",
-            desc = "The width and height of a drawn picture in pixels, from 16 to 1024."
-        )]
-        size: Option<i32>,
-    ) -> Result<Uri, Failure> {
-        fields::AVATAR_URL.resolve(&self.0, ctx, size).await
-    }
-
+    AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW (
+            #[graphql(
+                default_with = "Some(avatar::SIZE_DEFAULT)",
+                desc = "The width and height of a drawn picture in pixels, from 16 to 1024."
+            )]
+            size = avatar::SIZE_DEFAULT
+        ),
+        |facts, size| Uri(avatar::uri(facts.user, size));
     /// What the user says about themselves.
-    async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
-        fields::BIO.resolve(&self.0, ctx, None).await.transpose()
-    }
-
+    BIO = bio: Option<String>, "bio", ROW, |facts, _| facts.user.bio.as_deref();
     /// When the account was created.
-    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime, Failure> {
-        fields::CREATED_AT.resolve(&self.0, ctx, None).await
-    }
-
-    /// The users who follow this user, by default the newest follow first.
-    async fn followers(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
-        #[graphql(
-            desc = "The first n edges, at most the server's page size. Without `first` and \
-            `last`, a page of the default size."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
-        #[graphql(default_with = "Some(FollowOrder::default())", desc = "The order of the edges.")]
-        order_by: Option<FollowOrder>,
-    ) -> Result<FollowerConnection, Failure> {
-        let arguments = PageArguments::new(first, last, after, before);
-        let arguments = arguments.ordered_by(order_by.map(Into::into));
-        Follows::select(ctx, &FOLLOWERS, self.0.id, &arguments).map(FollowerConnection)
-    }
-
-    /// The users whom this user follows, by default the newest follow first.
-    async fn following(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
-        #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
-        #[graphql(
-            desc = "The first n edges, at most the server's page size. Without `first` and \
-            `last`, a page of the default size."
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
-        #[graphql(default_with = "Some(FollowOrder::default())", desc = "The order of the edges.")]
-        order_by: Option<FollowOrder>,
-    ) -> Result<FollowingConnection, Failure> {
-        let arguments = PageArguments::new(first, last, after, before);
-        let arguments = arguments.ordered_by(order_by.map(Into::into));
-        Follows::select(ctx, &FOLLOWING, self.0.id, &arguments).map(FollowingConnection)
-    }
-
+    CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts, _| DateTime(facts.user.created_at);
     /// The opaque global ID of the user.
-    async fn id(&self, ctx: &Context<'_>) -> Result<ID, Failure> {
-        fields::ID_OF_USER.resolve(&self.0, ctx, None).await
-    }
-
+    ID_OF_USER = id: ID, "id", ROW, |facts, _| global_id::of_user(facts.user.id);
     /// Whether this user follows the viewer: the "Follows you" label. False when signed out.
-    async fn is_following_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::IS_FOLLOWING_VIEWER.resolve(&self.0, ctx, None).await
-    }
-
+    IS_FOLLOWING_VIEWER = is_following_viewer: bool, "isFollowingViewer", FOLLOWING_BACK,
+        |facts, _| facts.relation.followed_back_at.is_some();
     /// Whether this user is the viewer.
-    async fn is_viewer(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::IS_VIEWER.resolve(&self.0, ctx, None).await
-    }
-
+    IS_VIEWER = is_viewer: bool, "isViewer", ROW,
+        |facts, _| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
     /// The display name of the user.
-    async fn name(&self, ctx: &Context<'_>) -> Option<Result<&str, Failure>> {
-        fields::NAME.resolve(&self.0, ctx, None).await.transpose()
-    }
-
+    NAME = name: Option<String>, "name", ROW, |facts, _| facts.user.name.as_deref();
     /// The unique name of the account. Case does not matter.
-    async fn username(&self, ctx: &Context<'_>) -> Result<&str, Failure> {
-        fields::USERNAME.resolve(&self.0, ctx, None).await
-    }
-
+    USERNAME = username: String, "username", ROW, |facts, _| facts.user.username.as_str();
     /// Whether the viewer's permissions allow them to follow this user: it drives the Follow
     /// button. Limits on follows are left out for now, so `follow` may still fail with
     /// `LIMIT_REACHED`.
-    async fn viewer_can_follow(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::VIEWER_CAN_FOLLOW.resolve(&self.0, ctx, None).await
-    }
-
+    VIEWER_CAN_FOLLOW = viewer_can_follow: bool, "viewerCanFollow", ROW,
+        |facts, _| follow_denials(facts.viewer, facts.user.id).is_empty();
     /// Why the viewer cannot follow this user; empty when `viewerCanFollow` is true.
-    async fn viewer_cannot_follow_reasons(
-        &self,
-        ctx: &Context<'_>,
-    ) -> Result<Vec<FollowDenialReason>, Failure> {
-        fields::VIEWER_CANNOT_FOLLOW_REASONS.resolve(&self.0, ctx, None).await
-    }
-
+    VIEWER_CANNOT_FOLLOW_REASONS = viewer_cannot_follow_reasons: Vec<FollowDenialReason>,
+        "viewerCannotFollowReasons", ROW,
+        |facts, _| {
+            let denials = follow_denials(facts.viewer, facts.user.id);
+            denials.into_iter().map(FollowDenialReason::from).collect()
+        };
     /// When the viewer followed this user; null if the viewer does not follow them.
-    async fn viewer_followed_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime, Failure>> {
-        fields::VIEWER_FOLLOWED_AT.resolve(&self.0, ctx, None).await.transpose()
-    }
-
+    VIEWER_FOLLOWED_AT = viewer_followed_at: Option<DateTime>, "viewerFollowedAt", FOLLOWED,
+        |facts, _| facts.relation.followed_at.map(DateTime);
     /// Whether the viewer follows this user. False when signed out.
-    async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
-        fields::VIEWER_IS_FOLLOWING.resolve(&self.0, ctx, None).await
+    VIEWER_IS_FOLLOWING = viewer_is_following: bool, "viewerIsFollowing", FOLLOWED,
+        |facts, _| facts.relation.followed_at.is_some();
+    }
+    lists {
+    /// The users who follow this user, by default the newest follow first.
+    followers: FOLLOWERS -> FollowerConnection;
+    /// The users whom this user follows, by default the newest follow first.
+    following: FOLLOWING -> FollowingConnection;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, Object, SimpleObject};
 
 use super::{quota::FollowQuota, user::User};
 use crate::{
@@ -26,7 +26,7 @@ impl Viewer {
     /// How many users the viewer may still follow; null if the server has no rate limits.
     async fn follow_quota(&self, ctx: &Context<'_>) -> Option<Result<FollowQuota, Failure>> {
         let quota = RequestContext::of(ctx).service.follow_quota().await;
-        quota.map_err(Failure::from).transpose().map(|quota| quota.map(FollowQuota))
+        quota.map(|quota| quota.map(FollowQuota::from)).map_err(Failure::from).transpose()
     }
 
     /// The permissions of the role, narrowed by the scope of the token.
@@ -36,7 +36,8 @@ impl Viewer {
 
     /// The viewer's role.
     async fn role(&self) -> Role {
-        Role(self.0.account.role.clone())
+        let role = &self.0.account.role;
+        Role { name: role.name.clone(), permissions: listed(role.permissions) }
     }
 
     /// The viewer's account.
@@ -46,18 +47,10 @@ impl Viewer {
 }
 
 /// A named set of permissions.
-pub(crate) struct Role(domain::Role);
-
-#[Object]
-/// A named set of permissions.
-impl Role {
+#[derive(SimpleObject)]
+pub(crate) struct Role {
     /// The unique name of the role, such as `moderator`.
-    async fn name(&self) -> &str {
-        &self.0.name
-    }
-
+    name: String,
     /// The permissions of the role.
-    async fn permissions(&self) -> Vec<Permission> {
-        listed(self.0.permissions)
-    }
+    permissions: Vec<Permission>,
 }

@@ -12,8 +12,9 @@ use apollo_compiler::{
 use super::{Guard, texts::TextMeaning};
 use crate::graphql::{
     error::Failure,
-    lists::{LISTS, List, OrderField},
-    types::{avatar, order::OrderDirection, page::PageArguments},
+    lists::{LISTS, List},
+    operation::translation::executable_value,
+    types::{avatar, page::PageArguments},
 };
 
 /// What is wrong with a value.
@@ -50,17 +51,15 @@ impl Guard<'_> {
             let Some(definition) = field.definition.argument_by_name(name) else { continue };
             let place =
                 Place { owner: parent, field: &field.name, argument: name, ty: &definition.ty };
-            match self.check(place, value) {
-                Ok(()) => {}
-                Err(Flaw::Refused(path, reason)) => {
-                    return Err(Failure::bad_input(&format!("{name}{path}"), reason));
-                }
-                Err(Flaw::Undeclared) => return Err(unknown(parent, field)),
-            }
+            self.check(place, value).map_err(|flaw| match flaw {
+                Flaw::Refused(path, reason) => Failure::bad_input(&format!("{name}{path}"), reason),
+                Flaw::Undeclared => unknown(parent, field),
+            })?;
         }
 
         if let Some(list) = List::find(parent, &field.name) {
-            let page = page_arguments(arguments).read(list, self.limits.page_size_max)?;
+            let argument = |name: &str| Some(executable_value(arguments.get(name)?.clone()));
+            let page = PageArguments::of_field(argument).read(list, self.limits.page_size_max)?;
             return Ok(Some(page.window.size().into()));
         }
         match (parent.as_str(), field.name.as_str()) {
@@ -160,20 +159,6 @@ impl Flaw {
 fn unknown(parent: &Name, field: &Field) -> Failure {
     tracing::error!(%parent, field = %field.name, "the guard has no rule for this field");
     Failure::internal()
-}
-
-fn page_arguments(arguments: &JsonMap) -> PageArguments {
-    let number = |name| arguments.get(name).and_then(JsonValue::as_i64);
-    let text = |name| arguments.get(name).and_then(JsonValue::as_str).map(str::to_owned);
-    let order = |name| arguments.get("orderBy").and_then(|order| order.get(name)?.as_str());
-    PageArguments {
-        first: number("first"),
-        last: number("last"),
-        after: text("after"),
-        before: text("before"),
-        field: order("field").and_then(OrderField::parse),
-        direction: order("direction").and_then(OrderDirection::parse),
-    }
 }
 
 fn picture_size(arguments: &JsonMap) -> Result<(), Failure> {

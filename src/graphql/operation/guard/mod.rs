@@ -71,11 +71,9 @@ pub(crate) fn inspect(
     };
     let size = guard.selections(&operation.selection_set)?;
     size.check(limits)?;
-    let cost = u32::try_from(size.cost()).unwrap_or(u32::MAX);
-    Ok(Findings {
-        required: guard.required,
-        cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
-    })
+    let cost = size.nodes.saturating_add(size.work).saturating_add(size.work_once);
+    let cost = NonZeroU32::new(u32::try_from(cost).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
+    Ok(Findings { required: guard.required, cost })
 }
 
 /// The cost of a mutation: a transaction, and for some a password check.
@@ -111,11 +109,6 @@ impl Size {
             work: self.work.saturating_add(other.work),
             work_once: self.work_once.saturating_add(other.work_once),
         }
-    }
-
-    /// The cost of the operation.
-    fn cost(self) -> u64 {
-        self.nodes.saturating_add(self.work).saturating_add(self.work_once)
     }
 
     fn check(self, limits: &Limits) -> Result<(), Failure> {
@@ -229,11 +222,7 @@ impl<'a> Guard<'a> {
 
     /// The reply for a refused field, with its position and path.
     fn refused(&self, field: &Field, failure: Failure) -> Reply {
-        let argument = failure.argument().map(|name| format!("{}.{name}", self.path.join(".")));
-        let failure = match argument {
-            Some(argument) => failure.with_argument(argument),
-            None => failure,
-        };
+        let failure = failure.below(Some(self.path.join(".")));
         let code = failure.code();
         let mut error = ServerError::from(failure);
         let position = field.name.line_column_range(&self.document.sources);
