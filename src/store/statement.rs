@@ -60,13 +60,13 @@ fn count() {
     METER.try_with(count).unwrap_or_default();
 }
 
-/// [`sqlx::query`], counted.
+/// [`sqlx::query()`], counted.
 pub(crate) fn query<DB: Database>(sql: &'static str) -> Query<'static, DB, DB::Arguments> {
     count();
     sqlx::query(sql)
 }
 
-/// [`sqlx::query_as`], counted.
+/// [`sqlx::query_as()`], counted.
 pub(crate) fn query_as<DB, O>(sql: &'static str) -> QueryAs<'static, DB, O, DB::Arguments>
 where
     DB: Database,
@@ -76,7 +76,7 @@ where
     sqlx::query_as(sql)
 }
 
-/// [`sqlx::query_scalar`], counted.
+/// [`sqlx::query_scalar()`], counted.
 pub(crate) fn query_scalar<DB, O>(sql: &'static str) -> QueryScalar<'static, DB, O, DB::Arguments>
 where
     DB: Database,
