@@ -63,8 +63,8 @@
 //! **Invariant:** the number of SQL statements of an operation depends on its shape (fields and
 //! levels), never on how many objects are in the answer. `tests/it` asserts the exact numbers.
 //!
-//! **Invariant:** every read names its audience. Reads for everybody are shared and cached; reads
-//! for one viewer are neither.
+//! **Invariant:** every read whose answer may depend on the reader (users, counts, pages) names its
+//! audience. Reads for everybody are shared and cached; reads for one viewer are neither.
 //!
 //! # The life of a write
 //!

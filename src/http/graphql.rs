@@ -1,8 +1,9 @@
 //! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! The order of checks: the media type of the reply, the rate limit of the address, the media type
-//! of the body, its size, whether the operation is valid and affordable, the viewer, and only then
-//! the operation itself. Everything before the viewer costs no SQL statement.
+//! The order of checks: the media type of the reply, the rate limit of the address, the form of the
+//! token, the media type of the body, its size, whether the operation is valid and affordable,
+//! whether the server is free to run it, the viewer, and only then the operation itself. Everything
+//! before the viewer costs no SQL statement.
 //!
 //! **Invariant:** GET changes nothing.
 

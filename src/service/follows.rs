@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, FollowDenial, Result, SeenBy, Viewer, authorize, follow_denials};
+use super::{Error, Result, SeenBy, Viewer, authorize};
 use crate::domain::{
     Changed, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowFacts,
     FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Permission, Permissions, Relation,
@@ -48,11 +48,6 @@ impl SeenBy {
     ) -> Result<HashMap<UserId, Relation>> {
         let Some(viewer) = &self.viewer else { return Ok(HashMap::new()) };
         Ok(self.service.store.relations(viewer.id(), followed, following_back).await?)
-    }
-
-    /// Why the viewer cannot follow `target`; empty when they can. Limits are not looked at.
-    pub fn follow_denials(&self, target: UserId) -> Vec<FollowDenial> {
-        follow_denials(self.viewer.as_deref(), target)
     }
 
     /// Makes the viewer follow `target`, the user that was found, if one was.

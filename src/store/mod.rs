@@ -140,12 +140,13 @@ pub struct Graph {
 /// - **Atomicity**: a write happens as a whole or not at all. If its future is dropped, it still
 ///   runs to its end. A read is one statement and so sees one moment, unless it says otherwise.
 /// - **Retries**: writes are retried, a bounded number of times, after a deadlock, a serialization
-///   failure or a lost connection. Each is idempotent, and an attempt that finds the rows of an
-///   earlier one returns the outcome of that one.
+///   failure or a lost connection. A repeated attempt is harmless: one that finds the rows of an
+///   earlier one returns the outcome of that one. Only [`load`](Self::load) is not retried.
 /// - **Batches** cost one statement, regardless of the number of keys, and none without keys. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
 /// - **Audience**: what is read is as this audience sees it. Reads for everybody may share a
 ///   statement with those of other requests; reads for a viewer never do. Today both see the same.
+///   Reads without an audience, of relations and accounts, are the same for everybody who may ask.
 /// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {

@@ -3,7 +3,7 @@
 //! The executor runs a future, with a context, for every field of every object. Most of an answer
 //! does not need that: users, edges, pages and counts are complete once a level of the graph is
 //! loaded. So where a resolver returns an object of the graph, everything below it is *projected*:
-//! a plan is built from the selection (`plan`) by the table of fields (`fields`), the data is loaded
+//! a plan is built from the selection (`plan`) by the rows of its fields (`fields`), the data is loaded
 //! a level at a time (`load`), and the answer is written in one go (`write`), as JSON that the
 //! executor passes on unread.
 //!

@@ -1,8 +1,8 @@
 //! Connections: pages of followers, of followed users, and of all users.
 //!
-//! A connection loads nothing until one of its fields is resolved. `totalCount` comes with the
-//! page if anything of the page is selected, and takes a count of its own only if it is selected
-//! alone.
+//! A connection loads nothing until one of its fields is resolved. In a list of follows,
+//! `totalCount` comes with the page if anything of the page is selected. Alone, and in a list of
+//! all users, it takes a count of its own.
 
 use std::sync::Arc;
 

@@ -63,7 +63,7 @@ impl OutputType for AnyNode {
 pub(crate) struct User(pub Arc<domain::User>);
 
 /// Defines the fields of `User`: a constant and a resolver for each, and [`FIELDS`] with all
-/// constants. A row says the name of a field, what it needs, perhaps an argument with its default,
+/// constants. A row says the name of a field, what it needs, perhaps an argument (of one word) with its default,
 /// and the value, computed from facts and the argument. Lists follow. Comments are descriptions.
 macro_rules! user_fields {
     (

@@ -24,12 +24,12 @@ use crate::{
     store::{self, Store},
 };
 
-/// A user in a list of follows.
+/// A user in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedUser {
-    /// The user at the other end of the follow.
+    /// The user; in a list of follows, the one at the other end.
     pub user: Arc<User>,
-    /// When the follow began.
+    /// When the follow began; in a list of all users, when the account was created.
     pub followed_at: DateTime<Utc>,
 }
 
@@ -40,17 +40,17 @@ impl ListedUser {
     }
 }
 
-/// A page of a list of follows, with the lengths of both lists of its owner.
+/// A page of a list; one of follows comes with the lengths of both lists of its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPage {
-    /// The lengths of both lists.
+    /// The lengths of both lists; zero in a list of all users.
     pub counts: FollowCounts,
     /// The page.
     pub page: Page<ListedUser>,
 }
 
 impl ListPage {
-    /// The page of a user who does not exist.
+    /// A page without entries, as that of a user who does not exist.
     #[must_use]
     pub const fn empty() -> Self {
         let page = Page { items: Vec::new(), has_next: false, has_previous: false };

@@ -22,6 +22,8 @@ on_both_engines! {
     aliases_with_different_pages_take_no_more_statements,
     what_is_not_selected_costs_nothing,
     flags_of_many_users_cost_one_statement,
+    wide_levels_take_no_more_statements,
+    fields_that_resolvers_answer_take_no_more_statements,
     a_count_alone_costs_one_statement,
     exact_page_info_costs_nothing_more,
     a_follow_costs_the_same_for_every_user,
@@ -171,6 +173,38 @@ async fn flags_of_many_users_cost_one_statement(app: TestApp) {
     assert_eq!(count("isFollowingViewer"), 0, "those three come after the first 50");
     assert_eq!(signed_in, Cost { cold: 3, warm: 3 }, "authentication, users, relations");
     assert_eq!(signed_out, Cost { cold: 1, warm: 1 }, "users");
+}
+
+/// A level of 64 selections, each with look-ups of its own, is still one batch.
+async fn wide_levels_take_no_more_statements(app: TestApp) {
+    draw(&*app.store, &ring(60, 3)).await;
+    let token = app.token("u00", None).await;
+    let level = |name, below| {
+        format!(
+            "fragment {name} on User {{
+                followers(first: 1) {{ nodes {{ ...{below} }} edges {{ node {{ ...{below} }} }} }}
+                following(first: 1) {{ nodes {{ ...{below} }} edges {{ node {{ ...{below} }} }} }} }}"
+        )
+    };
+    let query = format!(
+        "{{ user(username: \"u00\") {{ ...A }} }} {} {} {}
+         fragment D on User {{ viewerIsFollowing isFollowingViewer followers {{ totalCount }} }}",
+        level("A", "B"),
+        level("B", "C"),
+        level("C", "D")
+    );
+    let (cost, _) = cost(&app, &query, json!({}), Some(&token)).await;
+    assert_eq!(cost.warm, 6, "authentication, three levels of pages, counts, relations");
+}
+
+async fn fields_that_resolvers_answer_take_no_more_statements(app: TestApp) {
+    draw(&*app.store, &ring(100, 3)).await;
+    let token = app.token("u00", None).await;
+    let query = "{ users(first: 100) { nodes { viewerIsFollowing viewerFollowedAt
+        isFollowingViewer followers { totalCount } following { totalCount } } } }";
+    let settings = Settings { projection: false, ..settings() };
+    let (cost, _) = cost_with(settings, &app, query, json!({}), Some(&token)).await;
+    assert_eq!(cost, Cost { cold: 4, warm: 4 }, "authentication, users, relations, counts");
 }
 
 async fn a_count_alone_costs_one_statement(app: TestApp) {
