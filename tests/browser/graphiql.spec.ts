@@ -128,7 +128,7 @@ test("the documentation opens and the editor completes a field", async ({ page }
   await open(page);
   await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
   await page.getByRole("link", { name: "Query" }).first().click();
-  await expect(page.locator(".graphiql-doc-explorer")).toContainText("Where every read begins.");
+  await expect(page.locator(".graphiql-doc-explorer")).toContainText("Root of all queries.");
 
   await page.getByRole("button", { name: "New tab" }).click();
   await page.locator(".graphiql-query-editor .monaco-editor").click();
@@ -158,7 +158,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 
     await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
     await page.getByRole("link", { name: "Query" }).first().click();
-    await expect(page.locator(".graphiql-doc-explorer")).toContainText("Where every read begins.");
+    await expect(page.locator(".graphiql-doc-explorer")).toContainText("Root of all queries.");
     await expectAccessible(page, ["nested-interactive"]);
   });
 }
