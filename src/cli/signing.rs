@@ -43,7 +43,7 @@ impl Signer {
         Ok(Self { key: key(signing, database)?, provider: provider(signing).await? })
     }
 
-    /// The tokens; generates the key file if there is none.
+    /// The tokens. A missing key file is generated.
     pub(super) fn into_tokens(self) -> anyhow::Result<Tokens> {
         let key = match self.key {
             Key::Given(key) => key,

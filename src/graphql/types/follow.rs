@@ -215,7 +215,7 @@ mutation! {
     FollowPayload(FollowOutcome): "The result of `follow`.",
         user: "The followed user after the change.";
 
-    /// The follow as an edge of the user's followers; null if there is none.
+    /// The follow as an edge of the user's followers; null if the follow failed.
     async fn follower_edge(
         &self,
         ctx: &Context<'_>,
@@ -224,7 +224,7 @@ mutation! {
         edge.map(|edge| edge.map(FollowerEdge).map(Projected)).transpose()
     }
 
-    /// The follow as an edge of the users whom the viewer follows; null if there is none.
+    /// The follow as an edge of the users whom the viewer follows; null if the follow failed.
     async fn following_edge(
         &self,
         ctx: &Context<'_>,

@@ -33,7 +33,7 @@ impl Query {
         RequestContext::of(ctx).budget.map(RateLimit::from)
     }
 
-    /// The object with this global ID; null if there is none.
+    /// The object with this global ID; null if it does not exist.
     async fn node(
         &self,
         ctx: &Context<'_>,
@@ -64,7 +64,7 @@ impl Query {
         })
     }
 
-    /// The user with this username; null if there is none.
+    /// The user with this username; null if no user has it.
     async fn user(
         &self,
         ctx: &Context<'_>,
