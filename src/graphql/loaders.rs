@@ -10,6 +10,7 @@ use std::{
     collections::HashMap,
     fmt::{self, Debug},
     hash::Hash,
+    iter::once,
     sync::Arc,
 };
 
@@ -20,7 +21,7 @@ use futures_util::future::BoxFuture;
 use super::error::Failure;
 use crate::{
     domain::{FollowCounts, FollowPageKey, User, UserId, UsernameKey},
-    service::{self, ListPage, SeenBy},
+    service::{self, ListPage, SeenBy, Viewer},
 };
 
 /// How often a loader yields to the other resolvers before it loads. They run in one task and
@@ -91,6 +92,11 @@ impl Loaders {
             }),
             relations: Keyed::new(service, |service, keys| Box::pin(relations(service, keys))),
         })
+    }
+
+    /// Adds the user of a viewer, who was looked up with the token.
+    pub(super) async fn prime_viewer(&self, viewer: &Viewer) {
+        self.users.prime(once((viewer.id(), Some(Arc::clone(&viewer.account.user))))).await;
     }
 
     /// Clears all loaders, after a change.

@@ -46,6 +46,7 @@ use self::{
 };
 pub use self::{
     error::Code,
+    global_id::GlobalId,
     operation::guard::texts::{TEXTS, Text, TextMeaning},
     projection::{count::Projections, projected_fields},
     reply::Reply,
@@ -163,7 +164,7 @@ impl Api {
         let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
         let interfaces = &self.interfaces;
         let executable =
-            translation::translate(schema, interfaces, &document, operation, variables)?;
+            translation::translate(schema, interfaces, &document, operation, variables);
         let is_mutation = operation.is_mutation();
         let shows_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         Ok(Operation { executable, findings, is_mutation, shows_cost })
@@ -187,8 +188,12 @@ impl Api {
         let mut request = async_graphql::Request::new("");
         request.set_parsed_query(operation.executable);
         let service = self.service.seen_by(caller.viewer.map(Arc::new));
+        let loaders = Loaders::new(&service);
+        if let Some(viewer) = service.viewer() {
+            loaders.prime_viewer(viewer).await;
+        }
         let request = request.data(RequestContext {
-            loaders: Loaders::new(&service),
+            loaders,
             service,
             address: caller.address,
             limits: self.limits,

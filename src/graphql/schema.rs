@@ -49,8 +49,10 @@ pub(crate) fn sdl(sign_up: bool) -> String {
     let raw = builder().finish().sdl_with_options(options);
     let document = Document::parse(raw, "schema.graphql");
     let mut document = document.expect("the executor exports valid GraphQL");
+    let one_of = Document::parse(ONE_OF, "one_of.graphql").expect("it is valid GraphQL");
 
     document.definitions.retain(|definition| !is_built_in(definition));
+    document.definitions.extend(one_of.definitions);
     document.definitions.iter_mut().for_each(describe_arguments);
     document
         .definitions
@@ -63,12 +65,15 @@ pub(crate) fn sdl(sign_up: bool) -> String {
 
 /// The schema of an SDL.
 pub(super) fn typed(sdl: &str) -> Valid<TypedSchema> {
-    TypedSchema::parse_and_validate(format!("{ONE_OF}{sdl}"), "schema.graphql")
+    TypedSchema::parse_and_validate(format!("{IS_ONE_OF}{sdl}"), "schema.graphql")
         .expect("our own schema is valid")
 }
 
-/// Part of GraphQL since September 2025, but not yet of the validator.
-const ONE_OF: &str = "directive @oneOf on INPUT_OBJECT extend type __Type { isOneOf: Boolean } ";
+/// Part of GraphQL since September 2025. It is published, because most tools do not know it yet.
+const ONE_OF: &str = r#""""Exactly one field of the input must be set, and not to null."""
+    directive @oneOf on INPUT_OBJECT"#;
+/// The field of introspection that belongs to it, which the validator does not know.
+const IS_ONE_OF: &str = "extend type __Type { isOneOf: Boolean } ";
 
 fn is_built_in(definition: &Definition) -> bool {
     match definition {
@@ -80,7 +85,9 @@ fn is_built_in(definition: &Definition) -> bool {
 
 /// Adds what the executor cannot express: descriptions of a directive's arguments.
 fn describe_arguments(definition: &mut Definition) {
-    if let Definition::DirectiveDefinition(directive) = definition {
+    if let Definition::DirectiveDefinition(directive) = definition
+        && directive.name == "hasPermission"
+    {
         let directive = directive.make_mut();
         directive.description.get_or_insert_with(|| Node::new_str(HAS_PERMISSION));
         for argument in &mut directive.arguments {

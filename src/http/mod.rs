@@ -15,6 +15,7 @@
 //! [`graphql::Request`]: crate::graphql::Request
 
 mod auth;
+mod avatar;
 mod body;
 mod client;
 mod cors;
@@ -74,6 +75,7 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
         let api = Router::new()
             .route("/graphql", get(graphql::endpoint).post(graphql::endpoint))
             .route("/schema.graphql", get(schema))
+            .route("/avatars/{file}", get(avatar::picture))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready));
         match &state.playground {

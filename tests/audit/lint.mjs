@@ -19,6 +19,9 @@ const EXCEPTIONS = {
     },
   ],
 
+  // A list of all users is never null: nothing of the query is left without it.
+  'require-nullable-result-in-root': 'off',
+
   // There are mutations.
   'no-root-type': 'off',
 
@@ -28,16 +31,13 @@ const EXCEPTIONS = {
   // Some lists are not paged: `nodes` next to `edges`, `userErrors`, `permissions`.
   'relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
 
-  // A payload contains what the change affected; everything else is a separate query.
-  'require-field-of-type-query-in-mutation-result': 'off',
-
-  // Only nodes have an ID. Objects reached through a node have none, and a role is identified by name.
+  // Only nodes and roles have an ID. Other objects are parts of the object that they are reached by.
   'strict-id-in-types': [
     'error',
     {
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Error', 'Payload'],
-        types: ['FollowQuota', 'PageInfo', 'RateLimit', 'Role', 'Viewer'],
+        types: ['FollowQuota', 'PageInfo', 'RateLimit'],
       },
     },
   ],

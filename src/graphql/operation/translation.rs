@@ -4,14 +4,12 @@
 //! variables and of fields with the same response key differs from the specification. So it gets
 //! neither: selections excluded by `@skip` and `@include` are left out, variables are replaced by
 //! their values, and fields are collected (section 6.3.2 of the specification): fragments are
-//! spread, and fields with the same response key become one, with their selections merged.
+//! spread, and fields with the same response key become one, with their selections merged. What
+//! is selected of an interface is collected for each of its types.
 //!
-//! **Invariant:** a translated selection holds fields only, each response key once.
-//!
-//! **Invariant:** a fragment is spread only if its type condition holds for every object of the
-//! selection. A condition that holds for some of them only is refused, since the translation does
-//! not know the object yet. With one type of [`Node`](crate::graphql::types::user::Node), no
-//! valid document has one.
+//! **Invariant:** a translated selection of an object type holds fields only, each response key
+//! once. That of an interface holds one such selection for each type that implements it, as an
+//! inline fragment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,22 +25,18 @@ use async_graphql::{Name, Pos, Positioned, parser::types};
 use async_graphql_value::Value;
 
 use super::values::Variables;
-use crate::graphql::error::Failure;
 
 /// Which types implement which interface.
 pub(crate) type InterfaceMap = CompilerMap<DocumentName, Implementers>;
 
 /// Translates one operation of a document.
-///
-/// # Errors
-/// `INTERNAL` when a type condition cannot be translated.
 pub(crate) fn translate(
     schema: &Valid<Schema>,
     interfaces: &InterfaceMap,
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Variables<'_>,
-) -> Result<types::ExecutableDocument, Failure> {
+) -> types::ExecutableDocument {
     let translation = Translation { schema, interfaces, document, variables };
     let ty = match operation.operation_type {
         OperationType::Query => types::OperationType::Query,
@@ -53,10 +47,10 @@ pub(crate) fn translate(
         ty,
         variable_definitions: Vec::new(),
         directives: Vec::new(),
-        selection_set: nowhere(translation.selections(&[&operation.selection_set])?),
+        selection_set: nowhere(translation.selections(&[&operation.selection_set])),
     };
     let operations = types::DocumentOperations::Single(nowhere(operation));
-    Ok(types::ExecutableDocument { operations, fragments: HashMap::new() })
+    types::ExecutableDocument { operations, fragments: HashMap::new() }
 }
 
 struct Translation<'a> {
@@ -70,14 +64,32 @@ struct Translation<'a> {
 type Sharing<'a> = Vec<&'a Node<executable::Field>>;
 
 impl<'a> Translation<'a> {
-    /// All selections on the same object, merged.
-    fn selections(&self, sets: &[&'a SelectionSet]) -> Result<types::SelectionSet, Failure> {
+    /// All selections of the same field, merged.
+    fn selections(&self, sets: &[&'a SelectionSet]) -> types::SelectionSet {
+        let ty = &sets[0].ty;
+        let Some(implementers) = self.interfaces.get(ty) else {
+            return self.selections_on(ty, sets);
+        };
+        let fragment = |object: &DocumentName| {
+            let fragment = types::InlineFragment {
+                type_condition: Some(nowhere(types::TypeCondition {
+                    on: nowhere(Name::new(object)),
+                })),
+                directives: Vec::new(),
+                selection_set: nowhere(self.selections_on(object, sets)),
+            };
+            nowhere(types::Selection::InlineFragment(nowhere(fragment)))
+        };
+        types::SelectionSet { items: implementers.objects.iter().map(fragment).collect() }
+    }
+
+    /// What the selections ask of an object of type `ty`.
+    fn selections_on(&self, ty: &DocumentName, sets: &[&'a SelectionSet]) -> types::SelectionSet {
         let (mut collected, mut spread) = (Vec::new(), HashSet::new());
         for set in sets {
-            self.collect(set, &set.ty, &mut collected, &mut spread)?;
+            self.collect(set, ty, &mut collected, &mut spread);
         }
-        let items = collected.into_iter().map(|same: Sharing<'_>| self.field(&same));
-        Ok(types::SelectionSet { items: items.collect::<Result<_, _>>()? })
+        types::SelectionSet { items: collected.iter().map(|same| self.field(same)).collect() }
     }
 
     /// Adds the fields of a selection on an object of type `ty`. The search for a response key is
@@ -88,8 +100,10 @@ impl<'a> Translation<'a> {
         ty: &DocumentName,
         collected: &mut Vec<Sharing<'a>>,
         spread: &mut HashSet<&'a DocumentName>,
-    ) -> Result<(), Failure> {
-        self.check_condition(ty, &set.ty)?;
+    ) {
+        if *ty != set.ty && !self.schema.is_subtype(&set.ty, ty) {
+            return;
+        }
         for selection in &set.selections {
             if !self.variables.include(selection.directives()) {
                 continue;
@@ -103,40 +117,23 @@ impl<'a> Translation<'a> {
                     }
                 }
                 Selection::InlineFragment(inline) => {
-                    self.collect(&inline.selection_set, ty, collected, spread)?;
+                    self.collect(&inline.selection_set, ty, collected, spread);
                 }
                 Selection::FragmentSpread(name) => {
                     // Spreading a fragment a second time adds nothing.
                     if let Some(fragment) = self.document.fragments.get(&name.fragment_name)
                         && spread.insert(&name.fragment_name)
                     {
-                        self.collect(&fragment.selection_set, ty, collected, spread)?;
+                        self.collect(&fragment.selection_set, ty, collected, spread);
                     }
                 }
             }
         }
-        Ok(())
-    }
-
-    /// Refuses a type condition that may not hold for an object of type `ty`.
-    fn check_condition(&self, ty: &DocumentName, condition: &DocumentName) -> Result<(), Failure> {
-        let holds = |object: &DocumentName| {
-            object == condition || self.schema.is_subtype(condition, object)
-        };
-        let implementers = || self.interfaces.get(ty);
-        if holds(ty) || implementers().is_some_and(|types| types.objects.iter().all(holds)) {
-            return Ok(());
-        }
-        tracing::error!(%ty, %condition, "a type condition that the translation does not know");
-        Err(Failure::internal())
     }
 
     /// Fields with the same response key as one field. Validation ensures that they have the same
     /// name and arguments.
-    fn field(
-        &self,
-        same: &[&'a Node<executable::Field>],
-    ) -> Result<Positioned<types::Selection>, Failure> {
+    fn field(&self, same: &[&'a Node<executable::Field>]) -> Positioned<types::Selection> {
         let first = same[0];
         let arguments = first.arguments.iter().filter_map(|argument| {
             let value = executable_value(self.variables.fill_in(&argument.value)?);
@@ -152,10 +149,10 @@ impl<'a> Translation<'a> {
             name: nowhere(Name::new(&first.name)),
             arguments: arguments.collect(),
             directives: Vec::new(),
-            selection_set: nowhere(self.selections(&selections)?),
+            selection_set: nowhere(self.selections(&selections)),
         };
         let pos = self.position(first);
-        Ok(Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos))
+        Positioned::new(types::Selection::Field(Positioned::new(field, pos)), pos)
     }
 
     /// The position of a field, for the errors of its resolver.
@@ -194,9 +191,9 @@ mod tests {
     use super::*;
     use crate::graphql::schema;
 
-    /// The response keys below `node`, in the product's schema with more types.
-    fn keys(more_types: &str, selection: &str) -> Option<Vec<String>> {
-        let schema = schema::typed(&format!("{} {more_types}", schema::sdl(true)));
+    /// What is selected of each type of `Node`, as `Type: key key`.
+    fn selected(selection: &str) -> Vec<String> {
+        let schema = schema::typed(&schema::sdl(true));
         let fragment = if selection.contains("...F") { "fragment F on User { name }" } else { "" };
         let text = format!("{{ node(id: \"\") {{ {selection} }} }} {fragment}");
         let document = ExecutableDocument::parse_and_validate(&schema, text, "document.graphql");
@@ -204,35 +201,41 @@ mod tests {
         let operation = document.operations.iter().next().expect("an operation");
         let (interfaces, variables) = (schema.implementers_map(), JsonMap::new());
         let translated =
-            translate(&schema, &interfaces, &document, operation, Variables(&variables)).ok()?;
+            translate(&schema, &interfaces, &document, operation, Variables(&variables));
         let types::DocumentOperations::Single(operation) = translated.operations else {
-            return None;
+            panic!("there is one operation");
         };
-        let fields = |set: &types::SelectionSet| -> Vec<types::Field> {
-            let field = |selection: &Positioned<types::Selection>| match &selection.node {
-                types::Selection::Field(field) => field.node.clone(),
-                _ => panic!("a fragment is left"),
-            };
-            set.items.iter().map(field).collect()
+        let node = fields(&operation.node.selection_set.node).remove(0);
+        let of_type = |Positioned { node, .. }: &Positioned<types::Selection>| {
+            let types::Selection::InlineFragment(fragment) = node else { panic!("a field") };
+            let ty = fragment.node.type_condition.as_ref().expect("a type").node.on.node.as_str();
+            let fields = fields(&fragment.node.selection_set.node);
+            let keys: Vec<_> = fields.iter().map(|field| field.name.node.as_str()).collect();
+            format!("{ty}: {}", keys.join(" "))
         };
-        let node = fields(&operation.node.selection_set.node).pop()?;
-        Some(fields(&node.selection_set.node).iter().map(|f| f.name.node.to_string()).collect())
+        node.selection_set.node.items.iter().map(of_type).collect()
+    }
+
+    fn fields(set: &types::SelectionSet) -> Vec<types::Field> {
+        let field = |selection: &Positioned<types::Selection>| match &selection.node {
+            types::Selection::Field(field) => field.node.clone(),
+            _ => panic!("a fragment is left"),
+        };
+        set.items.iter().map(field).collect()
     }
 
     #[test]
-    fn a_condition_that_holds_for_some_objects_is_refused() {
-        let another = "type Post implements Node { id: ID! title: String }";
-        for (selection, expected) in [
-            ("... on User { name }", Some(vec!["name"])),
-            ("id ...F", Some(vec!["id", "name"])),
-            ("... on Node { id ... { __typename } }", Some(vec!["id", "__typename"])),
+    fn a_selection_of_an_interface_is_one_of_each_type() {
+        for (selection, user, viewer) in [
+            ("id", "id", "id"),
+            ("... on User { name }", "name", ""),
+            ("id ...F", "id name", "id"),
+            ("... on Node { id ... { __typename } }", "id __typename", "id __typename"),
+            ("... on User { id } ... on Viewer { user { id } }", "id", "user"),
         ] {
-            let expected = expected.map(|keys| keys.into_iter().map(str::to_owned).collect());
-            assert_eq!(keys("", selection), expected, "{selection}");
+            let mut selected = selected(selection);
+            selected.sort();
+            assert_eq!(selected, [format!("User: {user}"), format!("Viewer: {viewer}")]);
         }
-        for selection in ["... on User { name }", "id ...F", "... on Node { ... on Post { id } }"] {
-            assert_eq!(keys(another, selection), None, "{selection}");
-        }
-        assert!(keys(another, "... on Node { id }").is_some());
     }
 }

@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, Lookahead};
 
 use super::json::ToJson;
 use crate::{
-    domain::{Ends, Relation, User},
+    domain::{Ends, FollowCounts, Relation, User},
     graphql::{
         context::RequestContext,
         error::Failure,
@@ -33,7 +33,7 @@ impl Needs {
     pub(crate) const FOLLOWED: Self = Self(1);
     /// The user's follow of the viewer.
     pub(crate) const FOLLOWING_BACK: Self = Self(1 << 1);
-    /// The length of the list.
+    /// The length of the list, or of both lists of the user.
     pub(crate) const COUNT: Self = Self(1 << 2);
     /// The page.
     pub(crate) const PAGE: Self = Self(1 << 3);
@@ -71,6 +71,8 @@ impl Needs {
 pub(crate) struct Facts<'a, 'v> {
     pub(crate) user: &'a User,
     pub(crate) viewer: Option<&'v Viewer>,
+    /// The lengths of the user's lists, if needed.
+    pub(crate) counts: FollowCounts,
     /// How the viewer and the user stand to each other, as far as the needs say.
     pub(crate) relation: Relation,
 }
@@ -103,28 +105,26 @@ macro_rules! never_null {
         })+
     };
 }
-never_null!(bool: Self, DateTime: Self, ID: Self, String: &'a str, Uri: Self);
+never_null!(bool: Self, DateTime: Self, i32: Self, ID: Self, String: &'a str, Uri: Self);
 never_null!(Vec<FollowDenialReason>: Self);
 
 /// A field of `User` whose value is plain data.
 pub(crate) struct UserField<T: Plain> {
     pub(crate) row: UserRow,
-    /// The value, computed from the facts and the argument.
-    pub(crate) value: for<'a> fn(&Facts<'a, '_>, i32) -> T::Value<'a>,
+    /// The value, computed from the facts.
+    pub(crate) value: for<'a> fn(&Facts<'a, '_>) -> T::Value<'a>,
 }
 
 /// What all fields of `User` have in common.
 pub(crate) struct UserRow {
     pub(crate) name: &'static str,
     pub(crate) needs: Needs,
-    /// The name and the default of the only argument, a number.
-    pub(crate) argument: Option<(&'static str, i32)>,
 }
 
 /// A [`UserField`] of any type.
 pub(crate) trait AnyUserField: Sync {
     fn row(&self) -> &UserRow;
-    fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>);
+    fn write(&self, facts: &Facts<'_, '_>, json: &mut Vec<u8>);
 }
 
 impl<T: Plain> AnyUserField for UserField<T> {
@@ -132,22 +132,15 @@ impl<T: Plain> AnyUserField for UserField<T> {
         &self.row
     }
 
-    fn write(&self, facts: &Facts<'_, '_>, argument: i32, json: &mut Vec<u8>) {
-        (self.value)(facts, argument).write(json);
+    fn write(&self, facts: &Facts<'_, '_>, json: &mut Vec<u8>) {
+        (self.value)(facts).write(json);
     }
 }
 
 impl<T: Plain> UserField<T> {
-    /// The answer of the resolver. `argument` is `None` for the default.
-    pub(crate) async fn resolve<'a>(
-        &self,
-        user: &'a User,
-        ctx: &Context<'_>,
-        argument: Option<i32>,
-    ) -> T::Answer<'a> {
-        let argument = argument.or(self.row.argument.map(|(_, default)| default));
-        let facts = self.facts(user, ctx).await;
-        T::answer(facts.map(|facts| (self.value)(&facts, argument.unwrap_or_default())))
+    /// The answer of the resolver.
+    pub(crate) async fn resolve<'a>(&self, user: &'a User, ctx: &Context<'_>) -> T::Answer<'a> {
+        T::answer(self.facts(user, ctx).await.map(|facts| (self.value)(&facts)))
     }
 
     async fn facts<'a, 'v>(
@@ -156,7 +149,10 @@ impl<T: Plain> UserField<T> {
         ctx: &Context<'v>,
     ) -> Result<Facts<'a, 'v>, Failure> {
         let request = RequestContext::of(ctx);
-        let mut relation = Relation::default();
+        let (mut counts, mut relation) = (FollowCounts::default(), Relation::default());
+        if self.row.needs.include(Needs::COUNT) {
+            counts = request.loaders.counts.one(user.id).await?;
+        }
         if self.row.needs.include(Needs::FOLLOWED) {
             let key = RelationKey::Followed(user.id);
             relation.followed_at = request.loaders.relations.one(key).await?;
@@ -165,7 +161,7 @@ impl<T: Plain> UserField<T> {
             let key = RelationKey::FollowingBack(user.id);
             relation.followed_back_at = request.loaders.relations.one(key).await?;
         }
-        Ok(Facts { user, viewer: request.viewer(), relation })
+        Ok(Facts { user, viewer: request.viewer(), counts, relation })
     }
 }
 
@@ -195,6 +191,11 @@ pub(super) static CONNECTION: [Row<ConnectionField>; 4] = [
     row("pageInfo", ConnectionField::PageInfo, Needs::PAGE),
     row("totalCount", ConnectionField::TotalCount, Needs::COUNT),
 ];
+
+/// Whether a field of a connection reads the page. One without a row would.
+pub(crate) fn reads_page(name: &str) -> bool {
+    find(&CONNECTION, name).is_none_or(|row| row.needs.include(Needs::PAGE))
+}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum EdgeField {

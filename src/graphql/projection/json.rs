@@ -39,6 +39,7 @@ macro_rules! write_as {
 write_as! {
     &str: |text| text;
     bool: |flag| flag;
+    i32: |number| number;
     ID: |id| id.as_str();
     Uri: |uri| &uri.0;
     DateTime: |time| time.to_value();

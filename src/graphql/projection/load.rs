@@ -24,7 +24,7 @@ pub(super) struct Batch<'p> {
     pub(super) users: Vec<Arc<User>>,
     /// One for each list of the plan.
     pub(super) lists: Vec<Lists>,
-    /// One for each user, if the plan needs the length of a list.
+    /// One for each user, if the plan needs the lengths of lists or has pages.
     pub(super) counts: Vec<FollowCounts>,
     /// One for each user, if the plan needs it: when the viewer followed the user.
     pub(super) followed: Vec<Option<DateTime<Utc>>>,

@@ -52,6 +52,11 @@ pub(super) struct Projected<T>(pub T);
 
 /// A type that can be projected.
 pub(super) trait Project: OutputType {
+    /// Whether everything in the answer can be projected. A viewer cannot: few are read.
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     /// The answer to a selection as JSON; `None` if the resolvers have to answer.
     fn project(
         &self,
@@ -83,7 +88,7 @@ impl<T: Project> OutputType for Projected<T> {
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let request = RequestContext::of(ctx);
-        if let Some(projections) = &request.projections {
+        if let Some(projections) = request.projections.as_ref().filter(|_| self.0.is_plain()) {
             let json = self.0.project(request, &field.node.selection_set.node).await;
             projections.count(json.is_some());
             if let Some(json) = json {
@@ -105,20 +110,29 @@ impl Project for User {
 }
 
 impl Project for AnyNode {
+    fn is_plain(&self) -> bool {
+        matches!(self.0, Node::User(_))
+    }
+
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let Self(Node::User(user)) = self;
-        user.project(request, selection).await
+        let Node::User(user) = &self.0 else { return None };
+        user.project(request, plan::of_type(selection, "User")?).await
     }
 }
 
 impl Project for Vec<Option<Result<AnyNode, Failure>>> {
+    fn is_plain(&self) -> bool {
+        self.iter().flatten().flatten().all(Project::is_plain)
+    }
+
     async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
         let user = |node: &Option<Result<AnyNode, Failure>>| match node {
             None => Some(None),
             Some(Ok(AnyNode(Node::User(user)))) => Some(Some(user.0.clone())),
-            Some(Err(_)) => None,
+            Some(Ok(AnyNode(Node::Viewer(_))) | Err(_)) => None,
         };
         let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;
+        let selection = plan::of_type(selection, "User")?;
         let plan = UserPlan::new(selection, request.limits.page_size_max)?;
         let batches = load(request, vec![(&plan, users.iter().flatten().cloned().collect())]);
         let batches = batches.await.ok()?;

@@ -7,11 +7,8 @@ use async_graphql::{
     Positioned,
     parser::types::{self, Field, SelectionSet},
 };
-use async_graphql_value::Value;
 
-use super::fields::{
-    self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, UserRow, find,
-};
+use super::fields::{self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, find};
 use crate::{
     domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
     graphql::{
@@ -38,8 +35,7 @@ pub(super) struct UserPlan<'a> {
 }
 
 pub(super) enum UserItem {
-    /// A plain field, with its argument.
-    Plain(&'static dyn AnyUserField, i32),
+    Plain(&'static dyn AnyUserField),
     /// The list of the plan with this index.
     List(usize),
 }
@@ -81,7 +77,7 @@ impl<'a> UserPlan<'a> {
         let fields = selected(selection, |field, name| {
             if let Some(&row) = FIELDS.iter().find(|field| field.row().name == name) {
                 needs = needs.and(row.row().needs);
-                return Some(UserItem::Plain(row, plain_argument(field, row.row())?));
+                return Some(UserItem::Plain(row));
             }
             lists.push(FollowsPlan::new(field, List::find("User", name)?, page_size_max)?);
             Some(UserItem::List(lists.len() - 1))
@@ -89,25 +85,16 @@ impl<'a> UserPlan<'a> {
         Some(Self { fields, lists, needs })
     }
 
-    /// Whether the length of a list is selected, and no page: a page comes with the lengths.
+    /// Whether a length is selected, and no page: a page comes with the lengths.
     pub(super) fn needs_counts_alone(&self) -> bool {
         let needs = self.lists.iter().map(|list| list.connection.needs);
-        let needs = needs.fold(Needs::ROW, Needs::and);
+        let needs = needs.fold(self.needs, Needs::and);
         needs.include(Needs::COUNT) && !needs.include(Needs::PAGE)
     }
 
     /// Whether nothing has to be loaded but the rows of the users.
     pub(super) fn needs_rows_only(&self) -> bool {
         self.lists.is_empty() && self.needs == Needs::ROW
-    }
-}
-
-/// The argument of a plain field, or its default.
-fn plain_argument(field: &Field, row: &UserRow) -> Option<i32> {
-    let Some((name, default)) = row.argument else { return Some(0) };
-    match field.get_argument(name).map(|argument| &argument.node) {
-        Some(Value::Number(number)) => i32::try_from(number.as_i64()?).ok(),
-        _ => Some(default),
     }
 }
 
@@ -180,6 +167,18 @@ pub(super) fn edge<'a>(
 fn user<'a>(field: &'a Field, page_size_max: u32, users: &mut Vec<UserPlan<'a>>) -> Option<usize> {
     users.push(UserPlan::new(&field.selection_set.node, page_size_max)?);
     Some(users.len() - 1)
+}
+
+/// The selection of an object of a type, within one that is translated for each type of an
+/// interface.
+pub(super) fn of_type<'a>(selection: &'a SelectionSet, ty: &str) -> Option<&'a SelectionSet> {
+    selection.items.iter().find_map(|Positioned { node, .. }| {
+        let types::Selection::InlineFragment(Positioned { node: fragment, .. }) = node else {
+            return None;
+        };
+        let condition = &fragment.type_condition.as_ref()?.node.on.node;
+        (condition == ty).then_some(&fragment.selection_set.node)
+    })
 }
 
 /// Reads each field of a selection but `__typename`; `None` if one cannot be read.

@@ -58,9 +58,11 @@ impl<'a> Writer<'a> {
             followed_at: batch.followed.get(index).copied().flatten(),
             followed_back_at: batch.following_back.get(index).copied().flatten(),
         });
-        let facts = Facts { user, viewer: self.request.viewer(), relation };
+        let counts = place.and_then(|(batch, index)| batch.counts.get(index).copied());
+        let counts = counts.unwrap_or_default();
+        let facts = Facts { user, viewer: self.request.viewer(), counts, relation };
         self.object("User", &plan.fields, |writer, field| match field {
-            UserItem::Plain(row, argument) => row.write(&facts, *argument, &mut writer.json),
+            UserItem::Plain(row) => row.write(&facts, &mut writer.json),
             UserItem::List(list) => {
                 if let Some((batch, index)) = place {
                     writer.follows(batch, index, *list);

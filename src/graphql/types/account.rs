@@ -2,10 +2,12 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject};
 
-use super::user::User;
+use super::{query::Query, user::User, viewer::Viewer};
 use crate::{
     domain::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError},
-    graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
+    graphql::{
+        context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
+    },
 };
 
 /// Why a change to an account was refused.
@@ -57,8 +59,6 @@ pub(crate) struct UpdateProfileInput {
     avatar_url: MaybeUndefined<String>,
     /// What the user says about themselves, at most 500 characters.
     bio: MaybeUndefined<String>,
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
     /// The display name, at most 100 characters.
     name: MaybeUndefined<String>,
 }
@@ -66,12 +66,14 @@ pub(crate) struct UpdateProfileInput {
 /// The result of `updateProfile`.
 #[derive(SimpleObject)]
 pub(crate) struct UpdateProfilePayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
-    /// The viewer's account after the change.
+    /// The root of all queries, read after the change.
+    query: Query,
+    /// The viewer's user after the change.
     user: Option<Projected<User>>,
     /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
+    /// The viewer after the change.
+    viewer: Option<Viewer>,
 }
 
 /// The change of a field: none, removing its value, or a new value that keeps its rule.
@@ -106,9 +108,10 @@ impl UpdateProfilePayload {
         request.loaders.clear().await;
 
         Ok(Self {
-            client_mutation_id: input.client_mutation_id,
+            query: Query,
             user: user.map(User).map(Projected),
             user_errors: Vec::new(),
+            viewer: request.service.viewer().cloned().map(Viewer),
         })
     }
 }
@@ -116,8 +119,6 @@ impl UpdateProfilePayload {
 /// The input of `deleteAccount`.
 #[derive(InputObject)]
 pub(crate) struct DeleteAccountInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
     /// The password of the account. Accounts of an identity provider have none and need none here.
     #[graphql(secret)]
     password: Option<String>,
@@ -126,10 +127,10 @@ pub(crate) struct DeleteAccountInput {
 /// The result of `deleteAccount`.
 #[derive(SimpleObject)]
 pub(crate) struct DeleteAccountPayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
     /// The global ID of the deleted user; null if something went wrong.
     deleted_user_id: Option<ID>,
+    /// The root of all queries, read after the change.
+    query: Query,
     /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
 }
@@ -148,8 +149,8 @@ impl DeleteAccountPayload {
 
         let wrong = || AccountError::wrong_password("password");
         Ok(Self {
-            client_mutation_id: input.client_mutation_id,
-            deleted_user_id: deleted.then(|| global_id::of_user(viewer.id())),
+            deleted_user_id: deleted.then(|| GlobalId::User(viewer.id()).into()),
+            query: Query,
             user_errors: (!deleted).then(wrong).into_iter().collect(),
         })
     }

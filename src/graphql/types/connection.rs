@@ -102,9 +102,9 @@ impl Listed {
         &self,
         ctx: &Context<'_>,
         entry: impl Fn(&ListedUser) -> T,
-    ) -> Result<Vec<Option<T>>, Failure> {
+    ) -> Result<Vec<T>, Failure> {
         let page = self.page(RequestContext::of(ctx)).await?;
-        Ok(page.page.items.iter().map(|item| Some(entry(item))).collect())
+        Ok(page.page.items.iter().map(entry).collect())
     }
 
     async fn page_info(&self, ctx: &Context<'_>) -> Result<PageInfo, Failure> {
@@ -158,17 +158,14 @@ macro_rules! connection {
         #[doc = $of_connection]
         impl $connection {
             /// The edges of the page.
-            async fn edges(
-                &self,
-                ctx: &Context<'_>,
-            ) -> Option<Result<Vec<Option<$edge>>, Failure>> {
+            async fn edges(&self, ctx: &Context<'_>) -> Result<Vec<$edge>, Failure> {
                 let edge = |item: &ListedUser| $edge(Edge { list: self.0.list, item: item.clone() });
-                Some(self.0.map(ctx, edge).await)
+                self.0.map(ctx, edge).await
             }
 
             #[doc = $of_nodes]
-            async fn nodes(&self, ctx: &Context<'_>) -> Option<Result<Vec<Option<User>>, Failure>> {
-                Some(self.0.map(ctx, |item| User(Arc::clone(&item.user))).await)
+            async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<User>, Failure> {
+                self.0.map(ctx, |item| User(Arc::clone(&item.user))).await
             }
 
             /// Where the page lies within the list.
@@ -199,8 +196,8 @@ macro_rules! connection {
             })?
 
             #[doc = $of_node]
-            async fn node(&self) -> Option<User> {
-                Some(User(Arc::clone(&self.0.item.user)))
+            async fn node(&self) -> User {
+                User(Arc::clone(&self.0.item.user))
             }
         }
     };

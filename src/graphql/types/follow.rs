@@ -9,19 +9,21 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleO
 
 use super::{
     connection::{Edge, FollowerEdge, FollowingEdge},
+    query::Query,
     user::User,
+    viewer::Viewer,
 };
 use crate::{
-    domain::{self, FollowLimit, FollowRefusal, UserId, UsernameKey},
+    domain::{self, FollowLimit, FollowRefusal, UsernameKey},
     graphql::{
         context::RequestContext,
         error::Failure,
-        global_id,
+        global_id::GlobalId,
         lists::{FOLLOWERS, FOLLOWING, List},
         loaders::RelationKey,
         projection::Projected,
     },
-    service::{ListedUser, SeenBy},
+    service::{self, ListedUser, SeenBy},
 };
 
 /// Refers to a user by exactly one field.
@@ -37,7 +39,7 @@ impl UserRef {
     /// The user, if there is one. Mutations run one after the other, so there is no batch to share.
     async fn find(&self, service: &SeenBy) -> Result<Option<Arc<domain::User>>, Failure> {
         Ok(match self {
-            Self::Id(id) => match global_id::to_user(id) {
+            Self::Id(id) => match GlobalId::user(id) {
                 Some(id) => service.users_by_ids(&[id]).await?.remove(&id),
                 None => None,
             },
@@ -132,16 +134,13 @@ macro_rules! mutation {
         #[doc = $of_input]
         #[derive(InputObject)]
         pub(crate) struct $input {
-            /// A string of the client's choice, returned in the payload.
-            client_mutation_id: Option<String>,
             #[doc = $of_target]
             user: UserRef,
         }
 
         #[doc = $of_payload]
         pub(crate) struct $payload {
-            client_mutation_id: Option<String>,
-            viewer: UserId,
+            viewer: Arc<service::Viewer>,
             /// The user and the outcome, or the refusal.
             result: Result<(Arc<domain::User>, $outcome), FollowError>,
         }
@@ -154,13 +153,13 @@ macro_rules! mutation {
                 input: $input,
             ) -> Result<Self, Failure> {
                 let request = RequestContext::of(ctx);
-                let viewer = request.service.signed_in()?.id();
+                let viewer = Arc::clone(request.service.signed_in()?);
                 let target = input.user.find(&request.service).await?;
 
                 let result = request.service.$mutation(target.as_ref().map(|user| user.id)).await?;
                 request.loaders.clear().await;
                 if let (Ok(changed), Some(target)) = (&result, &target) {
-                    let counts = [(viewer, changed.follower), (target.id, changed.followee)];
+                    let counts = [(viewer.id(), changed.follower), (target.id, changed.followee)];
                     let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
                     request.loaders.counts.prime(counts).await;
                 }
@@ -170,21 +169,21 @@ macro_rules! mutation {
                 });
                 let error = |refusal| FollowError::new(refusal, &input.user, $yourself);
                 let result = result.map_err(error);
-                Ok(Self { client_mutation_id: input.client_mutation_id, viewer, result })
+                Ok(Self { viewer, result })
             }
         }
 
         #[Object]
         #[doc = $of_payload]
         impl $payload {
-            /// The `clientMutationId` of the input.
-            async fn client_mutation_id(&self) -> Option<&str> {
-                self.client_mutation_id.as_deref()
-            }
-
             /// The outcome; null exactly if `userErrors` is not empty.
             async fn outcome(&self) -> Option<$outcome> {
                 self.result.as_ref().ok().map(|(_, outcome)| *outcome)
+            }
+
+            /// The root of all queries, read after the change.
+            async fn query(&self) -> Query {
+                Query
             }
 
             #[doc = $of_user]
@@ -198,10 +197,9 @@ macro_rules! mutation {
                 self.result.as_ref().err().cloned().into_iter().collect()
             }
 
-            /// The viewer's account after the change.
-            async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
-                let viewer = RequestContext::of(ctx).loaders.users.one(self.viewer).await;
-                viewer.map(|viewer| viewer.map(User).map(Projected)).transpose()
+            /// The viewer after the change.
+            async fn viewer(&self) -> Option<Viewer> {
+                Some(Viewer(Arc::clone(&self.viewer)))
             }
 
             $($more)*
@@ -249,7 +247,7 @@ impl FollowPayload {
         let followed_at = loaders.relations.one(RelationKey::Followed(target.id)).await?;
         let Some(followed_at) = followed_at else { return Ok(None) };
         let user = if *list == FOLLOWERS {
-            loaders.users.one(self.viewer).await?
+            loaders.users.one(self.viewer.id()).await?
         } else {
             Some(Arc::clone(target))
         };

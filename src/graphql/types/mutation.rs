@@ -12,7 +12,7 @@ use super::{
     follow::{FollowInput, FollowPayload, UnfollowInput, UnfollowPayload},
     session::{
         ChangePasswordInput, ChangePasswordPayload, SignInInput, SignInPayload,
-        SignOutEverywhereInput, SignOutEverywherePayload, SignUpInput, SignUpPayload,
+        SignOutEverywherePayload, SignUpInput, SignUpPayload,
     },
 };
 use crate::{
@@ -37,7 +37,7 @@ fn sign_up_is_open(ctx: &Context<'_>) -> bool {
 macro_rules! mutations {
     ($(
         $(#[$($attribute:tt)*])*
-        $mutation:ident($input:ident: $of_input:tt) -> $payload:ident;
+        $mutation:ident($($name:ident: $input:ident, $of_input:tt)?) -> $payload:ident;
     )+) => {
         #[Object]
         /// Root of all mutations.
@@ -47,9 +47,9 @@ macro_rules! mutations {
             async fn $mutation(
                 &self,
                 ctx: &Context<'_>,
-                #[graphql(desc = $of_input)] input: $input,
+                $(#[graphql(desc = $of_input)] $name: $input,)?
             ) -> Option<Result<$payload, Failure>> {
-                let payload = $payload::$mutation(ctx, input).await;
+                let payload = $payload::$mutation(ctx, $($name)?).await;
                 Some(payload.map_err(|failure| failure.below(ctx.path_node.as_ref())))
             }
             )+
@@ -59,37 +59,39 @@ macro_rules! mutations {
 
 mutations! {
     /// Change the viewer's password, and revoke all tokens issued before. The payload has a new
-    /// token.
+    /// token. The caller must be signed in.
     #[graphql(visible = "sign_up_is_open", directive = has_permission::apply(Vec::new()))]
-    change_password(ChangePasswordInput: "The current and the new password.")
+    change_password(input: ChangePasswordInput, "The current and the new password.")
         -> ChangePasswordPayload;
 
-    /// Delete the viewer's account, with all follows from and to it.
+    /// Delete the viewer's account, with all follows from and to it. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    delete_account(DeleteAccountInput: "The password, as confirmation.") -> DeleteAccountPayload;
+    delete_account(input: DeleteAccountInput, "The password, as confirmation.") -> DeleteAccountPayload;
 
-    /// Follow a user. Following a user again changes nothing and is not an error.
+    /// Follow a user. Following a user again changes nothing and is not an error. The caller needs
+    /// the FOLLOW permission.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
-    follow(FollowInput: "Whom to follow.") -> FollowPayload;
+    follow(input: FollowInput, "Whom to follow.") -> FollowPayload;
 
     /// Sign in with a password.
     #[graphql(visible = "sign_up_is_open")]
-    sign_in(SignInInput: "The username and the password.") -> SignInPayload;
+    sign_in(input: SignInInput, "The username and the password.") -> SignInPayload;
 
-    /// Revoke all tokens of the viewer, including the token of this request.
+    /// Revoke all tokens of the viewer, including the token of this request. The caller must be
+    /// signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    sign_out_everywhere(SignOutEverywhereInput: "Nothing but an optional `clientMutationId`.")
-        -> SignOutEverywherePayload;
+    sign_out_everywhere() -> SignOutEverywherePayload;
 
     /// Create an account and sign in to it.
     #[graphql(visible = "sign_up_is_open")]
-    sign_up(SignUpInput: "The account to create.") -> SignUpPayload;
+    sign_up(input: SignUpInput, "The account to create.") -> SignUpPayload;
 
-    /// Unfollow a user. Unfollowing a user again changes nothing and is not an error.
+    /// Unfollow a user. Unfollowing a user again changes nothing and is not an error. The caller
+    /// needs the FOLLOW permission.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
-    unfollow(UnfollowInput: "Whom to unfollow.") -> UnfollowPayload;
+    unfollow(input: UnfollowInput, "Whom to unfollow.") -> UnfollowPayload;
 
-    /// Change the viewer's profile.
+    /// Change the viewer's profile. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
-    update_profile(UpdateProfileInput: "What to change.") -> UpdateProfilePayload;
+    update_profile(input: UpdateProfileInput, "What to change.") -> UpdateProfilePayload;
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
+use futures_util::future::join_all;
 
 use super::{
     connection::{Listed, UserConnection},
@@ -13,16 +14,34 @@ use super::{
     viewer::Viewer,
 };
 use crate::{
-    domain::{self, UsernameKey},
-    graphql::{context::RequestContext, error::Failure, global_id, projection::Projected},
+    domain::UsernameKey,
+    graphql::{
+        context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
+    },
 };
 
 /// Root of all queries.
 pub(crate) struct Query;
 
-/// A user as a node.
-const fn node_of(user: Arc<domain::User>) -> AnyNode {
-    AnyNode(Node::User(User(user)))
+/// Finds the object of an id, which may be missing.
+async fn node(request: &RequestContext, id: &str) -> Result<Option<AnyNode>, Failure> {
+    Ok(match GlobalId::parse(id) {
+        Some(GlobalId::User(id)) => {
+            request.loaders.users.one(id).await?.map(User).map(Node::User).map(AnyNode)
+        }
+        Some(GlobalId::Viewer(id)) => {
+            let viewer = viewer(request).await?;
+            viewer.filter(|viewer| viewer.0.id() == id).map(Node::Viewer).map(AnyNode)
+        }
+        None => None,
+    })
+}
+
+/// The signed-in caller, unless this request has just deleted their account.
+async fn viewer(request: &RequestContext) -> Result<Option<Viewer>, Failure> {
+    let Some(viewer) = request.service.viewer() else { return Ok(None) };
+    let user = request.loaders.users.one(viewer.id()).await?;
+    Ok(user.map(|_| Viewer(Arc::clone(viewer))))
 }
 
 #[Object]
@@ -39,8 +58,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global ID.")] id: ID,
     ) -> Option<Result<Projected<AnyNode>, Failure>> {
-        let user = RequestContext::of(ctx).loaders.users.one(global_id::to_user(&id)?).await;
-        user.map(|user| user.map(node_of).map(Projected)).transpose()
+        let node = node(RequestContext::of(ctx), &id).await;
+        node.map(|node| node.map(Projected)).transpose()
     }
 
     /// The objects with these global IDs, in their order; null for IDs without an object.
@@ -51,17 +70,9 @@ impl Query {
             ID,
         >,
     ) -> Projected<Vec<Option<Result<AnyNode, Failure>>>> {
-        // A malformed id names no object.
-        let ids: Vec<_> = ids.iter().map(|id| global_id::to_user(id)).collect();
-        let named = ids.iter().flatten().copied().collect();
-        Projected(match RequestContext::of(ctx).loaders.users.many(named).await {
-            Ok(users) => {
-                let mut users = users.into_iter();
-                let mut node = |_| users.next().flatten().map(node_of).map(Ok);
-                ids.into_iter().map(|id| id.and_then(&mut node)).collect()
-            }
-            Err(failure) => ids.into_iter().map(|id| id.map(|_| Err(failure.clone()))).collect(),
-        })
+        let request = RequestContext::of(ctx);
+        let nodes = join_all(ids.iter().map(|id| node(request, id))).await;
+        Projected(nodes.into_iter().map(Result::transpose).collect())
     }
 
     /// The user with this username; null if no user has it.
@@ -92,14 +103,14 @@ impl Query {
         order_by: Option<UserOrder>,
         #[graphql(desc = "Only users whose username begins with this text, regardless of case.")]
         username_prefix: Option<String>,
-    ) -> Option<Result<Projected<UserConnection>, Failure>> {
+    ) -> Result<Projected<UserConnection>, Failure> {
         let arguments = PageArguments::new(first, last, after, before, order_by);
         let prefix = username_prefix.unwrap_or_default();
-        Some(Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected))
+        Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected)
     }
 
     /// The signed-in caller; null when signed out.
-    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
-        RequestContext::of(ctx).service.viewer().cloned().map(Viewer)
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer, Failure>> {
+        viewer(RequestContext::of(ctx)).await.transpose()
     }
 }

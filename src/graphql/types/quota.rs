@@ -9,8 +9,9 @@ use crate::service;
 /// is the one with less left. It refills continuously.
 #[derive(SimpleObject)]
 pub(crate) struct RateLimit {
-    /// The cost of this operation: the nodes that its page sizes multiply to, 10 for each mutation
-    /// and 1,000 for each `totalCount` of `users`; at least 1.
+    /// The cost of this operation: the nodes that its page sizes multiply to, 1 for each number of
+    /// followers or followed users that is read without a page, 10 for each mutation, and 1,000 for
+    /// each `totalCount` of `users`; at least 1.
     cost: i32,
     /// The size of the budget. An empty budget is full again after a minute.
     limit: i32,
@@ -32,7 +33,7 @@ impl From<service::Budget> for RateLimit {
 }
 
 /// How many users the viewer may still follow. Only changes count: repeated and refused follows do
-/// not.
+/// not. It has no ID: caches keep it as a part of its `Viewer`.
 #[derive(SimpleObject)]
 pub(crate) struct FollowQuota {
     /// The most new follows per day.

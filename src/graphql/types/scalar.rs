@@ -1,15 +1,15 @@
 //! Custom scalars, and counts as GraphQL's `Int`. They occur in answers only.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{SecondsFormat, Timelike, Utc};
+use chrono::{SecondsFormat, Utc};
 
 /// A time in an answer.
 #[derive(Clone, Copy)]
 pub(crate) struct DateTime(pub chrono::DateTime<Utc>);
 
-/// An [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) date and time in UTC, with microseconds
-/// where there are any, such as `2026-01-31T12:00:00.000001Z`.
-#[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
+/// A date and time in UTC as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) writes it, always
+/// with six digits of a second: `2026-01-31T12:00:00.000001Z`.
+#[Scalar(specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         match &value {
@@ -19,9 +19,7 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        let format =
-            if self.0.nanosecond() == 0 { SecondsFormat::Secs } else { SecondsFormat::Micros };
-        Value::String(self.0.to_rfc3339_opts(format, true))
+        Value::String(self.0.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 }
 

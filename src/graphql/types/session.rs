@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, SimpleObject};
 
-use super::{account::AccountError, viewer::Viewer};
+use super::{account::AccountError, query::Query, viewer::Viewer};
 use crate::{
     graphql::{context::RequestContext, error::Failure},
     service::{NewAccount, PasswordChange, SignIn, SignUpError, SignedIn},
@@ -13,8 +13,6 @@ use crate::{
 /// The input of `signUp`.
 #[derive(InputObject)]
 pub(crate) struct SignUpInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
     /// The display name, at most 100 characters.
     name: Option<String>,
     /// At least 8 characters and at most 256 bytes.
@@ -27,8 +25,6 @@ pub(crate) struct SignUpInput {
 /// The input of `signIn`.
 #[derive(InputObject)]
 pub(crate) struct SignInInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
     /// The password.
     #[graphql(secret)]
     password: String,
@@ -39,21 +35,12 @@ pub(crate) struct SignInInput {
 /// The input of `changePassword`.
 #[derive(InputObject)]
 pub(crate) struct ChangePasswordInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
     /// The current password.
     #[graphql(secret)]
     current_password: String,
     /// The new password: at least 8 characters and at most 256 bytes.
     #[graphql(secret)]
     new_password: String,
-}
-
-/// The input of `signOutEverywhere`.
-#[derive(InputObject)]
-pub(crate) struct SignOutEverywhereInput {
-    /// A string of the client's choice, returned in the payload.
-    client_mutation_id: Option<String>,
 }
 
 /// Defines the payload of a mutation that signs in. The texts are the descriptions of the payload
@@ -63,28 +50,32 @@ macro_rules! session_payload {
         #[doc = $of_payload]
         #[derive(SimpleObject)]
         pub(crate) struct $payload {
-            /// The `clientMutationId` of the input.
-            client_mutation_id: Option<String>,
+            /// The root of all queries, read after the change by the sender of this request.
+            query: Query,
             #[doc = $of_token]
             token: Option<String>,
             /// What went wrong; empty on success.
             user_errors: Vec<AccountError>,
-            /// The account that the token is for.
+            /// The viewer that the token is for.
             viewer: Option<Viewer>,
         }
 
         impl $payload {
-            fn new(
-                client_mutation_id: Option<String>,
+            async fn new(
+                request: &RequestContext,
                 signed_in: Result<SignedIn, AccountError>,
             ) -> Self {
-                let (token, viewer, user_errors) = match signed_in {
+                match signed_in {
                     Ok(SignedIn { token, viewer }) => {
-                        (Some(token), Some(Viewer(Arc::new(viewer))), Vec::new())
+                        request.loaders.prime_viewer(&viewer).await;
+                        let (token, viewer) = (Some(token), Some(Viewer(Arc::new(viewer))));
+                        Self { query: Query, token, user_errors: Vec::new(), viewer }
                     }
-                    Err(error) => (None, None, vec![error]),
-                };
-                Self { client_mutation_id, token, user_errors, viewer }
+                    Err(error) => {
+                        let user_errors = vec![error];
+                        Self { query: Query, token: None, user_errors, viewer: None }
+                    }
+                }
             }
         }
     };
@@ -110,8 +101,8 @@ session_payload!(
 /// The result of `signOutEverywhere`.
 #[derive(SimpleObject)]
 pub(crate) struct SignOutEverywherePayload {
-    /// The `clientMutationId` of the input.
-    client_mutation_id: Option<String>,
+    /// The root of all queries, read after the change.
+    query: Query,
     /// What went wrong; empty on success.
     user_errors: Vec<AccountError>,
 }
@@ -119,14 +110,14 @@ pub(crate) struct SignOutEverywherePayload {
 impl SignUpPayload {
     pub(crate) async fn sign_up(ctx: &Context<'_>, input: SignUpInput) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
-        let SignUpInput { client_mutation_id, name, password, username } = input;
+        let SignUpInput { name, password, username } = input;
         let new = NewAccount { username, name, password: Some(password) };
 
         let signed_in = request.service.sign_up(new, request.address).await?;
         request.loaders.clear().await;
 
         let error = |SignUpError::UsernameTaken| AccountError::username_taken();
-        Ok(Self::new(client_mutation_id, signed_in.map_err(error)))
+        Ok(Self::new(request, signed_in.map_err(error)).await)
     }
 }
 
@@ -139,7 +130,7 @@ impl SignInPayload {
         let signed_in = request.service.sign_in(sign_in).await?;
 
         let signed_in = signed_in.ok_or_else(AccountError::wrong_credentials);
-        Ok(Self::new(input.client_mutation_id, signed_in))
+        Ok(Self::new(request, signed_in).await)
     }
 }
 
@@ -154,16 +145,13 @@ impl ChangePasswordPayload {
         let signed_in = request.service.change_password(change).await?;
 
         let signed_in = signed_in.ok_or_else(|| AccountError::wrong_password("currentPassword"));
-        Ok(Self::new(input.client_mutation_id, signed_in))
+        Ok(Self::new(request, signed_in).await)
     }
 }
 
 impl SignOutEverywherePayload {
-    pub(crate) async fn sign_out_everywhere(
-        ctx: &Context<'_>,
-        input: SignOutEverywhereInput,
-    ) -> Result<Self, Failure> {
+    pub(crate) async fn sign_out_everywhere(ctx: &Context<'_>) -> Result<Self, Failure> {
         RequestContext::of(ctx).service.sign_out_everywhere().await?;
-        Ok(Self { client_mutation_id: input.client_mutation_id, user_errors: Vec::new() })
+        Ok(Self { query: Query, user_errors: Vec::new() })
     }
 }

@@ -13,13 +13,14 @@ use super::{
     denial::FollowDenialReason,
     order::FollowOrder,
     page::PageArguments,
-    scalar::{DateTime, Uri},
+    scalar::{DateTime, Uri, clamped},
+    viewer::Viewer,
 };
 use crate::{
     domain,
     graphql::{
         error::Failure,
-        global_id,
+        global_id::GlobalId,
         lists::{FOLLOWERS, FOLLOWING},
         projection::fields::{AnyUserField, Needs, Plain, UserField, UserRow},
     },
@@ -27,17 +28,17 @@ use crate::{
 };
 
 /// What the resolver of an ID returns: the interface must not take it apart.
-type Answered = Result<ID, Failure>;
+pub(crate) type IdAnswer = Result<ID, Failure>;
 
 /// An object with a globally unique ID.
 #[derive(Interface)]
-#[graphql(field(name = "id", ty = "Answered", desc = "The opaque global ID of the object."))]
+#[graphql(field(name = "id", ty = "IdAnswer", desc = "The opaque global ID of the object."))]
 pub(crate) enum Node {
     User(User),
+    Viewer(Viewer),
 }
 
-/// A [`Node`] that is resolved as the object it is: a translated selection has no fragments left
-/// that would say which fields are those of its type.
+/// A [`Node`] that is resolved as the object it is.
 pub(crate) struct AnyNode(pub Node);
 
 impl OutputType for AnyNode {
@@ -54,8 +55,10 @@ impl OutputType for AnyNode {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let Node::User(user) = &self.0;
-        user.resolve(ctx, field).await
+        match &self.0 {
+            Node::User(user) => user.resolve(ctx, field).await,
+            Node::Viewer(viewer) => viewer.resolve(ctx, field).await,
+        }
     }
 }
 
@@ -63,15 +66,13 @@ impl OutputType for AnyNode {
 pub(crate) struct User(pub Arc<domain::User>);
 
 /// Defines the fields of `User`: a constant and a resolver for each, and [`FIELDS`] with all
-/// constants. A row says the name of a field, what it needs, perhaps an argument (of one word) with its default,
-/// and the value, computed from facts and the argument. Lists follow. Comments are descriptions.
+/// constants. A row says the name of a field, what it needs, and the value, computed from facts.
+/// Lists follow. Comments are descriptions.
 macro_rules! user_fields {
     (
         fields { $(
             $(#[$($of_field:tt)*])*
-            $row:ident = $field:ident: $ty:ty, $name:literal, $needs:ident
-            $(($(#[$($of_argument:tt)*])* $argument:ident = $default:expr))?,
-            $value:expr;
+            $row:ident = $field:ident: $ty:ty, $name:literal, $needs:ident, $value:expr;
         )+ }
         lists { $(
             $(#[$($of_list:tt)*])*
@@ -79,11 +80,7 @@ macro_rules! user_fields {
         )+ }
     ) => {
         $(static $row: UserField<$ty> = UserField {
-            row: UserRow {
-                name: $name,
-                needs: Needs::$needs,
-                argument: [$(Some((stringify!($argument), $default)),)? None][0],
-            },
+            row: UserRow { name: $name, needs: Needs::$needs },
             value: $value,
         };)+
 
@@ -95,12 +92,8 @@ macro_rules! user_fields {
         impl User {
             $(
             $(#[$($of_field)*])*
-            async fn $field(
-                &self,
-                ctx: &Context<'_>,
-                $($(#[$($of_argument)*])* $argument: Option<i32>,)?
-            ) -> <$ty as Plain>::Answer<'_> {
-                $row.resolve(&self.0, ctx, [$($argument,)? None][0]).await
+            async fn $field(&self, ctx: &Context<'_>) -> <$ty as Plain>::Answer<'_> {
+                $row.resolve(&self.0, ctx).await
             }
             )+
 
@@ -134,50 +127,49 @@ macro_rules! user_fields {
 
 user_fields! {
     fields {
-    /// A square picture of the user. Without a picture of their own, users get a drawn one as a
-    /// `data:` URI.
-    AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW (
-            #[graphql(
-                default_with = "Some(avatar::SIZE_DEFAULT)",
-                desc = "The width and height of a drawn picture in pixels, from 16 to 1024."
-            )]
-            size = avatar::SIZE_DEFAULT
-        ),
-        |facts, size| Uri(avatar::uri(facts.user, size));
+    /// A square picture of the user: the URL that they have set, or else the path of a drawn one
+    /// on this server.
+    AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW, |facts| Uri(avatar::uri(facts.user));
     /// What the user says about themselves.
-    BIO = bio: Option<String>, "bio", ROW, |facts, _| facts.user.bio.as_deref();
+    BIO = bio: Option<String>, "bio", ROW, |facts| facts.user.bio.as_deref();
     /// When the account was created.
-    CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts, _| DateTime(facts.user.created_at);
+    CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts| DateTime(facts.user.created_at);
+    /// How many users follow this user. It costs 1.
+    FOLLOWER_COUNT = follower_count: i32, "followerCount", COUNT,
+        |facts| clamped(facts.counts.followers);
+    /// How many users this user follows. It costs 1.
+    FOLLOWING_COUNT = following_count: i32, "followingCount", COUNT,
+        |facts| clamped(facts.counts.following);
     /// The opaque global ID of the user.
-    ID_OF_USER = id: ID, "id", ROW, |facts, _| global_id::of_user(facts.user.id);
+    ID_OF_USER = id: ID, "id", ROW, |facts| GlobalId::User(facts.user.id).into();
     /// Whether this user follows the viewer: the "Follows you" label. False when signed out.
     IS_FOLLOWING_VIEWER = is_following_viewer: bool, "isFollowingViewer", FOLLOWING_BACK,
-        |facts, _| facts.relation.followed_back_at.is_some();
+        |facts| facts.relation.followed_back_at.is_some();
     /// Whether this user is the viewer.
     IS_VIEWER = is_viewer: bool, "isViewer", ROW,
-        |facts, _| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
+        |facts| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
     /// The display name of the user.
-    NAME = name: Option<String>, "name", ROW, |facts, _| facts.user.name.as_deref();
+    NAME = name: Option<String>, "name", ROW, |facts| facts.user.name.as_deref();
     /// The unique name of the account. Case does not matter.
-    USERNAME = username: String, "username", ROW, |facts, _| facts.user.username.as_str();
+    USERNAME = username: String, "username", ROW, |facts| facts.user.username.as_str();
     /// Whether the viewer's permissions allow them to follow this user: it drives the Follow
     /// button. Limits on follows are left out for now, so `follow` may still fail with
     /// `LIMIT_REACHED`.
     VIEWER_CAN_FOLLOW = viewer_can_follow: bool, "viewerCanFollow", ROW,
-        |facts, _| follow_denials(facts.viewer, facts.user.id).is_empty();
+        |facts| follow_denials(facts.viewer, facts.user.id).is_empty();
     /// Why the viewer cannot follow this user; empty when `viewerCanFollow` is true.
     VIEWER_CANNOT_FOLLOW_REASONS = viewer_cannot_follow_reasons: Vec<FollowDenialReason>,
         "viewerCannotFollowReasons", ROW,
-        |facts, _| {
+        |facts| {
             let denials = follow_denials(facts.viewer, facts.user.id);
             denials.into_iter().map(FollowDenialReason::from).collect()
         };
     /// When the viewer followed this user; null if the viewer does not follow them.
     VIEWER_FOLLOWED_AT = viewer_followed_at: Option<DateTime>, "viewerFollowedAt", FOLLOWED,
-        |facts, _| facts.relation.followed_at.map(DateTime);
+        |facts| facts.relation.followed_at.map(DateTime);
     /// Whether the viewer follows this user. False when signed out.
     VIEWER_IS_FOLLOWING = viewer_is_following: bool, "viewerIsFollowing", FOLLOWED,
-        |facts, _| facts.relation.followed_at.is_some();
+        |facts| facts.relation.followed_at.is_some();
     }
     lists {
     /// The users who follow this user, by default the newest follow first.

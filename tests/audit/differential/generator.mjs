@@ -20,7 +20,6 @@ import {
   isNonNullType,
   parseType,
 } from 'graphql';
-import { AVATAR_SIZES } from './graph.mjs';
 
 /**
  * Fields that are never selected: account mutations, and in introspection unordered lists, texts that
@@ -30,6 +29,7 @@ import { AVATAR_SIZES } from './graph.mjs';
 const AVOIDED = [
   'Mutation.deleteAccount',
   'Mutation.signIn',
+  'Mutation.signOutEverywhere',
   'Mutation.signUp',
   'Mutation.updateProfile',
   '__Directive.deprecationReason',
@@ -67,6 +67,7 @@ export class Generator {
     const { random } = this;
     this.fragments = [];
     const isMutation = random.chance(0.2);
+    this.isMutation = isMutation;
     const names = random.chance(0.2) ? ['A', 'B', 'C'].slice(0, random.int(2, 3)) : [random.chance(0.5) ? 'A' : null];
     const operations = names.map((operationName) => this.#operation(isMutation, operationName));
     const chosen = random.int(0, names.length - 1);
@@ -148,7 +149,8 @@ export class Generator {
   }
 
   #meta(type, depth) {
-    const isQuery = type === this.schema.getQueryType();
+    // The server refuses introspection in the payload of a mutation.
+    const isQuery = type === this.schema.getQueryType() && !this.isMutation;
     if (!isQuery || this.random.chance(0.6)) return this.#plain('__typename');
     const types = this.schema.getTypeMap();
     const target = this.random.chance(0.8) ? '__type' : '__schema';
@@ -220,8 +222,8 @@ export class Generator {
   #argumentValues(type, field) {
     const { random, graph } = this;
     const user = () => random.pick([...graph.users.values()]);
-    const ids = () => (random.chance(0.85) ? user().id : random.pick(NOBODIES));
-    const username = () => (random.chance(0.85) ? user().username : random.pick(NOBODIES));
+    const ids = () => (random.chance(0.85) ? user().id : random.pick([...NOBODIES, graph.viewer.id]));
+    const username = () => (random.chance(0.85) ? user().username : random.pick([...NOBODIES, ...TEXTS]));
     switch (field.name) {
       case 'node':
         return { id: ids() };
@@ -229,8 +231,6 @@ export class Generator {
         return { ids: Array.from({ length: random.int(0, 3) }, ids) };
       case 'user':
         return { username: username() };
-      case 'avatarUrl':
-        return random.chance(0.5) ? {} : { size: random.pick([...AVATAR_SIZES, null]) };
       case 'users':
       case 'followers':
       case 'following':
@@ -238,9 +238,7 @@ export class Generator {
       case 'follow':
       case 'unfollow': {
         const ref = random.chance(0.5) ? { id: ids() } : { username: username() };
-        const input = { user: ref };
-        if (random.chance(0.4)) input.clientMutationId = random.pick([...TEXTS, null]);
-        return { input };
+        return { input: { user: ref } };
       }
       case 'fields':
       case 'enumValues':

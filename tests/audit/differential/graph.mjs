@@ -8,8 +8,6 @@
 
 /** Stands for a text that only the server can know. */
 export const FRESH = '\u0000fresh';
-/** The sizes of pictures that the generator uses. */
-export const AVATAR_SIZES = [16, 96, 512];
 
 const USERS_MAX = 100;
 const ORDERS = ['ASC', 'DESC'];
@@ -24,11 +22,10 @@ const userLists = USER_FIELDS.flatMap((field) =>
       `${field}_${order}: users(first: 100, orderBy: { field: ${field}, direction: ${order} }) { edges { cursor node { id } } }`,
   ),
 ).join(' ');
-const avatars = AVATAR_SIZES.map((size) => `avatar${size}: avatarUrl(size: ${size})`).join(' ');
 
 const EVERYTHING = `{
-  viewer { user { id } role { name permissions } permissions }
-  users(first: 100) { totalCount nodes { id username name bio createdAt ${avatars} ${ordered('followers')} ${ordered('following')} } }
+  viewer { id user { id } role { id name permissions } permissions }
+  users(first: 100) { totalCount nodes { id username name bio createdAt avatarUrl ${ordered('followers')} ${ordered('following')} } }
 }`;
 const PAIR = `query ($user: ID!) {
   viewer { user { ${ordered('following')} } }

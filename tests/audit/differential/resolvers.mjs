@@ -9,7 +9,9 @@ import { FRESH } from './graph.mjs';
 export function root(graph, isSignedIn) {
   const me = isSignedIn ? graph.viewer.user.id : null;
   const user = (id) => (graph.users.has(id) ? new User(graph, me, graph.users.get(id)) : null);
-  const node = ({ id }) => user(id);
+  const viewer = () =>
+    isSignedIn ? { ...graph.viewer, __typename: 'Viewer', user: user(me) } : null;
+  const node = ({ id }) => (isSignedIn && id === graph.viewer.id ? viewer() : user(id));
   const target = ({ id, username }) => user(id ?? graph.byName(username)?.id);
 
   const change = (input, verb, apply) => {
@@ -24,23 +26,22 @@ export function root(graph, isSignedIn) {
       return follow ? followEdge(follow, list, user(other())) : null;
     };
     return {
-      clientMutationId: input.clientMutationId,
       outcome,
+      query: () => api,
       user: refusal ? null : whom,
       userErrors: refusal ? [{ code: refusal, field, message }] : [],
-      viewer: user(me),
+      viewer,
       followerEdge: edge('followersDESC', whom, () => me),
       followingEdge: edge('followingDESC', me, () => whom.id),
     };
   };
 
-  return {
+  const api = {
     node,
     nodes: ({ ids }) => ids.map((id) => node({ id })),
     user: ({ username }) => user(graph.byName(username)?.id),
     users: (args) => usersPage(graph, args, user),
-    viewer: () =>
-      isSignedIn ? { ...graph.viewer, user: user(me) } : null,
+    viewer,
     follow: ({ input }) =>
       change(input, 'follow', (id) => {
         if (graph.find(me, id)) return 'ALREADY_FOLLOWING';
@@ -50,6 +51,7 @@ export function root(graph, isSignedIn) {
     unfollow: ({ input }) =>
       change(input, 'unfollow', (id) => (graph.unfollow(id) ? 'UNFOLLOWED' : 'NOT_FOLLOWING')),
   };
+  return api;
 }
 
 class User {
@@ -58,12 +60,15 @@ class User {
   constructor(graph, me, fields) {
     this.graph = graph;
     this.me = me;
-    for (const name of ['id', 'username', 'name', 'bio', 'createdAt']) this[name] = fields[name];
-    this.fields = fields;
+    for (const name of ['id', 'username', 'name', 'bio', 'createdAt', 'avatarUrl']) this[name] = fields[name];
   }
 
-  avatarUrl({ size }) {
-    return this.fields[`avatar${size ?? 96}`];
+  followerCount() {
+    return this.graph.follows.filter((follow) => follow.followee === this.id).length;
+  }
+
+  followingCount() {
+    return this.graph.follows.filter((follow) => follow.follower === this.id).length;
   }
 
   isViewer() {

@@ -58,9 +58,9 @@ impl Host {
             "followers": 3,
             "following": 1,
             "followedBy": [
-                ["dave", "2025-06-15T15:06:43Z"],
-                ["carol", "2025-06-15T15:06:42Z"],
-                ["bob", "2025-06-15T15:06:41Z"],
+                ["dave", "2025-06-15T15:06:43.000000Z"],
+                ["carol", "2025-06-15T15:06:42.000000Z"],
+                ["bob", "2025-06-15T15:06:41.000000Z"],
             ],
             "viewerIsFollowing": false,
             "isFollowingViewer": true,

@@ -50,21 +50,18 @@ impl Client<'_> {
 pub(super) async fn run(url: &str, token: &str) -> Value {
     let client = Client { url, token };
     let profile = client.profile(None).await;
-    let mut edges = profile.followers.edges.unwrap_or_default();
+    let mut edges = profile.followers.edges;
     let mut page = profile.followers.page_info;
     while page.has_next_page {
         let next = client.profile(page.end_cursor).await.followers;
-        edges.extend(next.edges.unwrap_or_default());
+        edges.extend(next.edges);
         page = next.page_info;
     }
 
     let variables = follow::Variables { user: follow::UserRef::Id(profile.id) };
     let follow = client.execute::<Follow>(variables).await.follow.expect("it is not refused");
 
-    let followed_by = edges.into_iter().flatten().map(|edge| {
-        let follower = edge.node.expect("the follower is not deleted meanwhile");
-        json!([follower.username, edge.followed_at])
-    });
+    let followed_by = edges.into_iter().map(|edge| json!([edge.node.username, edge.followed_at]));
     let user_errors = follow.user_errors.into_iter().map(|error| error.message);
     json!({
         "name": profile.name,

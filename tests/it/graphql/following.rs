@@ -23,20 +23,20 @@ on_both_engines! {
     of_simultaneous_follows_one_says_followed,
     a_field_that_is_spread_twice_runs_once,
     a_deleted_viewer_is_unauthenticated_at_once,
-    the_client_mutation_id_is_returned,
+    a_payload_has_the_root_of_queries_after_the_change,
 }
 
 const FOLLOW: &str = "mutation ($user: UserRef!) { follow(input: { user: $user }) { outcome
     userErrors { code field message }
     user { username viewerIsFollowing viewerFollowedAt followers { totalCount } }
-    viewer { username following { totalCount } }
+    viewer { user { username following { totalCount } } }
     followerEdge { followedAt cursor node { username } }
     followingEdge { followedAt cursor node { username } } } }";
 
 const UNFOLLOW: &str = "mutation ($user: UserRef!) { unfollow(input: { user: $user }) { outcome
     userErrors { code field message }
     user { username viewerIsFollowing followers { totalCount } }
-    viewer { following { totalCount } } } }";
+    viewer { user { following { totalCount } } } } }";
 
 async fn follow(app: &TestApp, token: &str, username: &str) -> Value {
     let variables = json!({ "user": { "username": username } });
@@ -59,7 +59,7 @@ async fn a_follow_raises_both_counts_and_shows_both_edges(app: TestApp) {
     assert_eq!(done["user"]["username"], "bob");
     assert_eq!(done["user"]["viewerIsFollowing"], true);
     assert_eq!(done["user"]["followers"]["totalCount"], 1);
-    assert_eq!(done["viewer"]["following"]["totalCount"], 1);
+    assert_eq!(done["viewer"]["user"]["following"]["totalCount"], 1);
     assert_eq!(done["followerEdge"]["node"]["username"], "alice");
     assert_eq!(done["followingEdge"]["node"]["username"], "bob");
     let followed_at = &done["user"]["viewerFollowedAt"];
@@ -86,7 +86,7 @@ async fn following_twice_changes_nothing(app: TestApp) {
     assert_eq!(done["outcome"], "ALREADY_FOLLOWING");
     assert_eq!(done["userErrors"], json!([]));
     assert_eq!(done["user"]["followers"]["totalCount"], 1);
-    assert_eq!(done["user"]["viewerFollowedAt"], "2025-06-15T15:06:40Z");
+    assert_eq!(done["user"]["viewerFollowedAt"], "2025-06-15T15:06:40.000000Z");
 }
 
 async fn users_cannot_follow_themselves(app: TestApp) {
@@ -102,7 +102,7 @@ async fn users_cannot_follow_themselves(app: TestApp) {
         let error = json!({ "code": "YOURSELF", "field": field, "message": message });
         assert_eq!(payload["userErrors"], json!([error]));
         assert_eq!(payload["user"], Value::Null);
-        assert_eq!(payload["viewer"]["following"]["totalCount"], 0);
+        assert_eq!(payload["viewer"]["user"]["following"]["totalCount"], 0);
     }
 }
 
@@ -147,7 +147,7 @@ async fn an_unfollow_lowers_both_counts(app: TestApp) {
     assert_eq!(done["userErrors"], json!([]));
     assert_eq!(done["user"]["viewerIsFollowing"], false);
     assert_eq!(done["user"]["followers"]["totalCount"], 1);
-    assert_eq!(done["viewer"]["following"]["totalCount"], 0);
+    assert_eq!(done["viewer"]["user"]["following"]["totalCount"], 0);
 }
 
 async fn unfollowing_twice_changes_nothing(app: TestApp) {
@@ -169,7 +169,7 @@ async fn a_second_follow_has_a_new_time(app: TestApp) {
     let done = follow(&app, &token, "bob").await;
 
     assert_eq!(done["outcome"], "FOLLOWED");
-    assert_ne!(done["user"]["viewerFollowedAt"], "2025-06-15T15:06:40Z");
+    assert_ne!(done["user"]["viewerFollowedAt"], "2025-06-15T15:06:40.000000Z");
 }
 
 async fn an_id_does_as_well_as_a_username(app: TestApp) {
@@ -205,7 +205,7 @@ async fn a_field_that_is_spread_twice_runs_once(app: TestApp) {
         follow(input: { user: { username: "bob" } }) { outcome }
         ... on Mutation { follow(input: { user: { username: "bob" } }) { userErrors { code } } }
         ...F @include(if: $yes) ...F
-        follow(input: { user: { username: "bob" } }) @skip(if: $yes) { clientMutationId } }
+        follow(input: { user: { username: "bob" } }) @skip(if: $yes) { query { viewer { id } } } }
         fragment F on Mutation { follow(input: { user: { username: "bob" } }) { user { username } } }"#;
 
     let before = app.statements();
@@ -218,15 +218,24 @@ async fn a_field_that_is_spread_twice_runs_once(app: TestApp) {
     assert_eq!(app.statements() - before, 2 + to_follow, "authentication, target, the follow");
 }
 
-async fn the_client_mutation_id_is_returned(app: TestApp) {
+async fn a_payload_has_the_root_of_queries_after_the_change(app: TestApp) {
     draw(&*app.store, "alice\nbob").await;
     let token = app.token("alice", None).await;
-    let query = r#"mutation { follow(input: { clientMutationId: "x1", user: { username: "bob" } })
-        { clientMutationId followerEdge { node { isViewer } } } }"#;
+    let query = r#"mutation { follow(input: { user: { username: "bob" } }) { query {
+        viewer { user { followingCount } } user(username: "bob") { followerCount } } } }"#;
     let response = app.graphql(query, json!({}), Some(&token)).await;
-    let expected =
-        json!({ "clientMutationId": "x1", "followerEdge": { "node": { "isViewer": true } } });
+    let expected = json!({ "query": { "viewer": { "user": { "followingCount": 1 } },
+        "user": { "followerCount": 1 } } });
     assert_eq!(data(&response)["follow"], expected);
+
+    let query = r#"mutation { unfollow(input: { user: { username: "bob" } }) {
+        query { __type(name: "User") { name } } } }"#;
+    let response = app.graphql(query, json!({}), Some(&token)).await;
+    assert_eq!(super::code(&response), "BAD_USER_INPUT");
+
+    let query = "mutation { deleteAccount(input: {}) { query { viewer { id } } } }";
+    let response = app.graphql(query, json!({}), Some(&token)).await;
+    assert_eq!(data(&response)["deleteAccount"], json!({ "query": { "viewer": null } }));
 }
 
 async fn a_deleted_viewer_is_unauthenticated_at_once(app: TestApp) {

@@ -50,7 +50,7 @@ async fn the_quota_shows_when_follows_will_be_refused() {
     let app = limited(Limits { follows, ..Limits::default() }).await;
     let token = app.token("alice", None).await;
     let quota = |remaining, total_remaining| {
-        json!({ "limit": 1, "remaining": remaining, "resetAt": "2025-06-16T00:00:00Z",
+        json!({ "limit": 1, "remaining": remaining, "resetAt": "2025-06-16T00:00:00.000000Z",
             "totalLimit": 50, "totalRemaining": total_remaining })
     };
     let seen = app.graphql(QUOTA, json!({}), Some(&token)).await;
@@ -74,9 +74,9 @@ async fn operations_are_charged_to_the_viewer() {
     let left = |remaining, reset_at| json!({ "cost": 7, "limit": 20, "remaining": remaining, "resetAt": reset_at });
 
     let first = app.graphql(SEVEN, json!({}), Some(&alice)).await;
-    assert_eq!(data(&first)["rateLimit"], left(13, "2025-06-15T15:07:01Z"));
+    assert_eq!(data(&first)["rateLimit"], left(13, "2025-06-15T15:07:01.000000Z"));
     let second = app.graphql(SEVEN, json!({}), Some(&alice)).await;
-    assert_eq!(data(&second)["rateLimit"], left(6, "2025-06-15T15:07:22Z"));
+    assert_eq!(data(&second)["rateLimit"], left(6, "2025-06-15T15:07:22.000000Z"));
     let third = app.graphql(SEVEN, json!({}), Some(&alice)).await;
     assert_eq!(code(&third), "RATE_LIMITED");
     assert_eq!(third["errors"][0]["extensions"]["retryAfter"], 3);
@@ -156,7 +156,14 @@ async fn the_cost_is_returned_on_request() {
         (
             "{ a: users(first: 3) { totalCount } b: users(first: 4) { ...C } }
           fragment C on UserConnection { totalCount }",
-            2_007,
+            2_000,
+        ),
+        ("{ users(first: 100) { nodes { followerCount } } }", 200),
+        ("{ users(first: 100) { nodes { id followers { totalCount __typename } } } }", 200),
+        ("{ users(first: 10) { nodes { followers(first: 5) { totalCount nodes { id } } } } }", 60),
+        (
+            "{ nodes(ids: [\"a\", \"b\"]) { ... on User { followerCount following { totalCount } } } }",
+            6,
         ),
         ("mutation { signIn(input: { username: \"x\", password: \"y\" }) { token } }", 10),
     ] {

@@ -236,9 +236,6 @@ impl<'c> Document<'c> {
         let mut fields: Vec<_> = (0..self.rng.random_range(1..5))
             .map(|_| format!("{}{}", self.pick(&leaves), self.condition()))
             .collect();
-        if self.rng.random_bool(0.2) {
-            fields.push(format!("{} avatarUrl(size: 64)", self.alias()));
-        }
         for _ in 0..if depth == 0 { 0 } else { self.rng.random_range(0..3) } {
             fields.push(self.follows(depth - 1));
         }

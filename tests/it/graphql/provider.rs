@@ -145,7 +145,7 @@ async fn signing_out_everywhere_ends_tokens_that_are_not_newer(engine: Engine) {
         assert_eq!(trusted.status(&claims).await, 200, "{claims}");
     }
 
-    let sign_out = "mutation { signOutEverywhere(input: {}) { userErrors { code } } }";
+    let sign_out = "mutation { signOutEverywhere { userErrors { code } } }";
     let token = trusted.key.token(&with(json!(now)));
     let response = trusted.app.graphql(sign_out, json!({}), Some(&token)).await;
     assert_eq!(data(&response)["signOutEverywhere"], json!({ "userErrors": [] }));

@@ -14,6 +14,8 @@ on_both_engines! {
     users_are_found_by_name_in_whatever_case_and_by_id,
     a_user_who_does_not_exist_is_null,
     nodes_come_in_the_order_of_their_ids,
+    a_viewer_is_a_node_for_themselves_only,
+    counts_of_a_user_need_no_list,
     a_user_without_a_picture_gets_a_drawn_one,
     answers_keep_the_order_of_the_question,
     directives_and_defaults_of_variables_count,
@@ -27,7 +29,7 @@ async fn users_are_found_by_name_in_whatever_case_and_by_id(app: TestApp) {
     let response = app.graphql(query, json!({}), None).await;
     let user = &data(&response)["user"];
     assert_eq!(user["username"], "Alice");
-    assert_eq!(user["createdAt"], "2025-06-15T15:06:40Z");
+    assert_eq!(user["createdAt"], "2025-06-15T15:06:40.000000Z");
     assert_eq!((&user["name"], &user["bio"]), (&Value::Null, &Value::Null));
 
     let query = "query ($id: ID!) { node(id: $id) { __typename id ... on User { username } } }";
@@ -63,17 +65,49 @@ async fn nodes_come_in_the_order_of_their_ids(app: TestApp) {
     assert_eq!(code(&app.graphql(query, json!({ "ids": many }), None).await), "BAD_USER_INPUT");
 }
 
+async fn a_viewer_is_a_node_for_themselves_only(app: TestApp) {
+    draw(&*app.store, "alice\nbob").await;
+    let [alice, bob] = [app.token("alice", None).await, app.token("bob", None).await];
+    let viewer = app.graphql("{ viewer { id user { id } } }", json!({}), Some(&alice)).await;
+    let viewer = &data(&viewer)["viewer"];
+    assert_ne!(viewer["id"], viewer["user"]["id"]);
+
+    let query = "query ($ids: [ID!]!, $id: ID!) {
+        nodes(ids: $ids) { __typename ... on Viewer { user { username } } ... on User { username } }
+        node(id: $id) { id ...F } } fragment F on Viewer { role { id name } }";
+    let variables = json!({ "id": viewer["id"], "ids": [viewer["id"], viewer["user"]["id"]] });
+    let own = app.graphql(query, variables.clone(), Some(&alice)).await;
+    let user = json!({ "__typename": "User", "username": "alice" });
+    let as_viewer = json!({ "__typename": "Viewer", "user": { "username": "alice" } });
+    assert_eq!(data(&own)["nodes"], json!([as_viewer, user]));
+    assert_eq!(data(&own)["node"]["id"], viewer["id"]);
+    assert_eq!(data(&own)["node"]["role"]["name"], "user");
+
+    for token in [Some(&*bob), None] {
+        let other = app.graphql(query, variables.clone(), token).await;
+        assert_eq!(data(&other), &json!({ "nodes": [null, user], "node": null }));
+    }
+}
+
+async fn counts_of_a_user_need_no_list(app: TestApp) {
+    draw(&*app.store, "alice -> bob carol\nbob -> carol").await;
+    let query = "{ users { nodes { followerCount followingCount } } }";
+    let before = app.statements();
+    let response = app.graphql(query, json!({}), None).await;
+    let counts = [(0, 2), (1, 1), (2, 0)].map(
+        |(followers, following)| json!({ "followerCount": followers, "followingCount": following }),
+    );
+    assert_eq!(data(&response)["users"]["nodes"], json!(counts));
+    assert_eq!(app.statements() - before, 2, "the page and the counts");
+}
+
 async fn a_user_without_a_picture_gets_a_drawn_one(app: TestApp) {
     draw(&*app.store, "alice").await;
-    let query = r#"query ($size: Int) { user(username: "alice") { avatarUrl(size: $size) } }"#;
-    let response = app.graphql(query, json!({ "size": 64 }), None).await;
-    let uri = data(&response)["user"]["avatarUrl"].as_str().expect("a URI");
-    assert!(uri.starts_with("data:image/svg+xml;base64,"), "{uri}");
-    for size in [15, 1025, -1] {
-        let response = app.graphql(query, json!({ "size": size }), None).await;
-        assert_eq!(code(&response), "BAD_USER_INPUT");
-        assert_eq!(response["errors"][0]["extensions"]["argument"], "user.avatarUrl.size");
-    }
+    let query = r#"{ user(username: "alice") { id avatarUrl } }"#;
+    let response = app.graphql(query, json!({}), None).await;
+    let user = &data(&response)["user"];
+    let path = format!("/avatars/{}.svg", user["id"].as_str().expect("an id"));
+    assert_eq!(user["avatarUrl"], path);
 }
 
 async fn answers_keep_the_order_of_the_question(app: TestApp) {

@@ -24,9 +24,8 @@ on_both_engines! {
 
 const PASSWORD: &str = "correct horse";
 const CHANGE: &str = "mutation ($in: ChangePasswordInput!) { changePassword(input: $in) {
-    clientMutationId token userErrors { code field message } viewer { user { username } } } }";
-const SIGN_OUT: &str = "mutation { signOutEverywhere(input: { clientMutationId: \"x\" }) {
-    clientMutationId userErrors { code } } }";
+    token userErrors { code field message } viewer { user { username } } } }";
+const SIGN_OUT: &str = "mutation { signOutEverywhere { userErrors { code } } }";
 
 async fn sign_up(app: &TestApp, username: &str) -> String {
     let query = "mutation ($in: SignUpInput!) { signUp(input: $in) { token } }";
@@ -43,7 +42,7 @@ async fn signs_in(app: &TestApp, username: &str, password: &str) -> bool {
 }
 
 async fn change(app: &TestApp, token: &str, current: &str, new: &str) -> Value {
-    let input = json!({ "currentPassword": current, "newPassword": new, "clientMutationId": "x" });
+    let input = json!({ "currentPassword": current, "newPassword": new });
     app.graphql(CHANGE, json!({ "in": input }), Some(token)).await
 }
 
@@ -63,7 +62,6 @@ async fn another_password_ends_older_tokens_and_gives_a_new_one(app: TestApp) {
     let payload = &data(&response)["changePassword"];
     let new = payload["token"].as_str().expect("a token");
     assert_eq!(payload["userErrors"], json!([]));
-    assert_eq!(payload["clientMutationId"], "x");
     assert_eq!(payload["viewer"]["user"]["username"], "alice");
     for ended in older.iter().chain([&caller]) {
         assert_eq!(status(&app, ended).await, 401);
@@ -80,7 +78,7 @@ async fn a_wrong_password_changes_nothing(app: TestApp) {
 
     let error = json!({ "code": "WRONG_PASSWORD", "field": ["input", "currentPassword"],
         "message": "Wrong password." });
-    let wrong = json!({ "clientMutationId": "x", "token": null, "userErrors": [error],
+    let wrong = json!({ "token": null, "userErrors": [error],
         "viewer": null });
     for (token, current) in [
         (&token, "wrong horse"),
@@ -113,7 +111,7 @@ async fn signing_out_everywhere_ends_every_token(app: TestApp) {
 
     let response = app.graphql(SIGN_OUT, json!({}), Some(&caller)).await;
 
-    let payload = json!({ "clientMutationId": "x", "userErrors": [] });
+    let payload = json!({ "userErrors": [] });
     assert_eq!(data(&response)["signOutEverywhere"], payload);
     assert_eq!((status(&app, &caller).await, status(&app, &another).await), (401, 401));
     assert_eq!(status(&app, &others).await, 200);
@@ -124,7 +122,7 @@ async fn signing_out_everywhere_ends_every_token(app: TestApp) {
 async fn a_token_that_was_ended_amid_an_operation_changes_no_password(app: TestApp) {
     let token = sign_up(&app, "alice").await;
     let query = "mutation ($in: ChangePasswordInput!) {
-        signOutEverywhere(input: {}) { userErrors { code } }
+        signOutEverywhere { userErrors { code } }
         changePassword(input: $in) { token } }";
     let input = json!({ "currentPassword": PASSWORD, "newPassword": "battery staple" });
 

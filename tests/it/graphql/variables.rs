@@ -75,7 +75,7 @@ async fn a_text_that_does_not_fit_is_refused_after_one_that_did() {
 #[tokio::test]
 async fn a_default_replaces_a_missing_variable_but_not_null() {
     let document = r#"query ($name: String = "bob", $size: Int = 20) {
-        user(username: $name) { username avatarUrl(size: $size) } }"#;
+        user(username: $name) { username followers(first: $size) { nodes { id } } } }"#;
     let sizes = [json!({ "size": 20 }), json!({ "size": 30 }), json!({ "size": 5_000 })];
     let names = [json!({}), json!({ "name": "ann" }), json!({ "name": null }), json!({})];
     assert_eq!(good(&compare(document, names.into_iter().chain(sizes)).await), 5);
@@ -83,18 +83,18 @@ async fn a_default_replaces_a_missing_variable_but_not_null() {
 
 #[tokio::test]
 async fn variables_are_filled_in_at_any_depth() {
-    let change = "mutation ($name: String!, $id: String) { \
-        unfollow(input: { clientMutationId: $id, user: { username: $name } }) { \
-            clientMutationId outcome } }";
+    let change = "mutation ($name: String!, $bio: String) { \
+        unfollow(input: { user: { username: $name } }) { outcome } \
+        updateProfile(input: { bio: $bio }) { user { bio } } }";
     let requests = [
-        json!({ "name": "dan", "id": "one" }),
-        json!({ "name": "dan", "id": "two" }),
-        json!({ "name": "dan", "id": null }),
+        json!({ "name": "dan", "bio": "one" }),
+        json!({ "name": "dan", "bio": "two" }),
         json!({ "name": "dan" }),
+        json!({ "name": "dan", "bio": null }),
     ];
     let answers = compare(change, requests).await;
-    let ids = answers.iter().map(|answer| &data(answer)["unfollow"]["clientMutationId"]);
-    assert_eq!(json!(ids.collect::<Vec<_>>()), json!(["one", "two", null, null]));
+    let bios = answers.iter().map(|answer| &data(answer)["updateProfile"]["user"]["bio"]);
+    assert_eq!(json!(bios.collect::<Vec<_>>()), json!(["one", "two", "two", null]));
 
     let users = "{ ann: user(username: \"ann\") { id } bob: user(username: \"bob\") { id } }";
     let users = compare(users, [json!({})]).await;

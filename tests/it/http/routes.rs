@@ -53,6 +53,22 @@ async fn the_schema_is_served() {
 }
 
 #[tokio::test]
+async fn a_drawn_picture_is_small_and_immutable() {
+    let app = TestApp::start().await;
+    let reply = send(app.request(Method::GET, "/avatars/VXNlcjox.svg")).await;
+    assert_eq!((reply.status, reply.header("content-type")), (200, "image/svg+xml"));
+    assert_eq!(reply.header("cache-control"), "public, max-age=31536000, immutable");
+    assert!(reply.body.starts_with("<svg ") && reply.body.len() < 300, "{}", reply.body);
+    let other = send(app.request(Method::GET, "/avatars/VXNlcjoy.svg")).await;
+    assert_ne!(reply.body, other.body);
+
+    for path in ["VXNlcjox", "VXNlcjox.png", "Vmlld2VyOjE.svg", "x.svg", ".svg", "..%2fx.svg"] {
+        let reply = send(app.request(Method::GET, &format!("/avatars/{path}"))).await;
+        assert_eq!(reply.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn requests_and_statements_are_measured() {
     let app = TestApp::start().await;
     send(app.post(TYPENAME)).await;

@@ -14,7 +14,7 @@ use crate::graphql::{
     error::Failure,
     lists::{LISTS, List},
     operation::translation::executable_value,
-    types::{avatar, page::PageArguments},
+    types::page::PageArguments,
 };
 
 /// What is wrong with a value.
@@ -43,6 +43,11 @@ impl Guard<'_> {
         field: &Field,
         arguments: &JsonMap,
     ) -> Result<Option<u64>, Failure> {
+        if self.is_mutation && matches!(field.name.as_str(), "__schema" | "__type") {
+            // The executor answers them at the root only.
+            let reason = "is for queries, not for the payload of a mutation";
+            return Err(Failure::bad_input(&field.name, reason));
+        }
         if parent.starts_with("__") || field.name.starts_with("__") {
             return Ok(None);
         }
@@ -64,7 +69,6 @@ impl Guard<'_> {
         }
         match (parent.as_str(), field.name.as_str()) {
             ("Query", "nodes") => self.ids(arguments).map(Some),
-            ("User", "avatarUrl") => picture_size(arguments).map(|()| None),
             _ if self.is_bounded(parent, field) => Ok(None),
             _ => Err(unknown(parent, field)),
         }
@@ -159,14 +163,4 @@ impl Flaw {
 fn unknown(parent: &Name, field: &Field) -> Failure {
     tracing::error!(%parent, field = %field.name, "the guard has no rule for this field");
     Failure::internal()
-}
-
-fn picture_size(arguments: &JsonMap) -> Result<(), Failure> {
-    match arguments.get("size").and_then(JsonValue::as_i64) {
-        Some(size) if !avatar::SIZES.contains(&size) => {
-            let (low, high) = avatar::SIZES.into_inner();
-            Err(Failure::bad_input("size", format!("must be from {low} to {high}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -29,8 +29,11 @@ use crate::{
     domain::{Limits, Permissions},
     graphql::{
         error::{Code, Failure, server_error},
+        lists::{List, Source},
         permission,
+        projection::fields::{self, Needs, UserRow},
         reply::Reply,
+        types::user::FIELDS,
     },
 };
 
@@ -63,6 +66,7 @@ pub(crate) fn inspect(
     let mut guard = Guard {
         schema,
         document,
+        is_mutation: operation.is_mutation(),
         variables,
         limits,
         fragments: HashMap::new(),
@@ -78,6 +82,8 @@ pub(crate) fn inspect(
 
 /// The cost of a mutation: a transaction, and for some a password check.
 const MUTATION_COST: u64 = 10;
+/// The cost of the length of a list of follows, which is stored.
+const FOLLOW_COUNT_COST: u64 = 1;
 /// The cost of counting users: the count scans all of them.
 const USER_COUNT_COST: u64 = 1_000;
 
@@ -90,6 +96,8 @@ struct Size {
     aliases: u64,
     /// Fields on the longest path.
     depth: usize,
+    /// Whether it reads the page, if it is on a connection.
+    reads_page: bool,
     /// Nodes that it could return for each object.
     nodes: u64,
     /// Other cost for each object.
@@ -105,6 +113,7 @@ impl Size {
             wide: self.wide.saturating_add(other.wide),
             aliases: self.aliases.saturating_add(other.aliases),
             depth: self.depth.max(other.depth),
+            reads_page: self.reads_page || other.reads_page,
             nodes: self.nodes.saturating_add(other.nodes),
             work: self.work.saturating_add(other.work),
             work_once: self.work_once.saturating_add(other.work_once),
@@ -133,8 +142,20 @@ impl Size {
     }
 }
 
-/// The cost of a field apart from its nodes.
-fn work(parent: &Name, field: &Field) -> u64 {
+/// The cost of a field for each object that has it, apart from its nodes. `reads_page` is whether
+/// it reads its page, if it is a connection.
+fn work(parent: &Name, field: &Field, reads_page: bool) -> u64 {
+    let is_count =
+        |row: &UserRow| row.name == field.name.as_str() && row.needs.include(Needs::COUNT);
+    let reads_count = match List::find(parent, &field.name) {
+        Some(list) => !reads_page && matches!(list.source, Source::Follows(_)),
+        None => parent == "User" && FIELDS.iter().any(|field| is_count(field.row())),
+    };
+    if reads_count { FOLLOW_COUNT_COST } else { 0 }
+}
+
+/// The cost of a field, however many objects it returns.
+fn work_once(parent: &Name, field: &Field) -> u64 {
     match (parent.as_str(), field.name.as_str()) {
         ("Mutation", _) => MUTATION_COST,
         // The numbers of followers and followed users are stored; users have to be counted.
@@ -146,6 +167,7 @@ fn work(parent: &Name, field: &Field) -> u64 {
 struct Guard<'a> {
     schema: &'a Valid<Schema>,
     document: &'a Valid<ExecutableDocument>,
+    is_mutation: bool,
     variables: Variables<'a>,
     limits: &'a Limits,
     /// The sizes of fragments that were inspected.
@@ -196,14 +218,21 @@ impl<'a> Guard<'a> {
         self.path.pop();
 
         let is_introspection = field.name.starts_with("__");
+        let is_list = List::find(parent, &field.name).is_some();
+        let objects = objects.filter(|_| below.reads_page || !is_list);
         let times = |per_object: u64| objects.map_or(per_object, |n| n.saturating_mul(per_object));
         Ok(Size {
             wide: 1,
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: if is_introspection { 1 } else { below.depth + 1 },
+            reads_page: !is_introspection && fields::reads_page(&field.name),
             nodes: objects.unwrap_or_default().saturating_add(times(below.nodes)),
-            work: times(below.work).saturating_add(below.work_once),
-            work_once: work(parent, field),
+            work: times(below.work).saturating_add(below.work_once).saturating_add(work(
+                parent,
+                field,
+                below.reads_page,
+            )),
+            work_once: work_once(parent, field),
         })
     }
 

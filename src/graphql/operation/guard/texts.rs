@@ -1,8 +1,7 @@
 //! The texts that clients can send, and what each of them means.
 //!
 //! The guard refuses a text without a row here, so that no text is read that nothing has checked.
-//! The cursors of a list need no row: they follow from the row of the list. Neither does
-//! `clientMutationId`, which every input of a mutation has and which is only returned.
+//! The cursors of a list need no row: they follow from the row of the list.
 
 use crate::graphql::lists::List;
 
@@ -42,7 +41,7 @@ const fn input(ty: &'static str, field: &'static str, meaning: TextMeaning) -> T
     Text { ty, field, argument: "", meaning }
 }
 
-/// Every text of the schema but the cursors of lists and `clientMutationId`.
+/// Every text of the schema but the cursors of lists.
 pub static TEXTS: [Text; 17] = [
     argument("node", "id", TextMeaning::Id),
     argument("nodes", "ids", TextMeaning::Id),
@@ -70,9 +69,6 @@ impl TextMeaning {
     pub fn find(ty: &str, field: &str, argument: &str) -> Option<Self> {
         if matches!(argument, "after" | "before") && List::find(ty, field).is_some() {
             return Some(Self::Cursor);
-        }
-        if field == "clientMutationId" && argument.is_empty() {
-            return Some(Self::Text);
         }
         let is_this =
             |text: &&Text| text.ty == ty && text.field == field && text.argument == argument;

@@ -54,13 +54,13 @@ const MUTATIONS: [Mutation; 8] = [
     Mutation {
         field: "follow",
         input: r#"user: {username: "OTHER"}"#,
-        payload: "outcome user { followers { totalCount } } viewer { following { totalCount } }",
+        payload: "outcome user { followers { totalCount } } viewer { user { following { totalCount } } }",
         happened: Some(Happened::Followed),
     },
     Mutation {
         field: "unfollow",
         input: r#"user: {username: "OTHER"}"#,
-        payload: "outcome user { followers { totalCount } } viewer { following { totalCount } }",
+        payload: "outcome user { followers { totalCount } } viewer { user { following { totalCount } } }",
         happened: Some(Happened::Unfollowed),
     },
     Mutation {
@@ -271,6 +271,6 @@ fn document(mutation: &Mutation, case: usize) -> String {
         .replace("ME", &name("me"))
         .replace("OTHER", &name("other"))
         .replace("NEW", &name("new"));
-    let input = if input.is_empty() { "clientMutationId: null".to_owned() } else { input };
-    format!("mutation {{ {field}(input: {{{input}}}) {{ {payload} userErrors {{ code }} }} }}")
+    let arguments = if input.is_empty() { input } else { format!("(input: {{{input}}})") };
+    format!("mutation {{ {field}{arguments} {{ {payload} userErrors {{ code }} }} }}")
 }

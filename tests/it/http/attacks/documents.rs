@@ -279,7 +279,6 @@ fn numbers() -> Vec<Attack> {
     let literal = |size: &str| format!("{{ users(first: {size}) {{ totalCount }} }}");
     let last = |size: &str| format!("{{ users(last: {size}) {{ totalCount }} }}");
     let ids = |n: usize| format!("{{ nodes(ids: [{}]) {{ id }} }}", "\"\" ".repeat(n));
-    let picture = |size: &str| format!("{{ user(username: \"a\") {{ avatarUrl(size: {size}) }} }}");
     vec![
         row("as large a page as may be", &literal("100"), NONE),
         row("a page of nothing", &literal("0"), NONE),
@@ -301,8 +300,6 @@ fn numbers() -> Vec<Attack> {
             &format!("{{ node(id: {}) {{ id }} }}", "9".repeat(1_000)),
             NONE,
         ),
-        row("too small a picture", &picture("15"), BAD),
-        row("too large a picture", &picture("1025"), BAD),
     ]
 }
 
