@@ -40,6 +40,13 @@ pub(super) fn status(reply: &Reply, media: MediaType) -> StatusCode {
     }
 }
 
+/// The answer to a batch.
+const BATCH: &str = "Batching (a JSON array) is not supported: send each operation by itself, with \
+                     HttpLink in place of BatchHttpLink.";
+/// The most operations of a batch that are answered one by one. By default Apollo's client sends
+/// at most ten.
+const BATCH_MAX: usize = 100;
+
 /// A status other than 2xx, with a body in the shape of a GraphQL error.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -56,6 +63,17 @@ impl Failure {
     /// The client has to change its request.
     pub(super) fn bad_request(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, Code::BadUserInput, message)
+    }
+
+    /// A batch of `count` operations. Apollo's `BatchHttpLink` shows an error to its caller only if
+    /// the reply has as many entries as the batch, so every operation gets the same answer.
+    pub(super) fn batch(count: usize) -> Self {
+        let refused = Self::bad_request(BATCH);
+        if !(2..=BATCH_MAX).contains(&count) {
+            return refused;
+        }
+        let body = [b"[", &*vec![&*refused.body; count].join(&b','), b"]"].concat();
+        Self { body, ..refused }
     }
 
     /// No route, or no such file.

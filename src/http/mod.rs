@@ -34,6 +34,7 @@ mod request_id;
 mod security;
 mod server;
 mod state;
+mod surrogates;
 
 use std::sync::Arc;
 

@@ -9,26 +9,27 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::failure::Failure;
+use super::{failure::Failure, surrogates};
 use crate::graphql::Request;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Parses the body of a POST.
 ///
 /// # Errors
 /// Status 400 if it is not one JSON object whose parameters have the right types.
 pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
-    let mut body = match serde_json::from_slice(body) {
-        Ok(Value::Object(body)) => body,
-        Ok(Value::Array(_)) => {
-            return Err(Failure::bad_request("Batching (a JSON array) is not supported."));
-        }
-        Ok(_) => return Err(Failure::bad_request("The body must be a JSON object.")),
-        Err(_) => return Err(Failure::bad_request("The body is not JSON.")),
+    // Some clients write a byte order mark, which JSON does not allow (RFC 8259, 8.1).
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let body = str::from_utf8(body).map_err(|_| Failure::bad_request("The body is not UTF-8."))?;
+    let mut body = match parsed("The body", "", body)? {
+        Value::Object(body) => body,
+        Value::Array(batch) => return Err(Failure::batch(batch.len())),
+        _ => return Err(Failure::bad_request("The body must be a JSON object.")),
     };
 
-    let query = string("query", body.remove("query"))?;
     let request = Request {
-        query: query.ok_or_else(no_query)?,
+        query: string("query", body.remove("query"))?.ok_or_else(no_query)?,
         operation_name: string("operationName", body.remove("operationName"))?,
         variables: object("variables", body.remove("variables"))?,
         extensions: object("extensions", body.remove("extensions"))?,
@@ -42,7 +43,7 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
 /// Status 400 if a parameter is repeated or has the wrong type.
 pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
     let mut given =
-        [("query", None), ("operationName", None), ("variables", None), ("extensions", None)];
+        ["query", "operationName", "variables", "extensions"].map(|name| (name, None));
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let Some((name, slot)) = given.iter_mut().find(|(known, _)| *known == name) else {
             continue;
@@ -55,9 +56,7 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
         given.map(|(_, value)| value.filter(|value| !value.is_empty()));
 
     let parse = |name, value: Option<Cow<'_, str>>| match value {
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|_| Failure::bad_request(&format!("{name} is not JSON.")))
-            .and_then(|value| object(name, Some(value))),
+        Some(text) => object(name, Some(parsed(name, name, &text)?)),
         None => Ok(Map::new()),
     };
     Ok(Request {
@@ -70,6 +69,14 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
 
 fn no_query() -> Failure {
     Failure::bad_request("query is missing.")
+}
+
+/// Parses JSON. `name` begins the message if it is not JSON, `path` is where the JSON belongs.
+fn parsed(name: &str, path: &str, json: &str) -> Result<Value, Failure> {
+    serde_json::from_str(json).map_err(|_| match surrogates::find_lone(path, json) {
+        Some(lone) => Failure::bad_request(&lone),
+        None => Failure::bad_request(&format!("{name} is not JSON.")),
+    })
 }
 
 fn string(name: &str, value: Option<Value>) -> Result<Option<String>, Failure> {

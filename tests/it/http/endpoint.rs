@@ -42,9 +42,71 @@ async fn a_malformed_request_is_a_400_that_names_the_fault() {
         }
     }
 
+    assert_eq!(send(app.post(vec![b'{', 0xff, b'}'])).await.status, 400);
     let nested = format!("{{\"query\":\"{{ __typename }}\",\"x\":{}", "[".repeat(10_000));
     assert_eq!(send(app.post(nested)).await.status, 400);
-    assert_eq!(send(app.post(vec![b'{', 0xff, b'}'])).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_a_body_is_skipped() {
+    let app = TestApp::start().await;
+    assert_eq!(send(app.post(format!("\u{feff}{TYPENAME}"))).await.status, 200);
+    let utf_16: Vec<_> = format!("\u{feff}{TYPENAME}").encode_utf16().collect();
+    let utf_16: Vec<_> = utf_16.into_iter().flat_map(u16::to_le_bytes).collect();
+    let reply = send(app.post(utf_16)).await;
+    assert_eq!(reply.json()["errors"][0]["message"], "The body is not UTF-8.");
+}
+
+#[tokio::test]
+async fn a_lone_surrogate_is_named_with_its_variable() {
+    let app = TestApp::start().await;
+    let query = r#""query":"query($a: String) { __typename }""#;
+    for (rest, message) in [
+        (
+            r#""variables":{"input":{"name":"x\ud83d"}}"#,
+            r"variables.input.name has a lone surrogate (\ud83d).",
+        ),
+        (
+            r#""variables":{"a":["\uDE00 \ud83d\ude00"]}"#,
+            r"variables.a.0 has a lone surrogate (\uDE00).",
+        ),
+        (r#""variables":{"\ud800":1}"#, r"a key of variables has a lone surrogate (\ud800)."),
+        (r#""operationName":"\ud800\u0041""#, r"operationName has a lone surrogate (\ud800)."),
+    ] {
+        let reply = send(app.post(format!("{{{query},{rest}}}"))).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "BAD_USER_INPUT"), "{rest}");
+        assert_eq!(reply.json()["errors"][0]["message"], message);
+    }
+
+    let pair = format!(r#"{{{query},"variables":{{"a":"\ud83d\ude00"}}}}"#);
+    assert_eq!(send(app.post(pair)).await.status, 200);
+    let query = "query=%7B__typename%7D&variables=%7B%22a%22:%22%5Cud83d%22%7D";
+    let reply = send(app.request(Method::GET, &format!("/graphql?{query}"))).await;
+    let message = r"variables.a has a lone surrogate (\ud83d).";
+    assert_eq!(reply.json()["errors"][0]["message"], message);
+}
+
+#[tokio::test]
+async fn every_operation_of_a_batch_is_refused_with_the_way_out() {
+    let app = TestApp::start().await;
+    let batch = |count: usize| format!("[{}]", vec![TYPENAME; count].join(","));
+    for count in [2, 10, 100] {
+        let reply = send(app.post(batch(count))).await;
+        let body = reply.json();
+        let entries = body.as_array().expect("Apollo's client expects a list");
+        assert_eq!((reply.status, entries.len()), (400, count));
+        for entry in entries {
+            let error = &entry["errors"][0];
+            assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+            let message = error["message"].as_str().expect("a text");
+            assert!(message.contains("HttpLink in place of BatchHttpLink"), "{message}");
+        }
+    }
+    for count in [0, 1, 101] {
+        let reply = send(app.post(batch(count))).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "BAD_USER_INPUT"), "{count}");
+        assert!(reply.body.contains("BatchHttpLink"), "{}", reply.body);
+    }
 }
 
 #[tokio::test]

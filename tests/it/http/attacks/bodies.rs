@@ -121,7 +121,8 @@ fn contents() -> Vec<Attack> {
         ("half of an object", b"{\"query\":\"{ __typename".into(), 400, BAD),
         ("something behind it", format!("{TYPENAME}{TYPENAME}").into(), 400, BAD),
         ("single quotes", b"{'query':'{ __typename }'}".into(), 400, BAD),
-        ("a byte order mark", [b"\xef\xbb\xbf", TYPENAME.as_bytes()].concat(), 400, BAD),
+        ("a byte order mark", [b"\xef\xbb\xbf", TYPENAME.as_bytes()].concat(), 200, NONE),
+        ("two byte order marks", "\u{feff}\u{feff}{}".into(), 400, BAD),
         ("UTF-16", utf_16, 400, BAD),
         ("what is not UTF-8", b"{\"query\":\"{ __typename \xff }\"}".into(), 400, BAD),
         ("an overlong NUL", b"{\"query\":\"{ __typename \xc0\x80 }\"}".into(), 400, BAD),
@@ -175,6 +176,12 @@ fn contents() -> Vec<Attack> {
         (
             "a hash instead of a query",
             br#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}"#.into(),
+            400,
+            BAD,
+        ),
+        (
+            "40,000 lone surrogates",
+            format!("{{\"query\":\"{}\"}}", r"\ud800".repeat(40_000)).into(),
             400,
             BAD,
         ),
