@@ -14,6 +14,7 @@ mod limits;
 mod page;
 mod profile;
 mod role;
+pub mod text;
 mod user;
 
 pub use audience::Audience;

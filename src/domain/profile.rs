@@ -1,7 +1,10 @@
 //! The profile of a user: bounded text, parsed once.
 //!
-//! Control characters are refused, except line breaks in a bio. NUL above all: one of the two
+//! Text is composed (NFC), and line breaks and spaces of other systems become plain ones. Control
+//! characters are refused, except line breaks and tabs in a bio. NUL above all: one of the two
 //! databases rejects it and the other does not.
+
+use super::text;
 
 /// The rule that a text breaks. `Display` is the message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,20 +37,22 @@ pub struct DisplayName(String);
 impl DisplayName {
     const LENGTH_MAX: usize = 100;
 
-    /// Parses a name; surrounding white space is trimmed.
+    /// Parses a name. White space around it is trimmed; tabs and other spaces in it become plain
+    /// spaces.
     ///
     /// # Errors
-    /// If it is blank, too long or has a control character.
+    /// If it is blank, too long or has a line break or another control character.
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        let text = text.trim();
-        check_length(text, Self::LENGTH_MAX)?;
+        let text = text::one_line(text);
+        check_length(&text, Self::LENGTH_MAX)?;
         if text.is_empty() {
             return Err(TextError::Blank);
         }
-        if text.chars().any(|c| c.is_control() || changes_direction(c)) {
+        let is_refused = |c: char| c.is_control() || text::is_line_break(c) || changes_direction(c);
+        if text.chars().any(is_refused) {
             return Err(TextError::ControlCharacter);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 
     /// The text.
@@ -63,23 +68,24 @@ const fn changes_direction(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A bio: at most 500 characters, line breaks allowed.
+/// A bio: at most 500 characters, line breaks and tabs allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bio(String);
 
 impl Bio {
     const LENGTH_MAX: usize = 500;
 
-    /// Parses a bio.
+    /// Parses a bio. Every line break becomes a line feed, before characters are counted.
     ///
     /// # Errors
-    /// If it is too long or has a control character other than a line break.
+    /// If it is too long or has a control character other than a line break or a tab.
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        check_length(text, Self::LENGTH_MAX)?;
-        if text.chars().any(|c| c.is_control() && c != '\n') {
+        let text = text::lines(text);
+        check_length(&text, Self::LENGTH_MAX)?;
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
             return Err(TextError::ControlCharacter);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 
     /// The text.
@@ -96,20 +102,23 @@ pub struct AvatarUrl(String);
 impl AvatarUrl {
     const LENGTH_MAX: usize = 2_000;
 
-    /// Parses a URL. Checks its form only: the scheme, a host, and the characters that RFC 3986
-    /// allows.
+    /// Parses a URL; white space around it is trimmed, and its scheme becomes lower case. Checks
+    /// its form only: the scheme, a host, and the characters that RFC 3986 allows.
     ///
     /// # Errors
     /// If it is too long or not such a URL.
     pub fn parse(text: &str) -> Result<Self, TextError> {
+        let text = text::trimmed(text);
         check_length(text, Self::LENGTH_MAX)?;
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+        let (scheme, rest) = text.split_once("://").ok_or(TextError::NotAUrl)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let allowed = |c: char| c.is_ascii_graphic() && !r#""<>\^`{|}"#.contains(c);
-        if host.is_empty() || !text.chars().all(allowed) {
+        let is_web = matches!(scheme.as_str(), "http" | "https");
+        if !is_web || host.is_empty() || !rest.chars().all(allowed) {
             return Err(TextError::NotAUrl);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(format!("{scheme}://{rest}")))
     }
 
     /// The text.
@@ -140,14 +149,29 @@ mod tests {
         assert_eq!(DisplayName::parse("a\nb"), Err(TextError::ControlCharacter));
         assert_eq!(DisplayName::parse("\u{202E}live"), Err(TextError::ControlCharacter));
         assert_eq!(Bio::parse("a\0b"), Err(TextError::ControlCharacter));
-        assert!(Bio::parse("a\nb").is_ok());
+        assert_eq!(DisplayName::parse("a\u{2028}b"), Err(TextError::ControlCharacter));
+        assert_eq!(Bio::parse("a\u{b}b"), Err(TextError::ControlCharacter));
+        assert!(Bio::parse("a\nb\tc").is_ok());
+    }
+
+    #[test]
+    fn text_of_other_systems_is_stored_as_it_is_meant() {
+        let name = DisplayName::parse("\u{feff}Rene\u{301}\u{a0}Descartes\r\n").expect("a name");
+        assert_eq!(name.as_str(), "Ren\u{e9} Descartes");
+        let bio = Bio::parse("one\r\ntwo\rthree\u{2028}\tfour").expect("a bio");
+        assert_eq!(bio.as_str(), "one\ntwo\nthree\n\tfour");
+        let url = AvatarUrl::parse(" Https://Example.com/A.png\n").expect("a URL");
+        assert_eq!(url.as_str(), "https://Example.com/A.png");
     }
 
     #[test]
     fn lengths_are_counted_in_characters() {
         assert!(DisplayName::parse(&"é".repeat(100)).is_ok());
         assert_eq!(DisplayName::parse(&"é".repeat(101)), Err(TextError::TooLong { max: 100 }));
+        assert!(DisplayName::parse(&"e\u{301}".repeat(100)).is_ok());
+        assert!(Bio::parse(&"a\r\n".repeat(250)).is_ok());
         assert_eq!(DisplayName::parse("  "), Err(TextError::Blank));
+        assert_eq!(DisplayName::parse("\u{200b}\u{a0}"), Err(TextError::Blank));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use smol_str::SmolStr;
 
-use super::{PageRequest, Role, UserId};
+use super::{PageRequest, Role, UserId, text};
 
 /// The public part of a user. The names, which most answers show, are short enough to be stored
 /// inline, so reading them takes no further access to memory.
@@ -165,10 +165,11 @@ impl Username {
 pub struct UsernameKey(String);
 
 impl UsernameKey {
-    /// The key of a name; `None` if the name is not a valid username.
+    /// The key of a name as people write it, such as ` @Ada `; `None` if it is not a valid
+    /// username.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Username::parse(text).ok().map(|name| name.key())
+        Username::parse(&text::mention(text)).ok().map(|name| name.key())
     }
 
     /// The key of a user from the database.
@@ -189,9 +190,10 @@ impl UsernameKey {
 pub struct UsernamePrefix(String);
 
 impl UsernamePrefix {
-    /// The prefix; `None` if no valid username can start with it.
+    /// The prefix, as people write it; `None` if no valid username can start with it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text::mention(text);
         let fits = text.len() <= Username::LENGTH_MAX && text.chars().all(is_username_character);
         fits.then(|| Self(text.to_ascii_lowercase()))
     }
@@ -262,6 +264,19 @@ mod tests {
     #[test]
     fn keys_ignore_case() {
         assert_eq!(UsernameKey::parse("AliCE"), UsernameKey::parse("alice"));
+    }
+
+    #[test]
+    fn a_look_up_takes_a_username_as_people_write_it() {
+        let alice = UsernameKey::parse("alice");
+        for typed in [" alice", "alice\n", "@alice", " @Alice ", "ａｌｉｃｅ", "\u{200e}alice"]
+        {
+            assert_eq!(UsernameKey::parse(typed), alice, "{typed:?}");
+        }
+        for wrong in ["", "@", "@@alice", "al ice", "àlice"] {
+            assert_eq!(UsernameKey::parse(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(UsernamePrefix::parse(" @Ali"), UsernamePrefix::parse("ali"));
     }
 
     #[test]

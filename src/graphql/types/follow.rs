@@ -31,7 +31,7 @@ use crate::{
 pub(crate) enum UserRef {
     /// The user's global ID.
     Id(ID),
-    /// The user's username, regardless of case.
+    /// The user's username, regardless of case, white space around it and one leading `@`.
     Username(String),
 }
 

@@ -79,7 +79,7 @@ impl Query {
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The username, regardless of case.")] username: String,
+        #[graphql(desc = "The username, read as in `UserRef`.")] username: String,
     ) -> Option<Result<Projected<User>, Failure>> {
         let key = UsernameKey::parse(&username)?;
         let user = RequestContext::of(ctx).loaders.usernames.one(key).await;

@@ -28,7 +28,7 @@ pub(crate) struct SignInInput {
     /// The password.
     #[graphql(secret)]
     password: String,
-    /// The username, regardless of case.
+    /// The username, regardless of case, white space around it and one leading `@`.
     username: String,
 }
 

@@ -4,7 +4,9 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::passwords::Passwords;
 use crate::{
-    domain::{Audience, DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey},
+    domain::{
+        Audience, DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey, text,
+    },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
     store::{CreateOutcome, SetRoleOutcome, Store},
 };
@@ -130,8 +132,10 @@ impl Operator<'_> {
 
 impl Service {
     async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
-        let username =
-            Username::parse(&new.username).map_err(|e| Error::bad_input("username", e))?;
+        // White space around it cannot be seen. A leading `@` can, and is refused, so that the
+        // username is the one that was typed.
+        let username = Username::parse(text::trimmed(&new.username))
+            .map_err(|e| Error::bad_input("username", e))?;
         let name = new.name.as_deref().map(DisplayName::parse).transpose();
         let name = name.map_err(|e| Error::bad_input("name", e))?;
         let password_hash = match new.password {

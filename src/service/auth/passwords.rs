@@ -19,7 +19,10 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use crate::service::{Error, Result};
+use crate::{
+    domain::text,
+    service::{Error, Result},
+};
 
 /// Passwords hashed concurrently.
 const CONCURRENCY: usize = 2;
@@ -68,7 +71,7 @@ impl Passwords {
 
     /// Hashes a password with a random salt, in PHC format.
     pub(crate) async fn hash(&self, password: &str) -> Result<String> {
-        let password = password.to_owned();
+        let password = text::password(password);
         self.run(move |workspace| workspace.hash(&password)).await
     }
 
@@ -78,7 +81,8 @@ impl Passwords {
         let decoy_hash = self.decoy_hash.get_or_try_init(|| self.hash(DECOY_PASSWORD)).await?;
         let has_hash = hash.is_some();
         let hash = hash.unwrap_or_else(|| decoy_hash.clone());
-        let password = if password.len() > BYTES_MAX { String::new() } else { password.to_owned() };
+        let is_too_long = password.len() > BYTES_MAX;
+        let password = if is_too_long { String::new() } else { text::password(password) };
 
         let matches = self.run(move |workspace| workspace.verify(&password, &hash)).await?;
         Ok(matches && has_hash)

@@ -15,6 +15,7 @@ mod reading;
 mod rotation;
 mod sessions;
 mod statements;
+mod texts;
 mod user_cache;
 mod variables;
 
