@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     domain::{Clock, Limits, SystemClock},
-    graphql::{Api, Projections},
+    graphql::{Api, DocumentRules, Projections},
     http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
     service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
     store::{Metered, Statements, Store},
@@ -41,7 +41,9 @@ pub struct Settings {
     pub visibility: Visibility,
     /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
     pub projection: bool,
-    /// The pages for the browser; `None` serves none.
+    /// Which documents run, and which have names.
+    pub documents: DocumentRules,
+    /// The pages for the browser; `None` serves none. Their documents are always trusted.
     pub playground: Option<Playground>,
     /// Source of the time.
     pub clock: Arc<dyn Clock>,
@@ -60,6 +62,7 @@ impl Default for Settings {
             rate_limits: true,
             visibility: Visibility::Public,
             projection: true,
+            documents: DocumentRules::default(),
             playground: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
@@ -92,7 +95,14 @@ impl App {
             visibility: settings.visibility,
             limits: settings.limits,
         });
-        let api = Api::new(Arc::clone(&service), settings.limits);
+        let mut documents = settings.documents;
+        if documents.only_trusted
+            && let Some(playground) = &settings.playground
+        {
+            let texts = playground.documents();
+            documents.trust_texts(texts.iter().map(String::as_str), &settings.limits);
+        }
+        let api = Api::new(Arc::clone(&service), settings.limits).with_documents(documents);
         let api = if settings.projection { api } else { api.without_projection() };
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {

@@ -103,6 +103,7 @@
 //! | term | meaning |
 //! |---|---|
 //! | document, operation | a GraphQL text; one query or mutation in it, with its variables |
+//! | persisted document | one that a request names: *registered* by its hash, or *trusted* by a manifest |
 //! | connection, `Edge`, cursor | the Relay terms: a page of a list with its metadata, an entry, a position |
 //! | position | a place in the order of a list, whether or not a follow is there |
 //! | page, window, bounds | a part of a list: its first or last n entries, between two positions |

@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod database;
 mod demo;
+mod documents;
 mod healthcheck;
 mod jwks;
 mod migrate;

@@ -12,12 +12,14 @@ use tokio::{
 use super::{
     banner::{Banner, Pages},
     database::{self, Migrate},
-    demo, print,
+    demo, documents, print,
     signing::Signer,
 };
 use crate::{
     app::{self, App, Settings},
-    config::{Address, Database, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch},
+    config::{
+        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch,
+    },
     http::{Playground, Timeouts},
     store::LoadOutcome,
 };
@@ -34,6 +36,8 @@ pub(super) struct Args {
     #[command(flatten)]
     signing: Signing,
     #[command(flatten)]
+    documents: Documents,
+    #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     logging: Logging,
@@ -42,10 +46,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "info")?;
 
-    // Check what can be checked without changing anything first: limits, keys, addresses. Then open
-    // the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, database, signing, limits, .. } = args;
+    // Check what can be checked without changing anything first: limits, documents, keys, addresses.
+    // Then open the database; the key file is generated only next to a database that is ours.
+    let Args { listen, service, database, signing, documents, limits, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
+    let sign_up = is_open(service.sign_up, &database);
+    let documents = documents::load(&documents, sign_up, limits)?;
     let signer = Signer::load(&signing, &database.url).await?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
@@ -57,11 +63,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let tokens = signer.into_tokens()?;
     let demo = if service.demo { Some(demo::fill(&store).await?) } else { None };
 
-    let default_sign_up = match database.url.sqlite_file() {
-        Some(_) => SignUp::Open,
-        None => SignUp::Closed,
-    };
-    let sign_up = service.sign_up.unwrap_or(default_sign_up) == SignUp::Open;
     let playground = (service.playground == Switch::On).then(Playground::embedded);
     let pages = match &playground {
         Some(playground) if playground.is_built() => Pages::Built,
@@ -77,6 +78,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         proxies: service.trusted_proxies,
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
+        documents,
         playground,
         ..Settings::default()
     };
@@ -99,6 +101,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     print(&banner.to_string())?;
     serve_until_signalled(app, listener, signals).await
+}
+
+/// Whether anybody can sign up: by default on SQLite only.
+fn is_open(sign_up: Option<SignUp>, database: &Database) -> bool {
+    let default = match database.url.sqlite_file() {
+        Some(_) => SignUp::Open,
+        None => SignUp::Closed,
+    };
+    sign_up.unwrap_or(default) == SignUp::Open
 }
 
 /// Serves until the first signal, then drains until everything is done or a second signal comes.

@@ -223,6 +223,41 @@ pub struct Service {
     pub shutdown_notice: Option<Duration>,
 }
 
+/// The documents that clients may send, and those that they may name.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Documents")]
+pub struct Documents {
+    /// Whether a client may register a document by its hash and then send the hash alone (Apollo's
+    /// automatic persisted queries)
+    #[arg(
+        long,
+        env = "ENTOURAGE_APQ",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub apq: Switch,
+
+    /// Manifests of trusted documents, as Apollo, Relay or graphql-codegen write them,
+    /// comma-separated. Clients may send the ids of these documents
+    #[arg(
+        long = "documents",
+        env = "ENTOURAGE_DOCUMENTS",
+        value_name = "FILES",
+        value_delimiter = ','
+    )]
+    pub manifests: Vec<PathBuf>,
+
+    /// Run trusted documents only: those of the manifests and of the pages for the browser.
+    /// Introspection requires the permission `ADMIN`
+    #[arg(
+        long = "documents-only",
+        env = "ENTOURAGE_DOCUMENTS_ONLY",
+        value_parser = BoolishValueParser::new()
+    )]
+    pub only: bool,
+}
+
 /// What is logged to stderr.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]

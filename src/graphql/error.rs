@@ -59,6 +59,12 @@ codes! {
     QueryTooWide = "QUERY_TOO_WIDE",
     /// The operation could return too many nodes; `cost` and `limit` have the numbers.
     CostLimitExceeded = "COST_LIMIT_EXCEEDED",
+    /// No document has this id or hash: send the text, with the hash if there is one.
+    PersistedQueryNotFound = "PERSISTED_QUERY_NOT_FOUND",
+    /// The server takes no ids and hashes of documents: send the text alone.
+    PersistedQueryNotSupported = "PERSISTED_QUERY_NOT_SUPPORTED",
+    /// The server runs trusted documents only, and this is not one.
+    PersistedQueryOnly = "PERSISTED_QUERY_ONLY",
     /// Too many attempts; `retryAfter` has the seconds to wait.
     RateLimited = "RATE_LIMITED",
     /// The operation took too long.

@@ -40,6 +40,7 @@ use self::{
     operation::{
         document::Documents,
         guard::{self, Findings},
+        persisted::{Admission, Persisted},
         translation::{self, InterfaceMap},
         values::Variables,
     },
@@ -47,12 +48,15 @@ use self::{
 pub use self::{
     error::Code,
     global_id::GlobalId,
-    operation::guard::texts::{TEXTS, Text, TextMeaning},
+    operation::{
+        guard::texts::{TEXTS, Text, TextMeaning},
+        persisted::{DocumentRules, Manifest, ManifestError},
+    },
     projection::{count::Projections, projected_fields},
     reply::Reply,
 };
 use crate::{
-    domain::Limits,
+    domain::{Limits, Permission},
     service::{self, Service, Viewer},
 };
 
@@ -67,6 +71,7 @@ pub struct Api {
     limits: Limits,
     sdl: String,
     documents: Documents,
+    persisted: Persisted,
     interfaces: InterfaceMap,
     executable: schema::Executable,
     /// `None` if projection is switched off.
@@ -76,13 +81,16 @@ pub struct Api {
 /// A GraphQL request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The document.
-    pub query: String,
+    /// The document; `None` if the request names one by its id or its hash.
+    pub query: Option<String>,
+    /// The id of a persisted document.
+    pub document_id: Option<String>,
     /// The name of the operation; not needed if the document has only one.
     pub operation_name: Option<String>,
     /// The variables.
     pub variables: serde_json::Map<String, serde_json::Value>,
-    /// The extensions. `cost: true` asks for the cost of the operation in the reply.
+    /// The extensions. `cost: true` asks for the cost of the operation in the reply,
+    /// `persistedQuery` has the hash of the document.
     pub extensions: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -121,7 +129,14 @@ impl Api {
         let executable = schema::executable(&service);
         let projections = Some(Projections::default());
         let interfaces = documents.schema().implementers_map();
-        Self { service, limits, sdl, documents, interfaces, executable, projections }
+        let persisted = Persisted::new(DocumentRules::default(), limits);
+        Self { service, limits, sdl, documents, persisted, interfaces, executable, projections }
+    }
+
+    /// The same API with other rules for documents.
+    #[must_use]
+    pub fn with_documents(self, rules: DocumentRules) -> Self {
+        Self { persisted: Persisted::new(rules, self.limits), ..self }
     }
 
     /// The same API with projection switched off: the resolvers answer everything. Tests compare
@@ -148,7 +163,10 @@ impl Api {
     /// # Errors
     /// The reply to a refused request.
     pub fn prepare(&self, request: Request) -> Result<Operation, Reply> {
-        let document = self.documents.get(&request.query)?;
+        let found = self.persisted.find(&request)?;
+        let document = self.documents.get(&found.text)?;
+        self.persisted.register(&found);
+        let admission = found.admission;
         let operations = &document.operations;
         let operation = operations.get(request.operation_name.as_deref()).map_err(|error| {
             Failure::new(Code::BadUserInput, error.message().to_string())
@@ -161,7 +179,10 @@ impl Api {
         let variables = coerce_variable_values(schema, operation, &values)
             .map_err(|_| misfit(schema, operation, &values))?;
         let variables = Variables(&variables);
-        let findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
+        let mut findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
+        if admission == Admission::Admins {
+            findings.required = Some([Permission::Admin].into_iter().collect());
+        }
         let interfaces = &self.interfaces;
         let executable =
             translation::translate(schema, interfaces, &document, operation, variables);

@@ -30,7 +30,10 @@ pub(super) fn status(reply: &Reply, media: MediaType) -> StatusCode {
         | Code::QueryTooLarge
         | Code::QueryTooDeep
         | Code::QueryTooWide
-        | Code::CostLimitExceeded => StatusCode::BAD_REQUEST,
+        | Code::CostLimitExceeded
+        | Code::PersistedQueryNotFound
+        | Code::PersistedQueryNotSupported
+        | Code::PersistedQueryOnly => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,

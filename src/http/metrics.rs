@@ -48,6 +48,10 @@ impl Metrics {
             "entourage_operations_total",
             "GraphQL operations, by the code of their first error; OK without one."
         );
+        metrics::describe_counter!(
+            "entourage_persisted_documents_total",
+            "Requests without a text: with the id of a trusted or registered document, or unknown."
+        );
         metrics::describe_histogram!(
             "entourage_http_seconds",
             metrics::Unit::Seconds,

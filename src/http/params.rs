@@ -17,7 +17,8 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Parses the body of a POST.
 ///
 /// # Errors
-/// Status 400 if it is not one JSON object whose parameters have the right types.
+/// Status 400 if it is not one JSON object whose parameters have the right types and that has or
+/// names a document.
 pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
     // Some clients write a byte order mark, which JSON does not allow (RFC 8259, 8.1).
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
@@ -29,21 +30,22 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
     };
 
     let request = Request {
-        query: string("query", body.remove("query"))?.ok_or_else(no_query)?,
+        query: string("query", body.remove("query"))?,
+        document_id: string("documentId", body.remove("documentId"))?,
         operation_name: string("operationName", body.remove("operationName"))?,
         variables: object("variables", body.remove("variables"))?,
         extensions: object("extensions", body.remove("extensions"))?,
     };
-    Ok(request)
+    expect_document(request)
 }
 
 /// Parses the query string of a GET. An empty parameter counts as absent.
 ///
 /// # Errors
-/// Status 400 if a parameter is repeated or has the wrong type.
+/// Status 400 if a parameter is repeated or has the wrong type, or without a document or its name.
 pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
-    let mut given =
-        ["query", "operationName", "variables", "extensions"].map(|name| (name, None));
+    let mut given = ["query", "documentId", "operationName", "variables", "extensions"]
+        .map(|name| (name, None));
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let Some((name, slot)) = given.iter_mut().find(|(known, _)| *known == name) else {
             continue;
@@ -52,23 +54,30 @@ pub(super) fn from_query(query: Option<&str>) -> Result<Request, Failure> {
             return Err(Failure::bad_request(&format!("{name} is there twice.")));
         }
     }
-    let [query, operation_name, variables, extensions] =
+    let [query, document_id, operation_name, variables, extensions] =
         given.map(|(_, value)| value.filter(|value| !value.is_empty()));
 
     let parse = |name, value: Option<Cow<'_, str>>| match value {
         Some(text) => object(name, Some(parsed(name, name, &text)?)),
         None => Ok(Map::new()),
     };
-    Ok(Request {
-        query: query.ok_or_else(no_query)?.into_owned(),
+    expect_document(Request {
+        query: query.map(Cow::into_owned),
+        document_id: document_id.map(Cow::into_owned),
         operation_name: operation_name.map(Cow::into_owned),
         variables: parse("variables", variables)?,
         extensions: parse("extensions", extensions)?,
     })
 }
 
-fn no_query() -> Failure {
-    Failure::bad_request("query is missing.")
+/// Refuses a request that neither has a document nor names one.
+fn expect_document(request: Request) -> Result<Request, Failure> {
+    let is_named =
+        request.document_id.is_some() || request.extensions.contains_key("persistedQuery");
+    if request.query.is_none() && !is_named {
+        return Err(Failure::bad_request("query is missing."));
+    }
+    Ok(request)
 }
 
 /// Parses JSON. `name` begins the message if it is not JSON, `path` is where the JSON belongs.

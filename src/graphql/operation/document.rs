@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use apollo_compiler::{
-    ExecutableDocument, Schema,
+    ExecutableDocument, Schema, ast,
     parser::Parser,
     validation::{DiagnosticList, Valid},
 };
@@ -30,6 +30,8 @@ const CACHED_MAX: usize = 1_000;
 const CACHED_BYTES_MAX: usize = 16 * 1024;
 /// The most errors that one reply lists.
 const ERRORS_MAX: usize = 20;
+/// The name of every document for the parser.
+const FILE_NAME: &str = "document.graphql";
 
 /// A valid document, with the types of the schema.
 pub(crate) type Document = Valid<ExecutableDocument>;
@@ -67,11 +69,8 @@ impl Documents {
 
     fn read(&self, text: &str) -> Result<Document, Reply> {
         let scan::Plain { text: plain, tokens } = scan::plain(text, self.limits.tokens_max)?;
-        // White space between two tokens is a token to the parser.
-        let mut parser = Parser::new()
-            .token_limit(2 * (self.limits.tokens_max + 1))
-            .recursion_limit(schema::NESTING_MAX);
-        let ast = parser.parse_ast(plain, "document.graphql");
+        let mut parser = parser(&self.limits);
+        let ast = parser.parse_ast(plain, FILE_NAME);
         if parser.recursion_reached() > schema::NESTING_MAX {
             let message = format!("the document nests deeper than {}", schema::NESTING_MAX);
             return Err(Failure::new(Code::QueryTooDeep, message).into());
@@ -92,6 +91,17 @@ impl Documents {
         overlap::check(&self.schema, &document)?;
         Ok(document)
     }
+}
+
+/// A text as a syntax tree, not validated; `None` if it is too large or is not GraphQL.
+pub(crate) fn parsed(text: &str, limits: &Limits) -> Option<ast::Document> {
+    let plain = scan::plain(text, limits.tokens_max).ok()?;
+    parser(limits).parse_ast(plain.text, FILE_NAME).ok()
+}
+
+/// A parser with limits. White space between two tokens is a token to it.
+fn parser(limits: &Limits) -> Parser {
+    Parser::new().token_limit(2 * (limits.tokens_max + 1)).recursion_limit(schema::NESTING_MAX)
 }
 
 /// The reply that lists what is wrong with a document.

@@ -55,6 +55,12 @@ impl Asset {
         self.variants.push(Variant { encoding, bytes, etag });
     }
 
+    /// The bytes of the file itself.
+    pub(super) fn plain(&self) -> Option<&[u8]> {
+        let plain = self.variants.iter().find(|variant| variant.encoding == Encoding::Identity);
+        plain.map(|variant| &*variant.bytes)
+    }
+
     /// The coding that the client prefers, or 304 if the client already has exactly that.
     ///
     /// # Errors

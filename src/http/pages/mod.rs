@@ -35,6 +35,8 @@ const APP_ROUTES: [&str; 6] = [
 ];
 /// The page of GraphiQL.
 const GRAPHIQL: &str = "graphiql.html";
+/// The folder with the documents of both pages.
+const DOCUMENTS: &str = "documents/";
 /// Served instead of both if the playground was not built.
 const UNBUILT: &str = include_str!("unbuilt.html");
 
@@ -95,6 +97,17 @@ impl Playground {
     /// The paths of its files, in no particular order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// The texts of the documents that its pages send. The build writes them as objects of ids and
+    /// texts, which are not served.
+    pub fn documents(&self) -> Vec<String> {
+        let manifests = self.0.iter().filter(|(path, _)| path.starts_with(DOCUMENTS));
+        let texts = manifests.filter_map(|(_, manifest)| {
+            let texts: HashMap<String, String> = serde_json::from_slice(manifest.plain()?).ok()?;
+            Some(texts.into_values())
+        });
+        texts.flatten().collect()
     }
 
     fn page(&self, path: &str, headers: &HeaderMap) -> Result<Response, Failure> {

@@ -149,6 +149,30 @@ fn a_budget_below_one_operation_stops_the_start() {
 }
 
 #[test]
+fn an_unusable_manifest_of_documents_stops_the_start() {
+    let folder = folder();
+    let write = |json: &str| fs::write(folder.path().join("client.json"), json).expect("writes");
+    let serve = |files: &str| {
+        complaint(&run(folder.path(), ["serve"], &[("ENTOURAGE_DOCUMENTS", files)]), 1)
+    };
+
+    let line = serve("client.json");
+    assert!(line.starts_with("cannot read client.json (ENTOURAGE_DOCUMENTS): "), "{line}");
+    write("[]");
+    let line = serve("client.json");
+    let begin = "ENTOURAGE_DOCUMENTS: client.json is not a manifest: ";
+    assert!(line.starts_with(begin), "{line}");
+    write(r#"{"abc": "query Profile { nam }"}"#);
+    let line = serve("client.json");
+    let begin = "ENTOURAGE_DOCUMENTS: client.json: the document \"abc\" cannot run here: ";
+    assert!(line.starts_with(begin) && line.contains("nam"), "{line}");
+    write(r#"{"abc": "query Profile { __typename }"}"#);
+    let line = serve("client.json,other.json");
+    assert!(line.starts_with("cannot read other.json "), "{line}");
+    assert_eq!(names_in(folder.path()), ["client.json"]);
+}
+
+#[test]
 fn postgresql_requires_a_configured_key() {
     let variables = [("DATABASE_URL", "postgres://127.0.0.1:1/follows")];
     let line = "PostgreSQL requires ENTOURAGE_JWT_SECRET or ENTOURAGE_JWT_SECRET_FILE: generate a key \

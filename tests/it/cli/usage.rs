@@ -52,6 +52,8 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_DEMO", "perhaps"),
         ("ENTOURAGE_MIGRATE", "perhaps"),
         ("ENTOURAGE_RATE_LIMITS", "some"),
+        ("ENTOURAGE_APQ", "perhaps"),
+        ("ENTOURAGE_DOCUMENTS_ONLY", "perhaps"),
         ("ENTOURAGE_CORS_ORIGINS", ""),
         ("ENTOURAGE_CORS_ORIGINS", "null"),
         ("ENTOURAGE_CORS_ORIGINS", "app.example.com"),

@@ -174,7 +174,7 @@ async fn viewer(service: &Service, username: &str) -> Viewer {
 async fn answer(api: &Api, query: &str, viewer: Option<Viewer>) -> String {
     let variables = json!({ "two": 2, "yes": true, "no": false });
     let variables = variables.as_object().expect("an object").clone();
-    let request = Request { query: query.to_owned(), variables, ..Request::default() };
+    let request = Request { query: Some(query.to_owned()), variables, ..Request::default() };
     let reply = match api.prepare(request) {
         Ok(operation) => {
             let caller = Caller { viewer, address: None, request_id: "1".to_owned() };

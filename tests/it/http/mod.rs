@@ -7,6 +7,7 @@ mod endpoint;
 mod log;
 mod negotiation;
 mod overload;
+mod persisted;
 mod playground;
 mod routes;
 

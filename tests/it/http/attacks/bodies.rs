@@ -177,6 +177,20 @@ fn contents() -> Vec<Attack> {
             "a hash instead of a query",
             br#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}"#.into(),
             400,
+            "PERSISTED_QUERY_NOT_FOUND",
+        ),
+        (
+            "an id of 200,000 bytes",
+            json!({ "documentId": "x".repeat(200_000) }).to_string().into(),
+            400,
+            "PERSISTED_QUERY_NOT_FOUND",
+        ),
+        (
+            "a hash of another text",
+            br#"{"query":"{ __typename }","extensions":{"persistedQuery":{"version":1,
+                 "sha256Hash":"x"}}}"#
+                .into(),
+            400,
             BAD,
         ),
         (
