@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    domain::{Audience, UsernamePrefix},
+    domain::{Audience, UserSearch},
 };
 
-/// Recount every counter and compare both tables of follows; exit code 1 if anything differs
+/// Recount every counter, compare both tables of follows, and compare names with what users are
+/// searched by; exit code 1 if anything differs
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Repair the differences; safe while a server runs
@@ -38,7 +39,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     print(&found)?;
     if drift.is_empty() {
-        let users = store.count_users(Audience::Everybody, &UsernamePrefix::default()).await?;
+        let users = store.count_users(Audience::Everybody, &UserSearch::default()).await?;
         store.close().await;
         return print(&format!("OK: {users} users, 0 differences\n"));
     }

@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{database, signing};
 use crate::{
     domain::{
-        Audience, Clock as _, Follow, NewUser, Role, SystemClock, UserId, UserIds, Username,
-        UsernamePrefix,
+        Audience, Clock as _, Follow, NewUser, Role, SystemClock, UserId, UserIds, UserSearch,
+        Username,
     },
     service::{Service, SignIn},
     store::{self, LoadOutcome, Store},
@@ -116,7 +116,7 @@ async fn load(
     service: &Service,
     now: DateTime<Utc>,
 ) -> anyhow::Result<LoadOutcome> {
-    if store.count_users(Audience::Everybody, &UsernamePrefix::default()).await? > 0 {
+    if store.count_users(Audience::Everybody, &UserSearch::default()).await? > 0 {
         return Ok(LoadOutcome::NotEmpty);
     }
 

@@ -1,4 +1,5 @@
-//! Differences between the counts and the edges that a database holds.
+//! Differences between what a database holds and what derives from it: the counts and mirrors of
+//! edges, and what users are searched by.
 //!
 //! Correct code never causes any. They come from restored backups, manual changes or a bug:
 //! `entourage check` finds them and `--repair` repairs them.
@@ -7,7 +8,8 @@ use std::fmt;
 
 use super::{Follow, FollowCounts, UserId};
 
-/// One difference. The table `follows` is the truth; everything else derives from it.
+/// One difference. The tables `follows` and `users` are the truth; everything else derives from
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
     /// The counts of a user are not the numbers of their edges.
@@ -27,6 +29,8 @@ pub enum Drift {
     OrphanEdge(Follow),
     /// There are counts of a user who does not exist.
     OrphanCounts(UserId),
+    /// What a user is searched by are not the beginnings of their name, or the user does not exist.
+    Search(UserId),
 }
 
 impl fmt::Display for Drift {
@@ -49,6 +53,9 @@ impl fmt::Display for Drift {
             }
             Self::OrphanCounts(user) => {
                 write!(f, "user {user}: counts of a user who does not exist")
+            }
+            Self::Search(user) => {
+                write!(f, "user {user}: what searches compare differs from the name")
             }
         }
     }

@@ -14,6 +14,7 @@ mod limits;
 mod page;
 mod profile;
 mod role;
+mod search;
 pub mod text;
 mod user;
 
@@ -34,7 +35,8 @@ pub use limits::Limits;
 pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};
 pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 pub use role::{Permission, Permissions, Role};
+pub use search::{UserSearch, name_prefixes};
 pub use user::{
     Account, Credentials, NewUser, User, UserListRequest, UserOrderField, UserPosition, Username,
-    UsernameError, UsernameKey, UsernamePrefix,
+    UsernameError, UsernameKey,
 };

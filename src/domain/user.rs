@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use smol_str::SmolStr;
 
-use super::{PageRequest, Role, UserId, text};
+use super::{PageRequest, Role, UserId, UserSearch, text};
 
 /// The public part of a user. The names, which most answers show, are short enough to be stored
 /// inline, so reading them takes no further access to memory.
@@ -185,39 +185,6 @@ impl UsernameKey {
     }
 }
 
-/// A prefix of usernames, in lower case: 0 to 30 of `a-z 0-9 _`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct UsernamePrefix(String);
-
-impl UsernamePrefix {
-    /// The prefix, as people write it; `None` if no valid username can start with it.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text::mention(text);
-        let fits = text.len() <= Username::LENGTH_MAX && text.chars().all(is_username_character);
-        fits.then(|| Self(text.to_ascii_lowercase()))
-    }
-
-    /// Whether every username starts with it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The lowest key with this prefix.
-    #[must_use]
-    pub fn lower_bound(&self) -> &str {
-        &self.0
-    }
-
-    /// Above every key with this prefix and below the next other key. (`~` sorts after every
-    /// character of a username.)
-    #[must_use]
-    pub fn upper_bound(&self) -> String {
-        format!("{}~", self.0)
-    }
-}
-
 /// The orders of a list of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum UserOrderField {
@@ -243,8 +210,8 @@ pub struct UserListRequest<'a> {
     pub order: UserOrderField,
     /// The page.
     pub page: PageRequest<UserPosition<'a>>,
-    /// Only users whose key starts with this; the empty prefix means all.
-    pub prefix: UsernamePrefix,
+    /// Only users who match this.
+    pub search: UserSearch,
 }
 
 #[cfg(test)]
@@ -276,15 +243,5 @@ mod tests {
         for wrong in ["", "@", "@@alice", "al ice", "àlice"] {
             assert_eq!(UsernameKey::parse(wrong), None, "{wrong:?}");
         }
-        assert_eq!(UsernamePrefix::parse(" @Ali"), UsernamePrefix::parse("ali"));
-    }
-
-    #[test]
-    fn a_prefix_bounds_exactly_the_keys_that_start_with_it() {
-        let prefix = UsernamePrefix::parse("Al_").expect("good");
-        let (low, high) = (prefix.lower_bound(), prefix.upper_bound());
-        assert!(("al_".."al_~").contains(&"al_zzz") && low == "al_" && high == "al_~");
-        assert!(!(low..high.as_str()).contains(&"alz"));
-        assert_eq!(UsernamePrefix::parse("a%"), None);
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
     FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UsernameKey, UsernamePrefix,
+    UserListRequest, UserSearch, UsernameKey,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -98,7 +98,7 @@ measured! {
         audience: Audience, keys: &[UsernameKey]
     ) -> HashMap<UsernameKey, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
-    fn count_users(audience: Audience, prefix: &UsernamePrefix) -> i64;
+    fn count_users(audience: Audience, search: &UserSearch) -> i64;
     fn counts_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
     fn pages_of_follows(
         audience: Audience, keys: &[FollowPageKey]

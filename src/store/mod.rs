@@ -7,7 +7,8 @@
 //! - there is at most one edge for each (follower, followee), and none from a user to themselves;
 //! - `followers` holds exactly the edges of `follows`;
 //! - each count equals the number of its edges;
-//! - both users of an edge exist.
+//! - both users of an edge exist;
+//! - `name_prefixes` holds exactly the beginnings of the words of each user's name.
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
 
@@ -51,7 +52,7 @@ pub use self::{
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, Follow, FollowChange, FollowChanged,
     FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+    User, UserId, UserListRequest, UserSearch, UsernameKey,
 };
 
 /// The outcome of creating a user.
@@ -170,17 +171,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// database cannot report that. The statements of the reports are not counted.
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>>;
 
-    /// A page of the users whose key begins with the prefix, in the order of the request. The
-    /// order is total: keys are unique, and times are followed by ids. One statement.
+    /// A page of the users who match the search, in the order of the request. The order is total:
+    /// keys are unique, and times are followed by ids.
+    ///
+    /// One statement. By username, it reads no more than two pages of the users who match the
+    /// longest word; with other words, it reads on until it has found a page of those who match
+    /// these as well. By age, a search reads all users who match the longest word.
     async fn page_of_users(
         &self,
         audience: Audience,
         request: &UserListRequest<'_>,
     ) -> Result<Page<Arc<User>>>;
 
-    /// The number of users whose key begins with the prefix. One statement, which walks all of
-    /// them.
-    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64>;
+    /// The number of users who match the search. One statement, which walks all users who match
+    /// the longest word.
+    async fn count_users(&self, audience: Audience, search: &UserSearch) -> Result<i64>;
 
     // The graph
 
@@ -256,14 +261,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn find_credentials_by_id(&self, id: UserId) -> Result<Option<Credentials>>;
 
     /// Creates a user. If several values are taken, the outcome names the first in the order of
-    /// [`CreateOutcome`]. Two statements; a retry takes a third one to recognize its own user.
+    /// [`CreateOutcome`]. Two statements, and a third for a user with a name; a retry takes one
+    /// more to recognize its own user.
     ///
     /// # Errors
     /// [`Error::Conflict`] if there is no such role.
     async fn create_user(&self, user: &NewUser) -> Result<CreateOutcome>;
 
     /// Changes a profile and returns the user after the change; `None` if there is no such user.
-    /// One statement.
+    /// One statement; three if the name is changed, two if it is removed.
     async fn update_profile(&self, id: UserId, change: &ProfileChange)
     -> Result<Option<Arc<User>>>;
 
@@ -305,7 +311,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn schema_state(&self) -> Result<SchemaState>;
 
     /// Migrates the schema to that of this program. Safe to call from several processes at once:
-    /// one of them migrates, the others wait and then have nothing to do.
+    /// one of them migrates, the others wait and then have nothing to do. What derives from rows of
+    /// an earlier version is filled afterwards; [`repair`](Self::repair) does it as well if that is
+    /// interrupted.
     ///
     /// # Errors
     /// [`Error::Conflict`] if the schema is [`SchemaState::Newer`] or [`SchemaState::Foreign`];
@@ -321,8 +329,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`Error::Conflict`] if the graph violates a rule of [`Graph`]; nothing has changed then.
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome>;
 
-    /// Recounts every count and compares both edge tables, all as of one moment and without
-    /// blocking other calls. Returns every difference, sorted by user.
+    /// Recounts every count, compares both edge tables, and compares the names with what users are
+    /// searched by: all as of one moment and without blocking other calls. Returns every
+    /// difference, sorted by user.
     async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>>;
 
     /// Repairs differences that [`Store::find_drift`] found, while others read and write. Each one

@@ -91,8 +91,6 @@ macro_rules! edges_after {
 
 statements! {
     // Users
-    COUNT_USERS_WITH_PREFIX =
-        "SELECT count(*) FROM users WHERE username_key >= $1 AND username_key < $2";
     COUNT_USERS = "SELECT count(*) FROM users";
     HAS_USERS = "SELECT EXISTS (SELECT 1 FROM users)";
     USERS_AFTER = "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2";
@@ -144,6 +142,7 @@ statements! {
     STRANGERS_FOLLOWING = strangers!("follower_id", "follows");
     STRANGERS_FOLLOWERS = strangers!("followee_id", "followers");
     STRANGERS_COUNTED = strangers!("user_id", "follow_counts");
+    STRANGERS_NAMED = strangers!("user_id", "name_prefixes");
     FOLLOWING_AFTER = edges_after!("follows", "follower_id", "followee_id");
     FOLLOWERS_AFTER = edges_after!("followers", "followee_id", "follower_id");
     REMOVE_EDGE_OF_NOBODY = remove_edge_of_nobody!("follows");

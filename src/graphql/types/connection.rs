@@ -15,7 +15,7 @@ use super::{
     user::User,
 };
 use crate::{
-    domain::{self, FollowPageKey, Page, UserId, UserListRequest, UsernamePrefix},
+    domain::{self, FollowPageKey, Page, UserId, UserListRequest, UserSearch},
     graphql::{
         context::RequestContext,
         cursor,
@@ -38,8 +38,8 @@ enum Of {
     Follows(FollowPageKey),
     Users {
         request: ListRequest,
-        /// `None` if no username can begin with the prefix that was given.
-        prefix: Option<UsernamePrefix>,
+        /// `None` if no user can match.
+        search: Option<UserSearch>,
         loaded: OnceCell<Result<Arc<ListPage>, Failure>>,
     },
 }
@@ -64,22 +64,22 @@ impl Listed {
     pub(crate) fn users(
         ctx: &Context<'_>,
         arguments: &PageArguments,
-        prefix: &str,
+        query: &str,
     ) -> Result<Self, Failure> {
         let request = arguments.read(&USERS, RequestContext::of(ctx).limits.page_size_max)?;
         let needs = Needs::of_connection(&ctx.look_ahead());
-        let (list, prefix) = (request.list, UsernamePrefix::parse(prefix));
-        Ok(Self { list, needs, of: Of::Users { request, prefix, loaded: OnceCell::new() } })
+        let (list, search) = (request.list, UserSearch::parse(query));
+        Ok(Self { list, needs, of: Of::Users { request, search, loaded: OnceCell::new() } })
     }
 
     /// The page, which is loaded once.
     pub(crate) async fn page(&self, ctx: &RequestContext) -> Result<Arc<ListPage>, Failure> {
         match &self.of {
             Of::Follows(key) => ctx.loaders.pages.one(*key).await,
-            Of::Users { request, prefix, loaded } => {
+            Of::Users { request, search, loaded } => {
                 let load = async || {
-                    let Some(prefix) = prefix else { return Ok(Arc::new(ListPage::empty())) };
-                    page_of_users(ctx, request, prefix, self.needs).await.map(Arc::new)
+                    let Some(search) = search else { return Ok(Arc::new(ListPage::empty())) };
+                    page_of_users(ctx, request, search, self.needs).await.map(Arc::new)
                 };
                 loaded.get_or_init(load).await.clone()
             }
@@ -93,8 +93,8 @@ impl Listed {
                 self.page(ctx).await?.counts.of(key.list)
             }
             Of::Follows(key) => ctx.loaders.counts.one(key.user).await?.of(key.list),
-            Of::Users { prefix: Some(prefix), .. } => ctx.service.count_users(prefix).await?,
-            Of::Users { prefix: None, .. } => 0,
+            Of::Users { search: Some(search), .. } => ctx.service.count_users(search).await?,
+            Of::Users { search: None, .. } => 0,
         })
     }
 
@@ -123,7 +123,7 @@ impl Listed {
 async fn page_of_users(
     ctx: &RequestContext,
     request: &ListRequest,
-    prefix: &UsernamePrefix,
+    search: &UserSearch,
     needs: Needs,
 ) -> Result<ListPage, Failure> {
     let order = match request.list.order.field {
@@ -131,7 +131,7 @@ async fn page_of_users(
         OrderField::CreatedAt | OrderField::FollowedAt => domain::UserOrderField::CreatedAt,
     };
     let page = request.page_of_users(needs.ends());
-    let request = UserListRequest { order, page, prefix: prefix.clone() };
+    let request = UserListRequest { order, page, search: search.clone() };
     let Page { items, has_next, has_previous } = ctx.service.page_of_users(&request).await?;
     let entry = |user: Arc<domain::User>| ListedUser { followed_at: user.created_at, user };
     let items = items.into_iter().map(entry).collect();

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::{
     connection::{Listed, UserConnection},
+    follow::UserRef,
     order::UserOrder,
     page::PageArguments,
     quota::RateLimit,
@@ -75,18 +76,23 @@ impl Query {
         Projected(nodes.into_iter().map(Result::transpose).collect())
     }
 
-    /// The user with this username; null if no user has it.
+    /// One user, by exactly one of the two arguments; null if there is no such user.
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The username, read as in `UserRef`.")] username: String,
+        #[graphql(desc = "The ID or the username of the user.")] by: Option<UserRef>,
+        #[graphql(desc = "The username, read as in `UserRef`.")] username: Option<String>,
     ) -> Option<Result<Projected<User>, Failure>> {
-        let key = UsernameKey::parse(&username)?;
-        let user = RequestContext::of(ctx).loaders.usernames.one(key).await;
+        let loaders = &RequestContext::of(ctx).loaders;
+        // The guard has refused both and neither.
+        let user = match by.or(username.map(UserRef::Username))? {
+            UserRef::Id(id) => loaders.users.one(GlobalId::user(&id)?).await,
+            UserRef::Username(name) => loaders.usernames.one(UsernameKey::parse(&name)?).await,
+        };
         user.map(|user| user.map(User).map(Projected)).transpose()
     }
 
-    /// All users, by default ordered by username.
+    /// All users, or those whom a search finds; by default ordered by username.
     #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
     async fn users(
         &self,
@@ -101,12 +107,15 @@ impl Query {
         #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
         #[graphql(default_with = "Some(UserOrder::default())", desc = "The order of the edges.")]
         order_by: Option<UserOrder>,
-        #[graphql(desc = "Only users whose username begins with this text, regardless of case.")]
-        username_prefix: Option<String>,
+        #[graphql(
+            desc = "Only users who match each word of this text: their username or a word of their \
+            name begins with it, regardless of case and accents."
+        )]
+        query: Option<String>,
     ) -> Result<Projected<UserConnection>, Failure> {
         let arguments = PageArguments::new(first, last, after, before, order_by);
-        let prefix = username_prefix.unwrap_or_default();
-        Listed::users(ctx, &arguments, &prefix).map(UserConnection).map(Projected)
+        let query = query.unwrap_or_default();
+        Listed::users(ctx, &arguments, &query).map(UserConnection).map(Projected)
     }
 
     /// The signed-in caller; null when signed out.

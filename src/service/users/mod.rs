@@ -19,7 +19,7 @@ use super::{Error, Result, SeenBy, Service};
 use crate::{
     domain::{
         Audience, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, User,
-        UserId, UserListRequest, UsernameKey, UsernamePrefix,
+        UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{self, Store},
 };
@@ -101,12 +101,12 @@ impl SeenBy {
         Ok(page)
     }
 
-    /// How many users there are whose username begins with the prefix.
+    /// How many users match the search.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn count_users(&self, prefix: &UsernamePrefix) -> Result<i64> {
-        Ok(self.service.store.count_users(self.audience, prefix).await?)
+    pub async fn count_users(&self, search: &UserSearch) -> Result<i64> {
+        Ok(self.service.store.count_users(self.audience, search).await?)
     }
 
     /// Pages of the lists of many users, in no order; pages of missing users are left out. Users

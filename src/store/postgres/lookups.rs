@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix,
+        Account, FollowCounts, FollowPage, FollowPageKey, User, UserId, UserSearch, UsernameKey,
     },
     store::{
         Options,
@@ -31,7 +31,7 @@ pub(super) struct Reads {
     pub(super) users: Lookup<UserId, Arc<User>>,
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
     pub(super) accounts: Lookup<UserId, Account>,
-    pub(super) user_counts: Lookup<UsernamePrefix, i64>,
+    pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) counts: Lookup<UserId, FollowCounts>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
     in_one_place: bool,
@@ -47,10 +47,12 @@ impl Reads {
             users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
             accounts: SharedLookup::new(c(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
-            // The count of all users is the same for all callers. Counting those with a prefix may
-            // take far less time, so it does not wait for others.
-            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(shared::users::counts(c, keys)))
-                .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
+            // The count of all users is the same for all callers. Counting those who match a
+            // search may take far less time, so it does not wait for others.
+            user_counts: SharedLookup::new(c(), |c, keys| {
+                Box::pin(shared::search::counts(c, keys))
+            })
+            .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
             counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             newest_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::newest(c, keys)))

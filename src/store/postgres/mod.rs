@@ -12,6 +12,7 @@ mod arrays;
 mod follows;
 mod lookups;
 mod maintenance;
+mod search;
 #[expect(clippy::duplicate_mod, reason = "it is compiled for each engine")]
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -161,6 +162,7 @@ pub(super) fn statements() -> Vec<Statement> {
         maintenance::load::STATEMENTS,
         follows::pages::STATEMENTS,
         maintenance::schema::STATEMENTS,
+        search::STATEMENTS,
         sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,

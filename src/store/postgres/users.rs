@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use smol_str::SmolStr;
 use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
 
-use super::{Query, arrays, id_list};
+use super::{arrays, id_list, search};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
@@ -22,43 +22,24 @@ macro_rules! arrays_of_users {
     };
 }
 
-/// A page of users between two bounds (`$4` and up), in one scan of the index of its order: one row
-/// with arrays. An empty page also has that row, which says what lies outside its bounds.
+pub(super) use arrays_of_users;
+
+/// A page of all users between two bounds (`$4` and up), in one scan of the index of its order: one
+/// row with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
-    ($condition:literal, $position:literal, $low:literal, $high:literal, $order:literal) => {
+    ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat! {
             "SELECT o.below, o.above, p.* FROM ( ",
               "SELECT $2::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $condition, $position, " <= ", $low, ") AS below, ",
+                       "SELECT 1 FROM users WHERE ", $position, " <= ", $low, ") AS below, ",
                      "$3::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $condition, $position, " >= ", $high, ") AS above) o ",
+                       "SELECT 1 FROM users WHERE ", $position, " >= ", $high, ") AS above) o ",
             "CROSS JOIN ( ",
               "SELECT ", arrays_of_users!(), " FROM ( ",
                 "SELECT * FROM users ",
-                "WHERE ", $condition, $position, " > ", $low, " AND ", $position, " < ", $high,
+                "WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
                 " ORDER BY ", $order, " LIMIT $1) u) p"
         }
-    };
-}
-
-/// The same by age: of all users, or of those with a prefix (`$8` and `$9`), which use another
-/// index.
-macro_rules! page_by_age {
-    ($condition:literal, $order:literal) => {
-        page_of_users!($condition, "(created_at, id)", "($4, $5)", "($6, $7)", $order)
-    };
-}
-
-/// The same by name, of users with a prefix, which may be empty.
-macro_rules! page_by_name {
-    ($order:literal) => {
-        page_of_users!(
-            "username_key >= $6 AND username_key < $7 AND ",
-            "username_key",
-            "$4",
-            "$5",
-            $order
-        )
     };
 }
 
@@ -66,14 +47,11 @@ statements! {
     BY_IDS = concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.id = ANY($1)");
     BY_USERNAMES =
         concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1)");
-    OLDEST = page_by_age!("", "created_at, id");
-    NEWEST = page_by_age!("", "created_at DESC, id DESC");
-    OLDEST_WITH_PREFIX =
-        page_by_age!("username_key >= $8 AND username_key < $9 AND ", "created_at, id");
-    NEWEST_WITH_PREFIX =
-        page_by_age!("username_key >= $8 AND username_key < $9 AND ", "created_at DESC, id DESC");
-    FIRST = page_by_name!("username_key");
-    LAST = page_by_name!("username_key DESC");
+    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id");
+    NEWEST =
+        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC");
+    FIRST = page_of_users!("username_key", "$4", "$5", "username_key");
+    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC");
 }
 
 /// Users from `arrays_of_users` that begin at `first`.
@@ -123,35 +101,33 @@ pub(super) async fn page(
     connection: &mut PgConnection,
     request: &UserListRequest<'_>,
 ) -> Result<Page<Arc<User>>> {
-    let UserListRequest { page, prefix, .. } = request;
-    let with_prefix = |query: Query| query.bind(prefix.lower_bound()).bind(prefix.upper_bound());
+    let UserListRequest { page, search, .. } = request;
+    let (of_all, of_found) = match (request.order, page.scan()) {
+        (UserOrderField::CreatedAt, OrderDirection::Asc) => (OLDEST, search::OLDEST_FOUND),
+        (UserOrderField::CreatedAt, OrderDirection::Desc) => (NEWEST, search::NEWEST_FOUND),
+        (UserOrderField::Username, OrderDirection::Asc) => (FIRST, search::FIRST_FOUND),
+        (UserOrderField::Username, OrderDirection::Desc) => (LAST, search::LAST_FOUND),
+    };
+    let sql = if search.matches_all() { of_all } else { of_found };
+    let query = query(sql).bind(i64::from(page.fetch()));
+    let with_search = |query| {
+        if search.matches_all() { query } else { search::bind_search(query, search) }
+    };
+
     match request.order {
         UserOrderField::CreatedAt => {
             let bounds = pages::age_bounds(page)?;
-            let sql = match (page.scan(), prefix.is_empty()) {
-                (OrderDirection::Asc, true) => OLDEST,
-                (OrderDirection::Asc, false) => OLDEST_WITH_PREFIX,
-                (OrderDirection::Desc, true) => NEWEST,
-                (OrderDirection::Desc, false) => NEWEST_WITH_PREFIX,
-            };
-            let query = query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.0).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0).bind(bounds.high.1.0);
-            let query = if prefix.is_empty() { query } else { with_prefix(query) };
-            let (users, outside) = listed(&query.fetch_one(connection).await?)?;
+            let (users, outside) = listed(&with_search(query).fetch_one(connection).await?)?;
             Ok(pages::age_page(page, users, outside))
         }
         UserOrderField::Username => {
             let bounds = pages::key_bounds(page)?;
-            let sql = match page.scan() {
-                OrderDirection::Asc => FIRST,
-                OrderDirection::Desc => LAST,
-            };
-            let query = query(sql).bind(i64::from(page.fetch()));
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
-            let query = query.bind(bounds.low).bind(bounds.high);
-            let (users, outside) = listed(&with_prefix(query).fetch_one(connection).await?)?;
+            let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
+            let (users, outside) = listed(&with_search(query).fetch_one(connection).await?)?;
             Ok(pages::key_page(page, users, outside))
         }
     }

@@ -7,7 +7,7 @@ use sqlx::{Database, Pool, Row};
 
 use super::{
     super::{Db, Time, begin, stored, time},
-    users,
+    search, users,
 };
 use crate::{
     domain::{
@@ -100,11 +100,12 @@ pub(super) async fn create_user(
         });
     }
     query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
+    search::add(&mut tx, user.id, key.as_str(), user.name.as_deref()).await?;
     tries.commit(tx).await?;
     Ok(CreateOutcome::Created)
 }
 
-/// Changes a profile by a statement of the engine.
+/// Changes a profile by a statement of the engine, and with a name also what it is searched by.
 pub(super) async fn update_profile(
     sql: &'static str,
     pool: Pool<Db>,
@@ -112,17 +113,26 @@ pub(super) async fn update_profile(
     change: Arc<ProfileChange>,
 ) -> sqlx::Result<Option<Arc<User>>> {
     let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let row = query(sql)
+    let update = query(sql)
         .bind(id.0)
         .bind(name.is_some())
         .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
         .bind(bio.is_some())
         .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
         .bind(avatar_url.is_some())
-        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)))
-        .fetch_optional(&pool)
-        .await?;
-    row.map(|row| users::user(&row, 0)).transpose()
+        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)));
+    if name.is_none() {
+        let row = update.fetch_optional(&pool).await?;
+        return row.map(|row| users::user(&row, 0)).transpose();
+    }
+
+    let mut tx = begin(&pool).await?;
+    let Some(row) = update.fetch_optional(&mut *tx).await? else { return Ok(None) };
+    let user = users::user(&row, 0)?;
+    let key = UsernameKey::of(&user);
+    search::replace(&mut tx, id, key.as_str(), user.name.as_deref()).await?;
+    tx.commit().await?;
+    Ok(Some(user))
 }
 
 pub(super) async fn change_password(

@@ -15,15 +15,17 @@ use super::{
     super::{
         Db, Engine, begin, bind_edges, id_list,
         maintenance::drift::{
-            COUNT_FOLLOWERS, COUNT_FOLLOWING, FOLLOWERS, FOLLOWING, IN_FOLLOWERS, IN_FOLLOWS,
-            STORED, USERS as EXISTING, add_mirror, recount, remove_mirror, snapshot,
+            COUNT_FOLLOWERS, COUNT_FOLLOWING, FOLLOWERS, FOLLOWING, IN_FOLLOWERS, IN_FOLLOWS, NAME,
+            NAME_PREFIXES, NAMES, STORED, USERS as EXISTING, add_mirror, recount, remove_mirror,
+            snapshot,
         },
         stored,
     },
     follows::{about, follow},
+    search,
 };
 use crate::{
-    domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId},
+    domain::{Drift, Follow, FollowCounts, FollowList, FollowPosition, UserId, name_prefixes},
     store::{
         Result,
         pages::LOWEST,
@@ -31,7 +33,7 @@ use crate::{
         sql::{
             ADD_COUNTS, COUNT_USERS, FOLLOWERS_AFTER, FOLLOWING_AFTER, REMOVE_COUNTS_OF_NOBODY,
             REMOVE_EDGE_OF_NOBODY, REMOVE_MIRROR_OF_NOBODY, STRANGERS_COUNTED, STRANGERS_FOLLOWERS,
-            STRANGERS_FOLLOWING, USERS_AFTER,
+            STRANGERS_FOLLOWING, STRANGERS_NAMED, USERS_AFTER,
         },
         statement::{query, query_as, query_scalar},
     },
@@ -80,6 +82,22 @@ impl Snapshot {
         let counts =
             |(id, followers, following)| (UserId(id), FollowCounts { followers, following });
         Ok(rows.into_iter().map(counts).collect())
+    }
+
+    /// Those of the users who are not searched by the beginnings of their names.
+    async fn wrongly_searched(&mut self, users: &[UserId]) -> sqlx::Result<Vec<UserId>> {
+        let names = query_as(NAMES).bind(id_list(users)).fetch_all(&mut *self.0).await?;
+        let stored = query_as(NAME_PREFIXES).bind(id_list(users)).fetch_all(&mut *self.0).await?;
+        let stored: HashSet<(i64, String, String)> = stored.into_iter().collect();
+
+        let expected = names.into_iter().filter_map(|(id, key, name)| {
+            let (key, name): (String, Option<String>) = (key, name);
+            let prefixes = name_prefixes(name.as_deref()).join(" ");
+            (!prefixes.is_empty()).then_some((id, key, prefixes))
+        });
+        let expected: HashSet<(i64, String, String)> = expected.collect();
+        let wrong = expected.symmetric_difference(&stored).map(|(id, ..)| UserId(*id));
+        Ok(wrong.collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     /// The numbers of edges stored at the owners' end. Owners without edges may be missing.
@@ -168,11 +186,15 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
     let orphan_counts = all_owners(snapshot, STRANGERS_COUNTED).await?;
     found.extend(orphan_counts.into_iter().map(Drift::OrphanCounts));
 
-    // 4. The counts, compared with the edges as they will be after the repair.
+    let not_existing = all_owners(snapshot, STRANGERS_NAMED).await?;
+    found.extend(not_existing.into_iter().map(Drift::Search));
+
+    // 4. The counts, compared with the edges as they will be after the repair, and the names.
     let off_by = mirror_counts(&mirror);
     let mut users = Users::default();
     while let Some(users) = users.next(snapshot, &mut progress).await? {
         found.extend(wrong_counts(snapshot, &users, &off_by).await?);
+        found.extend(snapshot.wrongly_searched(&users).await?.into_iter().map(Drift::Search));
     }
 
     found.extend(mirror);
@@ -307,7 +329,9 @@ async fn orphan_edges(
     }
     mirror.retain(|drift| match drift {
         Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) => !found.contains(edge),
-        Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => true,
+        Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) | Drift::Search(_) => {
+            true
+        }
     });
     Ok(found.into_iter().map(Drift::OrphanEdge).collect())
 }
@@ -412,7 +436,10 @@ fn mirror_counts(mirror: &[Drift]) -> HashMap<UserId, i64> {
         match drift {
             Drift::MirrorMissing(edge) => *off_by.entry(edge.followee).or_insert(0) += 1,
             Drift::MirrorStray(edge) => *off_by.entry(edge.followee).or_insert(0) -= 1,
-            Drift::Counts { .. } | Drift::OrphanEdge(_) | Drift::OrphanCounts(_) => {}
+            Drift::Counts { .. }
+            | Drift::OrphanEdge(_)
+            | Drift::OrphanCounts(_)
+            | Drift::Search(_) => {}
         }
     }
     off_by
@@ -446,6 +473,7 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Follow>) {
         Drift::MirrorStray(edge) => (edge.follower, 2, Some(edge)),
         Drift::OrphanEdge(edge) => (edge.follower, 3, Some(edge)),
         Drift::OrphanCounts(user) => (user, 4, None),
+        Drift::Search(user) => (user, 5, None),
     }
 }
 
@@ -464,7 +492,7 @@ pub(super) async fn repair(engine: Engine, found: Vec<Drift>) -> Result<u64> {
             Drift::MirrorMissing(edge) | Drift::MirrorStray(edge) | Drift::OrphanEdge(edge) => {
                 touched.extend([edge.follower, edge.followee]);
             }
-            Drift::OrphanCounts(_) => {}
+            Drift::OrphanCounts(_) | Drift::Search(_) => {}
         }
         changed += retry::retried(|_| repair_row(&pool, drift)).await?;
     }
@@ -472,6 +500,23 @@ pub(super) async fn repair(engine: Engine, found: Vec<Drift>) -> Result<u64> {
         changed += retry::retried(|_| repair_counts(&pool, user)).await?;
     }
     Ok(changed)
+}
+
+/// Repairs what all users are searched by, which only the program can compute: for a database whose
+/// tables an earlier version has filled.
+pub(super) async fn repair_names(engine: Engine) -> Result<()> {
+    let (pool, mut last) = (engine.unlimited_pool(), UserId::MIN);
+    loop {
+        let mut slice = Snapshot(begin(&pool).await?);
+        let users = slice.owners_after(USERS_AFTER, last).await?;
+        let wrong = slice.wrongly_searched(&users).await?;
+        slice.0.rollback().await?;
+        let Some(newest) = users.last() else { return Ok(()) };
+        last = *newest;
+        for user in wrong {
+            retry::retried(|_| repair_row(&pool, Drift::Search(user))).await?;
+        }
+    }
 }
 
 /// Repairs one difference if it still exists, and returns the number of changed rows. Counts are
@@ -490,6 +535,11 @@ async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
         Drift::OrphanCounts(user) => {
             let remove = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
             remove.execute(&mut *tx).await?.rows_affected()
+        }
+        Drift::Search(user) => {
+            let user_row = query_as(NAME).bind(user.0).fetch_optional(&mut *tx).await?;
+            let (key, name): (String, Option<String>) = user_row.unwrap_or_default();
+            search::replace(&mut tx, user, &key, name.as_deref()).await?
         }
     };
     tx.commit().await?;

@@ -7,10 +7,12 @@ use sqlx::Transaction;
 
 use super::super::{
     Db, Engine, begin, bind_counts, bind_edges,
-    maintenance::load::{LOAD_COUNTS, LOAD_FOLLOWERS, LOAD_FOLLOWS, load_users},
+    maintenance::load::{
+        LOAD_COUNTS, LOAD_FOLLOWERS, LOAD_FOLLOWS, load_name_prefixes, load_users,
+    },
 };
 use crate::{
-    domain::{Follow, FollowCounts},
+    domain::{Follow, FollowCounts, NewUser, UserId, name_prefixes},
     store::{
         Graph, LoadOutcome, Result,
         retry::Report,
@@ -61,12 +63,27 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
     for counts in counts.chunks(ROWS) {
         bind_counts(query(LOAD_COUNTS), counts).execute(&mut *tx).await?;
     }
+    for names in prefixes_of(&users).chunks(ROWS) {
+        load_name_prefixes(names).execute(&mut *tx).await?;
+    }
     follows.sort_unstable_by_key(|edge| (edge.followee, edge.follower));
     load_edges(&mut tx, LOAD_FOLLOWS, &follows, &mut loading).await?;
     follows.sort_unstable_by_key(|edge| (edge.followee, edge.followed_at, edge.follower));
     load_edges(&mut tx, LOAD_FOLLOWERS, &follows, &mut loading).await?;
     tx.commit().await?;
     Ok(LoadOutcome::Loaded)
+}
+
+/// The beginnings of all names, each with the key and the id of its user.
+fn prefixes_of(users: &[NewUser]) -> Vec<(String, String, UserId)> {
+    let of_user = |user: &NewUser| {
+        let (id, key) = (user.id, user.username.key());
+        let row = move |prefix| (prefix, key.as_str().to_owned(), id);
+        name_prefixes(user.name.as_deref()).into_iter().map(row)
+    };
+    let mut rows: Vec<_> = users.iter().flat_map(of_user).collect();
+    rows.sort_unstable();
+    rows
 }
 
 async fn load_edges(

@@ -10,5 +10,6 @@ mod drift;
 pub(crate) mod follows;
 mod load;
 pub(crate) mod schema;
+pub(crate) mod search;
 mod store;
 pub(crate) mod users;

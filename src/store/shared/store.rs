@@ -17,7 +17,7 @@ use crate::{
     domain::{
         Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
         FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange,
-        Relation, User, UserId, UserListRequest, UsernameKey, UsernamePrefix,
+        Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{
         CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
@@ -55,9 +55,9 @@ impl Store for Engine {
         self.reads.connections.read(async |connection| page(connection, request).await).await
     }
 
-    async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(prefix)).await?;
-        Ok(counts.remove(prefix).unwrap_or_default())
+    async fn count_users(&self, audience: Audience, search: &UserSearch) -> Result<i64> {
+        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(search)).await?;
+        Ok(counts.remove(search).unwrap_or_default())
     }
 
     async fn counts_by_ids(
@@ -172,11 +172,14 @@ impl Store for Engine {
     }
 
     async fn migrate(&self) -> Result<()> {
-        let engine = self.clone();
-        match retry::write(move |_| migrate(engine.clone())).await? {
-            None => Ok(()),
-            Some(refusal) => Err(Error::Conflict(refusal.into())),
+        let (engine, before) = (self.clone(), self.schema_state().await?);
+        if let Some(refusal) = retry::write(move |_| migrate(engine.clone())).await? {
+            return Err(Error::Conflict(refusal.into()));
         }
+        if matches!(before, SchemaState::Older { .. }) {
+            retry::detached(drift::repair_names(self.clone())).await?;
+        }
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

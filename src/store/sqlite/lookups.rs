@@ -11,7 +11,7 @@ use super::{
     shared, users,
 };
 use crate::{
-    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UsernameKey, UsernamePrefix},
+    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UserSearch, UsernameKey},
     store::{
         Options,
         batching::{SharedLookup, WarmConnections},
@@ -27,7 +27,7 @@ pub(super) struct Reads {
     pub(super) connections: WarmConnections<Sqlite>,
     pub(super) users: Lookup<UserId, Arc<User>>,
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
-    pub(super) user_counts: Lookup<UsernamePrefix, i64>,
+    pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) counts: Lookup<UserId, FollowCounts>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
     follow_pages: Lookup<FollowPageKey, FollowPage>,
@@ -40,10 +40,12 @@ impl Reads {
         Self {
             users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
             usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
-            // The count of all users is the same for all callers. Counting those with a prefix may
-            // take far less time, so it does not wait for others.
-            user_counts: SharedLookup::new(c(), |c, keys| Box::pin(shared::users::counts(c, keys)))
-                .sharing_only(|prefixes| prefixes.iter().all(UsernamePrefix::is_empty)),
+            // The count of all users is the same for all callers. Counting those who match a
+            // search may take far less time, so it does not wait for others.
+            user_counts: SharedLookup::new(c(), |c, keys| {
+                Box::pin(shared::search::counts(c, keys))
+            })
+            .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
             counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             follow_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::find(c, keys)))

@@ -11,6 +11,7 @@ mod accounts;
 mod follows;
 mod lookups;
 mod maintenance;
+mod search;
 #[expect(clippy::duplicate_mod, reason = "it is compiled for each engine")]
 #[path = "../shared/mod.rs"]
 mod shared;
@@ -184,6 +185,7 @@ pub(super) fn statements() -> Vec<Statement> {
         follows::pages::STATEMENTS,
         maintenance::load::STATEMENTS,
         maintenance::schema::STATEMENTS,
+        search::STATEMENTS,
         sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{id_list, json, shared::users::user};
+use super::{id_list, json, search, shared::users::user};
 use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
@@ -12,23 +12,20 @@ use crate::{
     store::{Result, pages, sql::user_columns, statement::query},
 };
 
-/// A page of users between two bounds (`$6` and up), in one scan of the index of its order.
-/// An empty page also has a row, which says what lies outside its bounds. `LIMIT $3 + 0` is
-/// explained in [`super`].
+/// A page of all users between two bounds (`$4` and up), in one scan of the index of its order. An
+/// empty page also has a row, which says what lies outside its bounds. `LIMIT $1 + 0` is explained
+/// in [`super`].
 macro_rules! page_of_users {
     ($position:literal, $low:literal, $high:literal, $order:literal) => {
         concat! {
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
-            "FROM (SELECT $4 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
-                           "AND ", $position, " <= ", $low, ") AS below, ",
-                         "$5 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE username_key >= $1 AND username_key < $2 ",
-                           "AND ", $position, " >= ", $high, ") AS above) o ",
+            "FROM (SELECT $2 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE ", $position, " <= ", $low, ") AS below, ",
+                         "$3 AND EXISTS ( ",
+                           "SELECT 1 FROM users WHERE ", $position, " >= ", $high, ") AS above) o ",
             "LEFT JOIN ( ",
-              "SELECT * FROM users WHERE username_key >= $1 AND username_key < $2 ",
-              "AND ", $position, " > ", $low, " AND ", $position, " < ", $high,
-              " ORDER BY ", $order, " LIMIT $3 + 0) u ON true"
+              "SELECT * FROM users WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
+              " ORDER BY ", $order, " LIMIT $1 + 0) u ON true"
         }
     };
 }
@@ -42,11 +39,11 @@ statements! {
         "SELECT ", user_columns!(""),
         " FROM users WHERE username_key IN (SELECT value FROM json_each($1))"
     );
-    OLDEST = page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at, id");
+    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id");
     NEWEST =
-        page_of_users!("(created_at, id)", "($6, $7)", "($8, $9)", "created_at DESC, id DESC");
-    FIRST = page_of_users!("username_key", "$6", "$7", "username_key");
-    LAST = page_of_users!("username_key", "$6", "$7", "username_key DESC");
+        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC");
+    FIRST = page_of_users!("username_key", "$4", "$5", "username_key");
+    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC");
 }
 
 pub(super) async fn by_ids(
@@ -76,17 +73,18 @@ pub(super) async fn page(
     connection: &mut SqliteConnection,
     request: &UserListRequest<'_>,
 ) -> Result<Page<Arc<User>>> {
-    let page = &request.page;
-    let sql = match (request.order, page.scan()) {
-        (UserOrderField::CreatedAt, OrderDirection::Asc) => OLDEST,
-        (UserOrderField::CreatedAt, OrderDirection::Desc) => NEWEST,
-        (UserOrderField::Username, OrderDirection::Asc) => FIRST,
-        (UserOrderField::Username, OrderDirection::Desc) => LAST,
+    let UserListRequest { page, search, .. } = request;
+    let (of_all, of_found) = match (request.order, page.scan()) {
+        (UserOrderField::CreatedAt, OrderDirection::Asc) => (OLDEST, search::OLDEST_FOUND),
+        (UserOrderField::CreatedAt, OrderDirection::Desc) => (NEWEST, search::NEWEST_FOUND),
+        (UserOrderField::Username, OrderDirection::Asc) => (FIRST, search::FIRST_FOUND),
+        (UserOrderField::Username, OrderDirection::Desc) => (LAST, search::LAST_FOUND),
     };
-    let query = query(sql)
-        .bind(request.prefix.lower_bound())
-        .bind(request.prefix.upper_bound())
-        .bind(page.fetch());
+    let sql = if search.matches_all() { of_all } else { of_found };
+    let query = query(sql).bind(page.fetch());
+    let with_search = |query| {
+        if search.matches_all() { query } else { search::bind_search(query, search) }
+    };
 
     match request.order {
         UserOrderField::CreatedAt => {
@@ -94,14 +92,14 @@ pub(super) async fn page(
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
             let query = query.bind(bounds.low.0.timestamp_micros()).bind(bounds.low.1.0);
             let query = query.bind(bounds.high.0.timestamp_micros()).bind(bounds.high.1.0);
-            let (users, outside) = listed(&query.fetch_all(connection).await?)?;
+            let (users, outside) = listed(&with_search(query).fetch_all(connection).await?)?;
             Ok(pages::age_page(page, users, outside))
         }
         UserOrderField::Username => {
             let bounds = pages::key_bounds(page)?;
             let query = query.bind(bounds.probe_low).bind(bounds.probe_high);
-            let rows = query.bind(bounds.low).bind(bounds.high).fetch_all(connection).await?;
-            let (users, outside) = listed(&rows)?;
+            let query = query.bind(bounds.low.to_owned()).bind(bounds.high.to_owned());
+            let (users, outside) = listed(&with_search(query).fetch_all(connection).await?)?;
             Ok(pages::key_page(page, users, outside))
         }
     }

@@ -224,21 +224,21 @@ export class Generator {
     const user = () => random.pick([...graph.users.values()]);
     const ids = () => (random.chance(0.85) ? user().id : random.pick([...NOBODIES, graph.viewer.id]));
     const username = () => (random.chance(0.85) ? user().username : random.pick([...NOBODIES, ...TEXTS]));
+    const userRef = () => (random.chance(0.5) ? { id: ids() } : { username: username() });
     switch (field.name) {
       case 'node':
         return { id: ids() };
       case 'nodes':
         return { ids: Array.from({ length: random.int(0, 3) }, ids) };
       case 'user':
-        return { username: username() };
+        return random.chance(0.6) ? { username: username() } : { by: userRef() };
       case 'users':
       case 'followers':
       case 'following':
         return this.#pageArguments(field.name);
       case 'follow':
       case 'unfollow': {
-        const ref = random.chance(0.5) ? { id: ids() } : { username: username() };
-        return { input: { user: ref } };
+        return { input: { user: userRef() } };
       }
       case 'fields':
       case 'enumValues':
@@ -267,7 +267,7 @@ export class Generator {
       this.fixed.add(values.orderBy).add(cursor);
     }
     if (list === 'users' && random.chance(0.2)) {
-      values.usernamePrefix = random.pick(['o', 'ORACLE_', 'oracle_1', 'z', 'ö', '']);
+      values.query = random.pick(['o', 'ORACLE_', 'oracle_1', 'z', 'ö', 'O o', '?', '']);
     }
     return values;
   }

@@ -17,7 +17,7 @@ const LIMITS = ['QUERY_TOO_LARGE', 'QUERY_TOO_DEEP', 'QUERY_TOO_WIDE', 'COST_LIM
 /** Rules about arguments that types cannot express. Breaking one fails the whole request before
  * execution, and so does a null variable in a non-null position, for which the specification fails
  * only the field. */
-const RULES = /must not be null|must be from|cannot be given together with|must be at most/;
+const RULES = /must not be null|must be from|cannot be given together with|must be given|must be at most/;
 
 /** A validation rule that graphql-js 16 omits for non-null input objects. */
 const ONE_OF = /must not be null within @oneOf/;

@@ -39,7 +39,7 @@ export function root(graph, isSignedIn) {
   const api = {
     node,
     nodes: ({ ids }) => ids.map((id) => node({ id })),
-    user: ({ username }) => user(graph.byName(username)?.id),
+    user: ({ by, username }) => target(by ?? { username: username ?? '' }),
     users: (args) => usersPage(graph, args, user),
     viewer,
     follow: ({ input }) =>
@@ -118,13 +118,22 @@ function followEdge(follow, list, node) {
   return { cursor: follow[list] ?? FRESH, followedAt: follow.at, node, place: follow.place };
 }
 
-function usersPage(graph, { orderBy, usernamePrefix, ...args }, user) {
+function usersPage(graph, { orderBy, query, ...args }, user) {
   const { field, direction } = orderBy ?? { field: 'USERNAME', direction: 'ASC' };
-  const prefix = (usernamePrefix ?? '').toLowerCase();
+  const text = query ?? '';
+  const words = wordsOf(text);
+  const isFound = ({ username, name }) =>
+    words.every((word) => [username.toLowerCase(), ...wordsOf(name ?? '')].some((other) => other.startsWith(word)));
   const edges = graph.lists[`${field}_${direction}`].edges
     .map(({ cursor, node }, place) => ({ cursor, node: user(node.id), place }))
-    .filter(({ node }) => node.username.toLowerCase().startsWith(prefix));
+    .filter(({ node }) => (words.length > 0 || text.trim() === '') && isFound(node));
   return page(graph, edges, false, args);
+}
+
+/** The words of a text without case and accents, for the texts that the generator uses. */
+function wordsOf(text) {
+  const folded = text.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase().toLowerCase();
+  return folded.match(/[\p{L}\p{N}_]+/gu) ?? [];
 }
 
 /** A page of a list; `descending` is the direction of its positions. */

@@ -1,7 +1,7 @@
 //! `entourage seed`
 
 use entourage::{
-    domain::{Audience, UsernameKey, UsernamePrefix},
+    domain::{Audience, UserSearch, UsernameKey},
     store::SchemaState,
 };
 
@@ -21,7 +21,7 @@ async fn seed_loads_exactly_the_requested_graph(database: &Database) {
     assert!(summary.starts_with("300 users and 4000 follows in "), "{summary}");
     assert!(summary.ends_with(" follows/s\n"), "{summary}");
 
-    let all = UsernamePrefix::default();
+    let all = UserSearch::default();
     assert_eq!(store.count_users(Audience::Everybody, &all).await.expect("counts"), 300);
     let name = |n| UsernameKey::parse(&format!("user{n:06}")).expect("a username");
     let keys: Vec<_> = (1..=300).map(name).collect();
@@ -38,7 +38,7 @@ async fn a_database_with_users_is_left_alone(database: &Database) {
     on(database, &["user", "add", "zoe", "--no-password"]).success();
     let line = "the database already has users: `seed` fills an empty one only";
     refused(&on(database, &["seed"]), 1, line);
-    let users = database.store().count_users(Audience::Everybody, &UsernamePrefix::default()).await;
+    let users = database.store().count_users(Audience::Everybody, &UserSearch::default()).await;
     assert_eq!(users.expect("counts"), 1);
 }
 

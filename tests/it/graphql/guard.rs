@@ -34,7 +34,7 @@ async fn what_does_not_fit_the_schema_is_refused() {
     let app = TestApp::start().await;
     for bad in [
         "{ nothing }",
-        "{ user { id } }",
+        "{ node { id } }",
         "{ user(username: 1) { id } }",
         "{ viewer }",
         "query ($x: Int) { viewer { role { name } } }",

@@ -11,7 +11,7 @@ on_both_engines! {
     sizes_out_of_bounds_are_bad_input,
     cursors_of_something_else_are_invalid,
     a_cursor_outlives_its_edge,
-    users_are_listed_by_name_or_age_and_by_prefix,
+    users_are_listed_by_name_or_age_and_by_search,
     bounds_from_both_sides_make_one_page,
 }
 
@@ -151,10 +151,10 @@ async fn a_cursor_outlives_its_edge(app: TestApp) {
     assert_eq!(neighbours(&before), (false, true));
 }
 
-async fn users_are_listed_by_name_or_age_and_by_prefix(app: TestApp) {
+async fn users_are_listed_by_name_or_age_and_by_search(app: TestApp) {
     draw(&*app.store, "Bob\nalice\nann_b\nALEX").await;
-    let query = "query ($by: UserOrder, $prefix: String, $after: String, $last: Int) {
-        users(orderBy: $by, usernamePrefix: $prefix, after: $after, last: $last) { totalCount
+    let query = "query ($by: UserOrder, $query: String, $after: String, $last: Int) {
+        users(orderBy: $by, query: $query, after: $after, last: $last) { totalCount
             edges { cursor } nodes { username } pageInfo { hasNextPage hasPreviousPage } } }";
     let list = async |variables: Value| {
         let response = app.graphql(query, variables, None).await;
@@ -166,15 +166,15 @@ async fn users_are_listed_by_name_or_age_and_by_prefix(app: TestApp) {
     assert_eq!(list(json!({})).await.0, ["ALEX", "alice", "ann_b", "Bob"]);
     let by_age = json!({ "by": { "field": "CREATED_AT", "direction": "DESC" } });
     assert_eq!(list(by_age).await.0, ["ALEX", "ann_b", "alice", "Bob"]);
-    let (names, page) = list(json!({ "prefix": "AL" })).await;
+    let (names, page) = list(json!({ "query": "AL" })).await;
     assert_eq!((names, &page["totalCount"]), (vec!["ALEX".into(), "alice".into()], &2.into()));
 
     let after = &page["edges"][0]["cursor"];
-    assert_eq!(list(json!({ "prefix": "a", "after": after })).await.0, ["alice", "ann_b"]);
+    assert_eq!(list(json!({ "query": "a", "after": after })).await.0, ["alice", "ann_b"]);
     let (names, page) = list(json!({ "last": 1 })).await;
     assert_eq!((names, &page["pageInfo"]["hasPreviousPage"]), (vec!["Bob".into()], &true.into()));
     for nobody in ["z", "%", "a b", "é"] {
-        let (names, page) = list(json!({ "prefix": nobody })).await;
+        let (names, page) = list(json!({ "query": nobody })).await;
         assert_eq!((names.len(), &page["totalCount"]), (0, &0.into()), "{nobody}");
     }
 }

@@ -225,7 +225,7 @@ impl<'c> Document<'c> {
             3 => format!("{name} viewer {{ user {} role {{ name }} }}", self.user(2)),
             _ => {
                 let order = self.pick(&["", "orderBy: {field: CREATED_AT, direction: DESC}"]);
-                let page = self.pick(&["first: 3", "last: 2", "usernamePrefix: \"f\""]);
+                let page = self.pick(&["first: 3", "last: 2", "query: \"f\""]);
                 format!("{name} users({page} {order}) {}", self.connection(2, false))
             }
         }

@@ -13,6 +13,7 @@ use crate::support::{
 on_both_engines! {
     users_are_found_by_name_in_whatever_case_and_by_id,
     a_user_who_does_not_exist_is_null,
+    a_user_is_named_in_exactly_one_way,
     nodes_come_in_the_order_of_their_ids,
     a_viewer_is_a_node_for_themselves_only,
     counts_of_a_user_need_no_list,
@@ -44,6 +45,40 @@ async fn a_user_who_does_not_exist_is_null(app: TestApp) {
     for bad in ["", "nobody", "VXNlcjo5OTk", "Rm9sbG93OjE", "é", &"x".repeat(5_000)] {
         let response = app.graphql(query, json!({ "id": bad, "name": bad }), None).await;
         assert_eq!(data(&response), &json!({ "node": null, "user": null }), "{bad}");
+    }
+}
+
+async fn a_user_is_named_in_exactly_one_way(app: TestApp) {
+    draw(&*app.store, "alice").await;
+    let query = "query ($by: UserRef, $username: String) {
+        user(by: $by, username: $username) { id username } }";
+    let user = async |variables: Value| app.graphql(query, variables, None).await;
+    let by_name = data(&user(json!({ "username": "ALICE" })).await)["user"].clone();
+    assert_eq!(by_name["username"], "alice");
+
+    for by in [json!({ "id": by_name["id"] }), json!({ "username": "Alice" })] {
+        for username in [json!({ "by": by }), json!({ "by": by, "username": null })] {
+            assert_eq!(data(&user(username).await)["user"], by_name);
+        }
+    }
+    for nobody in [json!({ "id": "nobody" }), json!({ "username": "bob" })] {
+        assert_eq!(data(&user(json!({ "by": nobody })).await)["user"], Value::Null);
+    }
+
+    let both = user(json!({ "by": { "username": "alice" }, "username": "alice" })).await;
+    let message = "username cannot be given together with by";
+    for (refused, argument, message) in [
+        (both, "user.username", message),
+        (user(json!({})).await, "user.by", "by or username must be given"),
+        (
+            app.graphql("{ user { id } }", json!({}), None).await,
+            "user.by",
+            "by or username must be given",
+        ),
+    ] {
+        assert_eq!(code(&refused), "BAD_USER_INPUT");
+        assert_eq!(refused["errors"][0]["extensions"]["argument"], argument);
+        assert_eq!(refused["errors"][0]["message"], message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Differences that were made in the database directly, found and repaired.
 
 use entourage::{
-    domain::{Audience, Drift, FollowCounts, FollowList, UserId},
+    domain::{Audience, Drift, FollowCounts, FollowList, NewUser, UserId},
     store::{Graph, Store},
 };
 use sqlx::Executor;
@@ -27,6 +27,7 @@ cases! {
     differences_in_lists_longer_than_a_slice_are_found,
     a_count_that_is_too_low_does_not_stop_an_unfollow,
     leftovers_of_a_deleted_user_are_found_and_repaired,
+    names_that_searches_do_not_find_are_found_and_repaired,
     an_orphan_edge_in_one_table_is_found_and_repaired,
     deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts,
 }
@@ -235,6 +236,32 @@ async fn leftovers_of_a_deleted_user_are_found_and_repaired(database: &Database)
     // Each edge in two tables, the counts of dave, and those of alice and bob.
     assert_repaired(database, &expected, 9).await;
     assert!(database.store.counts_by_ids(Audience::Everybody, &[DAVE]).await.unwrap().is_empty());
+}
+
+/// A server of the previous version writes names without what users are searched by.
+async fn names_that_searches_do_not_find_are_found_and_repaired(database: &Database) {
+    let named = |name: &str, user| NewUser { name: Some(name.to_owned()), ..user };
+    let users = vec![
+        named("Ada", new_user(ALICE, "alice")),
+        named("Bo", new_user(BOB, "bob")),
+        new_user(CAROL, "carol"),
+        named("Di", new_user(DAVE, "dave")),
+    ];
+    database.store.load(Graph { users, follows: Vec::new() }, &|_| {}).await.unwrap();
+    database.execute("UPDATE users SET name = 'Abe' WHERE id = 1").await;
+    database.execute("UPDATE name_prefixes SET username_key = 'bobby' WHERE user_id = 2").await;
+    database.execute("UPDATE users SET name = 'Cy' WHERE id = 3").await;
+    delete_without_keys(database, "DELETE FROM users WHERE id = 4").await;
+    delete_without_keys(database, "DELETE FROM follow_counts WHERE user_id = 4").await;
+
+    let found = find(database).await;
+    assert_eq!(found, [ALICE, BOB, CAROL, DAVE].map(Drift::Search));
+
+    // ad and ada become ab and abe, b and bo get another key, c and cy are new, d and di go.
+    let changed = database.store.repair(&found).await.unwrap();
+    assert_eq!(changed, 4 + 4 + 2 + 2);
+    assert_sound(database.store()).await;
+    assert_eq!(database.store.repair(&found).await.unwrap(), 0, "they have disappeared");
 }
 
 async fn an_orphan_edge_in_one_table_is_found_and_repaired(database: &Database) {

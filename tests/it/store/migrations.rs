@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use entourage::store::{Error, SchemaState};
+use entourage::{
+    domain::{Audience, NewUser, UserSearch},
+    store::{Error, SchemaState},
+};
 use tokio::task::JoinSet;
 
-use super::{ALICE, assert_sound, create};
+use super::{ALICE, assert_sound, create, new_user};
 use crate::support::database::{Database, Engine};
-use entourage::domain::Audience;
 
 /// Makes a test of each case on each engine, on an empty database.
 macro_rules! cases {
@@ -33,6 +35,7 @@ cases! {
     an_empty_database_is_migrated,
     migrating_twice_changes_nothing,
     a_database_with_a_missing_migration_is_older,
+    migrating_fills_what_users_are_searched_by,
     a_database_with_an_unknown_migration_stays_as_it_is,
     a_changed_migration_makes_a_database_foreign,
     a_database_with_foreign_tables_stays_as_it_is,
@@ -101,6 +104,21 @@ async fn a_database_with_a_missing_migration_is_older(database: &Database) {
 
     database.store.migrate().await.unwrap();
     assert_eq!(state(database).await, SchemaState::Current);
+}
+
+async fn migrating_fills_what_users_are_searched_by(database: &Database) {
+    database.store.migrate().await.unwrap();
+    let name = Some("Ada Lovelace".to_owned());
+    let ada = NewUser { name, ..new_user(ALICE, "ada") };
+    database.store.create_user(&ada).await.unwrap();
+    database.execute("DELETE FROM name_prefixes").await;
+    database.undo_last_migration().await;
+
+    database.store.migrate().await.unwrap();
+
+    let search = UserSearch::parse("love").unwrap();
+    assert_eq!(database.store.count_users(Audience::Everybody, &search).await.unwrap(), 1);
+    assert_sound(database.store()).await;
 }
 
 async fn a_database_with_an_unknown_migration_stays_as_it_is(database: &Database) {

@@ -15,6 +15,7 @@ mod limits;
 mod migrations;
 mod model;
 mod pages;
+mod search_plans;
 mod sql;
 mod statements;
 mod tokens;

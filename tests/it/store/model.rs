@@ -7,7 +7,7 @@ use entourage::{
         Audience, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
         FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal, OrderDirection,
         PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField,
-        UsernamePrefix, Window,
+        UserSearch, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -197,8 +197,8 @@ async fn check_users(store: &dyn Store, model: &Model) {
         before: None,
         ends: Ends::BOTH,
     };
-    let prefix = UsernamePrefix::default();
-    let request = UserListRequest { order: UserOrderField::Username, page, prefix };
+    let search = UserSearch::default();
+    let request = UserListRequest { order: UserOrderField::Username, page, search };
     let names = store.page_of_users(Audience::Everybody, &request).await.unwrap().items;
     let names: Vec<_> = names.iter().map(|user| user.username.clone()).collect();
     let right: BTreeSet<_> = model.users.values().cloned().collect();

@@ -11,9 +11,9 @@ use std::{
 
 use entourage::{
     domain::{
-        Audience, Ends, FollowLimits, FollowList, FollowPosition, OrderDirection, PageRequest,
-        ProfileChange, UserId, UserListRequest, UserOrderField, UsernameKey, UsernamePrefix,
-        Window,
+        Audience, DisplayName, Ends, FollowLimits, FollowList, FollowPosition, NewUser,
+        OrderDirection, PageRequest, ProfileChange, UserId, UserListRequest, UserOrderField,
+        UserSearch, UsernameKey, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
 };
@@ -94,8 +94,11 @@ async fn a_celebrity(store: &dyn Store, n: i64) {
 /// SQLite plans a statement again when a parameter changes that is a limit by itself.
 #[test]
 fn sqlite_plans_a_page_once_for_all_sizes() {
-    let users = ["OLDEST", "NEWEST", "FIRST", "LAST"].map(|order| format!("users::{order}"));
-    for name in users.iter().map(String::as_str).chain(["follows::pages::PAGES"]) {
+    let orders = ["OLDEST", "NEWEST", "FIRST", "LAST"];
+    let users = orders.map(|order| format!("users::{order}"));
+    let found = orders.map(|order| format!("search::{order}_FOUND"));
+    let users = users.iter().chain(&found).map(String::as_str);
+    for name in users.chain(["follows::pages::PAGES"]) {
         let sql = statement(Engine::Sqlite, name);
         let limits: Vec<_> = sql.match_indices("LIMIT $").map(|(at, _)| &sql[at..]).collect();
         assert!(!limits.is_empty(), "{sql}");
@@ -140,7 +143,7 @@ async fn check_sqlite_plan(database: &Database) {
 }
 
 /// A connection with the settings of the program's own, and fresh statistics.
-async fn postgres_with_our_settings(database: &Database) -> PgConnection {
+pub(super) async fn postgres_with_our_settings(database: &Database) -> PgConnection {
     let mut connection = database.postgres_connection().await;
     for set in [
         "VACUUM ANALYZE",
@@ -154,7 +157,11 @@ async fn postgres_with_our_settings(database: &Database) -> PgConnection {
 
 /// The generic plan of a prepared statement, with the rows that it read. `EXPLAIN` of a statement
 /// that is not prepared shows a plan for these arguments only.
-async fn generic_plan(connection: &mut PgConnection, sql: &str, arguments: &str) -> Vec<String> {
+pub(super) async fn generic_plan(
+    connection: &mut PgConnection,
+    sql: &str,
+    arguments: &str,
+) -> Vec<String> {
     let prepare = AssertSqlSafe(format!("PREPARE asked AS {sql}"));
     connection.execute(prepare).await.unwrap();
     let explain = format!("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) EXECUTE asked({arguments})");
@@ -399,7 +406,14 @@ async fn the_meter_counts_the_statements_of_writes(database: &Database) {
 
     assert_statements!(store, 2, store.create_user(&new_user(UserId(50), "fifty")));
     assert_statements!(store, 2, store.create_user(&new_user(UserId(51), "fifty")));
+    let named = NewUser { name: Some("Ann".to_owned()), ..new_user(UserId(52), "ann") };
+    assert_statements!(store, 3, store.create_user(&named));
     assert_statements!(store, 1, store.update_profile(ALICE, &ProfileChange::default()));
+    let name = Some(Some(DisplayName::parse("Al").expect("a name")));
+    let renamed = ProfileChange { name, ..ProfileChange::default() };
+    assert_statements!(store, 3, store.update_profile(ALICE, &renamed));
+    let nameless = ProfileChange { name: Some(None), ..ProfileChange::default() };
+    assert_statements!(store, 2, store.update_profile(ALICE, &nameless));
     assert_statements!(store, 1, store.change_password(ALICE, Some(0), "$argon2id$x", at(1)));
     assert_statements!(store, 2, store.change_password(ALICE, Some(0), "$argon2id$y", at(1)));
     assert_statements!(store, 1, store.end_tokens(ALICE, at(1)));
@@ -409,7 +423,7 @@ async fn the_meter_counts_the_statements_of_writes(database: &Database) {
     assert_statements!(store, 1, store.load(Graph::default(), progress));
     assert_statements!(store, by_engine(8, 9), store.delete_user(CAROL));
     assert_statements!(store, 1, store.delete_user(CAROL));
-    assert_statements!(store, 15, store.find_drift(progress));
+    assert_statements!(store, 18, store.find_drift(progress));
     store.close().await;
 }
 
@@ -419,7 +433,7 @@ async fn the_meter_counts_the_statements_of_reads(database: &Database) {
     let newest_of = |list| ids.map(|user| newest(list, user, 3));
     let keys = [newest_of(FollowList::Followers), newest_of(FollowList::Following)].concat();
     let name = UsernameKey::parse("alice").expect("a good name");
-    let prefix = UsernamePrefix::default();
+    let everybody = UserSearch::default();
     let page = PageRequest {
         direction: OrderDirection::Asc,
         window: Window::Last(2),
@@ -427,7 +441,7 @@ async fn the_meter_counts_the_statements_of_reads(database: &Database) {
         before: None,
         ends: Ends::BOTH,
     };
-    let list = UserListRequest { order: UserOrderField::Username, page, prefix: prefix.clone() };
+    let list = UserListRequest { order: UserOrderField::Username, page, search: everybody.clone() };
     let bound = Some(FollowPosition { followed_at: at(2), user: ALICE });
     let mut bounded = keys.clone();
     for key in &mut bounded {
@@ -444,7 +458,7 @@ async fn the_meter_counts_the_statements_of_reads(database: &Database) {
     );
     assert_statements!(store, 0, store.users_by_usernames(Audience::Everybody, &[]));
     assert_statements!(store, 1, store.page_of_users(Audience::Everybody, &list));
-    assert_statements!(store, 1, store.count_users(Audience::Everybody, &prefix));
+    assert_statements!(store, 1, store.count_users(Audience::Everybody, &everybody));
     assert_statements!(store, 1, store.counts_by_ids(Audience::Everybody, &ids));
     assert_statements!(store, 0, store.counts_by_ids(Audience::Everybody, &[]));
     assert_statements!(store, 1, store.pages_of_follows(Audience::Everybody, &bounded));
@@ -466,7 +480,7 @@ async fn concurrent_lookups_share_a_statement(database: &Database) {
     let users = [ALICE, BOB, CAROL, DAVE];
     let names =
         ["alice", "bob", "carol"].map(|name| UsernameKey::parse(name).expect("a good name"));
-    let everybody = UsernamePrefix::default();
+    let everybody = UserSearch::default();
     let oldest = |user| {
         let mut key = newest(FollowList::Followers, user, 3);
         key.request.direction = OrderDirection::Asc;

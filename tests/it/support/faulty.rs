@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use entourage::{
     domain::{
         Audience, FollowCounts, FollowPage, FollowPageKey, Page, Relation, User, UserId,
-        UserListRequest, UsernameKey, UsernamePrefix,
+        UserListRequest, UserSearch, UsernameKey,
     },
     store::{Error, Result, Store},
 };
@@ -55,7 +55,7 @@ forward_reads! {
         audience: Audience, keys: &[UsernameKey]
     ) -> HashMap<UsernameKey, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
-    fn count_users(audience: Audience, prefix: &UsernamePrefix) -> i64;
+    fn count_users(audience: Audience, search: &UserSearch) -> i64;
     fn counts_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
     fn pages_of_follows(
         audience: Audience, keys: &[FollowPageKey]

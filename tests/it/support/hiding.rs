@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use entourage::{
     domain::{
         Audience, FollowCounts, FollowList, FollowPage, FollowPageKey, Page, Relation, User,
-        UserId, UserListRequest, UsernameKey, UsernamePrefix,
+        UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{Result, Store},
 };
@@ -87,8 +87,8 @@ forward_store! {
             Ok(page)
         }
 
-        async fn count_users(&self, audience: Audience, prefix: &UsernamePrefix) -> Result<i64> {
-            let count = self.inner.count_users(audience, prefix).await?;
+        async fn count_users(&self, audience: Audience, search: &UserSearch) -> Result<i64> {
+            let count = self.inner.count_users(audience, search).await?;
             Ok(count - i64::from(self.hidden.applies_to(audience)))
         }
 

@@ -69,6 +69,7 @@ impl Guard<'_> {
         }
         match (parent.as_str(), field.name.as_str()) {
             ("Query", "nodes") => self.ids(arguments).map(Some),
+            ("Query", "user") => one_of_two(arguments).map(|()| None),
             _ if self.is_bounded(parent, field) => Ok(None),
             _ => Err(unknown(parent, field)),
         }
@@ -163,4 +164,14 @@ impl Flaw {
 fn unknown(parent: &Name, field: &Field) -> Failure {
     tracing::error!(%parent, field = %field.name, "the guard has no rule for this field");
     Failure::internal()
+}
+
+/// Whether a user is named in exactly one way.
+fn one_of_two(arguments: &JsonMap) -> Result<(), Failure> {
+    let is_given = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null());
+    match (is_given("by"), is_given("username")) {
+        (true, true) => Err(Failure::bad_input("username", "cannot be given together with by")),
+        (false, false) => Err(Failure::bad_input("by", "or username must be given")),
+        (true, false) | (false, true) => Ok(()),
+    }
 }

@@ -12,8 +12,10 @@ pub enum TextMeaning {
     Cursor,
     /// A global id: a malformed one names no object.
     Id,
-    /// A username or the beginning of one: one that breaks the rule matches no user.
+    /// A username: one that breaks the rule matches no user.
     Username,
+    /// What users are searched for: one without words matches no user.
+    Search,
     /// A password: never logged and never part of an error.
     Password,
     /// A text that is stored or returned, and decides nothing.
@@ -46,7 +48,7 @@ pub static TEXTS: [Text; 17] = [
     argument("node", "id", TextMeaning::Id),
     argument("nodes", "ids", TextMeaning::Id),
     argument("user", "username", TextMeaning::Username),
-    argument("users", "usernamePrefix", TextMeaning::Username),
+    argument("users", "query", TextMeaning::Search),
     input("ChangePasswordInput", "currentPassword", TextMeaning::Password),
     input("ChangePasswordInput", "newPassword", TextMeaning::Password),
     input("DeleteAccountInput", "password", TextMeaning::Password),

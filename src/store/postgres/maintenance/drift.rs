@@ -17,6 +17,11 @@ statements! {
     USERS = "SELECT id FROM users WHERE id = ANY($1)";
     STORED =
         "SELECT user_id, followers, following FROM follow_counts WHERE user_id = ANY($1)";
+    NAMES = "SELECT id, username_key, name FROM users WHERE id = ANY($1)";
+    NAME_PREFIXES =
+        "SELECT user_id, username_key, string_agg(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
+         WHERE user_id = ANY($1) GROUP BY user_id, username_key";
+    NAME = "SELECT username_key, name FROM users WHERE id = $1 FOR UPDATE";
     COUNT_FOLLOWING =
         "SELECT follower_id, count(*) FROM follows \
          WHERE follower_id = ANY($1) GROUP BY follower_id";

@@ -1,7 +1,7 @@
 //! Loading a whole graph: the statements of this engine.
 
 use crate::{
-    domain::NewUser,
+    domain::{NewUser, UserId},
     store::{postgres::Query, statement::query},
 };
 
@@ -19,6 +19,9 @@ statements! {
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[])";
+    LOAD_NAME_PREFIXES =
+        "INSERT INTO name_prefixes (prefix, username_key, user_id) \
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])";
     LOAD_FOLLOWS =
         "INSERT INTO follows (follower_id, followee_id, followed_at) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
@@ -27,10 +30,19 @@ statements! {
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
 }
 
+fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
+/// Beginnings of names, with the keys and ids of their users.
+pub(crate) fn load_name_prefixes(rows: &[(String, String, UserId)]) -> Query {
+    query(LOAD_NAME_PREFIXES)
+        .bind(column(rows, |(prefix, ..)| prefix.clone()))
+        .bind(column(rows, |(_, key, _)| key.clone()))
+        .bind(column(rows, |(.., user)| user.0))
+}
+
 pub(crate) fn load_users(users: &[NewUser]) -> Query {
-    fn column<'u, T>(users: &'u [NewUser], value: impl Fn(&'u NewUser) -> T) -> Vec<T> {
-        users.iter().map(value).collect()
-    }
     query(LOAD_USERS)
         .bind(column(users, |user| user.id.0))
         .bind(column(users, |user| user.username.as_str()))

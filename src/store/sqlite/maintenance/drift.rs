@@ -17,6 +17,11 @@ statements! {
     STORED =
         "SELECT user_id, followers, following FROM follow_counts \
          WHERE user_id IN (SELECT value FROM json_each($1))";
+    NAMES = "SELECT id, username_key, name FROM users WHERE id IN (SELECT value FROM json_each($1))";
+    NAME_PREFIXES =
+        "SELECT user_id, username_key, group_concat(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
+         WHERE user_id IN (SELECT value FROM json_each($1)) GROUP BY user_id, username_key";
+    NAME = "SELECT username_key, name FROM users WHERE id = $1";
     COUNT_FOLLOWING =
         "SELECT follower_id, count(*) FROM follows \
          WHERE follower_id IN (SELECT value FROM json_each($1)) GROUP BY follower_id";

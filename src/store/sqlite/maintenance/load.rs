@@ -1,7 +1,7 @@
 //! Loading a whole graph: the statements of this engine.
 
 use crate::{
-    domain::NewUser,
+    domain::{NewUser, UserId},
     store::{
         sqlite::{Query, json},
         statement::query,
@@ -18,12 +18,22 @@ statements! {
     LOAD_COUNTS =
         "INSERT INTO follow_counts (user_id, followers, following) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
+    LOAD_NAME_PREFIXES =
+        "INSERT INTO name_prefixes (prefix, username_key, user_id) \
+         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
     LOAD_FOLLOWS =
         "INSERT INTO follows (follower_id, followee_id, followed_at) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
     LOAD_FOLLOWERS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
+}
+
+/// Beginnings of names, with the keys and ids of their users.
+pub(crate) fn load_name_prefixes(rows: &[(String, String, UserId)]) -> Query {
+    let row =
+        |(prefix, key, user): &(String, String, UserId)| (prefix.clone(), key.clone(), user.0);
+    query(LOAD_NAME_PREFIXES).bind(json(&rows.iter().map(row).collect::<Vec<_>>()))
 }
 
 pub(crate) fn load_users(users: &[NewUser]) -> Query {
