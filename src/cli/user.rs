@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    domain::UsernameKey,
-    service::{self, NewAccount, Operator, Service, SignUpError},
+    domain::{BrokenRule, FormError, UsernameKey},
+    service::{NewAccount, Operator, Service},
     store::{SetRoleOutcome, Store},
 };
 
@@ -75,7 +75,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let user = NewAccount { username: username.clone(), name, password };
             let id = match service.operator().add_user(user).await? {
                 Ok(id) => id,
-                Err(SignUpError::UsernameTaken) => bail!("the username {username} is taken"),
+                Err(errors) => return Err(refused(&username, &errors)),
             };
             store.close().await;
             print(&format!("added {username}, id {id}\n"))
@@ -96,16 +96,18 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let password = password("")?;
             let name = &user.username;
             let done = format!("changed the password of {name} and signed them out everywhere\n");
-            user.change(async |operator, key| operator.set_password(key, &password).await, &done)
-                .await
+            let change = async |operator: Operator<'_>, key: &_| {
+                Ok(operator.set_password(key, &password).await??)
+            };
+            user.change(change, &done).await
         }
         Command::SignOut(user) => {
             let done = format!("signed out {} everywhere\n", user.username);
-            user.change(async |operator, key| operator.sign_out(key).await, &done).await
+            user.change(async |operator, key| Ok(operator.sign_out(key).await?), &done).await
         }
         Command::Delete(user) => {
             let done = format!("deleted {}\n", user.username);
-            user.change(async |operator, key| operator.delete_user(key).await, &done).await
+            user.change(async |operator, key| Ok(operator.delete_user(key).await?), &done).await
         }
     }
 }
@@ -114,7 +116,7 @@ impl Existing {
     /// Makes a change that returns whether the user exists, and prints `done`.
     async fn change(
         &self,
-        change: impl AsyncFnOnce(Operator<'_>, &UsernameKey) -> service::Result<bool>,
+        change: impl AsyncFnOnce(Operator<'_>, &UsernameKey) -> anyhow::Result<bool>,
         done: &str,
     ) -> anyhow::Result<()> {
         let (store, service) = open(&self.common, Migrate::Never).await?;
@@ -124,6 +126,17 @@ impl Existing {
         store.close().await;
         print(done)
     }
+}
+
+/// Everything that is wrong with a new user, on one line.
+fn refused(username: &str, errors: &[FormError]) -> anyhow::Error {
+    let reason = |error: &FormError| match error.rule {
+        BrokenRule::Taken => format!("the username {username} is taken"),
+        BrokenRule::TooShort | BrokenRule::TooLong | BrokenRule::Invalid | BrokenRule::Wrong => {
+            error.to_string()
+        }
+    };
+    anyhow!(errors.iter().map(reason).collect::<Vec<_>>().join("; "))
 }
 
 /// Parses a username on the command line.

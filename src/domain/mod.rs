@@ -9,6 +9,7 @@ mod clock;
 mod drift;
 mod follow;
 mod follow_rule;
+mod form;
 mod id;
 mod limits;
 mod page;
@@ -30,6 +31,7 @@ pub use follow_rule::{
     FollowFacts, FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage,
     decide_follow,
 };
+pub use form::{BrokenRule, Form, FormError};
 pub use id::{UserId, UserIds};
 pub use limits::Limits;
 pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};

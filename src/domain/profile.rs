@@ -9,6 +9,18 @@ use super::text;
 /// The rule that a text breaks. `Display` is the message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
+    /// Fewer characters than required.
+    #[error("must have at least {min} characters")]
+    TooShort {
+        /// The fewest characters.
+        min: usize,
+    },
+    /// More bytes than allowed, in UTF-8.
+    #[error("must have at most {max} bytes")]
+    TooManyBytes {
+        /// The most bytes.
+        max: usize,
+    },
     /// More characters than allowed.
     #[error("must have at most {max} characters")]
     TooLong {

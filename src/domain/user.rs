@@ -121,10 +121,19 @@ impl fmt::Debug for NewUser {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username(String);
 
-/// Not a valid username.
+/// Why a text is not a username. `Display` is the whole rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
-pub struct UsernameError;
+pub enum UsernameError {
+    /// It has no characters.
+    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
+    Empty,
+    /// It has too many characters.
+    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
+    TooLong,
+    /// It has a character that is not allowed.
+    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
+    OtherCharacter,
+}
 
 fn is_username_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
@@ -139,12 +148,16 @@ impl Username {
     /// # Errors
     /// If it is empty, too long or has another character.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
-        let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
-        if fits && text.chars().all(is_username_character) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(UsernameError)
+        if text.is_empty() {
+            return Err(UsernameError::Empty);
         }
+        if text.chars().count() > Self::LENGTH_MAX {
+            return Err(UsernameError::TooLong);
+        }
+        if !text.chars().all(is_username_character) {
+            return Err(UsernameError::OtherCharacter);
+        }
+        Ok(Self(text.to_owned()))
     }
 
     /// The name in the owner's spelling.
@@ -223,8 +236,16 @@ mod tests {
         for good in ["a", "A_9", &"x".repeat(30)] {
             assert_eq!(Username::parse(good).expect("good").as_str(), good);
         }
-        for bad in ["", " a", "a-b", "é", "a\0", &"x".repeat(31)] {
-            assert_eq!(Username::parse(bad), Err(UsernameError), "{bad:?}");
+        for (bad, error) in [
+            ("", UsernameError::Empty),
+            (" a", UsernameError::OtherCharacter),
+            ("a-b", UsernameError::OtherCharacter),
+            ("é", UsernameError::OtherCharacter),
+            ("a\0", UsernameError::OtherCharacter),
+            (&"x".repeat(31), UsernameError::TooLong),
+            (&"é".repeat(31), UsernameError::TooLong),
+        ] {
+            assert_eq!(Username::parse(bad), Err(error), "{bad:?}");
         }
     }
 

@@ -188,9 +188,6 @@ impl From<service::Error> for Failure {
             service::Error::Unauthenticated => Self::new(Code::Unauthenticated, message),
             service::Error::Forbidden { required } => Self::new(Code::Forbidden, message)
                 .with(|details| details.required = Some(required)),
-            service::Error::BadInput { field, reason } => {
-                Self::bad_input(field, reason).with_argument(format!("input.{field}"))
-            }
             service::Error::RateLimited { retry_after } => Self::new(Code::RateLimited, message)
                 .with(|details| details.retry_after = Some(retry_after)),
             service::Error::Unavailable(cause) => {

@@ -49,10 +49,9 @@ pub(super) async fn viewer(
 ) -> Result<Viewer, Failure> {
     service.authenticate(token).await.map_err(|error| {
         let (failure, cause) = match error {
-            Error::Unauthenticated
-            | Error::Forbidden { .. }
-            | Error::BadInput { .. }
-            | Error::RateLimited { .. } => return unauthenticated(),
+            Error::Unauthenticated | Error::Forbidden { .. } | Error::RateLimited { .. } => {
+                return unauthenticated();
+            }
             Error::Unavailable(cause) => (Failure::unavailable(id), cause),
             Error::Internal(cause) => (Failure::internal(id), cause),
         };

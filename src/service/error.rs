@@ -19,14 +19,6 @@ pub enum Error {
         /// All permissions that are needed.
         required: Permissions,
     },
-    /// An input that is refused without asking the database.
-    #[error("{field} {reason}")]
-    BadInput {
-        /// The field of the input that is wrong.
-        field: &'static str,
-        /// What is wrong with it, worded to follow the field's name.
-        reason: String,
-    },
     /// Too much in a short time.
     #[error("too many requests, try again later")]
     RateLimited {
@@ -42,10 +34,6 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn bad_input(field: &'static str, reason: impl fmt::Display) -> Self {
-        Self::BadInput { field, reason: reason.to_string() }
-    }
-
     pub(super) fn internal(error: impl fmt::Display) -> Self {
         Self::Internal(error.to_string())
     }

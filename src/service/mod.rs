@@ -27,7 +27,7 @@ use self::{
 pub use self::{
     auth::{
         ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, SignIn, SignUpError, SignedIn, Subject, TokenClaims, Tokens, Trust,
+        SecretError, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
     follows::FollowQuota,

@@ -4,7 +4,7 @@ use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, SimpleObject
 
 use super::{query::Query, user::User, viewer::Viewer};
 use crate::{
-    domain::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError},
+    domain::{AvatarUrl, Bio, BrokenRule, DisplayName, Form, FormError, ProfileChange, TextError},
     graphql::{
         context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
     },
@@ -13,42 +13,63 @@ use crate::{
 /// Why a change to an account was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum AccountErrorCode {
-    /// The username is taken, regardless of case.
-    UsernameTaken,
+    /// The value has a wrong form, or characters that are not allowed.
+    Invalid,
+    /// Another user has the value, regardless of case.
+    Taken,
+    /// The value is too long.
+    TooLong,
+    /// The value is empty or too short.
+    TooShort,
     /// The username or the password is wrong.
     WrongCredentials,
     /// The password is wrong.
     WrongPassword,
 }
 
-/// An expected failure of a change to an account, to be shown to its owner.
+/// An expected failure of a change to an account, to be shown to its owner. A form with several
+/// fields at fault has an error for each.
 #[derive(Clone, SimpleObject)]
 pub(crate) struct AccountError {
     /// What went wrong, for programs.
     code: AccountErrorCode,
-    /// The path of the input field at fault.
+    /// The path of the input field at fault; null if it is not one field.
     field: Option<Vec<String>>,
     /// What went wrong, for people.
-    message: &'static str,
+    message: String,
 }
 
 impl AccountError {
-    pub(crate) fn username_taken() -> Self {
-        Self::new(AccountErrorCode::UsernameTaken, "That username is taken.", Some("username"))
-    }
-
     pub(crate) fn wrong_credentials() -> Self {
-        Self::new(AccountErrorCode::WrongCredentials, "Wrong username or password.", None)
+        let message = "Wrong username or password.".to_owned();
+        Self { code: AccountErrorCode::WrongCredentials, field: None, message }
     }
 
-    /// The password in this field of the input is wrong.
-    pub(crate) fn wrong_password(field: &str) -> Self {
-        Self::new(AccountErrorCode::WrongPassword, "Wrong password.", Some(field))
+    /// The errors of a form.
+    pub(crate) fn of_form(errors: Vec<FormError>) -> Vec<Self> {
+        errors.into_iter().map(Self::from).collect()
     }
+}
 
-    fn new(code: AccountErrorCode, message: &'static str, field: Option<&str>) -> Self {
-        let field = field.map(|field| ["input", field].map(str::to_owned).into());
-        Self { code, field, message }
+impl From<FormError> for AccountError {
+    fn from(FormError { field, rule, reason }: FormError) -> Self {
+        let label = match field {
+            "avatarUrl" => "The URL of the picture",
+            "bio" => "The bio",
+            "name" => "The name",
+            "newPassword" => "The new password",
+            "username" => "The username",
+            _ => "The password",
+        };
+        let rule_text = format!("{label} {reason}.");
+        let (code, message) = match rule {
+            BrokenRule::Invalid => (AccountErrorCode::Invalid, rule_text),
+            BrokenRule::TooLong => (AccountErrorCode::TooLong, rule_text),
+            BrokenRule::TooShort => (AccountErrorCode::TooShort, rule_text),
+            BrokenRule::Taken => (AccountErrorCode::Taken, "That username is taken.".to_owned()),
+            BrokenRule::Wrong => (AccountErrorCode::WrongPassword, "Wrong password.".to_owned()),
+        };
+        Self { code, field: Some(["input", field].map(str::to_owned).into()), message }
     }
 }
 
@@ -79,16 +100,15 @@ pub(crate) struct UpdateProfilePayload {
 /// The change of a field: none, removing its value, or a new value that keeps its rule.
 #[expect(clippy::option_option, reason = "as `ProfileChange` tells the three apart")]
 fn parsed<T>(
-    field: &str,
-    text: MaybeUndefined<String>,
+    form: &mut Form,
+    field: &'static str,
+    text: &MaybeUndefined<String>,
     parse: impl Fn(&str) -> Result<T, TextError>,
-) -> Result<Option<Option<T>>, Failure> {
+) -> Option<Option<T>> {
     match text {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(text) => parse(&text).map(Some).map(Some).map_err(|error| {
-            Failure::bad_input(field, error).with_argument(format!("input.{field}"))
-        }),
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(text) => form.check(field, parse(text)).map(Some),
     }
 }
 
@@ -98,19 +118,23 @@ impl UpdateProfilePayload {
         input: UpdateProfileInput,
     ) -> Result<Self, Failure> {
         let request = RequestContext::of(ctx);
+        let mut form = Form::default();
         let change = ProfileChange {
-            name: parsed("name", input.name, DisplayName::parse)?,
-            bio: parsed("bio", input.bio, Bio::parse)?,
-            avatar_url: parsed("avatarUrl", input.avatar_url, AvatarUrl::parse)?,
+            name: parsed(&mut form, "name", &input.name, DisplayName::parse),
+            bio: parsed(&mut form, "bio", &input.bio, Bio::parse),
+            avatar_url: parsed(&mut form, "avatarUrl", &input.avatar_url, AvatarUrl::parse),
         };
-
-        let user = request.service.update_profile(&change).await?;
+        let user = if form.errors.is_empty() {
+            request.service.update_profile(&change).await?
+        } else {
+            None
+        };
         request.loaders.clear().await;
 
         Ok(Self {
             query: Query,
             user: user.map(User).map(Projected),
-            user_errors: Vec::new(),
+            user_errors: AccountError::of_form(form.errors),
             viewer: request.service.viewer().cloned().map(Viewer),
         })
     }
@@ -147,7 +171,7 @@ impl DeleteAccountPayload {
         let deleted = request.service.delete_account(password).await?;
         request.loaders.clear().await;
 
-        let wrong = || AccountError::wrong_password("password");
+        let wrong = || FormError::new("password", BrokenRule::Wrong, "is wrong").into();
         Ok(Self {
             deleted_user_id: deleted.then(|| GlobalId::User(viewer.id()).into()),
             query: Query,

@@ -7,7 +7,7 @@ use async_graphql::{Context, InputObject, SimpleObject};
 use super::{account::AccountError, query::Query, viewer::Viewer};
 use crate::{
     graphql::{context::RequestContext, error::Failure},
-    service::{NewAccount, PasswordChange, SignIn, SignUpError, SignedIn},
+    service::{NewAccount, PasswordChange, SignIn, SignedIn},
 };
 
 /// The input of `signUp`.
@@ -63,7 +63,7 @@ macro_rules! session_payload {
         impl $payload {
             async fn new(
                 request: &RequestContext,
-                signed_in: Result<SignedIn, AccountError>,
+                signed_in: Result<SignedIn, Vec<AccountError>>,
             ) -> Self {
                 match signed_in {
                     Ok(SignedIn { token, viewer }) => {
@@ -71,8 +71,7 @@ macro_rules! session_payload {
                         let (token, viewer) = (Some(token), Some(Viewer(Arc::new(viewer))));
                         Self { query: Query, token, user_errors: Vec::new(), viewer }
                     }
-                    Err(error) => {
-                        let user_errors = vec![error];
+                    Err(user_errors) => {
                         Self { query: Query, token: None, user_errors, viewer: None }
                     }
                 }
@@ -116,8 +115,7 @@ impl SignUpPayload {
         let signed_in = request.service.sign_up(new, request.address).await?;
         request.loaders.clear().await;
 
-        let error = |SignUpError::UsernameTaken| AccountError::username_taken();
-        Ok(Self::new(request, signed_in.map_err(error)).await)
+        Ok(Self::new(request, signed_in.map_err(AccountError::of_form)).await)
     }
 }
 
@@ -129,7 +127,7 @@ impl SignInPayload {
 
         let signed_in = request.service.sign_in(sign_in).await?;
 
-        let signed_in = signed_in.ok_or_else(AccountError::wrong_credentials);
+        let signed_in = signed_in.ok_or_else(|| vec![AccountError::wrong_credentials()]);
         Ok(Self::new(request, signed_in).await)
     }
 }
@@ -144,8 +142,7 @@ impl ChangePasswordPayload {
 
         let signed_in = request.service.change_password(change).await?;
 
-        let signed_in = signed_in.ok_or_else(|| AccountError::wrong_password("currentPassword"));
-        Ok(Self::new(request, signed_in).await)
+        Ok(Self::new(request, signed_in.map_err(AccountError::of_form)).await)
     }
 }
 

@@ -5,7 +5,8 @@ use std::{net::IpAddr, sync::Arc};
 use super::passwords::Passwords;
 use crate::{
     domain::{
-        Audience, DisplayName, NewUser, ProfileChange, User, UserId, Username, UsernameKey, text,
+        Audience, BrokenRule, DisplayName, Form, FormError, NewUser, ProfileChange, User, UserId,
+        Username, UsernameKey, text,
     },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
     store::{CreateOutcome, SetRoleOutcome, Store},
@@ -25,30 +26,23 @@ pub struct NewAccount {
     pub password: Option<String>,
 }
 
-/// Why an account was not created.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignUpError {
-    /// Another user has the username, ignoring case.
-    UsernameTaken,
-}
-
 impl SeenBy {
-    /// Creates an account with a password and signs in to it.
+    /// Creates an account with a password and signs in to it, or returns everything that is wrong
+    /// with the fields `username`, `name` and `password`.
     ///
     /// # Errors
-    /// [`Error::BadInput`] for a name or password that breaks a rule, [`Error::RateLimited`] after
-    /// too many attempts from the address, or when the store fails.
+    /// [`Error::RateLimited`] after too many attempts from the address, or when the store fails.
     pub async fn sign_up(
         &self,
         new: NewAccount,
         address: Option<IpAddr>,
-    ) -> Result<Result<SignedIn, SignUpError>> {
+    ) -> Result<Result<SignedIn, Vec<FormError>>> {
         if let Some(attempts) = &self.service.attempts {
             attempts.count(None, address)?;
         }
         let id = match self.service.create_account(new).await? {
             Ok(id) => id,
-            Err(error) => return Ok(Err(error)),
+            Err(errors) => return Ok(Err(errors)),
         };
         let account = self.service.store.find_account(id).await?.ok_or(Error::Unauthenticated)?;
         let epoch = account.token_epoch;
@@ -91,11 +85,11 @@ impl SeenBy {
 }
 
 impl Operator<'_> {
-    /// Creates an account.
+    /// Creates an account, or returns everything that is wrong with it.
     ///
     /// # Errors
-    /// [`Error::BadInput`] for a name or password that breaks a rule, or when the store fails.
-    pub async fn add_user(self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
+    /// When the store fails.
+    pub async fn add_user(self, new: NewAccount) -> Result<Result<UserId, Vec<FormError>>> {
         self.0.create_account(new).await
     }
 
@@ -131,27 +125,37 @@ impl Operator<'_> {
 }
 
 impl Service {
-    async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, SignUpError>> {
+    async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, Vec<FormError>>> {
+        let taken = || FormError::new("username", BrokenRule::Taken, "is taken");
+        let mut form = Form::default();
         // White space around it cannot be seen. A leading `@` can, and is refused, so that the
         // username is the one that was typed.
-        let username = Username::parse(text::trimmed(&new.username))
-            .map_err(|e| Error::bad_input("username", e))?;
+        let username = form.check("username", Username::parse(text::trimmed(&new.username)));
         let name = new.name.as_deref().map(DisplayName::parse).transpose();
-        let name = name.map_err(|e| Error::bad_input("name", e))?;
-        let password_hash = match new.password {
-            Some(password) => {
-                Passwords::check_rules("password", &password)?;
-                Some(self.passwords.hash(&password).await?)
+        let name = form.check("name", name).flatten();
+        if let Some(password) = &new.password {
+            form.check("password", Passwords::check_rules(password));
+        }
+
+        // The insert finds out whether the username is taken, unless the form is refused anyway.
+        let Some(username) = username else { return Ok(Err(form.errors)) };
+        if !form.errors.is_empty() {
+            if self.find_user(&username.key()).await?.is_some() {
+                form.errors.insert(0, taken());
             }
+            return Ok(Err(form.errors));
+        }
+
+        let password_hash = match new.password {
+            Some(password) => Some(self.passwords.hash(&password).await?),
             None => None,
         };
-
         let mut user = NewUser::bare(UserId::MIN, username, self.clock.now());
         user.name = name.map(|name| name.as_str().to_owned());
         user.password_hash = password_hash;
         match self.create_with_new_id(&mut user).await? {
             CreateOutcome::Created => Ok(Ok(user.id)),
-            CreateOutcome::UsernameTaken => Ok(Err(SignUpError::UsernameTaken)),
+            CreateOutcome::UsernameTaken => Ok(Err(vec![taken()])),
             taken @ (CreateOutcome::SubjectTaken | CreateOutcome::IdTaken) => {
                 Err(Error::Internal(format!("could not create a user: {taken:?}")))
             }

@@ -16,7 +16,7 @@ mod tokens;
 
 pub(super) use self::passwords::Passwords;
 pub use self::{
-    accounts::{NewAccount, SignUpError},
+    accounts::NewAccount,
     claims::{ForeignAccount, Subject, TokenClaims},
     key_set::JwksError,
     provider::{IdentityProvider, KeySource, Trust},

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    domain::text,
+    domain::{TextError, text},
     service::{Error, Result},
 };
 
@@ -54,17 +54,19 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Checks a new password against the rules; `field` is the input it came from.
+    /// Checks a new password against the rules.
     ///
     /// # Errors
-    /// [`Error::BadInput`] when it is too short or too long.
-    pub(crate) fn check_rules(field: &'static str, password: &str) -> Result<()> {
+    /// When it is too short or too long, or contains a NUL, which `signIn` does not accept.
+    pub(crate) fn check_rules(password: &str) -> Result<(), TextError> {
         if password.chars().count() < LENGTH_MIN {
-            let reason = format!("must have at least {LENGTH_MIN} characters");
-            return Err(Error::bad_input(field, reason));
+            return Err(TextError::TooShort { min: LENGTH_MIN });
         }
         if password.len() > BYTES_MAX {
-            return Err(Error::bad_input(field, format!("must have at most {BYTES_MAX} bytes")));
+            return Err(TextError::TooManyBytes { max: BYTES_MAX });
+        }
+        if password.contains('\0') {
+            return Err(TextError::ControlCharacter);
         }
         Ok(())
     }

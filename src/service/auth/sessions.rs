@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 
 use super::{claims::Subject, passwords::Passwords, tokens::refused_token};
 use crate::{
-    domain::{Account, Permissions, UsernameKey},
+    domain::{Account, BrokenRule, Form, FormError, Permissions, UsernameKey},
     service::{Error, Operator, Result, SeenBy, Service, Viewer},
 };
 
@@ -104,16 +104,21 @@ impl SeenBy {
             .transpose()
     }
 
-    /// Changes the viewer's password, revokes all tokens of the account and issues a new one.
-    /// `None` when the current password is wrong or the account has no password.
+    /// Changes the viewer's password, revokes all tokens of the account and issues a new one; or
+    /// returns everything that is wrong with the fields `newPassword` and `currentPassword`. An
+    /// account without a password has no right one.
     ///
     /// # Errors
-    /// [`Error::BadInput`] for a new password that breaks a rule, [`Error::RateLimited`] after too
-    /// many attempts, [`Error::Unauthenticated`] when signed out, when the account is gone or when
-    /// the viewer's token has been revoked meanwhile, or when the store fails.
-    pub async fn change_password(&self, change: PasswordChange) -> Result<Option<SignedIn>> {
+    /// [`Error::RateLimited`] after too many attempts, [`Error::Unauthenticated`] when signed out,
+    /// when the account is gone or when the viewer's token has been revoked meanwhile, or when the
+    /// store fails.
+    pub async fn change_password(
+        &self,
+        change: PasswordChange,
+    ) -> Result<Result<SignedIn, Vec<FormError>>> {
         let (service, viewer) = (&self.service, self.signed_in()?);
-        Passwords::check_rules("newPassword", &change.new)?;
+        let mut form = Form::default();
+        form.check("newPassword", Passwords::check_rules(&change.new));
         if let Some(attempts) = &service.attempts {
             attempts.count_confirmation(viewer.id())?;
         }
@@ -122,7 +127,10 @@ impl SeenBy {
         let credentials = credentials.filter(|credentials| credentials.token_epoch == epoch);
         let credentials = credentials.ok_or(Error::Unauthenticated)?;
         if !service.passwords.verify(&change.current, credentials.password_hash).await? {
-            return Ok(None);
+            form.errors.insert(0, FormError::new("currentPassword", BrokenRule::Wrong, "is wrong"));
+        }
+        if !form.errors.is_empty() {
+            return Ok(Err(form.errors));
         }
 
         let hash = service.passwords.hash(&change.new).await?;
@@ -130,7 +138,7 @@ impl SeenBy {
         if !service.store.change_password(viewer.id(), Some(epoch), &hash, now).await? {
             return Err(Error::Unauthenticated);
         }
-        service.start_session(viewer.account.clone(), epoch + 1).map(Some)
+        service.start_session(viewer.account.clone(), epoch + 1).map(Ok)
     }
 
     /// Revokes all of the viewer's tokens, including the one on this request.
@@ -147,15 +155,22 @@ impl SeenBy {
 
 impl Operator<'_> {
     /// Sets a user's password, whether or not there was one, and revokes all tokens of the
-    /// account. False when there is no such user.
+    /// account; or returns the rule that the password breaks. False when there is no such user.
     ///
     /// # Errors
-    /// [`Error::BadInput`] for a password that breaks a rule, or when the store fails.
-    pub async fn set_password(self, username: &UsernameKey, password: &str) -> Result<bool> {
-        Passwords::check_rules("password", password)?;
-        let Some(user) = self.0.find_user(username).await? else { return Ok(false) };
+    /// When the store fails.
+    pub async fn set_password(
+        self,
+        username: &UsernameKey,
+        password: &str,
+    ) -> Result<Result<bool, FormError>> {
+        if let Err(error) = Passwords::check_rules(password) {
+            return Ok(Err(FormError::new("password", error.into(), error)));
+        }
+        let Some(user) = self.0.find_user(username).await? else { return Ok(Ok(false)) };
         let hash = self.0.passwords.hash(password).await?;
-        Ok(self.0.store.change_password(user.id, None, &hash, self.0.clock.now()).await?)
+        let now = self.0.clock.now();
+        Ok(Ok(self.0.store.change_password(user.id, None, &hash, now).await?))
     }
 
     /// Revokes all tokens of a user. False when there is no such user.

@@ -60,7 +60,7 @@ macro_rules! page_by_name {
               "SELECT u.* FROM ( ",
                 keys_found!(
                     "c.username_key >= max($6, $4) AND c.username_key < min($7, $5) \
-     AND c.username_key <> $4",
+AND c.username_key <> $4",
                     "c.username_key > $4 AND c.username_key < $5",
                     $order
                 ),

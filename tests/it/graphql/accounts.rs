@@ -16,9 +16,10 @@ use crate::support::{
 on_both_engines! {
     signing_up_gives_a_token_that_works,
     a_username_is_taken_in_whatever_case,
-    what_breaks_a_rule_is_bad_input,
+    a_field_that_breaks_a_rule_has_a_code,
+    a_form_has_all_its_errors_at_once,
     signing_in_takes_the_right_password,
-    a_profile_keeps_the_fields_that_are_left_out,
+    a_profile_keeps_what_is_left_out_or_refused,
     deleting_an_account_takes_its_edges_and_its_token,
 }
 
@@ -48,30 +49,55 @@ async fn signing_up_gives_a_token_that_works(app: TestApp) {
 async fn a_username_is_taken_in_whatever_case(app: TestApp) {
     sign_up(&app, "alice").await;
     let taken = sign_up(&app, "ALICE").await;
-    let error = json!({ "code": "USERNAME_TAKEN", "field": ["input", "username"] });
+    let error = json!({ "code": "TAKEN", "field": ["input", "username"] });
     assert_eq!(taken, json!({ "token": null, "userErrors": [error], "viewer": null }));
 }
 
-async fn what_breaks_a_rule_is_bad_input(app: TestApp) {
-    for (input, argument) in [
-        (json!({ "username": "", "password": PASSWORD }), "signUp.input.username"),
-        (json!({ "username": "a b", "password": PASSWORD }), "signUp.input.username"),
-        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "signUp.input.username"),
-        (json!({ "username": "bob", "password": "short" }), "signUp.input.password"),
-        (json!({ "username": "bob", "password": "x".repeat(257) }), "signUp.input.password"),
-        (json!({ "username": "bob", "password": PASSWORD, "name": " " }), "signUp.input.name"),
+async fn a_field_that_breaks_a_rule_has_a_code(app: TestApp) {
+    for (input, code, field) in [
+        (json!({ "username": "", "password": PASSWORD }), "TOO_SHORT", "username"),
+        (json!({ "username": "a b", "password": PASSWORD }), "INVALID", "username"),
+        (json!({ "username": "a\0", "password": PASSWORD }), "INVALID", "username"),
+        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "TOO_LONG", "username"),
+        (json!({ "username": "bob", "password": "short" }), "TOO_SHORT", "password"),
+        (json!({ "username": "bob", "password": "x".repeat(257) }), "TOO_LONG", "password"),
+        (json!({ "username": "bob", "password": "long enough\0" }), "INVALID", "password"),
+        (json!({ "username": "bob", "password": PASSWORD, "name": " " }), "TOO_SHORT", "name"),
+        (json!({ "username": "bob", "password": PASSWORD, "name": "a\u{7}" }), "INVALID", "name"),
         (
             json!({ "username": "bob", "password": PASSWORD, "name": "x".repeat(101) }),
-            "signUp.input.name",
+            "TOO_LONG",
+            "name",
         ),
-        (json!({ "username": "bob", "password": "long enough\0" }), "signUp.input.password"),
     ] {
         let response = app.graphql(SIGN_UP, json!({ "in": input }), None).await;
-        assert_eq!(code(&response), "BAD_USER_INPUT", "{input}");
-        assert_eq!(response["errors"][0]["extensions"]["argument"], argument);
+        let error = json!({ "code": code, "field": ["input", field] });
+        let payload = json!({ "token": null, "userErrors": [error], "viewer": null });
+        assert_eq!(data(&response)["signUp"], payload, "{input}");
     }
     let nobody = app.graphql("{ users { totalCount } }", json!({}), None).await;
     assert_eq!(data(&nobody)["users"]["totalCount"], 0);
+}
+
+async fn a_form_has_all_its_errors_at_once(app: TestApp) {
+    sign_up(&app, "alice").await;
+    let query = "mutation ($in: SignUpInput!) { signUp(input: $in) {
+        userErrors { code field message } } }";
+    let error = |code: &str, field: &str, message: &str| json!({ "code": code, "field": ["input", field], "message": message });
+    let name = error("TOO_LONG", "name", "The name must have at most 100 characters.");
+    let short = "The password must have at least 8 characters.";
+    let password = error("TOO_SHORT", "password", short);
+    let rule = "The username must be 1 to 30 characters of a-z, A-Z, 0-9 and _.";
+
+    for (username, first) in [
+        ("a!", error("INVALID", "username", rule)),
+        ("ALICE", error("TAKEN", "username", "That username is taken.")),
+    ] {
+        let input = json!({ "username": username, "password": "x", "name": "x".repeat(101) });
+        let response = app.graphql(query, json!({ "in": input }), None).await;
+        let expected = json!([first, name, password]);
+        assert_eq!(data(&response)["signUp"]["userErrors"], expected);
+    }
 }
 
 async fn signing_in_takes_the_right_password(app: TestApp) {
@@ -104,11 +130,11 @@ async fn signing_in_takes_the_right_password(app: TestApp) {
     }
 }
 
-async fn a_profile_keeps_the_fields_that_are_left_out(app: TestApp) {
+async fn a_profile_keeps_what_is_left_out_or_refused(app: TestApp) {
     let token = app.sign_up("alice").await;
     let update = async |input: Value| {
         let query = "mutation ($in: UpdateProfileInput!) { updateProfile(input: $in) {
-            user { name bio avatarUrl } userErrors { code } } }";
+            user { name bio avatarUrl } userErrors { code field message } } }";
         app.graphql(query, json!({ "in": input }), Some(&token)).await
     };
 
@@ -121,17 +147,20 @@ async fn a_profile_keeps_the_fields_that_are_left_out(app: TestApp) {
     let expected = json!({ "name": "Alice", "bio": null, "avatarUrl": url });
     assert_eq!(data(&one)["updateProfile"]["user"], expected);
 
-    for (bad, argument) in [
-        (json!({ "name": "" }), "updateProfile.input.name"),
-        (json!({ "bio": "x".repeat(501) }), "updateProfile.input.bio"),
-        (json!({ "avatarUrl": "javascript:alert(1)" }), "updateProfile.input.avatarUrl"),
-        (json!({ "name": "a\u{7}" }), "updateProfile.input.name"),
-        (json!({ "name": "a\0" }), "updateProfile.input.name"),
-    ] {
-        let response = update(bad).await;
-        assert_eq!(code(&response), "BAD_USER_INPUT");
-        assert_eq!(response["errors"][0]["extensions"]["argument"], argument);
-    }
+    let bad = json!({ "name": "", "bio": "x".repeat(501), "avatarUrl": "javascript:alert(1)" });
+    let refused = update(bad).await;
+    let error = |code: &str, field: &str, message: &str| json!({ "code": code, "field": ["input", field], "message": message });
+    let url = "The URL of the picture must be an absolute http or https URL.";
+    let expected = json!([
+        error("TOO_SHORT", "name", "The name must not be blank."),
+        error("TOO_LONG", "bio", "The bio must have at most 500 characters."),
+        error("INVALID", "avatarUrl", url),
+    ]);
+    assert_eq!(data(&refused)["updateProfile"]["userErrors"], expected);
+    let one_bad = update(json!({ "name": "a\0", "bio": "not stored" })).await;
+    assert_eq!(data(&one_bad)["updateProfile"]["userErrors"][0]["code"], "INVALID");
+    let after = update(json!({})).await;
+    assert_eq!(data(&after)["updateProfile"]["user"]["bio"], Value::Null, "nothing was changed");
 }
 
 async fn deleting_an_account_takes_its_edges_and_its_token(app: TestApp) {

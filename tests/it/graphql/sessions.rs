@@ -95,13 +95,23 @@ async fn a_wrong_password_changes_nothing(app: TestApp) {
 
 async fn a_new_password_keeps_the_rules(app: TestApp) {
     let token = sign_up(&app, "alice").await;
-    for new in ["short", &"x".repeat(257)] {
-        let response = change(&app, &token, PASSWORD, new).await;
-        assert_eq!(code(&response), "BAD_USER_INPUT");
-        let argument = &response["errors"][0]["extensions"]["argument"];
-        assert_eq!(argument, "changePassword.input.newPassword");
+    let long = "x".repeat(257);
+    let (too_short, too_long) = (("TOO_SHORT", "newPassword"), ("TOO_LONG", "newPassword"));
+    let wrong = ("WRONG_PASSWORD", "currentPassword");
+    for (current, new, errors) in [
+        (PASSWORD, "short", &[too_short][..]),
+        (PASSWORD, &long, &[too_long]),
+        (PASSWORD, "a NUL \0 within", &[("INVALID", "newPassword")]),
+        ("wrong horse", "short", &[wrong, too_short]),
+    ] {
+        let response = change(&app, &token, current, new).await;
+        let found = data(&response)["changePassword"]["userErrors"].as_array().expect("a list");
+        let found = found.iter().map(|error| json!([error["code"], error["field"]]));
+        let expected = errors.iter().map(|(code, field)| json!([code, ["input", field]]));
+        assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{new}");
     }
     assert_eq!(status(&app, &token).await, 200);
+    assert!(signs_in(&app, "alice", PASSWORD).await);
 }
 
 async fn signing_out_everywhere_ends_every_token(app: TestApp) {

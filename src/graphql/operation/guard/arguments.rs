@@ -109,13 +109,14 @@ impl Guard<'_> {
             JsonValue::Null if ty.is_non_null() => {
                 Err(Flaw::Refused(String::new(), "must not be null"))
             }
-            JsonValue::String(text) if text.as_str().contains('\0') => {
-                Err(Flaw::Refused(String::new(), "must not contain a NUL character"))
-            }
-            JsonValue::String(_) => {
+            JsonValue::String(text) => {
                 let is_text = matches!(ty.inner_named_type().as_str(), "String" | "ID");
-                if is_text && TextMeaning::find(owner, field, argument).is_none() {
+                let meaning = TextMeaning::find(owner, field, argument);
+                if is_text && meaning.is_none() {
                     return Err(Flaw::Undeclared);
+                }
+                if text.as_str().contains('\0') && meaning != Some(TextMeaning::Form) {
+                    return Err(Flaw::Refused(String::new(), "must not contain a NUL character"));
                 }
                 Ok(())
             }

@@ -18,8 +18,9 @@ pub enum TextMeaning {
     Search,
     /// A password: never logged and never part of an error.
     Password,
-    /// A text that is stored or returned, and decides nothing.
-    Text,
+    /// A field of a form: the mutation checks it, and its errors are user errors. It may be a
+    /// password: never logged and never part of an error.
+    Form,
 }
 
 /// A text that clients can send.
@@ -49,17 +50,17 @@ pub static TEXTS: [Text; 17] = [
     argument("nodes", "ids", TextMeaning::Id),
     argument("user", "username", TextMeaning::Username),
     argument("users", "query", TextMeaning::Search),
-    input("ChangePasswordInput", "currentPassword", TextMeaning::Password),
-    input("ChangePasswordInput", "newPassword", TextMeaning::Password),
+    input("ChangePasswordInput", "currentPassword", TextMeaning::Form),
+    input("ChangePasswordInput", "newPassword", TextMeaning::Form),
     input("DeleteAccountInput", "password", TextMeaning::Password),
     input("SignInInput", "password", TextMeaning::Password),
     input("SignInInput", "username", TextMeaning::Username),
-    input("SignUpInput", "name", TextMeaning::Text),
-    input("SignUpInput", "password", TextMeaning::Password),
-    input("SignUpInput", "username", TextMeaning::Username),
-    input("UpdateProfileInput", "avatarUrl", TextMeaning::Text),
-    input("UpdateProfileInput", "bio", TextMeaning::Text),
-    input("UpdateProfileInput", "name", TextMeaning::Text),
+    input("SignUpInput", "name", TextMeaning::Form),
+    input("SignUpInput", "password", TextMeaning::Form),
+    input("SignUpInput", "username", TextMeaning::Form),
+    input("UpdateProfileInput", "avatarUrl", TextMeaning::Form),
+    input("UpdateProfileInput", "bio", TextMeaning::Form),
+    input("UpdateProfileInput", "name", TextMeaning::Form),
     input("UserRef", "id", TextMeaning::Id),
     input("UserRef", "username", TextMeaning::Username),
 ];
