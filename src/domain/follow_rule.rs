@@ -3,6 +3,8 @@
 //! The write path asks it with everything that it found in the database. The policy asks it
 //! earlier, with less; what was not looked up does not stand in the way.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{FollowCounts, UserId};
 
 /// What a decision rests on.
@@ -135,6 +137,32 @@ pub struct FollowUsage {
     pub counts: FollowCounts,
     /// New follows today.
     pub today: i64,
+}
+
+/// What decides whether a user may follow others on a day, looked up for many of them at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FollowStanding {
+    /// What counts towards the limits of the user.
+    pub usage: FollowUsage,
+    /// Those of the others whom the user follows.
+    pub following: HashSet<UserId>,
+    /// How often the pairs of the user and others were changed; the rest were not.
+    pub pair_changes: HashMap<UserId, i64>,
+}
+
+impl FollowStanding {
+    /// The facts about a follow of one of the others, who exists.
+    #[must_use]
+    pub fn facts(&self, follower: UserId, followee: UserId, limits: FollowLimits) -> FollowFacts {
+        FollowFacts {
+            follower,
+            followee: Some(followee),
+            is_following: self.following.contains(&followee),
+            limits,
+            pair_changes: Some(self.pair_changes.get(&followee).copied().unwrap_or_default()),
+            usage: Some(self.usage),
+        }
+    }
 }
 
 #[cfg(test)]

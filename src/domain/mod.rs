@@ -28,8 +28,8 @@ pub use follow::{
     Relation,
 };
 pub use follow_rule::{
-    FollowFacts, FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage,
-    decide_follow,
+    FollowFacts, FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowStanding,
+    FollowUsage, decide_follow,
 };
 pub use form::{BrokenRule, Form, FormError};
 pub use id::{UserId, UserIds};

@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use super::error::Failure;
 use crate::{
     domain::{FollowCounts, FollowPageKey, User, UserId, UsernameKey},
-    service::{self, ListPage, SeenBy, Viewer},
+    service::{self, FollowDenials, ListPage, SeenBy, Viewer},
 };
 
 /// How often a loader yields to the other resolvers before it loads. They run in one task and
@@ -61,6 +61,8 @@ pub(super) struct Loaders {
     pub counts: Keyed<UserId, FollowCounts>,
     /// Pages of the lists of users.
     pub pages: Keyed<FollowPageKey, Arc<ListPage>>,
+    /// Why the viewer cannot follow users.
+    pub denials: Keyed<UserId, FollowDenials>,
     /// When follows between the viewer and users began. Both directions take one statement.
     pub relations: Keyed<RelationKey, Option<DateTime<Utc>>>,
 }
@@ -90,6 +92,12 @@ impl Loaders {
                     answers(keys, pages, |page| Arc::new(page.unwrap_or_else(ListPage::empty)))
                 })
             }),
+            denials: Keyed::new(service, |service, ids| {
+                Box::pin(async {
+                    let denials = service.follow_denials(&plain(ids)).await;
+                    answers(ids, denials, Option::unwrap_or_default)
+                })
+            }),
             relations: Keyed::new(service, |service, keys| Box::pin(relations(service, keys))),
         })
     }
@@ -105,6 +113,7 @@ impl Loaders {
         self.usernames.0.clear_all().await;
         self.counts.0.clear_all().await;
         self.pages.0.clear_all().await;
+        self.denials.0.clear_all().await;
         self.relations.0.clear_all().await;
     }
 }

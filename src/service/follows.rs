@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Result, SeenBy, Viewer, authorize};
+use super::{Error, FollowDenials, Result, SeenBy, Viewer, authorize};
 use crate::domain::{
     Changed, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowFacts,
-    FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Permission, Permissions, Relation,
-    UnfollowOutcome, UserId, decide_follow,
+    FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Permission, Permissions,
+    Relation, UnfollowOutcome, UserId, decide_follow,
 };
 
 /// How much a viewer may still follow.
@@ -24,6 +24,31 @@ pub struct FollowQuota {
     pub total: i64,
     /// How many of those are left.
     pub remaining: i64,
+}
+
+/// A follow or an unfollow that is refused; nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedFollow {
+    /// Why.
+    pub refusal: FollowRefusal,
+    /// When it is no longer refused for that reason, if only time has to pass.
+    pub retry_at: Option<DateTime<Utc>>,
+}
+
+impl RefusedFollow {
+    /// There is no such user.
+    pub const NOT_FOUND: Self = Self { refusal: FollowRefusal::NotFound, retry_at: None };
+
+    /// A change that was refused on a day.
+    fn on(day: Day, refusal: FollowRefusal) -> Self {
+        let retry_at = match refusal {
+            FollowRefusal::LimitReached(FollowLimit::Day | FollowLimit::Pair) => Some(day.end()),
+            FollowRefusal::LimitReached(FollowLimit::Total)
+            | FollowRefusal::NotFound
+            | FollowRefusal::Yourself => None,
+        };
+        Self { refusal, retry_at }
+    }
 }
 
 impl SeenBy {
@@ -58,15 +83,17 @@ impl SeenBy {
     pub async fn follow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<FollowOutcome>, FollowRefusal>> {
-        let viewer = self.signed_in()?;
+    ) -> Result<Result<Changed<FollowOutcome>, RefusedFollow>> {
+        let (viewer, at) = (self.signed_in()?, self.service.clock.now());
+        let refused = |refusal| RefusedFollow::on(Day::of(at), refusal);
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(refused(refusal))),
         };
 
         let action = FollowAction::Follow(self.service.follow_limits);
-        let Changed { outcome, follower, followee } = self.change(viewer, target, action).await?;
+        let changed = self.change(viewer, target, at, action).await?;
+        let Changed { outcome, follower, followee } = changed;
         let FollowChanged::Follow(outcome) = outcome else {
             return Err(Error::Internal("a follow has the outcome of an unfollow".to_owned()));
         };
@@ -77,7 +104,7 @@ impl SeenBy {
         {
             return Err(Error::Unauthenticated);
         }
-        Ok(outcome.map(|outcome| Changed { outcome, follower, followee }))
+        Ok(outcome.map(|outcome| Changed { outcome, follower, followee }).map_err(refused))
     }
 
     /// Makes the viewer unfollow `target`, the user that was found, if one was.
@@ -88,16 +115,17 @@ impl SeenBy {
     pub async fn unfollow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<UnfollowOutcome>, FollowRefusal>> {
-        let viewer = self.signed_in()?;
+    ) -> Result<Result<Changed<UnfollowOutcome>, RefusedFollow>> {
+        let (viewer, at) = (self.signed_in()?, self.service.clock.now());
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(RefusedFollow::on(Day::of(at), refusal))),
         };
 
         let is_counted = self.service.follow_limits.limit_pair_changes();
         let action = FollowAction::Unfollow { is_counted };
-        let Changed { outcome, follower, followee } = self.change(viewer, target, action).await?;
+        let changed = self.change(viewer, target, at, action).await?;
+        let Changed { outcome, follower, followee } = changed;
         let FollowChanged::Unfollow(outcome) = outcome else {
             return Err(Error::Internal("an unfollow has the outcome of a follow".to_owned()));
         };
@@ -108,11 +136,39 @@ impl SeenBy {
         &self,
         viewer: &Viewer,
         followee: UserId,
+        at: DateTime<Utc>,
         action: FollowAction,
     ) -> Result<Changed<FollowChanged>> {
-        let at = self.service.clock.now();
         let change = FollowChange { follower: viewer.id(), followee, at, action };
         Ok(self.service.store.change_follow(change).await?)
+    }
+
+    /// Why the viewer cannot follow each of these users, if so. At most one statement: only a
+    /// viewer who has the permission can be at a limit.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn follow_denials(
+        &self,
+        targets: &[UserId],
+    ) -> Result<HashMap<UserId, FollowDenials>> {
+        let (viewer, limits) = (self.viewer.as_deref(), self.service.follow_limits);
+        let standing = match viewer {
+            Some(viewer) if limits != FollowLimits::NONE && may_follow(viewer) => {
+                let today = Day::of(self.service.clock.now());
+                self.service.store.find_standing(viewer.id(), targets, today).await?
+            }
+            _ => None,
+        };
+        let facts = |viewer: &Viewer, target| match &standing {
+            Some(standing) => standing.facts(viewer.id(), target, limits),
+            None => FollowFacts::of_users(viewer.id(), Some(target)),
+        };
+        let denials = |target| {
+            let facts = viewer.map(|viewer| facts(viewer, target));
+            (target, FollowDenials::new(viewer, facts.as_ref()))
+        };
+        Ok(targets.iter().copied().map(denials).collect())
     }
 
     /// How much the viewer may still follow; `None` when there are no limits.
@@ -137,6 +193,11 @@ impl SeenBy {
             remaining: (total - counts.following).max(0),
         }))
     }
+}
+
+/// Whether the viewer has the permission to follow.
+fn may_follow(viewer: &Viewer) -> bool {
+    authorize(Some(viewer), Permissions::from_iter([Permission::Follow])).is_ok()
 }
 
 /// The checks that following and unfollowing share, in the order of the contract: the

@@ -30,9 +30,9 @@ pub use self::{
         SecretError, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
-    follows::FollowQuota,
+    follows::{FollowQuota, RefusedFollow},
     limits::Budget,
-    policy::{FollowDenial, Viewer, Visibility, authorize, follow_denials},
+    policy::{FollowDenial, FollowDenials, Viewer, Visibility, authorize},
     random::{Random, SystemRandom},
     users::{ListPage, ListedUser},
 };

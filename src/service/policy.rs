@@ -5,7 +5,8 @@
 
 use super::{Error, Result};
 use crate::domain::{
-    Account, Audience, FollowFacts, FollowRefusal, Permission, Permissions, UserId, decide_follow,
+    Account, Audience, FollowFacts, FollowLimit, FollowRefusal, Permission, Permissions, UserId,
+    decide_follow,
 };
 
 /// Whether answers depend on the reader.
@@ -54,6 +55,43 @@ pub enum FollowDenial {
     MissingPermission,
     /// It is the viewer.
     Yourself,
+    /// The viewer has reached a limit.
+    LimitReached(FollowLimit),
+}
+
+/// Why the viewer cannot follow a user: a permission, the rule of a follow, or both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FollowDenials {
+    permission: Option<FollowDenial>,
+    rule: Option<FollowDenial>,
+}
+
+impl FollowDenials {
+    /// Whether the viewer can follow the user.
+    pub const fn is_empty(&self) -> bool {
+        self.permission.is_none() && self.rule.is_none()
+    }
+
+    /// The reasons.
+    pub fn iter(&self) -> impl Iterator<Item = FollowDenial> {
+        self.permission.into_iter().chain(self.rule)
+    }
+
+    /// The reasons of a viewer. `facts` may lack what need not be looked up; signed out, there are
+    /// none.
+    pub(super) fn new(viewer: Option<&Viewer>, facts: Option<&FollowFacts>) -> Self {
+        let permission = match authorize(viewer, Permissions::from_iter([Permission::Follow])) {
+            Ok(_) => None,
+            Err(Error::Unauthenticated) => Some(FollowDenial::Unauthenticated),
+            Err(_) => Some(FollowDenial::MissingPermission),
+        };
+        let rule = facts.and_then(|facts| match decide_follow(facts).err()? {
+            FollowRefusal::Yourself => Some(FollowDenial::Yourself),
+            FollowRefusal::LimitReached(limit) => Some(FollowDenial::LimitReached(limit)),
+            FollowRefusal::NotFound => None,
+        });
+        Self { permission, rule }
+    }
 }
 
 /// Whether the viewer holds all of these permissions. With none asked for, it is enough to be
@@ -68,21 +106,4 @@ pub fn authorize(viewer: Option<&Viewer>, required: Permissions) -> Result<&View
     } else {
         Err(Error::Forbidden { required })
     }
-}
-
-/// Why the viewer cannot follow `target`; empty when they can.
-pub fn follow_denials(viewer: Option<&Viewer>, target: UserId) -> Vec<FollowDenial> {
-    let permission = match authorize(viewer, Permissions::from_iter([Permission::Follow])) {
-        Ok(_) => None,
-        Err(Error::Unauthenticated) => Some(FollowDenial::Unauthenticated),
-        Err(_) => Some(FollowDenial::MissingPermission),
-    };
-    let refusal = viewer.and_then(|viewer| {
-        match decide_follow(&FollowFacts::of_users(viewer.id(), Some(target))).err()? {
-            FollowRefusal::Yourself => Some(FollowDenial::Yourself),
-            // Neither was looked up.
-            FollowRefusal::NotFound | FollowRefusal::LimitReached(_) => None,
-        }
-    });
-    permission.into_iter().chain(refusal).collect()
 }

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation, User, UserId,
-    UserListRequest, UserSearch, UsernameKey,
+    FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page, ProfileChange, Relation,
+    User, UserId, UserListRequest, UserSearch, UsernameKey,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -108,6 +108,7 @@ measured! {
     ) -> HashMap<UserId, Relation>;
     fn change_follow(change: FollowChange) -> Changed<FollowChanged>;
     fn find_usage(user: UserId, day: Day) -> Option<FollowUsage>;
+    fn find_standing(user: UserId, others: &[UserId], day: Day) -> Option<FollowStanding>;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;
     fn find_credentials(key: &UsernameKey) -> Option<Credentials>;

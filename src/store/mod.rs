@@ -51,8 +51,8 @@ pub use self::{
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, Follow, FollowChange, FollowChanged,
-    FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    User, UserId, UserListRequest, UserSearch, UsernameKey,
+    FollowCounts, FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page,
+    ProfileChange, Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
 };
 
 /// The outcome of creating a user.
@@ -245,6 +245,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// What counts towards the limits of a user on a day; `None` if there is no such user. One
     /// statement.
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>>;
+
+    /// What decides whether a user may follow `others` on a day; `None` if there is no such user.
+    /// One statement, which looks each of the others up.
+    async fn find_standing(
+        &self,
+        user: UserId,
+        others: &[UserId],
+        day: Day,
+    ) -> Result<Option<FollowStanding>>;
 
     // Accounts
 

@@ -19,7 +19,7 @@ use crate::{
             scalar::{DateTime, Uri},
         },
     },
-    service::Viewer,
+    service::{FollowDenials, Viewer},
 };
 
 /// What has to be loaded for a selection, besides the rows of its users.
@@ -41,6 +41,8 @@ impl Needs {
     pub(crate) const NEXT: Self = Self(1 << 4);
     /// Whether the list goes on before the page.
     pub(crate) const PREVIOUS: Self = Self(1 << 5);
+    /// Why the viewer cannot follow the user.
+    pub(crate) const DENIALS: Self = Self(1 << 6);
 
     /// The needs of two selections together.
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -75,6 +77,8 @@ pub(crate) struct Facts<'a, 'v> {
     pub(crate) counts: FollowCounts,
     /// How the viewer and the user stand to each other, as far as the needs say.
     pub(crate) relation: Relation,
+    /// Why the viewer cannot follow the user, if the needs say so.
+    pub(crate) denials: FollowDenials,
 }
 
 /// The type of a field, with the type of its values and of the answer of its resolver. A failure of
@@ -161,7 +165,11 @@ impl<T: Plain> UserField<T> {
             let key = RelationKey::FollowingBack(user.id);
             relation.followed_back_at = request.loaders.relations.one(key).await?;
         }
-        Ok(Facts { user, viewer: request.viewer(), counts, relation })
+        let mut denials = FollowDenials::default();
+        if self.row.needs.include(Needs::DENIALS) {
+            denials = request.loaders.denials.one(user.id).await?;
+        }
+        Ok(Facts { user, viewer: request.viewer(), counts, relation, denials })
     }
 }
 

@@ -12,7 +12,7 @@ use super::{fields::Needs, plan::UserPlan};
 use crate::{
     domain::{FollowCounts, User, UserId},
     graphql::{context::RequestContext, error::Failure, loaders::RelationKey},
-    service::ListPage,
+    service::{FollowDenials, ListPage},
 };
 
 /// Users to load for, and what is selected of them.
@@ -30,6 +30,8 @@ pub(super) struct Batch<'p> {
     pub(super) followed: Vec<Option<DateTime<Utc>>>,
     /// One for each user, if the plan needs it: when the user followed the viewer.
     pub(super) following_back: Vec<Option<DateTime<Utc>>>,
+    /// One for each user, if the plan needs it: why the viewer cannot follow the user.
+    pub(super) denials: Vec<FollowDenials>,
 }
 
 /// The same list of each user of a batch.
@@ -88,19 +90,21 @@ impl<'p> Batch<'p> {
         });
         // All of them run to their end even if one fails: another field of the request may wait
         // for a key that one of these loads.
-        let (pages, counts, followed, following_back) = join!(
+        let (pages, counts, followed, following_back, denials) = join!(
             join_all(pages),
             loaders.counts.many(ids(plan.needs_counts_alone()).collect()),
             relations(Needs::FOLLOWED, RelationKey::Followed),
             relations(Needs::FOLLOWING_BACK, RelationKey::FollowingBack),
+            loaders.denials.many(ids(plan.needs.include(Needs::DENIALS)).collect()),
         );
         let lists = pages.into_iter().map(|pages| Ok(Lists { pages: pages?, below: Vec::new() }));
         let lists = lists.collect::<Result<Vec<_>, Failure>>()?;
         let (mut counts, followed, following_back) = (counts?, followed?, following_back?);
+        let denials = denials?;
         if let Some(list) = lists.iter().find(|list| !list.pages.is_empty()) {
             counts = list.pages.iter().map(|page| page.counts).collect();
         }
-        Ok(Self { plan, users, lists, counts, followed, following_back })
+        Ok(Self { plan, users, lists, counts, followed, following_back, denials })
     }
 
     /// Adds the users on the pages to the next level, whose first batch will have the index `next`.

@@ -60,7 +60,9 @@ impl<'a> Writer<'a> {
         });
         let counts = place.and_then(|(batch, index)| batch.counts.get(index).copied());
         let counts = counts.unwrap_or_default();
-        let facts = Facts { user, viewer: self.request.viewer(), counts, relation };
+        let denials = place.and_then(|(batch, index)| batch.denials.get(index).copied());
+        let denials = denials.unwrap_or_default();
+        let facts = Facts { user, viewer: self.request.viewer(), counts, relation, denials };
         self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row) => row.write(&facts, &mut writer.json),
             UserItem::List(list) => {

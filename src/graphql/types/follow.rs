@@ -10,6 +10,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleO
 use super::{
     connection::{Edge, FollowerEdge, FollowingEdge},
     query::Query,
+    scalar::DateTime,
     user::User,
     viewer::Viewer,
 };
@@ -23,7 +24,7 @@ use crate::{
         loaders::RelationKey,
         projection::Projected,
     },
-    service::{self, ListedUser, SeenBy},
+    service::{self, ListedUser, RefusedFollow, SeenBy},
 };
 
 /// Refers to a user by exactly one field.
@@ -63,11 +64,14 @@ impl UserRef {
 /// Why a follow or an unfollow was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum FollowErrorCode {
-    /// The viewer has followed too many users, today or in total, or has changed this follow too
-    /// often today.
-    LimitReached,
+    /// The viewer has followed as many users as a day allows.
+    DailyLimitReached,
     /// There is no such user.
     NotFound,
+    /// The viewer has followed and unfollowed this user too often today.
+    PairLimitReached,
+    /// The viewer follows as many users as they may at the same time.
+    TotalLimitReached,
     /// Users cannot follow or unfollow themselves.
     Yourself,
 }
@@ -77,27 +81,42 @@ pub(crate) enum FollowErrorCode {
 pub(crate) struct FollowError {
     /// What went wrong, for programs.
     code: FollowErrorCode,
-    /// The path of the input field at fault.
+    /// The path of the input field at fault; null if none is.
     field: Option<Vec<String>>,
     /// What went wrong, for people.
     message: &'static str,
+    /// When the change is no longer refused for this reason; null if waiting does not help.
+    retry_at: Option<DateTime>,
 }
 
 impl FollowError {
-    fn new(refusal: FollowRefusal, user: &UserRef, yourself: &'static str) -> Self {
-        let (code, message) = match refusal {
-            FollowRefusal::NotFound => (FollowErrorCode::NotFound, "That is not a valid user."),
-            FollowRefusal::Yourself => (FollowErrorCode::Yourself, yourself),
-            FollowRefusal::LimitReached(limit) => (
-                FollowErrorCode::LimitReached,
-                match limit {
-                    FollowLimit::Day => "You have followed enough users for today.",
-                    FollowLimit::Total => "You follow as many users as you can.",
-                    FollowLimit::Pair => "You have changed your mind often enough for today.",
-                },
-            ),
+    fn new(refused: RefusedFollow, user: &UserRef, yourself: &'static str) -> Self {
+        let (code, message, field) = match refused.refusal {
+            FollowRefusal::NotFound => {
+                (FollowErrorCode::NotFound, "That is not a valid user.", Some(user.path()))
+            }
+            FollowRefusal::Yourself => (FollowErrorCode::Yourself, yourself, Some(user.path())),
+            FollowRefusal::LimitReached(limit) => {
+                let (code, message) = limit_reached(limit);
+                (code, message, None)
+            }
         };
-        Self { code, field: Some(user.path()), message }
+        Self { code, field, message, retry_at: refused.retry_at.map(DateTime) }
+    }
+}
+
+const fn limit_reached(limit: FollowLimit) -> (FollowErrorCode, &'static str) {
+    match limit {
+        FollowLimit::Day => {
+            (FollowErrorCode::DailyLimitReached, "You have followed enough users for today.")
+        }
+        FollowLimit::Total => {
+            (FollowErrorCode::TotalLimitReached, "You follow as many users as you can.")
+        }
+        FollowLimit::Pair => {
+            let message = "You have changed your mind often enough for today.";
+            (FollowErrorCode::PairLimitReached, message)
+        }
     }
 }
 
@@ -165,9 +184,9 @@ macro_rules! mutation {
                 }
 
                 let result = result.and_then(|changed| {
-                    Ok((target.ok_or(FollowRefusal::NotFound)?, changed.outcome.into()))
+                    Ok((target.ok_or(RefusedFollow::NOT_FOUND)?, changed.outcome.into()))
                 });
-                let error = |refusal| FollowError::new(refusal, &input.user, $yourself);
+                let error = |refused| FollowError::new(refused, &input.user, $yourself);
                 let result = result.map_err(error);
                 Ok(Self { viewer, result })
             }

@@ -11,7 +11,7 @@ use crate::service;
 pub(crate) struct RateLimit {
     /// The cost of this operation: the nodes that its page sizes multiply to, 1 for each number of
     /// followers or followed users that is read without a page, 10 for each mutation, and 1,000 for
-    /// each `totalCount` of `users`; at least 1.
+    /// each `totalCount` of `users` and each search of `users` by `CREATED_AT`; at least 1.
     cost: i32,
     /// The size of the budget. An empty budget is full again after a minute.
     limit: i32,

@@ -24,7 +24,6 @@ use crate::{
         lists::{FOLLOWERS, FOLLOWING},
         projection::fields::{AnyUserField, Needs, Plain, UserField, UserRow},
     },
-    service::follow_denials,
 };
 
 /// What the resolver of an ID returns: the interface must not take it apart.
@@ -152,18 +151,14 @@ user_fields! {
     NAME = name: Option<String>, "name", ROW, |facts| facts.user.name.as_deref();
     /// The unique name of the account. Case does not matter.
     USERNAME = username: String, "username", ROW, |facts| facts.user.username.as_str();
-    /// Whether the viewer's permissions allow them to follow this user: it drives the Follow
-    /// button. Limits on follows are left out for now, so `follow` may still fail with
-    /// `LIMIT_REACHED`.
-    VIEWER_CAN_FOLLOW = viewer_can_follow: bool, "viewerCanFollow", ROW,
-        |facts| follow_denials(facts.viewer, facts.user.id).is_empty();
+    /// Whether `follow` would succeed now, by the viewer's permissions and by the limits on follows:
+    /// it drives the Follow button. True for a user whom the viewer follows already.
+    VIEWER_CAN_FOLLOW = viewer_can_follow: bool, "viewerCanFollow", DENIALS,
+        |facts| facts.denials.is_empty();
     /// Why the viewer cannot follow this user; empty when `viewerCanFollow` is true.
     VIEWER_CANNOT_FOLLOW_REASONS = viewer_cannot_follow_reasons: Vec<FollowDenialReason>,
-        "viewerCannotFollowReasons", ROW,
-        |facts| {
-            let denials = follow_denials(facts.viewer, facts.user.id);
-            denials.into_iter().map(FollowDenialReason::from).collect()
-        };
+        "viewerCannotFollowReasons", DENIALS,
+        |facts| facts.denials.iter().map(FollowDenialReason::from).collect();
     /// When the viewer followed this user; null if the viewer does not follow them.
     VIEWER_FOLLOWED_AT = viewer_followed_at: Option<DateTime>, "viewerFollowedAt", FOLLOWED,
         |facts| facts.relation.followed_at.map(DateTime);

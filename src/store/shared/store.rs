@@ -8,16 +8,19 @@ use chrono::{DateTime, Utc};
 
 use super::{
     super::{
-        Engine, accounts as own_accounts, follows::edges_of, maintenance::schema::migrate,
-        users::page, watch,
+        Engine, accounts as own_accounts,
+        follows::{edges_of, standing},
+        maintenance::schema::migrate,
+        users::page,
+        watch,
     },
     accounts, deletion, drift, follows, load, schema,
 };
 use crate::{
     domain::{
         Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
-        FollowCounts, FollowPage, FollowPageKey, FollowUsage, NewUser, Page, ProfileChange,
-        Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
+        FollowCounts, FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page,
+        ProfileChange, Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{
         CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
@@ -108,6 +111,17 @@ impl Store for Engine {
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
         Ok(follows::usage(&self.readers, user, day).await?)
+    }
+
+    async fn find_standing(
+        &self,
+        user: UserId,
+        others: &[UserId],
+        day: Day,
+    ) -> Result<Option<FollowStanding>> {
+        let connections = &self.reads.connections;
+        let read = async |connection: &mut _| standing(connection, user, others, day).await;
+        Ok(connections.read(read).await?)
     }
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {

@@ -29,7 +29,7 @@ export function root(graph, isSignedIn) {
       outcome,
       query: () => api,
       user: refusal ? null : whom,
-      userErrors: refusal ? [{ code: refusal, field, message }] : [],
+      userErrors: refusal ? [{ code: refusal, field, message, retryAt: null }] : [],
       viewer,
       followerEdge: edge('followersDESC', whom, () => me),
       followingEdge: edge('followingDESC', me, () => whom.id),

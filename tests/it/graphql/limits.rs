@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 const FOLLOW: &str = "mutation ($name: String!) {
-    follow(input: { user: { username: $name } }) { outcome userErrors { code field message } } }";
+    follow(input: { user: { username: $name } }) { outcome userErrors { code field message retryAt } } }";
 const QUOTA: &str = "{ viewer { followQuota {
     limit remaining resetAt totalLimit totalRemaining } } }";
 /// An operation that costs 7: as many followers as it may return.
@@ -59,12 +59,66 @@ async fn the_quota_shows_when_follows_will_be_refused() {
     assert_eq!(follow(&app, &token, "bob").await["outcome"], "FOLLOWED");
     let refused = follow(&app, &token, "carol").await;
 
-    let error = json!({ "code": "LIMIT_REACHED", "field": ["input", "user", "username"],
+    let error = json!({ "code": "DAILY_LIMIT_REACHED", "field": null, "retryAt": "2025-06-16T00:00:00.000000Z",
         "message": "You have followed enough users for today." });
     assert_eq!(refused, json!({ "outcome": null, "userErrors": [error] }));
     assert_eq!(follow(&app, &token, "bob").await["outcome"], "ALREADY_FOLLOWING");
     let seen = app.graphql(QUOTA, json!({}), Some(&token)).await;
     assert_eq!(data(&seen)["viewer"]["followQuota"], quota(0, 49));
+}
+
+/// The flags of bob and carol.
+async fn flags(app: &TestApp, token: Option<&str>) -> Value {
+    let query = "{ users(first: 2, orderBy: { direction: DESC }) { nodes {
+        viewerCanFollow viewerCannotFollowReasons } } }";
+    let answer = app.graphql(query, json!({}), token).await;
+    let nodes = data(&answer)["users"]["nodes"].as_array().expect("a list").iter().rev();
+    let flags = nodes.map(|node| {
+        assert_eq!(node["viewerCanFollow"], node["viewerCannotFollowReasons"] == json!([]));
+        node["viewerCannotFollowReasons"].clone()
+    });
+    flags.collect()
+}
+
+#[tokio::test]
+async fn the_flags_know_the_limits() {
+    let unfollow = "mutation { unfollow(input: { user: { username: \"bob\" } }) { outcome } }";
+    for (limits, after_one, after_two, retry_at) in [
+        (
+            (1, 50, 10),
+            "DAILY_LIMIT_REACHED",
+            "DAILY_LIMIT_REACHED",
+            json!("2025-06-16T00:00:00.000000Z"),
+        ),
+        ((50, 1, 10), "TOTAL_LIMIT_REACHED", "", Value::Null),
+        ((50, 50, 2), "", "PAIR_LIMIT_REACHED", json!("2025-06-16T00:00:00.000000Z")),
+    ] {
+        let (per_day, total, pair_changes_per_day) = limits;
+        let follows = FollowLimits { per_day, total, pair_changes_per_day };
+        let app = limited(Limits { follows, ..Limits::default() }).await;
+        let token = app.token("alice", None).await;
+        let reasons = |code: &str| if code.is_empty() { json!([]) } else { json!([code]) };
+        assert_eq!(flags(&app, Some(&token)).await, json!([[], []]));
+
+        assert_eq!(follow(&app, &token, "bob").await["outcome"], "FOLLOWED");
+        // Bob is followed already, which is no denial.
+        assert_eq!(flags(&app, Some(&token)).await, json!([[], reasons(after_one)]));
+
+        app.graphql(unfollow, json!({}), Some(&token)).await;
+        assert_eq!(flags(&app, Some(&token)).await[0], reasons(after_two), "{limits:?}");
+        let again = follow(&app, &token, "bob").await;
+        if after_two.is_empty() {
+            assert_eq!(again["outcome"], "FOLLOWED");
+            let refused = follow(&app, &token, "carol").await;
+            assert_eq!(refused["userErrors"][0]["code"], after_one);
+            assert_eq!(refused["userErrors"][0]["retryAt"], retry_at);
+        } else {
+            let error = &again["userErrors"][0];
+            assert_eq!((&error["code"], &error["field"]), (&after_two.into(), &Value::Null));
+            assert_eq!(error["retryAt"], retry_at);
+        }
+        assert_eq!(flags(&app, None).await, json!([["UNAUTHENTICATED"], ["UNAUTHENTICATED"]]));
+    }
 }
 
 #[tokio::test]
@@ -165,6 +219,9 @@ async fn the_cost_is_returned_on_request() {
             "{ nodes(ids: [\"a\", \"b\"]) { ... on User { followerCount following { totalCount } } } }",
             6,
         ),
+        ("{ users(query: \"a\") { nodes { id } } }", 20),
+        ("{ users(query: \"a\", orderBy: { field: CREATED_AT }) { nodes { id } } }", 1_020),
+        ("{ users(query: \" \", orderBy: { field: CREATED_AT }) { nodes { id } } }", 20),
         ("mutation { signIn(input: { username: \"x\", password: \"y\" }) { token } }", 10),
     ] {
         assert_eq!(cost(query, asked.clone()).await, json!({ "cost": expected }), "{query}");

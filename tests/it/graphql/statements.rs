@@ -22,6 +22,7 @@ on_both_engines! {
     aliases_with_different_pages_take_no_more_statements,
     what_is_not_selected_costs_nothing,
     flags_of_many_users_cost_one_statement,
+    limits_on_follows_cost_one_statement_a_level,
     wide_levels_take_no_more_statements,
     fields_that_resolvers_answer_take_no_more_statements,
     a_count_alone_costs_one_statement,
@@ -173,6 +174,31 @@ async fn flags_of_many_users_cost_one_statement(app: TestApp) {
     assert_eq!(count("isFollowingViewer"), 0, "those three come after the first 50");
     assert_eq!(signed_in, Cost { cold: 3, warm: 3 }, "authentication, users, relations");
     assert_eq!(signed_out, Cost { cold: 1, warm: 1 }, "users");
+}
+
+async fn limits_on_follows_cost_one_statement_a_level(app: TestApp) {
+    draw(&*app.store, &format!("{}\nalice", ring(60, 12))).await;
+    let (viewer, nobody) = (app.token("u00", None).await, app.token("u00", Some("")).await);
+    let flags = "viewerCanFollow viewerCannotFollowReasons";
+    let query = format!(
+        "{{ users(first: 50) {{ nodes {{ {flags} followers(first: 10) {{ nodes {{ {flags} }} }} }} }} }}"
+    );
+    let limited = || Settings { rate_limits: true, ..settings() };
+    let mut costs = Vec::new();
+    for (settings, token) in [
+        (limited(), Some(&viewer)),
+        (limited(), Some(&nobody)),
+        (limited(), None),
+        (settings(), Some(&viewer)),
+    ] {
+        let token = token.map(String::as_str);
+        costs.push(cost_with(settings, &app, &query, json!({}), token).await.0.warm);
+    }
+    assert_eq!(costs, [5, 3, 2, 3], "authentication, users, their pages, limits for two levels");
+
+    let alone = "{ viewer { user { username } } users { nodes { username } } }";
+    let (cost, _) = cost_with(limited(), &app, alone, json!({}), Some(&viewer)).await;
+    assert_eq!(cost.warm, 2, "authentication and users");
 }
 
 /// A level of 64 selections, each with look-ups of its own, is still one batch.

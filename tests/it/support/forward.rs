@@ -14,6 +14,11 @@ macro_rules! forward_store {
             fn find_usage(
                 user: entourage::domain::UserId, day: entourage::domain::Day
             ) -> Option<entourage::domain::FollowUsage>;
+            fn find_standing(
+                user: entourage::domain::UserId,
+                others: &[entourage::domain::UserId],
+                day: entourage::domain::Day
+            ) -> Option<entourage::domain::FollowStanding>;
             fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
             fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
             fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;

@@ -19,7 +19,7 @@ use apollo_compiler::{
     ast::Value,
     executable::{DirectiveList, Field, Operation, Selection, SelectionSet},
     introspection,
-    response::JsonValue,
+    response::{JsonMap, JsonValue},
     validation::Valid,
 };
 use async_graphql::{Pos, ServerError};
@@ -29,7 +29,7 @@ use crate::{
     domain::{Limits, Permissions},
     graphql::{
         error::{Code, Failure, server_error},
-        lists::{List, Source},
+        lists::{List, OrderField, Source},
         permission,
         projection::fields::{self, Needs, UserRow},
         reply::Reply,
@@ -84,7 +84,7 @@ pub(crate) fn inspect(
 const MUTATION_COST: u64 = 10;
 /// The cost of the length of a list of follows, which is stored.
 const FOLLOW_COUNT_COST: u64 = 1;
-/// The cost of counting users: the count scans all of them.
+/// The cost of counting users, and of finding some by age: both read all who match.
 const USER_COUNT_COST: u64 = 1_000;
 
 /// The size of a selection with its fragments spread.
@@ -155,13 +155,22 @@ fn work(parent: &Name, field: &Field, reads_page: bool) -> u64 {
 }
 
 /// The cost of a field, however many objects it returns.
-fn work_once(parent: &Name, field: &Field) -> u64 {
+fn work_once(parent: &Name, field: &Field, arguments: &JsonMap) -> u64 {
     match (parent.as_str(), field.name.as_str()) {
         ("Mutation", _) => MUTATION_COST,
         // The numbers of followers and followed users are stored; users have to be counted.
         ("UserConnection", "totalCount") => USER_COUNT_COST,
+        ("Query", "users") if is_search_by_age(arguments) => USER_COUNT_COST,
         _ => 0,
     }
+}
+
+/// Whether `users` is searched in the order of age, in which no index has those who match.
+fn is_search_by_age(arguments: &JsonMap) -> bool {
+    let order = arguments.get("orderBy").and_then(|order| order.get("field"));
+    let is_by_age = order.and_then(JsonValue::as_str) == Some(OrderField::CreatedAt.name());
+    let query = arguments.get("query").and_then(JsonValue::as_str);
+    is_by_age && query.is_some_and(|query| !query.trim().is_empty())
 }
 
 struct Guard<'a> {
@@ -232,7 +241,7 @@ impl<'a> Guard<'a> {
                 field,
                 below.reads_page,
             )),
-            work_once: work_once(parent, field),
+            work_once: work_once(parent, field, &arguments),
         })
     }
 
@@ -279,8 +288,6 @@ fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Res
 
 #[cfg(test)]
 mod tests {
-    use apollo_compiler::response::JsonMap;
-
     use super::*;
     use crate::graphql::schema;
 

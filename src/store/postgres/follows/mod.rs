@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 
-use super::{arrays, id_list};
+use super::{arrays, id_list, shared};
 use crate::{
-    domain::{FollowCounts, UserId},
+    domain::{Day, FollowCounts, FollowStanding, UserId},
     store::{
         follow_writes::Pair,
         statement::{query, query_as},
@@ -57,6 +57,19 @@ statements! {
         " UNION ALL ",
         edges_of_pairs!("$4", "$5"),
     );
+    // $3 are the others; $4 repeats the user, once for each of them. For the rows, see
+    // `StandingRow`.
+    STANDING = concat!(
+        "SELECT 1::bigint, c.user_id, c.followers, c.following, \
+                CASE WHEN c.follows_day >= $2 THEN c.follows_today ELSE 0 END \
+         FROM follow_counts c WHERE c.user_id = $1 \
+         UNION ALL \
+         SELECT 2, r.followee_id, 0, 0, 0 FROM (",
+        edges_of_pairs!("$4", "$3"),
+        ") r UNION ALL \
+         SELECT 3, p.followee_id, p.changes, 0, 0 FROM follow_changes p \
+         WHERE p.follower_id = $1 AND p.followee_id = ANY($3) AND p.day >= $2"
+    );
 }
 
 pub(super) async fn counts(
@@ -73,6 +86,18 @@ pub(super) async fn counts(
         Ok((UserId(id?), FollowCounts { followers: followers?, following: following? }))
     });
     counts.collect()
+}
+
+/// What decides whether a user may follow others on a day.
+pub(super) async fn standing(
+    connection: impl PgExecutor<'_>,
+    user: UserId,
+    others: &[UserId],
+    day: Day,
+) -> sqlx::Result<Option<FollowStanding>> {
+    let query = query_as(STANDING).bind(user.0).bind(day.0);
+    let query = query.bind(id_list(others)).bind(vec![user.0; others.len()]);
+    Ok(shared::follows::standing(query.fetch_all(connection).await?))
 }
 
 /// The edges of these pairs, with the times when they began.

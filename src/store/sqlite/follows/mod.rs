@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::SqliteConnection;
 
-use super::{id_list, json, time};
+use super::{id_list, json, shared, time};
 use crate::{
-    domain::{FollowCounts, UserId},
+    domain::{Day, FollowCounts, FollowStanding, UserId},
     store::{follow_writes::Pair, statement::query_as},
 };
 
@@ -28,6 +28,18 @@ statements! {
          UNION ALL \
          SELECT e.follower_id, e.followee_id, e.followed_at FROM follows e \
          WHERE e.followee_id = $1 AND e.follower_id IN (SELECT value FROM json_each($3))";
+    // For the rows, see `StandingRow`.
+    STANDING =
+        "SELECT 1, c.user_id, c.followers, c.following, \
+                CASE WHEN c.follows_day >= $2 THEN c.follows_today ELSE 0 END \
+         FROM follow_counts c WHERE c.user_id = $1 \
+         UNION ALL \
+         SELECT 2, e.followee_id, 0, 0, 0 FROM json_each($3) k \
+         CROSS JOIN follows e ON e.followee_id = k.value AND e.follower_id = $1 \
+         UNION ALL \
+         SELECT 3, p.followee_id, p.changes, 0, 0 FROM json_each($3) k \
+         CROSS JOIN follow_changes p ON p.follower_id = $1 AND p.followee_id = k.value \
+         WHERE p.day >= $2";
 }
 
 pub(super) async fn counts(
@@ -63,6 +75,17 @@ pub(super) async fn edges_of(
     let query = query_as(RELATIONS).bind(viewer.0);
     let query = query.bind(id_list(followed)).bind(id_list(following_back));
     query.fetch_all(connection).await?.into_iter().map(edge).collect()
+}
+
+/// What decides whether a user may follow others on a day.
+pub(super) async fn standing(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    others: &[UserId],
+    day: Day,
+) -> sqlx::Result<Option<FollowStanding>> {
+    let query = query_as(STANDING).bind(user.0).bind(day.0).bind(id_list(others));
+    Ok(shared::follows::standing(query.fetch_all(connection).await?))
 }
 
 fn edge((follower, followee, since): (i64, i64, i64)) -> sqlx::Result<(Pair, DateTime<Utc>)> {
