@@ -21,7 +21,7 @@ mod user;
 
 pub use audience::Audience;
 pub use change::{Changed, FollowAction, FollowChange, FollowChanged, UnfollowOutcome};
-pub use clock::{Clock, SystemClock, to_micros};
+pub use clock::{Clock, SystemClock, TIMES, to_micros};
 pub use drift::Drift;
 pub use follow::{
     Day, Follow, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowPosition,

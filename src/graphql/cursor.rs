@@ -11,7 +11,7 @@ use chrono::DateTime;
 
 use super::lists::{OrderField, OrderedList};
 use crate::{
-    domain::{FollowPosition, OrderDirection, UserId, Username},
+    domain::{FollowPosition, OrderDirection, TIMES, UserId, Username},
     service::ListedUser,
 };
 
@@ -65,7 +65,8 @@ pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
         }
         OrderField::FollowedAt | OrderField::CreatedAt => {
             let (micros, id) = position.split_first_chunk::<8>()?;
-            let followed_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))?;
+            let followed_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros));
+            let followed_at = followed_at.filter(|time| TIMES.contains(time))?;
             let user = UserId(i64::from_be_bytes(id.try_into().ok()?));
             Some(Position::Time(FollowPosition { followed_at, user }))
         }
@@ -130,6 +131,22 @@ mod tests {
         ] {
             let list = list.ordered(field, Some(direction));
             assert_eq!(encoded(&list, &position(&list)), cursor);
+        }
+    }
+
+    #[test]
+    fn a_time_outside_of_the_years_1_to_9999_is_no_position() {
+        let list = FOLLOWERS.ordered(None, None);
+        let cursor = |micros: i64| {
+            let position = [micros.to_be_bytes(), 42_i64.to_be_bytes()];
+            encode_bytes(&list, position.as_flattened())
+        };
+        let (first, last) = (TIMES.start().timestamp_micros(), TIMES.end().timestamp_micros());
+        for micros in [first, last] {
+            assert!(decode(&list, &cursor(micros)).is_some(), "{micros}");
+        }
+        for micros in [i64::MIN, first - 1, last + 1, i64::MAX] {
+            assert_eq!(decode(&list, &cursor(micros)), None, "{micros}");
         }
     }
 

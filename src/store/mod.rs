@@ -125,7 +125,7 @@ pub struct Progress {
 /// Called with the progress of long work, up to many times a second.
 pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
-/// A whole graph, to be loaded at once.
+/// A whole graph, to be loaded at once. Its times are [`TIMES`](crate::domain::TIMES).
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     /// The users, with distinct ids and username keys, and roles that exist.

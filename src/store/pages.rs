@@ -8,22 +8,18 @@ use chrono::{DateTime, Utc};
 use super::{Error, Result, batching::KEYS_MAX};
 use crate::domain::{
     FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Outside,
-    Page, PageRequest, User, UserId, UserPosition,
+    Page, PageRequest, TIMES, User, UserId, UserPosition,
 };
 
-/// All times of the product lie in the years 1 to 9999. A cursor may hold any number, and
-/// PostgreSQL refuses some of them, so positions are clamped to this range.
-pub(super) const LOWEST: DateTime<Utc> = micros(-62_135_596_800_000_000);
-const HIGHEST: DateTime<Utc> = micros(253_402_300_799_999_999);
+/// A position may hold any time, and PostgreSQL refuses some of them, so positions are clamped to
+/// the times that the product has.
+pub(super) const LOWEST: DateTime<Utc> = *TIMES.start();
+const HIGHEST: DateTime<Utc> = *TIMES.end();
 
 /// A time, and the id of a user. Follows and users by age are in this order.
 pub(super) type Position = (DateTime<Utc>, UserId);
 /// Below and above every position.
 pub(super) const ENDS: (Position, Position) = ((LOWEST, UserId::MIN), (HIGHEST, UserId::MAX));
-
-const fn micros(micros: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(micros).expect("in range, as the compiler checks")
-}
 
 /// Below and above every username key.
 const KEY_BOUNDS: (&str, &str) = ("", "~");

@@ -12,9 +12,9 @@ use super::super::{
     },
 };
 use crate::{
-    domain::{Follow, FollowCounts, NewUser, UserId, name_prefixes},
+    domain::{Follow, FollowCounts, NewUser, TIMES, UserId, name_prefixes},
     store::{
-        Graph, LoadOutcome, Result,
+        Error, Graph, LoadOutcome, Result,
         retry::Report,
         sql::HAS_USERS,
         statement::{query, query_scalar},
@@ -40,6 +40,11 @@ impl Loading {
 
 pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result<LoadOutcome> {
     let Graph { mut users, mut follows } = graph;
+    let mut times = users.iter().map(|user| user.created_at);
+    let mut since = follows.iter().map(|edge| edge.followed_at);
+    if !times.all(|time| TIMES.contains(&time)) || !since.all(|time| TIMES.contains(&time)) {
+        return Err(Error::Conflict("a time is not in the years 1 to 9999".into()));
+    }
     let total = (users.len() + follows.len() * 2) as u64;
     let mut loading = Loading { report, done: 0, total };
     loading.add(0);

@@ -38,7 +38,7 @@ use self::lookups::Reads;
 use super::{
     ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
 };
-use crate::domain::{Follow, FollowCounts, UserId};
+use crate::domain::{Follow, FollowCounts, TIMES, UserId};
 
 /// The page cache of the writer: 64 MiB, in the notation of SQLite, for random writes to the
 /// indexes of a large graph. Readers rely on the cache of the operating system.
@@ -216,6 +216,7 @@ fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
 
 fn time(micros: Time) -> sqlx::Result<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros)
+        .filter(|time| TIMES.contains(time))
         .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is not a time").into()))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use chrono::{DateTime, Utc};
 use entourage::{
     domain::{Audience, FollowCounts, FollowList, NewUser, UserId},
     store::{self, ConnectError, Error, Graph, LoadOutcome, Options, Progress, Store},
@@ -18,6 +19,7 @@ cases! {
     users_have_the_roles_they_were_created_with,
     a_failed_load_leaves_nothing,
     an_empty_graph_can_be_loaded,
+    a_graph_with_a_time_of_five_digit_years_is_refused,
     progress_rises_to_its_total,
     the_database_answers_a_ping,
 }
@@ -85,6 +87,20 @@ async fn a_failed_load_leaves_nothing(store: &dyn Store) {
     );
     store.load(three(), &|_| {}).await.unwrap();
     assert_sound(store).await;
+}
+
+async fn a_graph_with_a_time_of_five_digit_years_is_refused(store: &dyn Store) {
+    let (before, after) = (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
+    for time in [before, after] {
+        let (mut of_user, mut of_follow) = (three(), three());
+        of_user.users[0].created_at = time;
+        of_follow.follows[0].followed_at = time;
+        for graph in [of_user, of_follow] {
+            let refused = store.load(graph, &|_| {}).await;
+            assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+        }
+    }
+    store.load(three(), &|_| {}).await.unwrap();
 }
 
 async fn an_empty_graph_can_be_loaded(store: &dyn Store) {
