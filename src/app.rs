@@ -24,6 +24,7 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// What an operator decides about a server.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// The limits.
     pub limits: Limits,
@@ -39,6 +40,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Whether answers depend on the reader.
     pub visibility: Visibility,
+    /// Whether errors suggest names of the schema.
+    pub suggestions: bool,
     /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
     pub projection: bool,
     /// Which documents run, and which have names.
@@ -61,6 +64,7 @@ impl Default for Settings {
             sign_up: false,
             rate_limits: true,
             visibility: Visibility::Public,
+            suggestions: true,
             projection: true,
             documents: DocumentRules::default(),
             playground: None,
@@ -104,6 +108,7 @@ impl App {
         }
         let api = Api::new(Arc::clone(&service), settings.limits).with_documents(documents);
         let api = if settings.projection { api } else { api.without_projection() };
+        let api = if settings.suggestions { api } else { api.without_suggestions() };
         let (draining, _) = watch::channel(false);
         let state = Arc::new(http::State {
             api,

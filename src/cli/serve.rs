@@ -79,6 +79,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
         documents,
+        suggestions: service.suggestions == Switch::On,
         playground,
         ..Settings::default()
     };

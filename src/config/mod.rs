@@ -198,6 +198,16 @@ pub struct Service {
     )]
     pub playground: Switch,
 
+    /// Whether errors suggest names of the schema ("Did you mean ...")
+    #[arg(
+        long,
+        env = "ENTOURAGE_SUGGESTIONS",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub suggestions: Switch,
+
     /// Sites whose scripts may call the server, such as `https://app.example.com`,
     /// comma-separated; `*` allows any site
     #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]

@@ -218,12 +218,18 @@ impl From<Failure> for ServerError {
     }
 }
 
+/// A failure at places in the document.
+pub(super) fn located(failure: Failure, locations: Vec<Pos>) -> ServerError {
+    let mut error = ServerError::from(failure);
+    error.locations = locations;
+    error
+}
+
 /// An error of apollo-compiler as one of the executor.
 pub(super) fn server_error(code: Code, error: &GraphQLError) -> ServerError {
-    let mut server_error = ServerError::from(Failure::new(code, error.message.as_str()));
     let position = |place: &LineColumn| Pos { line: place.line, column: place.column };
-    server_error.locations = error.locations.iter().map(position).collect();
-    server_error
+    let locations = error.locations.iter().map(position).collect();
+    located(Failure::new(code, error.message.as_str()), locations)
 }
 
 /// The message when the database does not answer.

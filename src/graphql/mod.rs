@@ -26,10 +26,7 @@ mod types;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
-use apollo_compiler::{
-    Node, Schema, ast::VariableDefinition, executable, request::coerce_variable_values,
-    response::JsonMap, validation::Valid,
-};
+use apollo_compiler::response::JsonMap;
 use async_graphql::parser::types as parsed;
 use futures_util::FutureExt;
 
@@ -38,10 +35,11 @@ use self::{
     error::Failure,
     loaders::Loaders,
     operation::{
+        coercion,
         document::Documents,
         guard::{self, Findings},
         persisted::{Admission, Persisted},
-        translation::{self, InterfaceMap},
+        translation,
         values::Variables,
     },
 };
@@ -72,7 +70,6 @@ pub struct Api {
     sdl: String,
     documents: Documents,
     persisted: Persisted,
-    interfaces: InterfaceMap,
     executable: schema::Executable,
     /// `None` if projection is switched off.
     projections: Option<Projections>,
@@ -128,15 +125,20 @@ impl Api {
         let documents = Documents::new(&sdl, limits);
         let executable = schema::executable(&service);
         let projections = Some(Projections::default());
-        let interfaces = documents.schema().implementers_map();
         let persisted = Persisted::new(DocumentRules::default(), limits);
-        Self { service, limits, sdl, documents, persisted, interfaces, executable, projections }
+        Self { service, limits, sdl, documents, persisted, executable, projections }
     }
 
     /// The same API with other rules for documents.
     #[must_use]
     pub fn with_documents(self, rules: DocumentRules) -> Self {
         Self { persisted: Persisted::new(rules, self.limits), ..self }
+    }
+
+    /// The same API with messages that suggest no names of the schema ("Did you mean").
+    #[must_use]
+    pub fn without_suggestions(self) -> Self {
+        Self { documents: self.documents.without_suggestions(), ..self }
     }
 
     /// The same API with projection switched off: the resolvers answer everything. Tests compare
@@ -168,22 +170,29 @@ impl Api {
         self.persisted.register(&found);
         let admission = found.admission;
         let operations = &document.operations;
-        let operation = operations.get(request.operation_name.as_deref()).map_err(|error| {
-            Failure::new(Code::BadUserInput, error.message().to_string())
-                .with_argument("operationName")
+        let name = request.operation_name.as_deref();
+        let operation = operations.get(name).map_err(|_| {
+            let message = match name {
+                Some(name) => format!("Unknown operation named \"{name}\"."),
+                None if operations.is_empty() => "Must provide an operation.".to_owned(),
+                None => {
+                    "Must provide operation name if query contains multiple operations.".to_owned()
+                }
+            };
+            Failure::new(Code::BadUserInput, message).with_argument("operationName")
         })?;
 
         let values = request.variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let values: JsonMap = values.collect();
-        let schema = self.documents.schema();
-        let variables = coerce_variable_values(schema, operation, &values)
-            .map_err(|_| misfit(schema, operation, &values))?;
+        let rules = self.documents.rules();
+        let variables = coercion::coerce(rules, &document, operation, &values)?;
         let variables = Variables(&variables);
+        let schema = self.documents.schema();
         let mut findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
         if admission == Admission::Admins {
             findings.required = Some([Permission::Admin].into_iter().collect());
         }
-        let interfaces = &self.interfaces;
+        let interfaces = rules.interfaces;
         let executable =
             translation::translate(schema, interfaces, &document, operation, variables);
         let is_mutation = operation.is_mutation();
@@ -240,19 +249,4 @@ impl Api {
             }
         }
     }
-}
-
-/// The failure for variables that do not fit their types. It names the first one, without its
-/// value: it may be a secret.
-fn misfit(schema: &Valid<Schema>, operation: &executable::Operation, values: &JsonMap) -> Failure {
-    let fits = |variable: &Node<VariableDefinition>| {
-        let variables = vec![variable.clone()];
-        let alone = executable::Operation { variables, ..operation.clone() };
-        coerce_variable_values(schema, &alone, values).is_ok()
-    };
-    let Some(variable) = operation.variables.iter().find(|variable| !fits(variable)) else {
-        return Failure::new(Code::BadUserInput, "the variables do not fit their types");
-    };
-    let reason = format!("is missing or does not fit its type {}", variable.ty);
-    Failure::bad_input(&format!("${}", variable.name), reason)
 }

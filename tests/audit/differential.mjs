@@ -3,8 +3,8 @@
  * node differential.mjs http://127.0.0.1:8000/graphql --documents 5000 --seed 1
  *
  * Requests are generated from `schema.graphql` and sent to the server; graphql-js answers the same
- * requests from a copy of the server's graph. Both must refuse at the same stage, or answer with the
- * same data in the same order and errors at the same paths. The server must have few users and no
+ * requests from a copy of the server's graph. Both must refuse at the same stage with the same errors,
+ * or answer with the same data in the same order and errors at the same paths. The server must have few users and no
  * other clients: the script creates six accounts and follows with one of them. The same seed
  * generates the same requests. DIFFERENTIAL_DOCUMENTS and DIFFERENTIAL_SEED replace the options.
  */

@@ -1,6 +1,16 @@
-/** The answer of graphql-js to a request, and how the server's reply differs. */
+/**
+ * The answer of graphql-js to a request, and how the server's reply differs.
+ *
+ * Messages of a refused request, their order and their locations must be those of graphql-js, except:
+ * - The value of a variable is left out, and messages are cut after 500 characters.
+ * - A nullable variable in a `@oneOf` input is also reported where the input itself must not be null.
+ * - Introspection that is too deep is QUERY_TOO_DEEP, and so on for the other limits of the server.
+ * - "Validation aborted." comes earlier or later: the server counts the work in another way.
+ * - The contents of type system definitions in a document are not validated; that there are any is.
+ * - Subscriptions are refused by validation. graphql-js refuses them when it executes them.
+ */
 
-import { GraphQLError, execute, getOperationAST, parse, validate } from 'graphql';
+import { GraphQLError, MaxIntrospectionDepthRule, execute, parse, specifiedRules, validate } from 'graphql';
 import { FRESH } from './graph.mjs';
 import { root } from './resolvers.mjs';
 
@@ -17,10 +27,16 @@ const LIMITS = ['QUERY_TOO_LARGE', 'QUERY_TOO_DEEP', 'QUERY_TOO_WIDE', 'COST_LIM
 /** Rules about arguments that types cannot express. Breaking one fails the whole request before
  * execution, and so does a null variable in a non-null position, for which the specification fails
  * only the field. */
-const RULES = /must not be null|must be from|cannot be given together with|must be given|must be at most/;
+const RULES = /^(?!Variable "\$).*must not be null|must be from|cannot be given together with|must be given|must be at most/;
 
-/** A validation rule that graphql-js 16 omits for non-null input objects. */
-const ONE_OF = /must not be null within @oneOf/;
+/** A violation that graphql-js 16 misses where the input object itself must not be null. */
+const ONE_OF = /must be non-nullable to be used for OneOf/;
+
+/** The guard of the server answers what this rule does, with QUERY_TOO_DEEP. */
+const VALIDATION = specifiedRules.filter((rule) => rule !== MaxIntrospectionDepthRule);
+
+/** The longest message of the server, in characters. */
+const MESSAGE_MAX = 500;
 
 /** Whether the server is deliberately stricter than graphql-js, so that answers cannot be compared. */
 export function isStricter({ errors }) {
@@ -29,7 +45,7 @@ export function isStricter({ errors }) {
   return (
     [...LIMITS, 'INVALID_CURSOR'].includes(extensions.code) ||
     (extensions.code === 'BAD_USER_INPUT' && RULES.test(message)) ||
-    (extensions.code === 'GRAPHQL_VALIDATION_FAILED' && ONE_OF.test(message))
+    (extensions.code === 'GRAPHQL_VALIDATION_FAILED' && errors.every(({ message }) => ONE_OF.test(message)))
   );
 }
 
@@ -42,7 +58,7 @@ export async function oracle(schema, graph, { query, variables, operationName },
     if (!(error instanceof GraphQLError)) throw error;
     return { stage: 'unreadable', errors: [error] };
   }
-  const errors = validate(schema, document);
+  const errors = validate(schema, document, VALIDATION);
   if (errors.length > 0) return { stage: 'invalid', errors };
 
   const rootValue = root(graph, isSignedIn);
@@ -56,9 +72,33 @@ export function difference(actual, expected) {
   const code = actual.errors?.[0].extensions.code;
   const stage = 'data' in actual ? 'executed' : (CODES[code] ?? code);
   if (stage !== expected.stage) return `it is ${stage}, and should be ${expected.stage}`;
-  if (stage !== 'executed') return undefined;
+  if (stage !== 'executed') return sameErrors(actual.errors, expected.errors) ? undefined : 'the errors differ';
   if (paths(actual) !== paths(expected)) return 'errors are at other paths';
   return agrees(actual.data, expected.data) ? undefined : 'the data differ';
+}
+
+/** Whether both lists have the same messages at the same places, in the same order. */
+function sameErrors(actual, expected) {
+  const wanted = expected.map(comparable);
+  const found = actual.map(comparable).filter((error) => wanted.includes(error) || !ONE_OF.test(error));
+  return JSON.stringify(found) === JSON.stringify(wanted);
+}
+
+function comparable({ message, locations = [] }) {
+  const characters = [...withoutValue(message)];
+  const text = characters.length > MESSAGE_MAX ? `${characters.slice(0, MESSAGE_MAX).join('')}…` : characters.join('');
+  return JSON.stringify([text, locations.map(({ line, column }) => [line, column])]);
+}
+
+/** The server never repeats the value of a variable. */
+function withoutValue(message) {
+  const [, start, at = '', reason] = /^(Variable "\$\w+" got invalid value)(?: .*?)?( at "[^"]*")?; (.*)$/s.exec(message) ?? [];
+  if (!start) return message;
+  const said = reason
+    .replace(/^((?:Int|Float|String|Boolean|ID) cannot represent[^:]*): .*$/s, '$1')
+    .replace(/^(Enum "\w+" cannot represent non-string value): .*$/s, '$1.')
+    .replace(/^Value ".*" does not exist/s, 'Value does not exist');
+  return `${start}${at}; ${said}`;
 }
 
 function paths({ errors = [] }) {

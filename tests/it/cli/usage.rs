@@ -54,6 +54,7 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_RATE_LIMITS", "some"),
         ("ENTOURAGE_APQ", "perhaps"),
         ("ENTOURAGE_DOCUMENTS_ONLY", "perhaps"),
+        ("ENTOURAGE_SUGGESTIONS", "some"),
         ("ENTOURAGE_CORS_ORIGINS", ""),
         ("ENTOURAGE_CORS_ORIGINS", "null"),
         ("ENTOURAGE_CORS_ORIGINS", "app.example.com"),

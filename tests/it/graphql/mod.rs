@@ -17,6 +17,7 @@ mod sessions;
 mod statements;
 mod texts;
 mod user_cache;
+mod validation;
 mod variables;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.

@@ -9,7 +9,6 @@
 //! any other list of objects, a text that is not in `texts`.
 
 mod arguments;
-mod one_of;
 pub(crate) mod texts;
 
 use std::{collections::HashMap, num::NonZeroU32};
@@ -62,7 +61,6 @@ pub(crate) fn inspect(
         Reply::refused(Code::QueryTooDeep, &[error])
     })?;
 
-    one_of::check(schema, operation, variables)?;
     let mut guard = Guard {
         schema,
         document,

@@ -204,6 +204,7 @@ fn counts() -> Vec<Attack> {
     };
     let types = |n: usize| nested(n, "type { fields { ", "name", "} }");
     let conflicts = join_texts(600, |i| format!("a: f{i}"));
+    let merged = join_texts(300, |i| format!("nodes {{ a{i}: id }}"));
     vec![
         row("as many aliases as may be", &within(30), NONE),
         row("an alias more", &within(31), WIDE),
@@ -238,6 +239,12 @@ fn counts() -> Vec<Attack> {
             DEEP,
         ),
         row("600 fields for one response key", &format!("{{ {conflicts} }}"), INVALID),
+        row(
+            "490 equal fields",
+            &format!("{{ users {{ {} }} }}", "nodes { id } ".repeat(490)),
+            INVALID,
+        ),
+        row("300 fields that become one", &format!("{{ users {{ {merged} }} }}"), INVALID),
         row("300 operations", &join_texts(300, |i| format!("query q{i} {{ __typename }}")), BAD),
         row(
             "400 operations without a name",
