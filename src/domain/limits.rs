@@ -44,7 +44,7 @@ pub struct Limits {
     /// The most that all requests from one address may cost in a minute, for all viewers together;
     /// more is `RATE_LIMITED`.
     pub cost_per_address_max: NonZeroU32,
-    /// What one user can change over time; more is `LIMIT_REACHED`.
+    /// What one user can change over time; more is a user error of `follow`.
     pub follows: FollowLimits,
 }
 
