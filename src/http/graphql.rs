@@ -32,10 +32,15 @@ use super::{
 };
 use crate::graphql::{Caller, Code, Reply};
 
-/// `GET /graphql` and `POST /graphql`. A browser that opens the address is redirected to GraphiQL.
+/// `GET /graphql` and `POST /graphql`. A browser that opens the address is redirected to GraphiQL,
+/// which opens the operation in the query string.
 pub(super) async fn endpoint(State(state): State<Arc<state::State>>, request: Request) -> Response {
     if state.playground.is_some() && is_visit(&request) {
-        return Redirect::to("/graphiql").into_response();
+        return match request.uri().query() {
+            Some(query) => Redirect::to(&format!("/graphiql?{query}")),
+            None => Redirect::to("/graphiql"),
+        }
+        .into_response();
     }
     let Some(media) = MediaType::negotiate(request.headers()) else {
         let message = "Replies are application/graphql-response+json or application/json.";
@@ -49,10 +54,9 @@ pub(super) async fn endpoint(State(state): State<Arc<state::State>>, request: Re
     }
 }
 
-/// Whether a person opened this address in a browser; no operation comes this way.
+/// Whether a person opened this address in a browser. Clients of the API do not prefer HTML.
 fn is_visit(request: &Request) -> bool {
-    let has_no_query = request.uri().query().is_none_or(str::is_empty);
-    request.method() != Method::POST && has_no_query && media::names_html(request.headers())
+    request.method() != Method::POST && media::names_html_first(request.headers())
 }
 
 async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply, Failure> {

@@ -64,7 +64,8 @@ impl Preference {
     }
 }
 
-/// Whether the client asks for HTML by name, as a browser does when it opens an address.
-pub(super) fn names_html(headers: &HeaderMap) -> bool {
-    elements(headers, ACCEPT).any(|range| range.is_named("text/html") && range.thousandths > 0)
+/// Whether the client names HTML first, as a browser does when it opens an address.
+pub(super) fn names_html_first(headers: &HeaderMap) -> bool {
+    let first = elements(headers, ACCEPT).next();
+    first.is_some_and(|range| range.is_named("text/html") && range.thousandths > 0)
 }

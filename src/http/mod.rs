@@ -81,7 +81,7 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
             .route("/readyz", get(health::ready));
         match &state.playground {
             Some(playground) => api.merge(pages::routes(playground.clone())),
-            None => api,
+            None => api.fallback(not_found),
         }
     };
     let metrics = || {
@@ -91,7 +91,7 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
     let routes = match part {
         Part::All => public().merge(metrics()),
         Part::Public => public(),
-        Part::Metrics => metrics(),
+        Part::Metrics => metrics().fallback(not_found),
     };
     layered(routes, state, origins)
 }
@@ -112,12 +112,15 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         middleware::from_fn(request::catch_panic),
     );
     routes
-        .fallback(async || Failure::not_found())
         .method_not_allowed_fallback(async || {
             Failure::wrong_method("This path does not take this method.")
         })
         .layer(layers)
         .with_state(state)
+}
+
+async fn not_found() -> Failure {
+    Failure::not_found()
 }
 
 /// `GET /schema.graphql`, as text so that browsers display it.

@@ -17,16 +17,20 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use hyper::{HeaderMap, Uri, header::CONTENT_SECURITY_POLICY};
+use hyper::{
+    HeaderMap, Method, StatusCode, Uri,
+    header::{CONTENT_SECURITY_POLICY, IF_NONE_MATCH},
+};
 use rust_embed::RustEmbed;
 
 use self::asset::Asset;
-use super::{encoding::Encoding, failure::Failure};
+use super::{encoding::Encoding, failure::Failure, media};
 
 /// The page of the example app, and the paths of its router.
 const APP: &str = "index.html";
-const APP_ROUTES: [&str; 6] = [
+const APP_ROUTES: [&str; 7] = [
     "/",
+    "/settings",
     "/users/{username}",
     "/users/{username}/followers",
     "/users/{username}/following",
@@ -144,7 +148,24 @@ pub(super) fn routes<S>(playground: Playground) -> Router<S> {
     app.route("/graphiql", page(GRAPHIQL))
         .route("/favicon.svg", get(file))
         .route("/assets/{file}", get(file))
+        .fallback(not_found)
         .with_state(playground)
+}
+
+/// Every other path: the app's own page for it, if a browser opened the address.
+async fn not_found(
+    State(playground): State<Playground>,
+    method: Method,
+    mut headers: HeaderMap,
+) -> Result<Response, Failure> {
+    if method != Method::GET && method != Method::HEAD || !media::names_html_first(&headers) {
+        return Err(Failure::not_found());
+    }
+    // The status is 404 even if the browser has these bytes already.
+    headers.remove(IF_NONE_MATCH);
+    let mut page = playground.page(APP, &headers)?;
+    *page.status_mut() = StatusCode::NOT_FOUND;
+    Ok(page)
 }
 
 /// A file by the raw path of the request. File names of the build need no escapes, so an escaped

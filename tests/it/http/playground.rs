@@ -68,6 +68,7 @@ async fn each_path_serves_the_app_or_graphiql() {
         "/users/ada/following?after=abc",
         "/sign-in",
         "/sign-up",
+        "/settings",
     ] {
         let page = get(&app, path).await;
         assert_eq!((page.status, page.body.as_str()), (200, "index.html"), "{path}");
@@ -345,8 +346,14 @@ async fn a_browser_at_the_endpoint_is_redirected_to_graphiql() {
         let reply = open(&app, "/graphql", accept).await;
         assert_eq!((reply.status, reply.header("location")), (303, "/graphiql"), "{accept}");
     }
+    let operation = "/graphql?query=%7B__typename%7D&variables=%7B%7D";
+    let reply = open(&app, operation, BROWSER).await;
+    let target = operation.replace("/graphql", "/graphiql");
+    assert_eq!((reply.status, reply.header("location")), (303, target.as_str()));
+
     for (path, accept, status) in [
-        ("/graphql?query=%7B__typename%7D", BROWSER, 200),
+        (operation, "*/*", 200),
+        (operation, "application/json, text/html", 200),
         ("/graphql", "*/*", 400),
         ("/graphql", "application/json", 400),
         ("/graphql", "text/html;q=0, */*", 400),
@@ -357,6 +364,30 @@ async fn a_browser_at_the_endpoint_is_redirected_to_graphiql() {
 
     let off = serving(None).await;
     assert_eq!(open(&off, "/graphql", BROWSER).await.status, 400);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_a_page_for_browsers_only() {
+    let app = serving(Some(built())).await;
+    for path in ["/nowhere", "/users", "/users/ada/friends", "/graphiql/more"] {
+        let page = send(app.request(Method::GET, path).header(ACCEPT, BROWSER)).await;
+        assert_eq!((page.status, page.body.as_str()), (404, "index.html"), "{path}");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
+
+        let etag = page.header("etag").to_owned();
+        let request = app.request(Method::GET, path).header(ACCEPT, BROWSER);
+        assert_eq!(send(request.header(IF_NONE_MATCH, etag)).await.status, 404, "{path}");
+    }
+    for (method, accept) in [
+        (Method::GET, "*/*"),
+        (Method::GET, "application/json, text/html"),
+        (Method::POST, BROWSER),
+    ] {
+        let reply = send(app.request(method.clone(), "/nowhere").header(ACCEPT, accept)).await;
+        assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"), "{method}");
+    }
+    let asset = send(app.request(Method::GET, "/assets/old.js").header(ACCEPT, BROWSER)).await;
+    assert_eq!((asset.status, asset.code().as_str()), (404, "BAD_USER_INPUT"));
 }
 
 /// The names of the files in `assets/` that a page, a style sheet or a script refers to.
