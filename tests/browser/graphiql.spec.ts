@@ -1,4 +1,6 @@
 /** GraphiQL, with its sign-in bar. */
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import type { Page } from "@playwright/test";
 import { expect, expectAccessible, signedInAs, test } from "./fixtures";
 
@@ -21,11 +23,16 @@ async function model(page: Page, file: string): Promise<string> {
   return page.evaluate((file) => {
     type Model = { uri: { path: string }; getValue(): string };
     const { __MONACO } = window as unknown as {
-      __MONACO: { editor: { getModels(): Model[] } };
+      __MONACO?: { editor: { getModels(): Model[] } };
     };
-    const model = __MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith(file));
+    const model = __MONACO?.editor.getModels().find(({ uri }) => uri.path.endsWith(file));
     return model?.getValue() ?? "";
   }, file);
+}
+
+/** What the browser keeps beyond the tab. */
+async function stored(page: Page): Promise<string> {
+  return page.evaluate(() => JSON.stringify({ ...localStorage }).replaceAll('\\"', '"'));
 }
 
 /** Runs the operation in the editor and returns the answer. */
@@ -37,7 +44,9 @@ async function run(page: Page, name: string): Promise<string> {
       response.request().postDataJSON()?.operationName === name,
   );
   await page.getByRole("button", { name: /^Execute query/ }).click();
-  const answer = await (await answered).json();
+  // The cost is shown beside the answer.
+  const { extensions, ...answer } = await (await answered).json();
+  expect(extensions?.cost ?? 1).toBeGreaterThan(0);
   await expect
     .poll(async () => {
       const shown = await model(page, "response.json");
@@ -69,6 +78,137 @@ test("every tab runs unchanged", async ({ page }) => {
   expect(await run(page, "Follow")).toContain('"outcome":"FOLLOWED"');
   await openTab(page, "Unfollow");
   expect(await run(page, "Unfollow")).toContain('"outcome":"UNFOLLOWED"');
+
+  await openTab(page, "SignUp");
+  expect(await run(page, "SignUp")).toContain('"token"');
+  await expect(session(page)).toHaveText(/Signed in as newcomer/);
+  await openTab(page, "UpdateProfile");
+  expect(await run(page, "UpdateProfile")).toContain('"bio":"Just arrived."');
+  await openTab(page, "ChangePassword");
+  expect(await run(page, "ChangePassword")).toContain('"token"');
+  await openTab(page, "DeleteAccount");
+  expect(await run(page, "DeleteAccount")).toContain('"deletedUserId"');
+});
+
+test("the examples teach every mutation", async ({ page, server }) => {
+  const { __type } = await server.ask<{ __type: { fields: { name: string }[] } }>(
+    '{ __type(name: "Mutation") { fields { name } } }',
+  );
+  await page.goto("/graphiql");
+  for (const { name } of __type.fields) {
+    const title = name.charAt(0).toUpperCase() + name.slice(1);
+    await openTab(page, title);
+    expect(await model(page, "operation.graphql")).toContain(`${name}(`);
+  }
+});
+
+test("signing out everywhere ends the session of the page", async ({ page, conduct }) => {
+  // The browser logs every reply with that status.
+  conduct.expect(/status of 401/);
+  await open(page);
+  await openTab(page, "SignIn");
+  await run(page, "SignIn");
+  await expect(session(page)).toHaveText(/Signed in as emily/);
+  await openTab(page, "SignOutEverywhere");
+  expect(await run(page, "SignOutEverywhere")).toContain('"userErrors":[]');
+  await openTab(page, "Profile");
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  await expect(session(page)).toHaveText("The server refused the token. You are signed out.");
+});
+
+test("an address opens its operation", async ({ page }) => {
+  const query = "query Linked($name: String!) { user(username: $name) { username } }";
+  const link = new URLSearchParams({ query, variables: '{"name":"alan"}' });
+  // As for an API client; a browser is redirected.
+  await page.goto(`/graphql?${link}`);
+  // The address is gone, and with it whatever else was in it.
+  await expect(page).toHaveURL("/graphiql");
+  await expect.poll(() => model(page, "operation.graphql")).toBe(query);
+  expect(JSON.parse(await model(page, "variables.json"))).toEqual({ name: "alan" });
+  expect(await run(page, "Linked")).toContain('"username":"alan"');
+
+  // It is a tab beside the others, and the same address opens the same tab again.
+  const tabs = page.getByRole("tablist").getByRole("tab");
+  const count = await tabs.count();
+  expect(count).toBeGreaterThan(1);
+  await openTab(page, "Paging");
+  await expect.poll(() => stored(page)).toContain("Linked");
+  await page.goto(`/graphiql?${link}`);
+  await expect.poll(() => model(page, "operation.graphql")).toBe(query);
+  await expect(tabs).toHaveCount(count);
+  await page.reload();
+  await expect.poll(() => model(page, "operation.graphql")).toBe(query);
+  await expect(tabs).toHaveCount(count);
+});
+
+test("an address may contain what is not an operation", async ({ page }) => {
+  await page.goto(
+    `/graphiql?${new URLSearchParams({ query: "{ users(", variables: "{nonsense" })}`,
+  );
+  await expect.poll(() => model(page, "operation.graphql")).toBe("{ users(");
+  expect(await model(page, "variables.json")).toBe("{nonsense");
+});
+
+test("the cost and the time of the answer are beside it", async ({ page }) => {
+  await open(page);
+  await openTab(page, "NestedLists");
+  await run(page, "NestedLists");
+  const price = page.locator(".graphiql-footer");
+  await expect(price).toHaveText(/^Last answer: cost \d+, [\d,]+ ms$/);
+  const { extensions } = await page.evaluate(
+    async (query) => {
+      const body = JSON.stringify({ query, extensions: { cost: true } });
+      const headers = { "content-type": "application/json" };
+      return (await fetch("/graphql", { method: "POST", headers, body })).json();
+    },
+    await model(page, "operation.graphql"),
+  );
+  await expect(price).toContainText(`cost ${extensions.cost},`);
+  expect(await model(page, "response.json")).not.toContain("extensions");
+});
+
+test("an operation is copied as curl, without the token", async ({ page, server, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await signedInAs(page, server, "emily");
+  const query =
+    "query It_s($name: String!) { viewer { user { username } } user(username: $name) { name } }";
+  const link = new URLSearchParams({ query: `# It's "quoted" $HOME\n${query}` });
+  await page.goto(`/graphiql?${link}&variables={"name":"ada"}`);
+  await expect.poll(() => model(page, "operation.graphql")).toContain(query);
+  await page.getByRole("button", { name: "Copy as curl" }).click();
+  await expect(session(page)).toHaveText("Copied as curl.");
+
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  const token = await page.evaluate(() => sessionStorage.getItem("entourage.token") ?? "");
+  expect(command).not.toContain(token);
+  const { stdout } = await promisify(execFile)("sh", ["-c", `${command} --silent`], {
+    env: { ...process.env, TOKEN: token },
+  });
+  expect(JSON.parse(stdout)).toEqual({
+    data: { viewer: { user: { username: "emily" } }, user: { name: "Ada Lovelace" } },
+  });
+});
+
+test("documents and history outlive the browser tab", async ({ page, context, server }) => {
+  const link = new URLSearchParams({ query: "query Kept { viewer { permissions } }" });
+  await page.goto(`/graphiql?${link}`);
+  await expect.poll(() => model(page, "operation.graphql")).toContain("Kept");
+  await run(page, "Kept");
+  await openTab(page, "Paging");
+  await expect.poll(() => stored(page)).toContain('"activeTabIndex":2');
+  await page.close();
+
+  const later = await context.newPage();
+  await later.goto(`${server.origin}/graphiql`);
+  await expect.poll(() => model(later, "operation.graphql")).toContain("query Paging");
+  expect(JSON.parse(await model(later, "variables.json"))).toMatchObject({ first: 5 });
+  await openTab(later, "Kept");
+  await later.getByRole("button", { name: "Show History" }).click();
+  await expect(later.locator(".graphiql-history-items")).toContainText("Kept");
+
+  // What was removed from an example for storage is there again.
+  await openTab(later, "SignIn");
+  expect(await run(later, "SignIn")).toContain('"token"');
 });
 
 test("the bar signs in, shows the user, survives a reload, signs out", async ({ page }) => {
@@ -101,9 +241,32 @@ test("passwords and tokens do not outlive the browser tab", async ({ page }) => 
   await page.keyboard.insertText(JSON.stringify({ authorization: `Bearer ${token}` }));
   await run(page, "SignIn");
 
-  const stored = await page.evaluate(() => JSON.stringify({ ...localStorage }));
-  expect(stored).not.toContain("entourage");
-  expect(stored).not.toContain(token);
+  // Typed as one does, with an end that is missing.
+  for (const [name, query] of [
+    ["Literal", 'mutation Literal { signIn(input: {username: "emily", password: "entourage"}) {'],
+    ["Block", 'mutation Block { deleteAccount(input: {password: """entourage'],
+    ["Alias", 'mutation Alias($p: String = "entourage") { signUp(input: {password: $p'],
+    [
+      "Bare",
+      "mutation Bare { changePassword(input: {currentPassword: entourage, newPassword: entourage",
+    ],
+    ["Comment", '# password: "entourage"\nquery Comment { viewer { permissions } }'],
+  ] as const) {
+    const link = new URLSearchParams({ query, variables: '{"p": "entourage"}' });
+    await page.goto(`/graphiql?${link}`);
+    await expect.poll(() => model(page, "operation.graphql")).toBe(query);
+    await expect.poll(() => stored(page)).toContain(name);
+  }
+  await run(page, "Comment");
+  await expect.poll(() => stored(page)).toContain("graphiql:queries");
+
+  await page.evaluate(() => sessionStorage.removeItem("entourage.token"));
+  const everything = await page.evaluate(() =>
+    JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, location.href]),
+  );
+  expect(everything).not.toContain("entourage");
+  expect(everything).not.toContain(token);
+  expect(await page.evaluate(() => indexedDB.databases())).toEqual([]);
 });
 
 test("a token can be pasted, and a refused one is discarded", async ({ page, server, conduct }) => {
@@ -139,6 +302,15 @@ test("the documentation opens and the editor completes a field", async ({ page }
   await expect.poll(() => model(page, "operation.graphql")).toMatch(/\{ viewer\b/);
 });
 
+test("the documentation names the permission of a mutation", async ({ page }) => {
+  await open(page);
+  await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
+  await page.getByRole("link", { name: "Mutation" }).first().click();
+  const docs = page.locator(".graphiql-doc-explorer");
+  await docs.getByRole("link", { name: "follow", exact: true }).click();
+  await expect(docs).toContainText(/FOLLOW/);
+});
+
 test("the explorer builds a query", async ({ page }) => {
   await open(page);
   await page.getByRole("button", { name: "Show GraphiQL Explorer" }).click();
@@ -148,7 +320,7 @@ test("the explorer builds a query", async ({ page }) => {
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  test(`axe finds nothing serious that is ours, ${colorScheme}`, async ({ page, server }) => {
+  test(`axe finds nothing that is ours, ${colorScheme}`, async ({ page, server }) => {
     await page.emulateMedia({ colorScheme });
     await signedInAs(page, server, "grace");
     await open(page);
@@ -159,6 +331,8 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
     await page.getByRole("link", { name: "Query" }).first().click();
     await expect(page.locator(".graphiql-doc-explorer")).toContainText("Root of all queries.");
+    await run(page, "Profile");
+    await expect(page.locator(".graphiql-footer")).toContainText("Last answer");
     await expectAccessible(page, ["nested-interactive"]);
   });
 }

@@ -7,6 +7,7 @@ export interface Operation {
   query: string;
   operationName?: string | null | undefined;
   variables?: unknown;
+  extensions?: Record<string, unknown>;
 }
 
 /** Sends an operation; `headers` override the default headers. */

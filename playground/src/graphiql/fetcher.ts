@@ -1,16 +1,34 @@
-/** Sends the operations of the editor, and uses the tokens in their replies. */
+/** Sends the operations of the editor, measures them, and uses the tokens in their replies. */
 import type { Fetcher } from "@graphiql/toolkit";
-import { Kind, type OperationDefinitionNode, parse } from "graphql";
+import { type ExecutionResult, Kind, type OperationDefinitionNode, parse } from "graphql";
 import { setToken } from "../session";
 import type { Client } from "./client";
 
-/** `onSignIn` is called when an operation, such as `signIn`, has signed the page in. */
-export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
+/** What an operation took. */
+export interface Price {
+  /** The cost by which the server limits operations; undefined if it was not valid. */
+  cost: number | undefined;
+  milliseconds: number;
+}
+
+/**
+ * `onSignIn` is called when an operation, such as `signIn`, has signed the page in, `onAnswer` after
+ * each operation of the editor.
+ */
+export function createFetcher(
+  client: Client,
+  onSignIn: () => void,
+  onAnswer: (price: Price) => void,
+): Fetcher {
   return async ({ query, operationName, variables }, options) => {
-    const result = await client(
-      { query, operationName: operationToRun(query, operationName), variables },
-      options?.headers,
-    );
+    const operation = { query, operationName: operationToRun(query, operationName), variables };
+    if (operationName === "IntrospectionQuery") {
+      return client(operation, options?.headers);
+    }
+
+    const start = performance.now();
+    const result = await client({ ...operation, extensions: { cost: true } }, options?.headers);
+    onAnswer({ cost: takeCost(result), milliseconds: performance.now() - start });
     for (const payload of Object.values(result.data ?? {})) {
       if (hasToken(payload)) {
         setToken(payload.token);
@@ -25,7 +43,7 @@ export function createFetcher(client: Client, onSignIn: () => void): Fetcher {
  * The name of the operation to run: of a single operation its own name, or null. Just after a change
  * of tabs, the name that GraphiQL has `chosen` is still from the previous tab.
  */
-function operationToRun(query: string, chosen: string | null | undefined): string | null {
+export function operationToRun(query: string, chosen: string | null | undefined): string | null {
   let operations: OperationDefinitionNode[];
   try {
     operations = parse(query).definitions.filter(
@@ -37,6 +55,17 @@ function operationToRun(query: string, chosen: string | null | undefined): strin
   }
   const [operation, ...others] = operations;
   return (operation && others.length === 0 ? operation.name?.value : chosen) ?? null;
+}
+
+/** Takes the cost out of the reply: it is shown elsewhere, and the document did not ask for it. */
+function takeCost(result: ExecutionResult): number | undefined {
+  const { cost, ...others } = result.extensions ?? {};
+  if (Object.keys(others).length > 0) {
+    result.extensions = others;
+  } else {
+    delete result.extensions;
+  }
+  return typeof cost === "number" ? cost : undefined;
 }
 
 function hasToken(payload: unknown): payload is { token: string } {

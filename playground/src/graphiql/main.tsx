@@ -10,15 +10,19 @@ import "./page.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Page } from "./page";
-import { seedStorage } from "./tabs";
+import { createStorage } from "./storage";
+import { openTabs } from "./tabs";
 
-seedStorage(sessionStorage);
+const storage = createStorage(localStorage);
+const operation = openTabs(storage, new URLSearchParams(window.location.search));
+// The tab has it now: a reload must not open it again, and no history should keep it.
+window.history.replaceState(null, "", window.location.pathname);
 
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <Page />
+      <Page storage={storage} operation={operation} />
     </StrictMode>,
   );
 }

@@ -1,44 +1,90 @@
-/** The example tabs: one document each, with the defaults of its variables filled in. */
-import { Kind, parse, valueFromASTUntyped } from "graphql";
-import follow from "../../documents/follow.graphql?raw";
-import nested from "../../documents/nested.graphql?raw";
-import paging from "../../documents/paging.graphql?raw";
-import profile from "../../documents/profile.graphql?raw";
-import signIn from "../../documents/sign-in.graphql?raw";
-import unfollow from "../../documents/unfollow.graphql?raw";
+/**
+ * The tabs that GraphiQL opens with: those of the last visit, or the examples; and one for the
+ * operation in the URL.
+ */
+import { EXAMPLES } from "./examples";
 
+/** A tab as GraphiQL stores it. */
 interface Tab {
+  id: string;
+  title: string;
+  query: string | null;
+  variables: string | null;
+  headers: string | null;
+  operationName: string | null;
+  response: string | null;
+}
+
+interface TabState {
+  activeTabIndex: number;
+  tabs: Tab[];
+}
+
+export interface Operation {
   query: string;
   variables: string;
 }
 
-const documents = [profile, nested, paging, signIn, follow, unfollow];
-
-export const tabs: Tab[] = documents.map((query) => ({
-  query: query.trimEnd(),
-  variables: defaultVariables(query),
-}));
+const KEY = "graphiql:tabState";
 
 /**
- * Opens the first tab for a user without tabs. GraphiQL takes the initial text of the editors from
- * its storage and would omit the variables of the first tab.
+ * Writes the tabs into the storage, and returns the operation of the active one. GraphiQL needs it
+ * besides: otherwise its editors stay empty unless the first tab is active.
  */
-export function seedStorage(storage: Storage): void {
-  const [first] = tabs;
-  if (first && storage.getItem("graphiql:tabState") === null) {
-    storage.setItem("graphiql:query", first.query);
-    storage.setItem("graphiql:variables", first.variables);
+export function openTabs(storage: Storage, search: URLSearchParams): Operation {
+  const { tabs, activeTabIndex } = read(storage.getItem(KEY)) ?? examples();
+  let active = activeTabIndex;
+  const linked = linkedOperation(search);
+  if (linked) {
+    const same = (tab: Tab) => tab.query === linked.query && tab.variables === linked.variables;
+    active = tabs.findIndex(same);
+    if (active === -1) {
+      active = tabs.push(tab(linked, search.get("operationName"))) - 1;
+    }
+  }
+  storage.setItem(KEY, JSON.stringify({ tabs, activeTabIndex: active }));
+  return { query: tabs[active]?.query ?? "", variables: tabs[active]?.variables ?? "" };
+}
+
+/** The operation in the URL: the parameters of a GET for `/graphql`. */
+function linkedOperation(search: URLSearchParams): Operation | null {
+  const query = search.get("query");
+  if (!query) {
+    return null;
+  }
+  const variables = search.get("variables") ?? "";
+  try {
+    return { query, variables: variables && JSON.stringify(JSON.parse(variables), null, 2) };
+  } catch {
+    // The editor shows what is wrong with them.
+    return { query, variables };
   }
 }
 
-/** The default of every variable as JSON, or null. */
-function defaultVariables(query: string): string {
-  const defaults = parse(query)
-    .definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
-    .flatMap((operation) => operation.variableDefinitions ?? [])
-    .map(({ variable, defaultValue }) => [
-      variable.name.value,
-      defaultValue ? valueFromASTUntyped(defaultValue) : null,
-    ]);
-  return JSON.stringify(Object.fromEntries(defaults), null, 2);
+function examples(): TabState {
+  return { activeTabIndex: 0, tabs: EXAMPLES.map((example) => tab(example, null)) };
+}
+
+function tab({ query, variables }: Operation, operationName: string | null): Tab {
+  const name = operationName ?? /^\s*(?:query|mutation)\s+(\w+)/m.exec(query)?.[1] ?? null;
+  return {
+    // Random, since the tabs of earlier visits have ids too.
+    id: String(Math.random()),
+    title: name ?? "<untitled>",
+    query,
+    variables,
+    headers: null,
+    operationName: name,
+    response: null,
+  };
+}
+
+/** The tabs of the last visit; null if there are none. */
+function read(stored: string | null): TabState | null {
+  try {
+    const state: TabState | null = JSON.parse(stored ?? "null");
+    return state?.tabs[state.activeTabIndex] ? state : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,0 +1,45 @@
+/** The example operations, in the order of their tabs. */
+import { Kind, parse, valueFromASTUntyped } from "graphql";
+import changePassword from "../../documents/change-password.graphql?raw";
+import deleteAccount from "../../documents/delete-account.graphql?raw";
+import follow from "../../documents/follow.graphql?raw";
+import nested from "../../documents/nested.graphql?raw";
+import paging from "../../documents/paging.graphql?raw";
+import profile from "../../documents/profile.graphql?raw";
+import signIn from "../../documents/sign-in.graphql?raw";
+import signOutEverywhere from "../../documents/sign-out-everywhere.graphql?raw";
+import signUp from "../../documents/sign-up.graphql?raw";
+import unfollow from "../../documents/unfollow.graphql?raw";
+import updateProfile from "../../documents/update-profile.graphql?raw";
+
+export interface Example {
+  query: string;
+  variables: string;
+}
+
+/** Each with the defaults of its variables filled in. */
+export const EXAMPLES: Example[] = [
+  profile,
+  nested,
+  paging,
+  signIn,
+  follow,
+  unfollow,
+  signUp,
+  updateProfile,
+  changePassword,
+  signOutEverywhere,
+  deleteAccount,
+].map((query) => ({ query: query.trimEnd(), variables: defaultVariables(query) }));
+
+/** The default of every variable as JSON, or null. */
+function defaultVariables(query: string): string {
+  const defaults = parse(query)
+    .definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+    .flatMap((operation) => operation.variableDefinitions ?? [])
+    .map(({ variable, defaultValue }) => [
+      variable.name.value,
+      defaultValue ? valueFromASTUntyped(defaultValue) : null,
+    ]);
+  return JSON.stringify(Object.fromEntries(defaults), null, 2);
+}
