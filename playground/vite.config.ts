@@ -27,7 +27,7 @@ export default defineConfig(({ mode: page }) => ({
     reportCompressedSize: false,
   },
   optimizeDeps: { entries: ["index.html", "graphiql.html"] },
-  server: { proxy: { "/graphql": SERVER, "/schema.graphql": SERVER } },
+  server: { proxy: { "/graphql": SERVER, "/schema.graphql": SERVER, "/avatars": SERVER } },
 }));
 
 /**

@@ -246,6 +246,136 @@ test("an unknown user is reported", async ({ page }) => {
   await expect(page.getByText("That is not a valid user.")).toBeVisible();
 });
 
+test("an unknown address is a page of the app, and missing", async ({ page, conduct }) => {
+  // The browser logs every reply with that status.
+  conduct.expect(/status of 404/);
+  const response = await page.goto("/nowhere/at/all");
+  expect(response?.status()).toBe(404);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("There is no such page.");
+  await expect(page.getByRole("banner").getByRole("link", { name: "Sign in" })).toBeVisible();
+  await page.getByRole("main").getByRole("link", { name: "All users" }).click();
+  await expect(page).toHaveURL("/");
+});
+
+test("a status leaves by itself, unless it is in use", async ({ page, server }) => {
+  await page.clock.install();
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await expect(message(page)).toHaveText("You are now following Ada Lovelace");
+  await page.getByRole("button", { name: "Dismiss" }).focus();
+  await page.clock.fastForward("00:30");
+  await expect(message(page)).toBeVisible();
+  await page.getByRole("heading", { level: 1 }).focus();
+  await page.mouse.move(0, 0);
+  await page.clock.fastForward("00:30");
+  await expect(message(page)).toHaveCount(0);
+});
+
+test("an error stays until it is dismissed", async ({ page, server, conduct }) => {
+  // The browser logs every request without an answer.
+  conduct.expect(/Failed to load resource/);
+  await page.clock.install();
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
+  await page.route("**/graphql", (route) => route.abort());
+  await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await expect(page.getByRole("alert")).toContainText("cannot be reached");
+  await page.mouse.move(0, 0);
+  await page.clock.fastForward("10:00");
+  await expect(page.getByRole("alert")).toContainText("cannot be reached");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByRole("alert")).toHaveText("");
+});
+
+test("an unfollow can be undone", async ({ page, server }) => {
+  await signedInAs(page, server, "ada");
+  await page.goto("/users/ada/following");
+  const row = page.getByRole("row").nth(1);
+  const name = (await row.getByRole("link").textContent()) ?? "";
+  await row.getByRole("button", { name: `Unfollow ${name}` }).click();
+  await expect(message(page)).toHaveText(`You are no longer following ${name}`);
+  await expect(page.getByRole("row")).toHaveCount(5);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(message(page)).toHaveText(`You are now following ${name}`);
+  await expect(page.getByRole("row")).toHaveCount(6);
+  await expect(row).toContainText(name);
+  await expect(page.getByRole("link", { name: "5 following" })).toBeVisible();
+});
+
+test("a follow by a signed-out visitor leads to sign-in and back", async ({ page }) => {
+  for (const path of ["/?q=ada", "/users/ada", "/users/alan/following?from=1"]) {
+    await page.goto(path);
+    const follow = page.getByRole("main").getByRole("link", { name: "Sign in to follow ada" });
+    await expect(follow.first()).toHaveText("Follow");
+    await follow.first().click();
+    await expect(page).toHaveURL(`/sign-in?${new URLSearchParams({ return: path })}`);
+  }
+  await signIn(page, "emily");
+  await expect(page).toHaveURL("/users/alan/following?from=1");
+  await page
+    .getByRole("button", { name: /^Follow Ada/ })
+    .first()
+    .click();
+  await expect(message(page)).toHaveText("You are now following Ada Lovelace");
+});
+
+test("the pager says where its page is", async ({ page }) => {
+  const position = page.getByRole("navigation", { name: "Pages" }).getByRole("paragraph");
+  await page.goto("/users/ada/followers");
+  await expect(position).toHaveText("1–10 of 24");
+  await page.getByRole("link", { name: "Next" }).click();
+  await expect(position).toHaveText("11–20 of 24");
+  await page.reload();
+  await expect(position).toHaveText("11–20 of 24");
+  await page.getByRole("link", { name: "Next" }).click();
+  await expect(position).toHaveText("21–24 of 24");
+  await page.getByRole("link", { name: "Previous" }).click();
+  await expect(position).toHaveText("11–20 of 24");
+
+  // A number that cannot be right is not shown.
+  await page.goto(page.url().replace("to=20", "to=9999"));
+  await expect(page.getByRole("row")).toHaveCount(11);
+  await expect(position).toHaveCount(0);
+  await page.getByRole("link", { name: "First" }).click();
+  await expect(position).toHaveText("1–10 of 24");
+});
+
+test("a row of a list shows the bio", async ({ page, server }) => {
+  await server.ask(
+    'mutation { updateProfile(input: {bio: "Breaks codes."}) { user { id } } }',
+    await server.token("alan"),
+  );
+  await page.goto("/users/ada/followers");
+  await expect(page.getByRole("row", { name: /alan/ })).toContainText("Breaks codes.");
+});
+
+for (const username of [null, "grace", "hypatia"]) {
+  test(`the header fits a phone, ${username ?? "signed out"}`, async ({ page, server }) => {
+    if (username) {
+      await signedInAs(page, server, username);
+    }
+    await page.setViewportSize({ width: 360, height: 800 });
+    await page.goto("/users/ada");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText(/Ada Lovelace/);
+    const banner = page.getByRole("banner");
+    const { height } = (await banner.boundingBox()) ?? { height: 0 };
+    expect(height).toBeLessThanOrEqual(64);
+    for (const control of await banner.getByRole("link").or(banner.getByRole("button")).all()) {
+      await expect(control).toBeInViewport({ ratio: 1 });
+      const isCut = await control.evaluate((element) =>
+        [element, ...element.querySelectorAll("*")]
+          .filter((part) => getComputedStyle(part).position !== "absolute")
+          .some((part) => part.scrollWidth > part.clientWidth && part.clientWidth > 0),
+      );
+      expect(isCut, await control.innerText()).toBe(false);
+    }
+    await expect(banner.getByRole("link", { name: "Entourage" })).toBeVisible();
+    await expectToFit(page, "header");
+  });
+}
+
 test("an empty list says that it is empty", async ({ page }) => {
   await page.goto("/users/emily/followers");
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
@@ -345,7 +475,9 @@ test("the longest names fit on a phone", async ({ page, server }) => {
 });
 
 for (const colorScheme of ["light", "dark"] as const) {
-  test(`axe finds nothing serious, ${colorScheme}`, async ({ page, server }) => {
+  test(`axe finds nothing, ${colorScheme}`, async ({ page, server, conduct }) => {
+    // The browser logs every reply with that status.
+    conduct.expect(/status of 404/);
     await page.emulateMedia({ colorScheme });
     await signedInAs(page, server, "grace");
     for (const [path, content] of [
@@ -354,13 +486,28 @@ for (const colorScheme of ["light", "dark"] as const) {
       ["/users/ada/followers", "maria"],
       ["/users/emily/followers", "Nobody follows emily yet."],
       ["/users/nobody_at_all", "That is not a valid user."],
+      ["/nowhere", "There is no such page."],
       ["/sign-in", "Password"],
       ["/sign-up", "Password"],
+      ["/settings", "Delete account"],
     ] as const) {
       await page.goto(path);
       await expect(page.getByRole("main").getByText(content).first()).toBeVisible();
       await page.waitForLoadState("networkidle");
       await expectAccessible(page);
     }
+
+    await page.getByRole("button", { name: "Delete account…" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await expectAccessible(page);
+
+    await page.goto("/users/ada/followers");
+    await page.getByRole("button", { name: "Unfollow Alan Turing" }).click();
+    await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+    await expectAccessible(page);
+
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect(page.getByRole("link", { name: "Sign in to follow ada" })).toBeVisible();
+    await expectAccessible(page);
   });
 }

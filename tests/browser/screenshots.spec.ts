@@ -15,12 +15,16 @@ const PAGES = [
   ["unknown", "/users/nobody_at_all", "That is not a valid user."],
   ["sign-in", "/sign-in", "Password"],
   ["sign-up", "/sign-up", "Password"],
+  ["settings", "/settings", "Delete account"],
+  ["missing", "/nowhere", "There is no such page."],
   ["graphiql", "/graphiql", "query Profile"],
 ] as const;
 
 for (const colorScheme of ["light", "dark"] as const) {
   for (const width of WIDTHS) {
-    test(`pictures at ${width} pixels, ${colorScheme}`, async ({ page, server }) => {
+    test(`pictures at ${width} pixels, ${colorScheme}`, async ({ page, server, conduct }) => {
+      // The browser logs every reply with that status.
+      conduct.expect(/status of 404/);
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 900 });
       await signedInAs(page, server, "alan");

@@ -79,7 +79,15 @@ export class Server {
     return signIn.token;
   }
 
-  /** The same from the command line, which works with sign-up closed too. */
+  /** Whether the server no longer accepts a token. */
+  async refuses(token: string): Promise<boolean> {
+    const reply = await fetch(`${this.origin}/graphql?query={__typename}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return reply.status === 401;
+  }
+
+  /** A bearer token from the command line, which works with sign-up closed too. */
   async operatorToken(username: string): Promise<string> {
     const options = { cwd: this.folder, env: { DATABASE_URL: DATABASE } };
     const { stdout } = await promisify(execFile)(BINARY, ["token", username], options);

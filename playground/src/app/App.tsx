@@ -13,6 +13,7 @@ import { FollowersPage } from "./pages/FollowersPage";
 import { FollowingPage } from "./pages/FollowingPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ProfilePage } from "./pages/ProfilePage";
+import { SettingsPage } from "./pages/SettingsPage";
 import { SignInPage } from "./pages/SignInPage";
 import { SignUpPage } from "./pages/SignUpPage";
 
@@ -34,6 +35,7 @@ export function App() {
             <Route path="/" component={DirectoryPage} />
             <Route path="/sign-in" component={SignInPage} />
             <Route path="/sign-up" component={SignUpPage} />
+            <Route path="/settings" component={SettingsPage} />
             <Route path="/users/:username">
               {({ username }) => <ProfilePage username={username} />}
             </Route>

@@ -1,8 +1,8 @@
 /** Follow and unfollow: optimistic, reverted on refusal, consistent in every list afterwards. */
 
-import type { ApolloCache, ApolloClient } from "@apollo/client";
+import type { ApolloClient } from "@apollo/client";
 import { describeError, errorCode } from "./errors";
-import { graphql, makeFragmentData } from "./generated";
+import { getFragmentData, graphql, makeFragmentData } from "./generated";
 import type { FollowErrorCode } from "./generated/graphql";
 import { say, warn } from "./messages";
 
@@ -12,9 +12,7 @@ const Follow_user = graphql(`
   fragment Follow_user on User {
     id
     viewerIsFollowing
-    followers {
-      totalCount
-    }
+    followerCount
   }
 `);
 
@@ -27,8 +25,9 @@ const Follow = graphql(`
       }
       viewer {
         id
-        following {
-          totalCount
+        user {
+          id
+          followingCount
         }
       }
       userErrors {
@@ -48,8 +47,9 @@ const Unfollow = graphql(`
       }
       viewer {
         id
-        following {
-          totalCount
+        user {
+          id
+          followingCount
         }
       }
       userErrors {
@@ -66,7 +66,7 @@ export interface FollowTarget {
   username: string;
   name?: string | null;
   viewerIsFollowing: boolean;
-  followers: { totalCount: number };
+  followerCount: number;
 }
 
 /** Follows or unfollows a user, whichever applies, and reports the outcome. */
@@ -96,7 +96,7 @@ async function follow(client: ApolloClient, user: FollowTarget): Promise<void> {
   } else {
     refuse(data?.follow?.userErrors);
   }
-  await refreshLists(client, user.id, data?.follow?.viewer?.id);
+  await refreshLists(client, user.id, data?.follow?.viewer?.user.id);
 }
 
 async function unfollow(client: ApolloClient, user: FollowTarget): Promise<void> {
@@ -112,14 +112,18 @@ async function unfollow(client: ApolloClient, user: FollowTarget): Promise<void>
       },
     },
   });
+  const unfollowed = getFragmentData(Follow_user, data?.unfollow?.user);
   if (data?.unfollow?.outcome === "UNFOLLOWED") {
-    say(`You are no longer following ${user.name ?? user.username}`);
+    say(`You are no longer following ${user.name ?? user.username}`, {
+      label: "Undo",
+      run: () => toggleFollow(client, { ...user, ...unfollowed }),
+    });
   } else if (data?.unfollow?.outcome === "NOT_FOLLOWING") {
     say("Looks like you were not following that user.");
   } else {
     refuse(data?.unfollow?.userErrors);
   }
-  await refreshLists(client, user.id, data?.unfollow?.viewer?.id);
+  await refreshLists(client, user.id, data?.unfollow?.viewer?.user.id);
 }
 
 /**
@@ -132,10 +136,7 @@ function expected(user: FollowTarget, viewerIsFollowing: boolean) {
       __typename: "User",
       id: user.id,
       viewerIsFollowing,
-      followers: {
-        __typename: "FollowerConnection",
-        totalCount: user.followers.totalCount + (viewerIsFollowing ? 1 : -1),
-      },
+      followerCount: user.followerCount + (viewerIsFollowing ? 1 : -1),
     },
     Follow_user,
   );
@@ -164,21 +165,11 @@ async function refreshLists(
   }
   await client.refetchQueries({
     updateCache(cache) {
-      forgetPages(cache, userId, "followers");
-      forgetPages(cache, viewerId, "following");
+      cache.evict({ id: `User:${userId}`, fieldName: "followers" });
+      cache.evict({ id: `User:${viewerId}`, fieldName: "following" });
     },
-    // Other pages read only the count of this field, which is already correct.
+    // Other pages read only counts, which are already correct.
     onQueryUpdated: ({ queryName }) =>
       queryName === "FollowersPage" || queryName === "FollowingPage",
-  });
-}
-
-/** Evicts the field with arguments (a page) and keeps it without arguments (the count). */
-function forgetPages(cache: ApolloCache, id: string, field: "followers" | "following"): void {
-  cache.modify({
-    id: `User:${id}`,
-    fields: {
-      [field]: (value, { storeFieldName, DELETE }) => (storeFieldName === field ? value : DELETE),
-    },
   });
 }

@@ -1,7 +1,10 @@
 /** The URLs of the app. */
 
-/** The paths that sign-in may return to: the directory, profiles and their lists. */
-const PAGE = /^\/(users\/[^/]+(\/(followers|following))?)?$/;
+/** The settings of the viewer's own account. */
+export const SETTINGS_PATH = "/settings";
+
+/** The paths that sign-in may return to: the directory, profiles, their lists and the settings. */
+const PAGE = /^\/(settings|users\/[^/]+(\/(followers|following))?)?$/;
 
 export function profilePath(username: string): string {
   return `/users/${encodeURIComponent(username)}`;

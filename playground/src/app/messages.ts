@@ -1,9 +1,18 @@
 /** The current message to the user, kept outside React so that any code can set it. */
 
+import { getToken, subscribe } from "../session";
+
+/** What the user can do about a message. */
+export interface Action {
+  label: string;
+  run: () => void;
+}
+
 export interface Message {
   id: number;
   tone: "status" | "error";
   text: string;
+  action: Action | null;
   /** The path that it belongs to; the message disappears when the user leaves it. */
   path: string;
 }
@@ -12,14 +21,23 @@ let current: Message | null = null;
 let lastId = 0;
 const listeners = new Set<() => void>();
 
+// A message may offer to undo a change, but only within the session that made it.
+let token = getToken();
+subscribe(() => {
+  if (token !== getToken()) {
+    token = getToken();
+    dismiss();
+  }
+});
+
 /** Reports a success. */
-export function say(text: string): void {
-  show("status", text);
+export function say(text: string, action: Action | null = null): void {
+  show("status", text, action);
 }
 
 /** Reports a failure. */
 export function warn(text: string): void {
-  show("error", text);
+  show("error", text, null);
 }
 
 export function dismiss(): void {
@@ -38,9 +56,9 @@ export function subscribeMessage(listener: () => void): () => void {
   };
 }
 
-function show(tone: Message["tone"], text: string): void {
+function show(tone: Message["tone"], text: string, action: Action | null): void {
   lastId += 1;
-  current = { id: lastId, tone, text, path: window.location.pathname };
+  current = { id: lastId, tone, text, action, path: window.location.pathname };
   notify();
 }
 

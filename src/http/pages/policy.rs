@@ -2,7 +2,7 @@
 
 /// The example app: our own files only.
 pub(super) const APP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
 /// GraphiQL: its editor also writes styles into the page, loads an icon font and starts workers.

@@ -216,7 +216,7 @@ async fn a_page_has_the_narrowest_content_policy() {
         (
             "/users/ada",
             format!(
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
                  connect-src 'self'; {common}"
             ),
         ),

@@ -8,7 +8,9 @@ export interface Field {
   name: string;
   label: string;
   autoComplete: string;
-  type?: "text" | "password";
+  type?: "text" | "password" | "url" | "multiline";
+  /** The initial input. */
+  value?: string | null | undefined;
   hint?: string;
   optional?: boolean;
 }
@@ -19,14 +21,25 @@ export interface FormError {
   message: string;
 }
 
+/** The errors of a payload, each at the field that its path ends with. */
+export function formErrors(
+  userErrors: { field?: string[] | null; message: string }[] | undefined,
+): FormError[] {
+  return (userErrors ?? []).map(({ field, message }) => ({ field: field?.at(-1), message }));
+}
+
 interface Props {
   fields: Field[];
   action: string;
+  /** Whose password the form asks for, for password managers. */
+  username?: string;
+  /** Whether the form destroys something. */
+  isDanger?: boolean;
   /** Submits the form and resolves to its errors, none on success. */
   submit: (values: Record<string, string>) => Promise<FormError[]>;
 }
 
-export function AccountForm({ fields, action, submit }: Props) {
+export function AccountForm({ fields, action, username, isDanger = false, submit }: Props) {
   const id = useId();
   const [errors, setErrors] = useState<FormError[]>([]);
   const [isPending, setPending] = useState(false);
@@ -49,18 +62,20 @@ export function AccountForm({ fields, action, submit }: Props) {
       setPending(false);
       setErrors(found);
     });
-    form.querySelector<HTMLInputElement>("[aria-invalid=true]")?.focus();
+    form.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }
 
   const ofForm = errors.filter(({ field }) => !fields.some(({ name }) => name === field));
   return (
-    <form className="account-form" onSubmit={handleSubmit} aria-busy={isPending}>
+    // The browser would report one field at a time; the server reports all of them.
+    <form className="account-form" onSubmit={handleSubmit} aria-busy={isPending} noValidate>
+      {username && <input hidden readOnly autoComplete="username" value={username} />}
       {fields.map((field) => (
         <Input
           key={field.name}
           id={`${id}${field.name}`}
           field={field}
-          error={errors.find((error) => error.field === field.name)?.message}
+          errors={errors.filter((error) => error.field === field.name)}
         />
       ))}
       <div aria-live="assertive">
@@ -70,36 +85,44 @@ export function AccountForm({ fields, action, submit }: Props) {
           </p>
         ))}
       </div>
-      <button type="submit" className="button primary">
+      <button type="submit" className={isDanger ? "button danger" : "button primary"}>
         {action}
       </button>
     </form>
   );
 }
 
-function Input({ id, field, error }: { id: string; field: Field; error: string | undefined }) {
-  const { name, label, type = "text", autoComplete, hint, optional = false } = field;
+function Input({ id, field, errors }: { id: string; field: Field; errors: FormError[] }) {
+  const { name, label, type = "text", autoComplete, value, hint, optional = false } = field;
   const notes = [
-    { id: `${id}-hint`, className: "hint", text: hint },
-    { id: `${id}-error`, className: "field-error", text: error },
-  ].filter(({ text }) => text !== undefined);
+    ...(hint ? [{ id: `${id}-hint`, className: "hint", text: hint }] : []),
+    ...errors.map(({ message }, index) => ({
+      id: `${id}-error-${index}`,
+      className: "field-error",
+      text: message,
+    })),
+  ];
+  const attributes = {
+    id,
+    name,
+    autoComplete,
+    spellCheck: type === "multiline",
+    required: !optional,
+    defaultValue: value ?? "",
+    "aria-invalid": errors.length > 0,
+    "aria-describedby": notes.map((note) => note.id).join(" ") || undefined,
+  };
 
   return (
     <div className="field">
       <label htmlFor={id}>
         {label} {optional && <span className="hint">(optional)</span>}
       </label>
-      <input
-        id={id}
-        name={name}
-        type={type}
-        autoComplete={autoComplete}
-        autoCapitalize="none"
-        spellCheck="false"
-        required={!optional}
-        aria-invalid={error !== undefined}
-        aria-describedby={notes.map((note) => note.id).join(" ") || undefined}
-      />
+      {type === "multiline" ? (
+        <textarea {...attributes} rows={4} />
+      ) : (
+        <input {...attributes} type={type} autoCapitalize="none" />
+      )}
       {notes.map((note) => (
         <p key={note.id} id={note.id} className={note.className}>
           {note.text}

@@ -4,7 +4,7 @@ import { type FragmentType, getFragmentData, graphql } from "../generated";
 
 const Avatar_user = graphql(`
   fragment Avatar_user on User {
-    avatarUrl(size: 128)
+    avatarUrl
     username
   }
 `);
@@ -17,9 +17,9 @@ interface Props {
 export function Avatar({ user, size = "medium" }: Props) {
   const { avatarUrl, username } = getFragmentData(Avatar_user, user);
   // The page's Content-Security-Policy forbids requests to other origins, so that no picture can
-  // track its viewers. The server draws pictures as `data:` URIs; a user with a picture elsewhere is
-  // shown with an initial instead.
-  if (avatarUrl.startsWith("data:")) {
+  // track its viewers. The server draws a picture for users who have set none; a user with a picture
+  // elsewhere is shown with an initial instead.
+  if (avatarUrl.startsWith("/")) {
     return <img className={`avatar ${size}`} src={avatarUrl} alt="" />;
   }
   return (

@@ -1,9 +1,11 @@
-/** Follows or unfollows a user. Shown only if the server would allow it. */
+/** Follows or unfollows a user. Not shown if the server would never allow it. */
 
 import { useApolloClient } from "@apollo/client/react";
 import { useTransition } from "react";
+import { Link, useLocation, useSearch } from "wouter";
 import { toggleFollow } from "../follow";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
+import { signInPath } from "../links";
 import { focusHeading } from "./Heading";
 
 const FollowButton_user = graphql(`
@@ -11,12 +13,9 @@ const FollowButton_user = graphql(`
     id
     username
     name
-    isViewer
-    viewerCanFollow
+    viewerCannotFollowReasons
     viewerIsFollowing
-    followers {
-      totalCount
-    }
+    followerCount
   }
 `);
 
@@ -24,7 +23,11 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
   const user = getFragmentData(FollowButton_user, props.user);
   const client = useApolloClient();
   const [isPending, startTransition] = useTransition();
-  if (!user.viewerCanFollow || user.isViewer) {
+  const reasons = user.viewerCannotFollowReasons;
+  if (reasons.includes("UNAUTHENTICATED")) {
+    return <SignInLink username={user.username} />;
+  }
+  if (reasons.includes("MISSING_PERMISSION") || reasons.includes("YOURSELF")) {
     return null;
   }
 
@@ -51,5 +54,20 @@ export function FollowButton(props: { user: FragmentType<typeof FollowButton_use
     >
       {action}
     </button>
+  );
+}
+
+/** Leads to sign-in, and from there back to this page. */
+function SignInLink({ username }: { username: string }) {
+  const [path] = useLocation();
+  const search = useSearch();
+  return (
+    <Link
+      href={signInPath(search ? `${path}?${search}` : path)}
+      className="follow-button button primary"
+      aria-label={`Sign in to follow ${username}`}
+    >
+      Follow
+    </Link>
   );
 }

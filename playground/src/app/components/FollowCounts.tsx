@@ -8,24 +8,20 @@ import { followersPath, followingPath } from "../links";
 const FollowCounts_user = graphql(`
   fragment FollowCounts_user on User {
     username
-    followers {
-      totalCount
-    }
-    following {
-      totalCount
-    }
+    followerCount
+    followingCount
   }
 `);
 
 export function FollowCounts({ user }: { user: FragmentType<typeof FollowCounts_user> }) {
-  const { username, followers, following } = getFragmentData(FollowCounts_user, user);
+  const { username, followerCount, followingCount } = getFragmentData(FollowCounts_user, user);
   const lists = [
     {
       path: followersPath(username),
-      count: followers.totalCount,
-      label: followers.totalCount === 1 ? "follower" : "followers",
+      count: followerCount,
+      label: followerCount === 1 ? "follower" : "followers",
     },
-    { path: followingPath(username), count: following.totalCount, label: "following" },
+    { path: followingPath(username), count: followingCount, label: "following" },
   ];
   const [location] = useLocation();
 

@@ -14,8 +14,9 @@ import { UserBanner } from "./UserBanner";
 type User = NonNullable<ComponentProps<typeof UserBanner>["user"]>;
 
 interface Page {
-  edges?: ComponentProps<typeof FollowTable>["edges"] | null;
+  edges: NonNullable<ComponentProps<typeof FollowTable>["edges"]>;
   pageInfo: ComponentProps<typeof Pager>["pageInfo"];
+  totalCount: number;
 }
 
 interface Props {
@@ -56,12 +57,19 @@ export function FollowList({ username, title, empty, path, ...result }: Props) {
     <>
       <Heading page={`${path}?${search}`}>{title}</Heading>
       <UserBanner user={user} />
-      {user?.page.edges?.length === 0 ? (
+      {user?.page.edges.length === 0 ? (
         <p className="empty">{search ? "Nobody is left on this page." : empty}</p>
       ) : (
-        <FollowTable caption={title} edges={user?.page.edges ?? undefined} size={PAGE_SIZE} />
+        <FollowTable caption={title} edges={user?.page.edges} size={PAGE_SIZE} />
       )}
-      {user && <Pager pageInfo={user.page.pageInfo} path={path} />}
+      {user && (
+        <Pager
+          pageInfo={user.page.pageInfo}
+          count={user.page.edges.length}
+          total={user.page.totalCount}
+          path={path}
+        />
+      )}
     </>
   );
 }

@@ -12,6 +12,7 @@ const FollowTable_user = graphql(`
   fragment FollowTable_user on User {
     username
     name
+    bio
     ...Avatar_user
     ...FollowButton_user
     ...RelationLabel_user
@@ -22,13 +23,13 @@ const FollowTable_user = graphql(`
 interface Edge {
   cursor: string;
   followedAt: string;
-  node?: FragmentType<typeof FollowTable_user> | null;
+  node: FragmentType<typeof FollowTable_user>;
 }
 
 interface Props {
   caption: string;
   /** Undefined while the page loads. */
-  edges: (Edge | null)[] | undefined;
+  edges: Edge[] | undefined;
   /** The number of placeholder rows until then. */
   size: number;
 }
@@ -48,14 +49,14 @@ export function FollowTable({ caption, edges, size }: Props) {
       </thead>
       <tbody>
         {edges
-          ? edges.map((edge) => edge?.node && <Row key={edge.cursor} {...edge} node={edge.node} />)
+          ? edges.map((edge) => <Row key={edge.cursor} {...edge} />)
           : [...Array(size).keys()].map((row) => <SkeletonRow key={row} />)}
       </tbody>
     </table>
   );
 }
 
-function Row(props: Edge & { node: FragmentType<typeof FollowTable_user> }) {
+function Row(props: Edge) {
   const user = getFragmentData(FollowTable_user, props.node);
   return (
     <tr>
@@ -69,6 +70,7 @@ function Row(props: Edge & { node: FragmentType<typeof FollowTable_user> }) {
             <span className="username">
               @{user.username} <RelationLabel user={user} />
             </span>
+            {user.bio && <span className="bio">{user.bio}</span>}
           </div>
         </div>
       </th>

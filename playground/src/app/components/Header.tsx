@@ -16,6 +16,7 @@ import { focusHeading } from "./Heading";
 const Header_query = graphql(`
   fragment Header_query on Query {
     viewer {
+      id
       user {
         id
         username
@@ -37,7 +38,7 @@ export function Header({ signedIn }: { signedIn: boolean }) {
     <header className="site-header">
       <Link href="/" className="brand">
         <img src="/favicon.svg" alt="" width="28" height="28" />
-        Entourage
+        <span>Entourage</span>
       </Link>
       <nav aria-label="Account">
         {signedIn ? (

@@ -13,9 +13,7 @@ const UserCard_user = graphql(`
     username
     name
     bio
-    followers {
-      totalCount
-    }
+    followerCount
     ...Avatar_user
     ...FollowButton_user
     ...RelationLabel_user
@@ -35,7 +33,7 @@ export function UserCard(props: { user: FragmentType<typeof UserCard_user> }) {
       </div>
       <p className="bio">{user.bio}</p>
       <div className="facts">
-        <span>{formatFollowers(user.followers.totalCount)}</span>
+        <span>{formatFollowers(user.followerCount)}</span>
         <RelationLabel user={user} />
       </div>
       <FollowButton user={user} />

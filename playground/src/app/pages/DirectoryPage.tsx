@@ -47,7 +47,7 @@ export function DirectoryPage() {
   // While a search is in flight, the previous results stay.
   const users = (data ?? previousData)?.users;
 
-  const count = users?.edges?.length ?? 0;
+  const count = users?.edges.length ?? 0;
 
   useEffect(() => {
     // The button disappears with the last page. Move the focus to the first new user.
@@ -115,9 +115,7 @@ export function DirectoryPage() {
       ) : (
         <ul className="cards" aria-busy={loading} ref={list}>
           {users
-            ? users.edges?.map(
-                (edge) => edge?.node && <UserCard key={edge.node.id} user={edge.node} />,
-              )
+            ? users.edges.map(({ node }) => <UserCard key={node.id} user={node} />)
             : [...Array(PAGE_SIZE).keys()].map((card) => <SkeletonCard key={card} />)}
         </ul>
       )}

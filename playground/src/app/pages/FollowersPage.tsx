@@ -19,6 +19,7 @@ const FollowersPage_query = graphql(`
       id
       ...UserBanner_user
       page: followers(first: $first, after: $after, last: $last, before: $before) {
+        totalCount
         edges {
           cursor
           followedAt

@@ -19,6 +19,7 @@ const FollowingPage_query = graphql(`
       id
       ...UserBanner_user
       page: following(first: $first, after: $after, last: $last, before: $before) {
+        totalCount
         edges {
           cursor
           followedAt

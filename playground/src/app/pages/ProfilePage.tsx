@@ -11,7 +11,7 @@ import { RelationLabel } from "../components/RelationLabel";
 import { UnknownUser } from "../components/UnknownUser";
 import { formatMonth } from "../format";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
-import { profilePath, signInPath } from "../links";
+import { SETTINGS_PATH } from "../links";
 
 const ProfilePage_query = graphql(`
   query ProfilePage($username: String!) {
@@ -29,6 +29,7 @@ const Profile_user = graphql(`
     name
     bio
     createdAt
+    isViewer
     viewerCannotFollowReasons
     ...Avatar_user
     ...RelationLabel_user
@@ -61,11 +62,13 @@ function Profile(props: { user: FragmentType<typeof Profile_user> }) {
         </p>
       </div>
       <div className="action">
-        {user.viewerCannotFollowReasons.includes("UNAUTHENTICATED") && (
-          <Link href={signInPath(profilePath(user.username))}>Sign in to follow</Link>
-        )}
         {user.viewerCannotFollowReasons.includes("MISSING_PERMISSION") && (
           <span className="hint">Your account may not follow anybody.</span>
+        )}
+        {user.isViewer && (
+          <Link href={SETTINGS_PATH} className="button">
+            Edit profile
+          </Link>
         )}
         <FollowButton user={user} />
       </div>

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery } from "@apollo/client/react";
 import { Link, useSearchParams } from "wouter";
-import { AccountForm, type Field, type FormError } from "../components/AccountForm";
+import { AccountForm, type Field, type FormError, formErrors } from "../components/AccountForm";
 import { AccountPage } from "../components/AccountPage";
 import { graphql } from "../generated";
 import { returnPath, signInPath } from "../links";
@@ -10,7 +10,7 @@ import { useBeginSession } from "../useBeginSession";
 
 const SignUpPage_query = graphql(`
   query SignUpPage {
-    ...AccountPage_query
+    ...Offered_query
     ...Header_query
   }
 `);
@@ -20,6 +20,7 @@ const SignUp = graphql(`
     signUp(input: $input) {
       token
       viewer {
+        id
         user {
           id
           username
@@ -70,8 +71,7 @@ export function SignUpPage() {
       beginSession(payload.token, payload.viewer?.user.username);
       return [];
     }
-    const userErrors = payload?.userErrors ?? [];
-    return userErrors.map(({ field, message }) => ({ field: field?.at(-1), message }));
+    return formErrors(payload?.userErrors);
   }
 
   return (
