@@ -10,7 +10,16 @@
  * - Subscriptions are refused by validation. graphql-js refuses them when it executes them.
  */
 
-import { GraphQLError, MaxIntrospectionDepthRule, execute, parse, specifiedRules, validate } from 'graphql';
+import {
+  GraphQLError,
+  MaxIntrospectionDepthRule,
+  execute,
+  isTypeSystemDefinitionNode,
+  isTypeSystemExtensionNode,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql';
 import { FRESH } from './graph.mjs';
 import { root } from './resolvers.mjs';
 
@@ -58,13 +67,20 @@ export async function oracle(schema, graph, { query, variables, operationName },
     if (!(error instanceof GraphQLError)) throw error;
     return { stage: 'unreadable', errors: [error] };
   }
-  const errors = validate(schema, document, VALIDATION);
+  const errors = validate(schema, document, VALIDATION).filter((error) => !isWithinType(document, error));
   if (errors.length > 0) return { stage: 'invalid', errors };
 
   const rootValue = root(graph, isSignedIn);
   const result = await execute({ schema, document, rootValue, variableValues: variables, operationName });
   if (!('data' in result)) return { stage: 'of bad input', errors: result.errors };
   return { stage: 'executed', ...result };
+}
+
+/** Whether an error is about the contents of a type system definition. */
+function isWithinType({ definitions }, { message, positions = [] }) {
+  const types = definitions.filter((node) => isTypeSystemDefinitionNode(node) || isTypeSystemExtensionNode(node));
+  const isWithin = (position) => types.some(({ loc }) => loc.start <= position && position < loc.end);
+  return positions.some(isWithin) && !message.endsWith('definition is not executable.');
 }
 
 /** A short description of the difference, or undefined. */
