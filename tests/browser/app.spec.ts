@@ -417,6 +417,14 @@ test("a failed search keeps the field for another one", async ({ page, conduct }
   await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);
 });
 
+test("a search finds any word of a name", async ({ page }) => {
+  await page.goto("/");
+  await page.getByRole("searchbox", { name: "Search by name or username" }).fill("LOVE");
+  await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(1);
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await expect(page.getByText("1 user for “LOVE”")).toBeVisible();
+});
+
 test("the directory loads more users", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("main").getByRole("listitem")).toHaveCount(12);

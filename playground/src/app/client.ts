@@ -27,7 +27,7 @@ export function createClient(token: string | null): ApolloClient {
             // "Show more" appends: all pages of one search are merged into one list.
             // `User.followers` and `User.following` have no such policy, because each of their
             // pages has its own URL: by default the cache has one entry for each set of arguments.
-            users: relayStylePagination(["usernamePrefix"]),
+            users: relayStylePagination(["query"]),
           },
         },
       },

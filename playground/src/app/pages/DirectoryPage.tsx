@@ -1,4 +1,4 @@
-/** All users, or those whose username starts with the prefix in `?q=`. */
+/** All users, or those whom the search in `?q=` finds by their usernames and names. */
 
 import { useQuery } from "@apollo/client/react";
 import { useEffect, useRef } from "react";
@@ -14,8 +14,8 @@ import { warn } from "../messages";
 const PAGE_SIZE = 12;
 
 const DirectoryPage_query = graphql(`
-  query DirectoryPage($prefix: String, $first: Int!, $after: String) {
-    users(usernamePrefix: $prefix, first: $first, after: $after) {
+  query DirectoryPage($text: String, $first: Int!, $after: String) {
+    users(query: $text, first: $first, after: $after) {
       totalCount
       edges {
         cursor
@@ -35,12 +35,12 @@ const DirectoryPage_query = graphql(`
 
 export function DirectoryPage() {
   const [search, setSearch] = useSearchParams();
-  const prefix = search.get("q") ?? "";
+  const text = search.get("q") ?? "";
   const list = useRef<HTMLUListElement>(null);
-  const continueAt = useRef<{ prefix: string; index: number } | null>(null);
+  const continueAt = useRef<{ text: string; index: number } | null>(null);
   const { data, previousData, error, loading, refetch, fetchMore } = useQuery(DirectoryPage_query, {
-    // A newer prefix cancels the request for an older one.
-    variables: { prefix: prefix || null, first: PAGE_SIZE },
+    // A newer search cancels the request for an older one.
+    variables: { text: text || null, first: PAGE_SIZE },
     // On return the list is as long as before: refetching its first page would truncate it.
     fetchPolicy: "cache-first",
   });
@@ -52,21 +52,21 @@ export function DirectoryPage() {
   useEffect(() => {
     // The button disappears with the last page. Move the focus to the first new user.
     const next = continueAt.current;
-    if (next?.prefix === prefix && next.index < count) {
+    if (next?.text === text && next.index < count) {
       // Unless the user has moved the focus meanwhile.
       if (document.activeElement?.matches("body, .show-more")) {
         list.current?.children[next.index]?.querySelector("a")?.focus();
       }
       continueAt.current = null;
     }
-  }, [count, prefix]);
+  }, [count, text]);
 
   function showMore() {
     // While a search is in flight, the visible list is not the one to extend.
     if (loading) {
       return;
     }
-    continueAt.current = { prefix, index: count };
+    continueAt.current = { text, index: count };
     // A failure becomes a message; the visible list stays.
     fetchMore({ variables: { after: users?.pageInfo.endCursor ?? null } }).catch((error) => {
       continueAt.current = null;
@@ -90,20 +90,20 @@ export function DirectoryPage() {
       <Heading title="Entourage">Who is here</Heading>
       <p className="lede">A follow graph behind a GraphQL API. Find somebody, and follow them.</p>
       <search className="directory-search">
-        <label htmlFor="q">Search by username</label>
+        <label htmlFor="q">Search by name or username</label>
         <input
           id="q"
           type="search"
           autoComplete="off"
           autoCapitalize="none"
           spellCheck="false"
-          maxLength={30}
-          value={prefix}
+          maxLength={100}
+          value={text}
           onChange={({ target }) =>
             setSearch(target.value ? { q: target.value } : {}, { replace: true })
           }
         />
-        <p aria-live="polite">{data?.users && found(data.users.totalCount, prefix)}</p>
+        <p aria-live="polite">{data?.users && found(data.users.totalCount, text)}</p>
       </search>
       {error ? (
         <section className="notice">
@@ -128,9 +128,9 @@ export function DirectoryPage() {
   );
 }
 
-function found(count: number, prefix: string): string {
+function found(count: number, text: string): string {
   const users = `${count === 0 ? "No" : formatCount(count)} ${count === 1 ? "user" : "users"}`;
-  return prefix ? `${users} with a username that begins with “${prefix}”` : users;
+  return text.trim() ? `${users} for “${text.trim()}”` : users;
 }
 
 function SkeletonCard() {
