@@ -45,7 +45,7 @@ async fn a_user_is_found_as_people_write_the_username(app: TestApp) {
     app.sign_up("Alice").await;
     let bob = app.sign_up("bob").await;
     let query = "query($name: String!) {
-        user(username: $name) { username } users(usernamePrefix: $name) { totalCount } }";
+        user(username: $name) { username } users(query: $name) { totalCount } }";
     let follow = "mutation($name: String!) {
         follow(input: {user: {username: $name}}) { user { username } } }";
 
