@@ -45,7 +45,7 @@ async fn fields_exist_and_have_the_selections_of_their_types() {
         ),
         (
             "{ users }",
-            &["1:3 Field \"users\" of type \"UserConnection\" must have a selection of \
+            &["1:3 Field \"users\" of type \"UserConnection!\" must have a selection of \
                subfields. Did you mean \"users { ... }\"?"],
         ),
         (
@@ -77,9 +77,9 @@ async fn arguments_and_values_fit_their_definitions() {
                 ],
             ),
             (
-                "{ user { id } }",
-                &["1:3 Field \"user\" argument \"username\" of type \"String!\" is required, but \
-                   it was not provided."],
+                "{ node { id } }",
+                &["1:3 Field \"node\" argument \"id\" of type \"ID!\" is required, but it was not \
+                   provided."],
             ),
             (
                 "{ users(orderBy: { direction: ACS, field: \"é\", feild: 1 }) { totalCount } }",
