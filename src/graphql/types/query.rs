@@ -94,6 +94,7 @@ impl Query {
 
     /// All users, or those whom a search finds; by default ordered by username.
     #[expect(clippy::too_many_arguments, reason = "the arguments of the field")]
+    #[expect(clippy::unused_async, reason = "a resolver; it loads nothing by itself")]
     async fn users(
         &self,
         ctx: &Context<'_>,

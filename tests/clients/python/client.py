@@ -39,7 +39,7 @@ async def main() -> None:
         "followers": profile.followers.total_count,
         "following": profile.following.total_count,
         "followedBy": [
-            (edge.node.username, f"{edge.followed_at:%Y-%m-%dT%H:%M:%SZ}")
+            (edge.node.username, f"{edge.followed_at:%Y-%m-%dT%H:%M:%S.%fZ}")
             for edge in edges
             if edge and edge.node
         ],

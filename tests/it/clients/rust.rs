@@ -1,6 +1,6 @@
 //! A client in Rust: reqwest, and types that `graphql_client` generates from `schema.graphql`.
 
-use chrono::{DateTime as Time, Utc};
+use chrono::{DateTime as Time, SecondsFormat, Utc};
 use graphql_client::{GraphQLQuery, Response};
 use serde_json::{Value, json};
 
@@ -61,7 +61,10 @@ pub(super) async fn run(url: &str, token: &str) -> Value {
     let variables = follow::Variables { user: follow::UserRef::Id(profile.id) };
     let follow = client.execute::<Follow>(variables).await.follow.expect("it is not refused");
 
-    let followed_by = edges.into_iter().map(|edge| json!([edge.node.username, edge.followed_at]));
+    let followed_by = edges.into_iter().map(|edge| {
+        let followed_at = edge.followed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        json!([edge.node.username, followed_at])
+    });
     let user_errors = follow.user_errors.into_iter().map(|error| error.message);
     json!({
         "name": profile.name,

@@ -59,7 +59,7 @@ async fn some_users(store: &dyn Store) -> Vec<Expected> {
 }
 
 /// Whether a user of [`USERS`] matches a search of [`SEARCHES`], which are all ASCII.
-fn matches((.., key): &&Expected, text: &str) -> bool {
+fn matches((.., key): &Expected, text: &str) -> bool {
     let user = USERS.iter().find(|(username, _)| username.to_lowercase() == *key);
     let name = user.expect("one of those").1.to_lowercase();
     text.to_lowercase().split_whitespace().all(|word| {

@@ -37,7 +37,7 @@ fn nested(levels: usize, open: &str, core: &str, close: &str) -> String {
 
 /// All rows that need no token.
 pub(super) fn all() -> Vec<Attack> {
-    [sizes(), nesting(), bombs(), counts(), costs(), numbers(), cursors(), variables()]
+    [sizes(), nesting(), bombs(), counts(), merges(), costs(), numbers(), cursors(), variables()]
         .into_iter()
         .flatten()
         .collect()
@@ -203,8 +203,6 @@ fn counts() -> Vec<Attack> {
         format!("{{ user(username: \"a\") {{ {lists} }} }}")
     };
     let types = |n: usize| nested(n, "type { fields { ", "name", "} }");
-    let conflicts = join_texts(600, |i| format!("a: f{i}"));
-    let merged = join_texts(300, |i| format!("nodes {{ a{i}: id }}"));
     vec![
         row("as many aliases as may be", &within(30), NONE),
         row("an alias more", &within(31), WIDE),
@@ -238,6 +236,19 @@ fn counts() -> Vec<Attack> {
             &format!("{{ __schema {{ types {{ fields {{ {} }} }} }} }}", types(25)),
             DEEP,
         ),
+        row("300 operations", &join_texts(300, |i| format!("query q{i} {{ __typename }}")), BAD),
+        row(
+            "400 operations without a name",
+            &join_texts(400, |_| "{ __typename }".to_owned()),
+            INVALID,
+        ),
+    ]
+}
+
+fn merges() -> Vec<Attack> {
+    let conflicts = join_texts(600, |i| format!("a: f{i}"));
+    let merged = join_texts(300, |i| format!("nodes {{ a{i}: id }}"));
+    vec![
         row("600 fields for one response key", &format!("{{ {conflicts} }}"), INVALID),
         row(
             "490 equal fields",
@@ -245,12 +256,6 @@ fn counts() -> Vec<Attack> {
             INVALID,
         ),
         row("300 fields that become one", &format!("{{ users {{ {merged} }} }}"), INVALID),
-        row("300 operations", &join_texts(300, |i| format!("query q{i} {{ __typename }}")), BAD),
-        row(
-            "400 operations without a name",
-            &join_texts(400, |_| "{ __typename }".to_owned()),
-            INVALID,
-        ),
     ]
 }
 
