@@ -504,7 +504,12 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.waitForLoadState("networkidle");
       await expectAccessible(page);
     }
+  });
 
+  test(`axe finds nothing in dialogs and messages, ${colorScheme}`, async ({ page, server }) => {
+    await page.emulateMedia({ colorScheme });
+    await signedInAs(page, server, "grace");
+    await page.goto("/settings");
     await page.getByRole("button", { name: "Delete account…" }).click();
     await expect(page.getByRole("dialog")).toBeVisible();
     await expectAccessible(page);
