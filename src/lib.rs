@@ -24,8 +24,8 @@
 //!   only way to make one.
 //! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that implement
 //!   it. All SQL is here, as constant text. Both engines are split by the same subjects: `users`,
-//!   `accounts`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/` (migrations,
-//!   bulk loading, deletion, drift), `lookups` (which reads share statements), `watch` (changes of
+//!   `accounts`, `search`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/`
+//!   (migrations, bulk loading, deletion, drift), `lookups` (which reads share statements), `watch` (changes of
 //!   users). Beside them: `shared/` (what both engines do in the same way, compiled for each),
 //!   `sql.rs` (texts that both engines share), `batching/` (many calls in one statement, and the
 //!   connections kept warm for them), `follow_writes/` (the queue of follows, the decision, the
@@ -34,9 +34,10 @@
 //! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
 //!   for a signed-out caller or for the operator: `follows`, `users/` (with the cache), `auth/`,
 //!   `limits/`, and `policy`, which decides what a viewer may do and see.
-//! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: parse,
-//!   validate, guard, translate; `lists.rs` has one row for each connection, `projection/` answers
-//!   plain data and has one row for each field (`types/user.rs`). It decides nothing about
+//! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: find the
+//!   document (`persisted/`), parse (`syntax/`), validate (`validation/`), coerce the variables
+//!   (`coercion.rs`), guard, translate; `lists.rs` has one row for each connection, `projection/`
+//!   answers plain data and has one row for each field (`types/user.rs`). It decides nothing about
 //!   follows.
 //! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health, metrics, and the
 //!   pages for the browser, which `playground/` builds.
@@ -95,6 +96,9 @@
 //! | permission, role, scope | what an operation requires; what an account has; what a token allows of that |
 //! | limit | a bound on one request (`Limits`) or on follows over time (`FollowLimits`) |
 //! | quota, budget | what remains of the limits on follows; what remains of the cost per minute |
+//! | standing | what the limits on a follow of one user depend on: the viewer's counts and changes, and those of the pair |
+//! | form error | a rule that a field of a form breaks; a form is answered with all of them |
+//! | search, name prefix | the words that users are looked for by; a stored beginning of a word of a name |
 //! | refusal, failure | a rule forbids a change, which is an expected answer; something broke |
 //! | drift | a difference between the counts or mirrors and the follows |
 //!
@@ -108,6 +112,8 @@
 //! | position | a place in the order of a list, whether or not a follow is there |
 //! | page, window, bounds | a part of a list: its first or last n entries, between two positions |
 //! | probe | the look beyond a bound that makes `hasNextPage` and `hasPreviousPage` exact |
+//! | violation | a rule of the specification that a document breaks, with its places |
+//! | coercion | giving the variables of a request the types that the operation declares |
 //! | guard | the checks of an operation before any of it runs |
 //! | cost | the number of nodes that an operation could return, plus a surcharge for expensive fields |
 //! | translation | the operation as the executor takes it: variables filled in, fragments spread |
