@@ -142,7 +142,7 @@ playground/dist/graphiql.html: playground/node_modules/.package-lock.json schema
 CLIENTS := tests/clients
 
 clients: $(CLIENTS)/dist/typescript/client.js $(CLIENTS)/dist/relay/Profile.js
-clients: $(CLIENTS)/python/.venv/checked ## Generate, compile and check the clients of tests/clients
+clients: $(CLIENTS)/python/.venv/checked $(CLIENTS)/dist/genql/index.ts ## Generate, compile and check the clients of tests/clients
 	@:
 
 $(CLIENTS)/dist/%.js: $(CLIENTS)/node_modules/.package-lock.json $(CLIENTS)/package.json \
@@ -152,6 +152,11 @@ $(CLIENTS)/dist/%.js: $(CLIENTS)/node_modules/.package-lock.json $(CLIENTS)/pack
 
 $(CLIENTS)/dist/typescript/client.js: $(wildcard $(CLIENTS)/typescript/*.ts $(CLIENTS)/typescript/*.json)
 $(CLIENTS)/dist/relay/Profile.js: $(wildcard $(CLIENTS)/relay/*.ts $(CLIENTS)/relay/*.json)
+
+$(CLIENTS)/dist/genql/index.ts: $(CLIENTS)/node_modules/.package-lock.json \
+		$(CLIENTS)/package.json $(CLIENTS)/schema.mjs schema.graphql
+	@echo "== other readers of schema.graphql"
+	@$(call quietly,npm run --prefix $(CLIENTS) schema)
 
 $(CLIENTS)/python/.venv/installed: $(CLIENTS)/python/requirements.txt $(CLIENTS)/python/venv.sh
 	@echo "== Python packages of $(CLIENTS)/python"

@@ -24,31 +24,31 @@ async def main() -> None:
     headers = {"authorization": f"Bearer {token}"}
     async with Client(url=os.environ["ENTOURAGE_URL"], headers=headers) as client:
         profile = await read_profile(client)
-        edges = profile.followers.edges or []
+        edges = profile.followers.edges
         page = profile.followers.page_info
         while page.has_next_page:
             followers = (await read_profile(client, page.end_cursor)).followers
-            edges += followers.edges or []
+            edges += followers.edges
             page = followers.page_info
 
         follow = (await client.follow(user=UserRef(id=profile.id))).follow
-        assert follow and follow.user, "there is no such user"
+        assert follow and follow.user and follow.viewer, "there is no such user"
 
     report = {
         "name": profile.name,
-        "followers": profile.followers.total_count,
-        "following": profile.following.total_count,
+        "followers": profile.follower_count,
+        "following": profile.following_count,
         "followedBy": [
             (edge.node.username, f"{edge.followed_at:%Y-%m-%dT%H:%M:%S.%fZ}")
             for edge in edges
-            if edge and edge.node
         ],
         "viewerIsFollowing": profile.viewer_is_following,
         "isFollowingViewer": profile.is_following_viewer,
         "viewerCanFollow": profile.viewer_can_follow,
         "outcome": follow.outcome,
         "userErrors": [error.message for error in follow.user_errors],
-        "followersAfterwards": follow.user.followers.total_count,
+        "followersAfterwards": follow.user.follower_count,
+        "followingAfterwards": follow.viewer.user.following_count,
     }
     print(json.dumps(report))
 

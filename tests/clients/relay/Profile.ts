@@ -28,9 +28,8 @@ const profileQuery = graphql`
     user(username: $username) {
       id
       name
-      following(first: 0) {
-        totalCount
-      }
+      followerCount
+      followingCount
       viewerIsFollowing
       isFollowingViewer
       viewerCanFollow
@@ -45,7 +44,6 @@ const followersFragment = graphql`
   @refetchable(queryName: "ProfileFollowersPaginationQuery") {
     followers(first: $count, after: $cursor) @connection(key: "Profile_followers") {
       __id
-      totalCount
       edges {
         followedAt
         node {
@@ -71,12 +69,16 @@ const followMutation = graphql`
         }
       }
       user {
-        followers(first: 0) {
-          totalCount
-        }
+        followerCount
+        viewerIsFollowing
       }
       userErrors {
         message
+      }
+      viewer {
+        user {
+          followingCount
+        }
       }
     }
   }
@@ -99,8 +101,8 @@ const environment = new Environment({
 /** The list of followers as a component would see it: all pages in the store. */
 async function followersInStore(user: Profile_followers$key) {
   const { followers } = await waitForFragmentData(environment, followersFragment, user);
-  const edges = followers.edges ?? [];
-  return { ...followers, rows: edges.map((edge) => [edge?.node?.username, edge?.followedAt]) };
+  const rows = followers.edges.map(({ node, followedAt }) => [node.username, followedAt]);
+  return { ...followers, rows };
 }
 
 function follow(id: string, connection: string) {
@@ -132,15 +134,16 @@ async function main() {
 
   const report = {
     name: user.name,
-    followers: followers.totalCount,
-    following: user.following.totalCount,
+    followers: user.followerCount,
+    following: user.followingCount,
     followedBy: followers.rows,
     viewerIsFollowing: user.viewerIsFollowing,
     isFollowingViewer: user.isFollowingViewer,
     viewerCanFollow: user.viewerCanFollow,
     outcome: followed?.outcome,
     userErrors: followed?.userErrors.map((error) => error.message),
-    followersAfterwards: followed?.user?.followers.totalCount,
+    followersAfterwards: followed?.user?.followerCount,
+    followingAfterwards: followed?.viewer?.user.followingCount,
     followedByAfterwards: (await followersInStore(user)).rows,
   };
   console.log(JSON.stringify(report));

@@ -13,8 +13,9 @@ const ProfileQuery = graphql(`
     user(username: $username) {
       id
       name
+      followerCount
+      followingCount
       followers(first: 2, after: $after) {
-        totalCount
         edges {
           followedAt
           node {
@@ -25,9 +26,6 @@ const ProfileQuery = graphql(`
           endCursor
           hasNextPage
         }
-      }
-      following(first: 0) {
-        totalCount
       }
       viewerIsFollowing
       isFollowingViewer
@@ -41,12 +39,15 @@ const FollowMutation = graphql(`
     follow(input: { user: $user }) {
       outcome
       user {
-        followers(first: 0) {
-          totalCount
-        }
+        followerCount
       }
       userErrors {
         message
+      }
+      viewer {
+        user {
+          followingCount
+        }
       }
     }
   }
@@ -76,11 +77,11 @@ async function readProfile(after: string | null = null) {
 
 async function main() {
   const profile = await readProfile();
-  const edges = profile.followers.edges ?? [];
+  const edges = profile.followers.edges;
   let { pageInfo } = profile.followers;
   while (pageInfo.hasNextPage) {
     const { followers } = await readProfile(pageInfo.endCursor);
-    edges.push(...(followers.edges ?? []));
+    edges.push(...followers.edges);
     pageInfo = followers.pageInfo;
   }
 
@@ -88,15 +89,16 @@ async function main() {
 
   const report = {
     name: profile.name,
-    followers: profile.followers.totalCount,
-    following: profile.following.totalCount,
-    followedBy: edges.map((edge) => [edge?.node?.username, edge?.followedAt]),
+    followers: profile.followerCount,
+    following: profile.followingCount,
+    followedBy: edges.map((edge) => [edge.node.username, edge.followedAt]),
     viewerIsFollowing: profile.viewerIsFollowing,
     isFollowingViewer: profile.isFollowingViewer,
     viewerCanFollow: profile.viewerCanFollow,
     outcome: follow?.outcome,
     userErrors: follow?.userErrors.map((error) => error.message),
-    followersAfterwards: follow?.user?.followers.totalCount,
+    followersAfterwards: follow?.user?.followerCount,
+    followingAfterwards: follow?.viewer?.user.followingCount,
   };
   console.log(JSON.stringify(report));
 }

@@ -68,14 +68,15 @@ pub(super) async fn run(url: &str, token: &str) -> Value {
     let user_errors = follow.user_errors.into_iter().map(|error| error.message);
     json!({
         "name": profile.name,
-        "followers": profile.followers.total_count,
-        "following": profile.following.total_count,
+        "followers": profile.follower_count,
+        "following": profile.following_count,
         "followedBy": followed_by.collect::<Vec<_>>(),
         "viewerIsFollowing": profile.viewer_is_following,
         "isFollowingViewer": profile.is_following_viewer,
         "viewerCanFollow": profile.viewer_can_follow,
         "outcome": follow.outcome,
         "userErrors": user_errors.collect::<Vec<_>>(),
-        "followersAfterwards": follow.user.map(|user| user.followers.total_count),
+        "followersAfterwards": follow.user.map(|user| user.follower_count),
+        "followingAfterwards": follow.viewer.map(|viewer| viewer.user.following_count),
     })
 }

@@ -1,0 +1,131 @@
+/**
+ * What the clients with a normalised cache share: their documents, a `fetch` that counts requests,
+ * and an ear for the warnings of the cache.
+ */
+
+export const PROFILE = /* GraphQL */ `
+  query Profile($username: String!, $after: String) {
+    user(username: $username) {
+      id
+      name
+      followerCount
+      followingCount
+      followers(first: 2, after: $after) {
+        edges {
+          cursor
+          followedAt
+          node {
+            id
+            username
+          }
+        }
+        pageInfo {
+          endCursor
+          hasNextPage
+          hasPreviousPage
+          startCursor
+        }
+      }
+      viewerIsFollowing
+      isFollowingViewer
+      viewerCanFollow
+    }
+  }
+`;
+
+export const VIEWER = /* GraphQL */ `
+  query Viewer {
+    viewer {
+      id
+      followQuota {
+        remaining
+        totalRemaining
+      }
+      user {
+        id
+        followingCount
+      }
+    }
+  }
+`;
+
+export const FOLLOW = /* GraphQL */ `
+  mutation Follow($user: UserRef!) {
+    follow(input: { user: $user }) {
+      outcome
+      followerEdge {
+        cursor
+        followedAt
+        node {
+          id
+          username
+        }
+      }
+      user {
+        id
+        followerCount
+        viewerIsFollowing
+      }
+      userErrors {
+        message
+      }
+      viewer {
+        id
+        followQuota {
+          remaining
+          totalRemaining
+        }
+        user {
+          id
+          followingCount
+        }
+      }
+    }
+  }
+`;
+
+export const url = process.env.ENTOURAGE_URL;
+export const headers = { authorization: `Bearer ${process.env.ENTOURAGE_TOKEN}` };
+
+/** The operations of all requests, in order; one without a text ends in `#`. */
+export const requests = [];
+
+export function countingFetch(input, init) {
+  const { operationName, query } = JSON.parse(init.body);
+  requests.push(query ? operationName : `${operationName}#`);
+  return fetch(input, init);
+}
+
+export const warnings = [];
+for (const level of ['warn', 'error']) {
+  console[level] = (...message) => warnings.push(message.join(' '));
+}
+
+const rows = ({ followers }) => followers.edges.map(({ node, followedAt }) => [node.username, followedAt]);
+
+/** Prints the profile and the viewer as the cache had them before and has them after the follow. */
+export function report(before, follow, after, viewers) {
+  const { user } = before;
+  console.log(
+    JSON.stringify({
+      name: user.name,
+      followers: user.followerCount,
+      following: user.followingCount,
+      followedBy: rows(user),
+      viewerIsFollowing: user.viewerIsFollowing,
+      isFollowingViewer: user.isFollowingViewer,
+      viewerCanFollow: user.viewerCanFollow,
+      outcome: follow.outcome,
+      userErrors: follow.userErrors.map(({ message }) => message),
+      followersAfterwards: after.user.followerCount,
+      followingAfterwards: viewers.at(-1).viewer.user.followingCount,
+      cache: {
+        followedBy: rows(after.user),
+        viewerIsFollowing: after.user.viewerIsFollowing,
+        followingBefore: viewers[0].viewer.user.followingCount,
+        requests,
+        warnings,
+      },
+    }),
+  );
+}
