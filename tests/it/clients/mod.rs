@@ -1,4 +1,4 @@
-//! Generated clients of `schema.graphql`, each against its own server.
+//! Clients of `schema.graphql`, generated or with a cache, each against its own server.
 //!
 //! All do the same: read the profile of ada page by page, follow her, and report the result.
 //! `make clients` builds those in `tests/clients`.
@@ -68,6 +68,7 @@ impl Host {
             "outcome": "FOLLOWED",
             "userErrors": [],
             "followersAfterwards": 4,
+            "followingAfterwards": 1,
         });
         assert_eq!(report, expected);
 
@@ -101,6 +102,34 @@ async fn a_relay_client_reads_follows_and_keeps_its_list() {
     assert_eq!(afterwards.remove(0)[0], "emily");
     assert_eq!(json!(afterwards), report["followedBy"]);
     host.assert_followed(report).await;
+}
+
+/// Runs a client with a cache, which must send `requests`: those without a text end in `#`.
+async fn assert_cache_follows(script: &str, requests: Value) {
+    let host = Host::start().await;
+    let mut report = host.run("node", script).await;
+    let cache = report.as_object_mut().and_then(|report| report.remove("cache")).expect("a cache");
+
+    assert_eq!(cache["warnings"], json!([]));
+    assert_eq!(cache["requests"], requests);
+    assert_eq!(cache["viewerIsFollowing"], true);
+    assert_eq!(cache["followingBefore"], 0);
+    let followers = cache["followedBy"].as_array().expect("a list");
+    assert_eq!(followers[0][0], "emily");
+    assert_eq!(json!(followers[1..]), report["followedBy"]);
+    host.assert_followed(report).await;
+}
+
+#[tokio::test]
+async fn apollo_client_shows_a_follow_without_a_refetch() {
+    let requests = ["Profile#", "Viewer#", "Profile", "Viewer", "Profile#", "Follow#", "Follow"];
+    assert_cache_follows("caches/apollo.mjs", json!(requests)).await;
+}
+
+#[tokio::test]
+async fn urql_graphcache_shows_a_follow_without_a_refetch() {
+    let requests = ["Profile#", "Viewer#", "Profile", "Viewer", "Profile#", "Follow"];
+    assert_cache_follows("caches/urql.mjs", json!(requests)).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,65 @@
+/**
+ * A client with Apollo Client 4, its persisted-query link and `relayStylePagination`.
+ *
+ * It watches the profile of ada and the viewer, reads all followers, and follows her. What it
+ * prints afterwards is in its cache: it sends no request after the mutation.
+ */
+
+import { createHash } from 'node:crypto';
+import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { relayStylePagination } from '@apollo/client/utilities';
+import { filter, firstValueFrom } from 'rxjs';
+import { countingFetch, FOLLOW, headers, PROFILE, report, url, VIEWER } from './documents.mjs';
+
+const cache = new InMemoryCache({
+  possibleTypes: { Node: ['User', 'Viewer'] },
+  typePolicies: {
+    FollowQuota: { keyFields: false, merge: true },
+    Query: { fields: { users: relayStylePagination(['orderBy', 'usernamePrefix']) } },
+    User: {
+      fields: {
+        followers: relayStylePagination(['orderBy']),
+        following: relayStylePagination(['orderBy']),
+      },
+    },
+  },
+});
+const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+const http = new HttpLink({ uri: url, headers, fetch: countingFetch });
+const client = new ApolloClient({ cache, link: new PersistedQueryLink({ sha256 }).concat(http) });
+
+const isComplete = ({ dataState }) => dataState === 'complete';
+const profile = client.watchQuery({ query: gql(PROFILE), variables: { username: 'ada' } });
+const viewer = client.watchQuery({ query: gql(VIEWER) });
+const subscriptions = [profile, viewer].map((query) => query.subscribe());
+await Promise.all([profile, viewer].map((query) => firstValueFrom(query.pipe(filter(isComplete)))));
+
+/** The answer of the cache to a watched query. */
+const read = ({ query, variables }) => client.readQuery({ query, variables });
+
+let before = read(profile);
+while (before.user.followers.pageInfo.hasNextPage) {
+  await profile.fetchMore({ variables: { after: before.user.followers.pageInfo.endCursor } });
+  before = read(profile);
+}
+const viewers = [read(viewer)];
+
+const { data } = await client.mutate({
+  mutation: gql(FOLLOW),
+  variables: { user: { id: before.user.id } },
+  update(cache, { data: { follow } }) {
+    const edge = follow.followerEdge;
+    if (!edge) return;
+    const node = { __ref: cache.identify(edge.node) };
+    cache.modify({
+      id: cache.identify(follow.user),
+      fields: { followers: (list) => ({ ...list, edges: [{ ...edge, node }, ...list.edges] }) },
+    });
+  },
+});
+
+viewers.push(read(viewer));
+report(before, data.follow, read(profile), viewers);
+for (const subscription of subscriptions) subscription.unsubscribe();
+client.stop();
