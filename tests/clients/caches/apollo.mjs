@@ -16,7 +16,7 @@ const cache = new InMemoryCache({
   possibleTypes: { Node: ['User', 'Viewer'] },
   typePolicies: {
     FollowQuota: { keyFields: false, merge: true },
-    Query: { fields: { users: relayStylePagination(['orderBy', 'usernamePrefix']) } },
+    Query: { fields: { users: relayStylePagination(['orderBy', 'query']) } },
     User: {
       fields: {
         followers: relayStylePagination(['orderBy']),
