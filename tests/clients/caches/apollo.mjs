@@ -2,7 +2,7 @@
  * A client with Apollo Client 4, its persisted-query link and `relayStylePagination`.
  *
  * It watches the profile of ada and the viewer, reads all followers, and follows her. What it
- * prints afterwards is in its cache: it sends no request after the mutation.
+ * prints afterwards is what the watched queries show: it sends no request after the mutation.
  */
 
 import { createHash } from 'node:crypto';
@@ -59,7 +59,11 @@ const { data } = await client.mutate({
   },
 });
 
-viewers.push(read(viewer));
-report(before, data.follow, read(profile), viewers);
+/** What the page of a watched query shows once a condition holds. */
+const shown = async (query, holds) =>
+  (await firstValueFrom(query.pipe(filter((result) => isComplete(result) && holds(result.data))))).data;
+const after = await shown(profile, ({ user }) => user.viewerIsFollowing && user.followers.edges.length > 3);
+viewers.push(await shown(viewer, (data) => data.viewer.user.followingCount > 0));
+report(before, data.follow, after, viewers);
 for (const subscription of subscriptions) subscription.unsubscribe();
 client.stop();
