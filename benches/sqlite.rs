@@ -252,8 +252,6 @@ impl Answer for Loop {
                 Question::Lists => {
                     let after = username(n % PAGES * PAGE);
                     let users = sqlx::query(statements["users"])
-                        .bind("")
-                        .bind("~")
                         .bind(i64::try_from(PAGE + 1)?)
                         .bind(false)
                         .bind(false)
