@@ -2,7 +2,8 @@
  * A client with Relay: its compiler, its store and its runtime, without a user interface.
  *
  * It reads the profile of ada with all followers, two at a time, and follows her. Relay's store
- * merges the pages and the new edge of the follow. It prints the result as one JSON object.
+ * merges the pages and the new edge of the follow. It prints the result as one JSON object. Its
+ * compiler persists the documents: requests have their ids only, which the server trusts.
  */
 
 import {
@@ -86,12 +87,17 @@ const followMutation = graphql`
 
 const { ENTOURAGE_URL: url, ENTOURAGE_TOKEN: token } = process.env;
 
+const requests: string[] = [];
+const warnings: string[] = [];
+console.warn = console.error = (...message) => warnings.push(message.join(" "));
+
 const environment = new Environment({
-  network: Network.create(async ({ text }, variables) => {
+  network: Network.create(async ({ id, name }, variables) => {
+    requests.push(name);
     const response = await fetch(`${url}`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ query: text, variables }),
+      body: JSON.stringify({ documentId: id, variables }),
     });
     return (await response.json()) as GraphQLResponse;
   }),
@@ -116,10 +122,18 @@ function follow(id: string, connection: string) {
   });
 }
 
-async function main() {
-  const { user } =
-    (await fetchQuery<ProfileQuery>(environment, profileQuery, { username: "ada" }).toPromise()) ?? {};
+/** The profile, from the store if it is there. */
+async function profile() {
+  const options = { fetchPolicy: "store-or-network" } as const;
+  const variables = { username: "ada" };
+  const query = fetchQuery<ProfileQuery>(environment, profileQuery, variables, options);
+  const { user } = (await query.toPromise()) ?? {};
   if (!user) throw new Error("there is no such user");
+  return user;
+}
+
+async function main() {
+  const user = await profile();
 
   let followers = await followersInStore(user);
   while (followers.pageInfo.hasNextPage) {
@@ -131,6 +145,7 @@ async function main() {
   }
 
   const followed = await follow(user.id, followers.__id);
+  const afterwards = await profile();
 
   const report = {
     name: user.name,
@@ -142,9 +157,14 @@ async function main() {
     viewerCanFollow: user.viewerCanFollow,
     outcome: followed?.outcome,
     userErrors: followed?.userErrors.map((error) => error.message),
-    followersAfterwards: followed?.user?.followerCount,
+    followersAfterwards: afterwards.followerCount,
     followingAfterwards: followed?.viewer?.user.followingCount,
-    followedByAfterwards: (await followersInStore(user)).rows,
+    store: {
+      followedBy: (await followersInStore(user)).rows,
+      viewerIsFollowing: afterwards.viewerIsFollowing,
+      requests,
+      warnings,
+    },
   };
   console.log(JSON.stringify(report));
 }
