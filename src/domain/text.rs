@@ -1,7 +1,7 @@
 //! What people type, as they mean it: the same text from every keyboard and system.
 //!
-//! A Mac may decompose letters (NFD), Windows ends lines with a carriage return, phones and pages
-//! add white space that nobody sees, and a Japanese keyboard writes full-width letters.
+//! A Mac may decompose letters (NFD), Windows ends lines with a carriage return, phones and copied
+//! pages add invisible white space, and a Japanese keyboard writes full-width letters.
 
 use std::borrow::Cow;
 

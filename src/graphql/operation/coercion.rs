@@ -283,7 +283,8 @@ impl Coercion<'_> {
     }
 }
 
-/// The value of a scalar, or why it is none. Scalars of our own take any value here.
+/// Coerces a value to a scalar, or returns what is wrong with it. Custom scalars accept any value
+/// here.
 fn scalar(ty: &str, value: &JsonValue) -> Result<JsonValue, &'static str> {
     match ty {
         "Int" => {
