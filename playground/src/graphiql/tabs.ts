@@ -79,7 +79,7 @@ function tab({ query, variables }: Operation, operationName: string | null): Tab
   };
 }
 
-/** The tabs of the last visit; null if there are none. */
+/** The tabs of the last visit, or null on a first visit. */
 function read(stored: string | null): TabState | null {
   try {
     const state: TabState | null = JSON.parse(stored ?? "null");

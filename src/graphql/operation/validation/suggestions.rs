@@ -8,8 +8,8 @@ use std::cmp::Ordering;
 /// The most names that one message suggests.
 const SUGGESTIONS_MAX: usize = 5;
 
-/// The sentence that suggests the names among `options` that are similar to `input`; empty if there
-/// are none. `kind` says what they are, such as "the enum value ".
+/// The sentence that suggests the names among `options` that are similar to `input`; empty if no
+/// name is similar. `kind` says what they are, such as "the enum value ".
 pub(super) fn did_you_mean<'a>(
     kind: &str,
     input: &str,
@@ -18,7 +18,7 @@ pub(super) fn did_you_mean<'a>(
     suggest(kind, &similar(input, options))
 }
 
-/// The sentence that suggests these names; empty if there are none.
+/// The sentence that suggests these names; empty without names.
 pub(super) fn suggest(kind: &str, names: &[&str]) -> String {
     let quoted: Vec<_> =
         names.iter().take(SUGGESTIONS_MAX).map(|name| format!("\"{name}\"")).collect();
