@@ -49,13 +49,18 @@ const { data } = await client.mutate({
   mutation: gql(FOLLOW),
   variables: { user: { id: before.user.id } },
   update(cache, { data: { follow } }) {
-    const edge = follow.followerEdge;
-    if (!edge) return;
-    const node = { __ref: cache.identify(edge.node) };
-    cache.modify({
-      id: cache.identify(follow.user),
-      fields: { followers: (list) => ({ ...list, edges: [{ ...edge, node }, ...list.edges] }) },
-    });
+    const prepend = (edge) => (list) => {
+      const node = { __ref: cache.identify(edge.node) };
+      return { ...list, edges: [{ ...edge, node }, ...list.edges] };
+    };
+    if (follow.followerEdge) {
+      const fields = { followers: prepend(follow.followerEdge) };
+      cache.modify({ id: cache.identify(follow.user), fields });
+    }
+    if (follow.followingEdge) {
+      const fields = { following: prepend(follow.followingEdge) };
+      cache.modify({ id: cache.identify(follow.viewer.user), fields });
+    }
   },
 });
 

@@ -44,6 +44,22 @@ export const VIEWER = /* GraphQL */ `
       user {
         id
         followingCount
+        following(first: 2) {
+          edges {
+            cursor
+            followedAt
+            node {
+              id
+              username
+            }
+          }
+          pageInfo {
+            endCursor
+            hasNextPage
+            hasPreviousPage
+            startCursor
+          }
+        }
       }
     }
   }
@@ -54,6 +70,14 @@ export const FOLLOW = /* GraphQL */ `
     follow(input: { user: $user }) {
       outcome
       followerEdge {
+        cursor
+        followedAt
+        node {
+          id
+          username
+        }
+      }
+      followingEdge {
         cursor
         followedAt
         node {
@@ -101,7 +125,7 @@ for (const level of ['warn', 'error']) {
   console[level] = (...message) => warnings.push(message.join(' '));
 }
 
-const rows = ({ followers }) => followers.edges.map(({ node, followedAt }) => [node.username, followedAt]);
+const rows = ({ edges }) => edges.map(({ node, followedAt }) => [node.username, followedAt]);
 
 /** Prints the profile and the viewer as the cache had them before and has them after the follow. */
 export function report(before, follow, after, viewers) {
@@ -111,7 +135,7 @@ export function report(before, follow, after, viewers) {
       name: user.name,
       followers: user.followerCount,
       following: user.followingCount,
-      followedBy: rows(user),
+      followedBy: rows(user.followers),
       viewerIsFollowing: user.viewerIsFollowing,
       isFollowingViewer: user.isFollowingViewer,
       viewerCanFollow: user.viewerCanFollow,
@@ -120,7 +144,8 @@ export function report(before, follow, after, viewers) {
       followersAfterwards: after.user.followerCount,
       followingAfterwards: viewers.at(-1).viewer.user.followingCount,
       cache: {
-        followedBy: rows(after.user),
+        followedBy: rows(after.user.followers),
+        follows: viewers.map(({ viewer }) => rows(viewer.user.following).map(([username]) => username)),
         viewerIsFollowing: after.user.viewerIsFollowing,
         followingBefore: viewers[0].viewer.user.followingCount,
         requests,

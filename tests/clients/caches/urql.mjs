@@ -32,6 +32,10 @@ const cache = cacheExchange({
           data?.user.followers.edges.unshift(follow.followerEdge);
           return data;
         });
+        cache.updateQuery({ query: viewerQuery }, (data) => {
+          data?.viewer?.user?.following.edges.unshift(follow.followingEdge);
+          return data;
+        });
       },
     },
   },

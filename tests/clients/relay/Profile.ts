@@ -1,8 +1,8 @@
 /**
  * A client with Relay: its compiler, its store and its runtime, without a user interface.
  *
- * It reads the profile of ada with all followers, two at a time, and follows her. Relay's store
- * merges the pages and the new edge of the follow. It prints the result as one JSON object. Its
+ * It reads the profile of ada with all followers, two at a time, and whom the viewer follows, and
+ * follows her. Relay's store merges the pages and the new edges of the follow. It prints the result as one JSON object. Its
  * compiler persists the documents: requests have their ids only, which the server trusts.
  */
 
@@ -23,6 +23,7 @@ import paginationQuery, {
 } from "./__generated__/ProfileFollowersPaginationQuery.graphql";
 import type { ProfileFollowMutation } from "./__generated__/ProfileFollowMutation.graphql";
 import type { ProfileQuery } from "./__generated__/ProfileQuery.graphql";
+import type { ProfileViewerQuery } from "./__generated__/ProfileViewerQuery.graphql";
 
 const profileQuery = graphql`
   query ProfileQuery($username: String!) {
@@ -59,12 +60,35 @@ const followersFragment = graphql`
   }
 `;
 
+const viewerQuery = graphql`
+  query ProfileViewerQuery {
+    viewer {
+      user {
+        followingCount
+        following(first: 2) @connection(key: "Profile_following") {
+          __id
+          edges {
+            node {
+              username
+            }
+          }
+        }
+      }
+    }
+  }
+`;
+
 const followMutation = graphql`
-  mutation ProfileFollowMutation($user: UserRef!, $connections: [ID!]!) {
+  mutation ProfileFollowMutation($user: UserRef!, $followers: [ID!]!, $following: [ID!]!) {
     follow(input: { user: $user }) {
       outcome
-      followerEdge @prependEdge(connections: $connections) {
+      followerEdge @prependEdge(connections: $followers) {
         followedAt
+        node {
+          username
+        }
+      }
+      followingEdge @prependEdge(connections: $following) {
         node {
           username
         }
@@ -111,11 +135,11 @@ async function followersInStore(user: Profile_followers$key) {
   return { ...followers, rows };
 }
 
-function follow(id: string, connection: string) {
+function follow(id: string, followers: string, following: string) {
   return new Promise<ProfileFollowMutation["response"]["follow"]>((resolve, reject) => {
     commitMutation<ProfileFollowMutation>(environment, {
       mutation: followMutation,
-      variables: { user: { id }, connections: [connection] },
+      variables: { user: { id }, followers: [followers], following: [following] },
       onCompleted: ({ follow }) => resolve(follow),
       onError: reject,
     });
@@ -132,8 +156,18 @@ async function profile() {
   return user;
 }
 
+/** The viewer and the users whom they follow, from the store if they are there. */
+async function viewer() {
+  const options = { fetchPolicy: "store-or-network" } as const;
+  const query = fetchQuery<ProfileViewerQuery>(environment, viewerQuery, {}, options);
+  const user = (await query.toPromise())?.viewer?.user;
+  if (!user) throw new Error("nobody is signed in");
+  return user;
+}
+
 async function main() {
   const user = await profile();
+  const me = await viewer();
 
   let followers = await followersInStore(user);
   while (followers.pageInfo.hasNextPage) {
@@ -144,8 +178,9 @@ async function main() {
     followers = await followersInStore(user);
   }
 
-  const followed = await follow(user.id, followers.__id);
+  const followed = await follow(user.id, followers.__id, me.following.__id);
   const afterwards = await profile();
+  const viewers = [me, await viewer()];
 
   const report = {
     name: user.name,
@@ -158,9 +193,10 @@ async function main() {
     outcome: followed?.outcome,
     userErrors: followed?.userErrors.map((error) => error.message),
     followersAfterwards: afterwards.followerCount,
-    followingAfterwards: followed?.viewer?.user.followingCount,
+    followingAfterwards: viewers.at(-1)?.followingCount,
     store: {
       followedBy: (await followersInStore(user)).rows,
+      follows: viewers.map(({ following }) => following.edges.map(({ node }) => node.username)),
       viewerIsFollowing: afterwards.viewerIsFollowing,
       requests,
       warnings,

@@ -117,8 +117,10 @@ async fn a_relay_client_reads_follows_and_keeps_its_list() {
     let mut report = host.run("node", "dist/relay/Profile.js").await;
     let store = report.as_object_mut().and_then(|saw| saw.remove("store")).expect("a store");
 
-    let requests = ["ProfileQuery", "ProfileFollowersPaginationQuery", "ProfileFollowMutation"];
+    let pages = "ProfileFollowersPaginationQuery";
+    let requests = ["ProfileQuery", "ProfileViewerQuery", pages, "ProfileFollowMutation"];
     assert_eq!(store["requests"], json!(requests));
+    assert_eq!(store["follows"], json!([[], ["ada"]]));
     assert_eq!((&store["warnings"], &store["viewerIsFollowing"]), (&json!([]), &json!(true)));
     // Relay's store has the new edge before those of both pages.
     let followers = store["followedBy"].as_array().expect("a list");
@@ -137,6 +139,7 @@ async fn assert_cache_follows(script: &str, requests: Value) {
     assert_eq!(cache["requests"], requests);
     assert_eq!(cache["viewerIsFollowing"], true);
     assert_eq!(cache["followingBefore"], 0);
+    assert_eq!(cache["follows"], json!([[], ["ada"]]));
     let followers = cache["followedBy"].as_array().expect("a list");
     assert_eq!(followers[0][0], "emily");
     assert_eq!(json!(followers[1..]), report["followedBy"]);
