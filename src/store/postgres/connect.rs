@@ -1,78 +1,197 @@
-//! Connecting to a server: the settings of a session, the pools, and what the server can do.
+//! Connecting to a database: its hosts, the settings of a session, the pools, and what the server
+//! can do.
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures_util::future::BoxFuture;
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions, Connection, PgConnection, PgPool, pool::PoolConnectionMetadata,
+    postgres::PgPoolOptions,
 };
+use tokio::task::AbortHandle;
 
-use super::{Postgres, follows, lookups::Reads};
-use crate::store::{ConnectError, Options, follow_writes::FollowQueue, statement::query_as};
+use super::{
+    Postgres, address::Address, follows, hosts::Hosts, lookups::Reads, pooler, requirements,
+    session::Session,
+};
+use crate::store::{ConnectError, Options, error, follow_writes::FollowQueue};
 
 /// A connection that was idle for longer is pinged before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
+/// A way to the database, for work without time limits.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    hosts: Arc<Hosts>,
+    session: Session,
+    acquire_timeout: Duration,
+    /// Whether a connection keeps its session, and with it its locks and channels.
+    pub(super) has_sessions: bool,
+}
+
+/// The task that follows the hosts. It ends with the last handle of the engine.
+#[derive(Debug)]
+pub(super) struct Following(Option<AbortHandle>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
+}
+
 impl Postgres {
-    /// Connects to the database once, so that a wrong URL is reported at the start.
+    /// Connects to the database once, so that a wrong URL or an unsuitable database is reported at
+    /// the start. Long work and `LISTEN` go by `direct`, if that is given.
     pub(in crate::store) async fn connect(
-        server: PgConnectOptions,
+        address: Address,
+        direct: Option<Address>,
         options: Options,
     ) -> Result<Self, ConnectError> {
-        let unlimited = server.application_name("entourage");
-        let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
-        // An open transaction waits only for this program, so twice a statement is ample.
-        let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
-        let limits = |statement, idle| {
-            [("statement_timeout", statement), ("idle_in_transaction_session_timeout", idle)]
+        let (acquire_timeout, shares_sessions) = (options.acquire_timeout, address.shares_sessions);
+        let direct = match direct {
+            Some(direct) => Some(Route::direct(direct, acquire_timeout).await?),
+            None => None,
         };
-        // Rows are then found one by one in an index, and locked in the order of the index.
-        let in_order = unlimited.clone().options([("enable_bitmapscan", "off")]);
-        let limited = in_order.options(limits(timeout_ms, idle_ms));
-        // Explicit, since the database or the role may have limits of its own.
-        let unlimited = unlimited.options(limits("0".to_owned(), "0".to_owned()));
+        let (hosts, mut first) = open(address, acquire_timeout).await?;
+        let server = look_at(&mut first).await;
+        let room = (!shares_sessions).then_some(options.connections_max);
+        requirements::check(&mut first, room).await?;
 
-        let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
-        let server = match first.await {
-            Ok(Ok(connection)) => look_at(connection).await,
-            Ok(Err(error)) => return Err(unreachable(&limited, &error.to_string())),
-            Err(_) => return Err(unreachable(&limited, "no answer in time")),
-        };
-        // Planning a page costs as much as reading it, and each statement has one plan that suits
-        // all arguments. Citus, however, needs the arguments to find the shards.
-        let limited = if server.in_one_place {
-            limited.options([("plan_cache_mode", "force_generic_plan")])
-        } else {
-            limited
-        };
-        let pool = PgPoolOptions::new()
-            .max_connections(options.connections_max)
-            .acquire_timeout(options.acquire_timeout)
-            .test_before_acquire(false)
-            .before_acquire(|connection, idle| {
-                Box::pin(
-                    async move { Ok(idle.idle_for < IDLE_MAX || connection.ping().await.is_ok()) },
-                )
-            })
-            .connect_lazy_with(limited);
-        let acquire_timeout = options.acquire_timeout;
+        let [limited, session] = [Session::limited(server, options), Session::unlimited()];
+        let (mut limited, other) = limited.supported(&mut first).await.map_err(|e| failed(&e))?;
+        let (mut session, _) = session.supported(&mut first).await.map_err(|e| failed(&e))?;
+        if shares_sessions {
+            (limited, session) = (Session::default(), Session::default());
+            if !other.is_empty() {
+                let settings = other.as_role_settings(hosts.current().get_username());
+                tracing::warn!(%settings, "a pooler in transaction mode leaves settings to the role");
+            }
+        }
+
+        let pool = pool(&hosts, options, limited);
+        let following = hosts
+            .are_several()
+            .then(|| tokio::spawn(Arc::clone(&hosts).follow(pool.clone(), first)).abort_handle());
+        let own = Route { hosts, session, acquire_timeout, has_sessions: !shares_sessions };
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
         let follows = FollowQueue::new(follows::writes::Writer {
             connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
         });
-        let (readers, writer, unlimited) = (pool.clone(), pool, Arc::new(unlimited));
-        Ok(Self { readers, writer, reads, follows, unlimited, acquire_timeout, server })
+        Ok(Self {
+            readers: pool.clone(),
+            writer: pool,
+            reads,
+            follows,
+            route: direct.unwrap_or(own),
+            server,
+            _following: Arc::new(Following(following)),
+        })
     }
 
     /// One connection without time limits, for long work: recounting a celebrity, for example.
     pub(super) fn unlimited_pool(&self) -> PgPool {
-        self.pool_of_one(PgConnectOptions::clone(&self.unlimited))
+        self.route.pool_of_one("entourage")
+    }
+}
+
+impl Route {
+    async fn direct(address: Address, acquire_timeout: Duration) -> Result<Self, ConnectError> {
+        let (hosts, mut connection) = open(address, acquire_timeout).await?;
+        let session = Session::unlimited().supported(&mut connection).await;
+        let (session, _) = session.map_err(|error| failed(&error))?;
+        drop(connection.close().await);
+        Ok(Self { hosts, session, acquire_timeout, has_sessions: true })
     }
 
-    pub(super) fn pool_of_one(&self, options: PgConnectOptions) -> PgPool {
-        let one = PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout);
-        one.connect_lazy_with(options)
+    /// A connection of its own.
+    pub(super) async fn connect(&self) -> sqlx::Result<PgConnection> {
+        let mut connection = self.hosts.current().connect().await?;
+        self.session.begin(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// The same as a pool, whose connection has a name that operators see.
+    pub(super) fn pool_of_one(&self, name: &str) -> PgPool {
+        let session = self.session.clone();
+        PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(self.acquire_timeout)
+            .after_connect(begin(session))
+            .connect_lazy_with(self.hosts.current().application_name(name))
+    }
+}
+
+/// Connects to the first host that suits, and checks what stands between.
+async fn open(
+    mut address: Address,
+    acquire_timeout: Duration,
+) -> Result<(Arc<Hosts>, PgConnection), ConnectError> {
+    let shares_sessions = address.shares_sessions;
+    let roots = if address.trusts_system { Some(system_roots()?) } else { None };
+    for host in &mut address.hosts {
+        // A pooler refuses the parameter of floats, of which we have none.
+        let options = host.clone().application_name("entourage").extra_float_digits(None);
+        *host = match &roots {
+            Some(roots) => options.ssl_root_cert_from_pem(roots.clone()),
+            None => options,
+        };
+    }
+    let hosts = Arc::new(Hosts::new(address, acquire_timeout));
+    let mut first = hosts.find().await?;
+    let mut second = hosts.current().connect().await.map_err(|error| failed(&error))?;
+    pooler::check(&mut first, &mut second, shares_sessions).await?;
+    drop(second.close().await);
+    Ok((hosts, first))
+}
+
+/// The certificates that the operating system trusts, as one text.
+fn system_roots() -> Result<Vec<u8>, ConnectError> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let reasons: Vec<_> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(ConnectError::Refused(format!(
+            "sslrootcert=system: the operating system has no certificates {}",
+            reasons.join("; ")
+        )));
+    }
+    let pem = |der: &[u8]| {
+        let text = BASE64_STANDARD.encode(der);
+        format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+    };
+    Ok(found.certs.iter().map(|cert| pem(cert)).collect::<String>().into_bytes())
+}
+
+fn pool(hosts: &Arc<Hosts>, options: Options, session: Session) -> PgPool {
+    let current = Arc::clone(hosts);
+    PgPoolOptions::new()
+        .max_connections(options.connections_max)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .after_connect(begin(session))
+        .before_acquire(move |connection, idle| {
+            let is_current = current.is_current(idle.age);
+            Box::pin(async move {
+                let is_fresh = idle.idle_for < IDLE_MAX;
+                Ok(is_current && (is_fresh || connection.ping().await.is_ok()))
+            })
+        })
+        .connect_lazy_with(hosts.current())
+}
+
+/// Begins the session of each new connection of a pool.
+fn begin(
+    session: Session,
+) -> impl for<'c> Fn(&'c mut PgConnection, PoolConnectionMetadata) -> BoxFuture<'c, sqlx::Result<()>>
++ Send
++ Sync
++ 'static {
+    move |connection, _| {
+        let session = session.clone();
+        Box::pin(async move { session.begin(connection).await })
     }
 }
 
@@ -96,14 +215,20 @@ statements! {
 }
 
 /// Detects what the server can do: nothing special if it cannot run the statement.
-async fn look_at(mut connection: PgConnection) -> Server {
-    let server = query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
-    drop(connection.close().await);
-    server
+async fn look_at(connection: &mut PgConnection) -> Server {
+    sqlx::query_as(SERVER).fetch_one(connection).await.unwrap_or_default()
 }
 
-fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {
-    let reason = reason.lines().collect::<Vec<_>>().join(" ");
-    let server = format!("PostgreSQL on {}:{}", options.get_host(), options.get_port());
-    ConnectError::Unreachable(format!("{server}: {reason}"))
+/// Why a connection that was open could not be used.
+pub(super) fn failed(error: &sqlx::Error) -> ConnectError {
+    let reason = format!("PostgreSQL: {}", one_line(error));
+    if error::passes(error) {
+        ConnectError::Unreachable(reason)
+    } else {
+        ConnectError::Refused(reason)
+    }
+}
+
+pub(super) fn one_line(error: &sqlx::Error) -> String {
+    error.to_string().lines().collect::<Vec<_>>().join(" ")
 }

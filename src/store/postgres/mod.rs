@@ -8,27 +8,32 @@
 //! For servers that are not distributed, `follows::pages` has cheaper statements without that.
 
 mod accounts;
+pub(super) mod address;
 mod arrays;
 mod connect;
 mod follows;
+mod hosts;
 mod lookups;
 mod maintenance;
+mod pooler;
+mod requirements;
 mod search;
+mod session;
 #[expect(clippy::duplicate_mod, reason = "it is compiled for each engine")]
 #[path = "../shared/mod.rs"]
 mod shared;
 mod users;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::{
-    PgPool, Postgres as Db, Transaction,
-    postgres::{PgArguments, PgConnectOptions},
-};
+use sqlx::{PgPool, Postgres as Db, Transaction, postgres::PgArguments};
 
-use self::{connect::Server, lookups::Reads};
+use self::{
+    connect::{Following, Route, Server},
+    lookups::Reads,
+};
 use super::{Statement, follow_writes::FollowQueue, sql};
 use crate::domain::{Follow, FollowCounts, UserId};
 
@@ -41,15 +46,19 @@ pub(super) struct Postgres {
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
     /// For work without time limits, on a connection of its own.
-    unlimited: Arc<PgConnectOptions>,
-    acquire_timeout: Duration,
+    route: Route,
     server: Server,
+    _following: Arc<Following>,
 }
 
 // The types that `shared` is compiled with.
 type Engine = Postgres;
 type Query = sqlx::query::Query<'static, Db, PgArguments>;
 type Time = DateTime<Utc>;
+
+/// Begins a transaction that writes. A role or a database may ask for a stricter level by default,
+/// which would make writes fail that only have to wait.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// All SQL of this engine.
 pub(super) fn statements() -> Vec<Statement> {
@@ -60,10 +69,14 @@ pub(super) fn statements() -> Vec<Statement> {
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,
         follows::STATEMENTS,
+        hosts::STATEMENTS,
         maintenance::load::STATEMENTS,
         follows::pages::STATEMENTS,
         maintenance::schema::STATEMENTS,
+        pooler::STATEMENTS,
+        requirements::STATEMENTS,
         search::STATEMENTS,
+        session::STATEMENTS,
         sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
@@ -104,5 +117,5 @@ const fn stored(time: DateTime<Utc>) -> Time {
 }
 
 async fn begin(pool: &PgPool) -> sqlx::Result<Transaction<'static, Db>> {
-    pool.begin().await
+    pool.begin_with(BEGIN).await
 }
