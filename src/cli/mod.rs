@@ -18,6 +18,7 @@ mod schema;
 mod seed;
 mod serve;
 mod signing;
+mod startup;
 mod token;
 mod usage;
 mod user;
