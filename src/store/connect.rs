@@ -56,7 +56,7 @@ pub async fn connect_by(
 ) -> Result<Arc<dyn Store>, ConnectError> {
     let direct = direct.map(direct_address).transpose()?;
     Ok(match engine(url)? {
-        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(file, options).await?),
+        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(*file, options).await?),
         Engine::Postgres(address) => {
             Arc::new(postgres::Postgres::connect(address, direct, options).await?)
         }
@@ -90,7 +90,7 @@ pub fn place(url: &str) -> String {
 
 /// The engine that a URL names, and how to connect.
 enum Engine {
-    Sqlite(SqliteConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
     Postgres(Address),
 }
 
@@ -100,7 +100,7 @@ fn engine(url: &str) -> Result<Engine, ConnectError> {
         Some("sqlite") => {
             let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
             sqlite::check(url, &file)?;
-            Ok(Engine::Sqlite(file))
+            Ok(Engine::Sqlite(Box::new(file)))
         }
         Some("postgres" | "postgresql") => url.parse().map(Engine::Postgres),
         _ => Err(ConnectError::UnknownScheme),

@@ -121,8 +121,13 @@ pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
 /// Whether a failure to connect may pass by itself: the server is away, starts, or is full. A wrong
 /// password, role or database does not.
 pub(super) fn passes(error: &sqlx::Error) -> bool {
-    match code(error) {
-        Some(code) => matches!(&code[..2], "08" | "53" | "57"),
+    match code(error).as_deref() {
+        // PgBouncer has this one code, for a server that is away as for a wrong configuration.
+        Some("08P01") => {
+            let message = error.to_string();
+            !message.contains("startup parameter") && !message.contains("no such")
+        }
+        Some(code) => ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
         None => matches!(
             error,
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut

@@ -133,6 +133,31 @@ impl<'t> Parts<'t> {
     }
 }
 
+/// Whether nothing is missed by ignoring a parameter.
+fn asks_for_nothing(key: &str, value: &str) -> bool {
+    match key {
+        "channel_binding" | "gssencmode" => matches!(value, "disable" | "prefer"),
+        "client_encoding" => value.eq_ignore_ascii_case("utf8") || value == "auto",
+        "load_balance_hosts" => value == "disable",
+        "requiressl" | "sslcompression" => value == "0",
+        "sslnegotiation" => value == "postgres",
+        // Older versions than 1.2 are never used.
+        "ssl_min_protocol_version" => matches!(value, "TLSv1" | "TLSv1.1" | "TLSv1.2"),
+        // The pool has its own timeouts.
+        _ => [
+            "connect_timeout",
+            "fallback_application_name",
+            "keepalives",
+            "keepalives_count",
+            "keepalives_idle",
+            "keepalives_interval",
+            "sslsni",
+            "tcp_user_timeout",
+        ]
+        .contains(&key),
+    }
+}
+
 /// Whether sqlx reads this parameter, or we pass it on to sqlx by hand.
 fn is_for_sqlx(key: &str) -> bool {
     const KEYS: [&str; 14] = [
@@ -181,26 +206,12 @@ impl Parameters {
             ("pooler", "session") => self.shares_sessions = false,
             ("pooler", _) => return refuse(": use transaction or session"),
             ("pgbouncer", _) => return refuse(": for transaction mode write pooler=transaction"),
-            ("channel_binding", "disable" | "prefer")
-            | ("gssencmode", "disable" | "prefer")
-            | ("load_balance_hosts", "disable")
-            | ("sslnegotiation", "postgres")
-            // Older versions than 1.2 are never used.
-            | ("ssl_min_protocol_version", "TLSv1" | "TLSv1.1" | "TLSv1.2")
-            | ("requiressl" | "sslcompression", "0")
-            // These ask for nothing that could be missed: the pool has its own timeouts.
-            | (
-                "connect_timeout" | "fallback_application_name" | "keepalives" | "keepalives_idle"
-                | "keepalives_interval" | "keepalives_count" | "tcp_user_timeout" | "sslsni",
-                _,
-            ) => {}
-            ("channel_binding", _) => {
+            ("channel_binding", "require") => {
                 return refuse(": use prefer, and sslmode=verify-full to know the server");
             }
-            ("client_encoding", _) if value.eq_ignore_ascii_case("utf8") => {}
-            ("client_encoding", "auto") => {}
-            _ if is_for_sqlx(key) => {}
-            _ => return refuse(""),
+            _ if asks_for_nothing(key, value) || is_for_sqlx(key) => {}
+            // Without the value, which may be a password.
+            _ => return Err(bad(&format!("{key} is not supported"))),
         }
         Ok(())
     }
@@ -275,6 +286,7 @@ mod tests {
             "gssencmode=require",
             "requirepeer=postgres",
             "sslcrl=file",
+            "sslpassword=hunter2",
             "ssl_min_protocol_version=TLSv1.3",
             "require_auth=scram-sha-256",
             "channel_binding=require",
@@ -284,8 +296,9 @@ mod tests {
             "pgbouncer=true",
         ] {
             let line = refusal(parameter);
-            let begin = format!("DATABASE_URL cannot be read: {parameter} is not supported");
-            assert!(line.starts_with(&begin), "{line}");
+            let (key, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let begin = format!("DATABASE_URL cannot be read: {key}");
+            assert!(line.starts_with(&begin) && line.contains("is not supported"), "{line}");
             assert!(!line.contains("hunter2"), "{line}");
         }
         address("postgres://db/n?channel_binding=prefer&gssencmode=disable&connect_timeout=3");

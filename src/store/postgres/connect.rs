@@ -15,7 +15,7 @@ use super::{
     Postgres, address::Address, follows, hosts::Hosts, lookups::Reads, pooler, requirements,
     session::Session,
 };
-use crate::store::{ConnectError, Options, error, follow_writes::FollowQueue};
+use crate::store::{ConnectError, Options, error, follow_writes::FollowQueue, statement::query_as};
 
 /// A connection that was idle for longer is pinged before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -30,13 +30,17 @@ pub(super) struct Route {
     pub(super) has_sessions: bool,
 }
 
-/// The task that follows the hosts. It ends with the last handle of the engine.
+/// The hosts of the pool, and the task that follows them, which ends with the last handle of the
+/// engine.
 #[derive(Debug)]
-pub(super) struct Following(Option<AbortHandle>);
+pub(super) struct Following {
+    pub(super) hosts: Arc<Hosts>,
+    task: Option<AbortHandle>,
+}
 
 impl Drop for Following {
     fn drop(&mut self) {
-        if let Some(task) = &self.0 {
+        if let Some(task) = &self.task {
             task.abort();
         }
     }
@@ -72,9 +76,10 @@ impl Postgres {
         }
 
         let pool = pool(&hosts, options, limited);
-        let following = hosts
+        let task = hosts
             .are_several()
             .then(|| tokio::spawn(Arc::clone(&hosts).follow(pool.clone(), first)).abort_handle());
+        let following = Arc::new(Following { hosts: Arc::clone(&hosts), task });
         let own = Route { hosts, session, acquire_timeout, has_sessions: !shares_sessions };
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
         let follows = FollowQueue::new(follows::writes::Writer {
@@ -88,7 +93,7 @@ impl Postgres {
             follows,
             route: direct.unwrap_or(own),
             server,
-            _following: Arc::new(Following(following)),
+            following,
         })
     }
 
@@ -216,7 +221,7 @@ statements! {
 
 /// Detects what the server can do: nothing special if it cannot run the statement.
 async fn look_at(connection: &mut PgConnection) -> Server {
-    sqlx::query_as(SERVER).fetch_one(connection).await.unwrap_or_default()
+    query_as(SERVER).fetch_one(connection).await.unwrap_or_default()
 }
 
 /// Why a connection that was open could not be used.

@@ -62,7 +62,13 @@ impl Hosts {
     /// Whether a connection of this age is one to the host in use.
     pub(super) fn is_current(&self, age: Duration) -> bool {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        !self.are_several() || age < since.elapsed()
+        age <= since.elapsed()
+    }
+
+    /// Lets the pool close its connections and open others: the name of the host may by now lead to
+    /// another server.
+    pub(super) fn renew(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// Connects to the first host that suits, which is then in use.
@@ -124,7 +130,7 @@ impl Hosts {
                     if self.current.load(Ordering::Acquire) == last {
                         continue;
                     }
-                    *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+                    self.renew();
                     pool.set_connect_options(self.current());
                     tracing::info!(host = place(&self.current()), "connected to another host");
                 }

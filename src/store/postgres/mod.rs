@@ -48,7 +48,7 @@ pub(super) struct Postgres {
     /// For work without time limits, on a connection of its own.
     route: Route,
     server: Server,
-    _following: Arc<Following>,
+    following: Arc<Following>,
 }
 
 // The types that `shared` is compiled with.

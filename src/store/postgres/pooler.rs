@@ -6,7 +6,7 @@
 
 use sqlx::{PgConnection, Row, raw_sql};
 
-use crate::store::ConnectError;
+use crate::store::{ConnectError, statement::query};
 
 statements! {
     // Sent as plain text, which every pooler passes on.
@@ -50,7 +50,7 @@ pub(super) async fn check(
     // each client names of its own.
     for connection in [first, second] {
         for _ in 0..ROUNDS {
-            if sqlx::query(PREPARED).execute(&mut *connection).await.is_err() {
+            if query(PREPARED).execute(&mut *connection).await.is_err() {
                 return refuse(
                     "the pooler in front of the database does not support prepared statements in \
                      transaction mode: use PgBouncer 1.21 or newer with max_prepared_statements = \

@@ -3,10 +3,13 @@
 
 use sqlx::PgConnection;
 
-use crate::store::ConnectError;
+use crate::store::{ConnectError, statement::query_as};
 
 /// The oldest version that understands our statements (`AS MATERIALIZED`).
 const VERSION_MIN: i32 = 12;
+
+/// What to grant, up to the name of the schema.
+const GRANT: &str = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ";
 
 statements! {
     REQUIREMENTS =
@@ -49,7 +52,7 @@ pub(super) async fn check(
     connection: &mut PgConnection,
     connections_max: Option<u32>,
 ) -> Result<(), ConnectError> {
-    let found = sqlx::query_as(REQUIREMENTS).fetch_one(connection).await;
+    let found = query_as(REQUIREMENTS).fetch_one(connection).await;
     let refusal = match found {
         Ok(found) => refusal(&found, connections_max),
         Err(error) => {
@@ -85,10 +88,8 @@ fn refusal(found: &Found, connections_max: Option<u32>) -> Option<String> {
         ));
     }
     if let Some(tables) = &found.closed_tables {
-        return Some(format!(
-            "the role {role} may not read and write all tables ({tables}): GRANT SELECT, INSERT, \
-             UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"
-        ));
+        let refusal = format!("the role {role} may not read and write all tables ({tables}): ");
+        return Some(refusal + GRANT + schema + " TO " + role);
     }
     // Besides the pool, one connection listens and one may do long work.
     let room = u32::try_from(found.connections_max).unwrap_or_default().saturating_sub(2);
@@ -106,7 +107,7 @@ fn refusal(found: &Found, connections_max: Option<u32>) -> Option<String> {
 pub(super) async fn migration_refusal(
     connection: &mut PgConnection,
 ) -> sqlx::Result<Option<String>> {
-    let row = sqlx::query_as(MAY_CREATE).fetch_one(connection).await?;
+    let row = query_as(MAY_CREATE).fetch_one(connection).await?;
     let (may_create, schema, role): (Option<bool>, Option<String>, String) = row;
     let schema = schema.unwrap_or_else(|| "public".to_owned());
     Ok((may_create != Some(true)).then(|| {

@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgConnection;
 
 use super::connect::Server;
-use crate::store::Options;
+use crate::store::{
+    Options,
+    statement::{preparation, query_as},
+};
 
 statements! {
     SUPPORTED_SETTINGS =
@@ -50,7 +53,7 @@ impl Session {
         &self,
         connection: &mut PgConnection,
     ) -> sqlx::Result<(Self, Self)> {
-        let query = sqlx::query_as(SUPPORTED_SETTINGS).bind(&*self.names);
+        let query = query_as(SUPPORTED_SETTINGS).bind(&*self.names);
         let current: Vec<(String, String)> = query.fetch_all(connection).await?;
         let value = |name: &str| current.iter().find(|(own, _)| own == name).map(|(_, v)| v);
         let all = self.names.iter().copied().zip(self.values.iter().cloned());
@@ -64,7 +67,7 @@ impl Session {
     /// Sets them for as long as the connection lives.
     pub(super) async fn begin(&self, connection: &mut PgConnection) -> sqlx::Result<()> {
         if !self.names.is_empty() {
-            let query = sqlx::query(SET).bind(&*self.names).bind(&*self.values);
+            let query = preparation(SET).bind(&*self.names).bind(&*self.values);
             query.execute(connection).await?;
         }
         Ok(())

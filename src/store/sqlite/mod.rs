@@ -38,6 +38,7 @@ use sqlx::{
 use self::{file::Witness, lookups::Reads};
 use super::{
     ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
+    statement::query_scalar,
 };
 use crate::domain::{Follow, FollowCounts, TIMES, UserId};
 
@@ -186,7 +187,7 @@ async fn writer(
 /// an error if a file system does not support it.
 async fn has_wal(writer: &SqlitePool) -> sqlx::Result<bool> {
     let mut connection = writer.acquire().await?;
-    let mode: String = sqlx::query_scalar(MODE).fetch_one(&mut *connection).await?;
+    let mode: String = query_scalar(MODE).fetch_one(&mut *connection).await?;
     Ok(mode == "wal" || shared::schema::state(&mut connection).await? == SchemaState::Foreign)
 }
 

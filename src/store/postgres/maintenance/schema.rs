@@ -52,6 +52,9 @@ pub(crate) async fn migrate(engine: Postgres) -> sqlx::Result<Option<String>> {
 /// Whether the server answers and takes writes.
 pub(crate) async fn ping(engine: &Postgres) -> Result<()> {
     let (is_standby, is_read_only) = query_as(PING).fetch_one(&engine.readers).await?;
+    if is_standby || is_read_only {
+        engine.following.hosts.renew();
+    }
     if is_standby {
         return Err(Error::Unavailable("the server is a standby, which takes no writes".into()));
     }
