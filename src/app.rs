@@ -2,7 +2,7 @@
 //!
 //! Every part of a server is passed in here, so a test builds the same server as the command line.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -154,6 +154,30 @@ impl App {
         let part = if self.metrics_listener.is_some() { Part::Public } else { Part::All };
         http::router(Arc::clone(&self.state), part, &self.cors_origins)
     }
+}
+
+/// Runs `work`, which prepares the server, and answers on the listener meanwhile that the server is
+/// alive but not ready.
+///
+/// # Errors
+/// If the listener cannot be shared.
+pub async fn not_ready_during<T>(
+    listener: &TcpListener,
+    work: impl Future<Output = T>,
+) -> io::Result<T> {
+    // A second handle of the same socket: connections that wait to be accepted are never refused.
+    let shared = listener.as_fd().try_clone_to_owned()?;
+    let listener = TcpListener::from_std(shared.into())?;
+    let (draining, is_draining) = watch::channel(false);
+    let work = async {
+        let result = work.await;
+        draining.send_replace(true);
+        result
+    };
+    let timeouts = Timeouts { drain: Duration::from_secs(1), ..Timeouts::default() };
+    let most = Limits::default().client_connections_max;
+    let answering = http::serve(listener, http::not_ready(), timeouts, most, is_draining);
+    Ok(tokio::join!(work, answering).0)
 }
 
 /// Serves until `shutdown` resolves. Then, in this order: `/readyz` answers 503, the server stops

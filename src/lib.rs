@@ -29,7 +29,8 @@
 //!   users). Beside them: `shared/` (what both engines do in the same way, compiled for each),
 //!   `sql.rs` (texts that both engines share), `batching/` (many calls in one statement, and the
 //!   connections kept warm for them), `follow_writes/` (the queue of follows, the decision, the
-//!   attempts), `error.rs` and `retry.rs` (which failures are temporary, and what is tried again),
+//!   attempts), `error.rs` and `retry.rs` (which failures are temporary, and what is tried again), `health.rs` (what failures say about
+//!   readiness),
 //!   `statement.rs` (counts statements).
 //! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
 //!   for a signed-out caller or for the operator: `follows`, `users/` (with the cache), `auth/`,

@@ -48,7 +48,7 @@ pub(super) async fn connect(database: &Database, create: bool) -> anyhow::Result
     {
         bail!("no such database: {}; `entourage migrate` creates it", file.display());
     }
-    Ok(store::connect(database.url.expose(), database.options()).await?)
+    Ok(store::connect_by(database.url.expose(), database.direct(), database.options()).await?)
 }
 
 /// The service over a store, without rate limits.

@@ -75,7 +75,10 @@ async fn fetch(client: &reqwest::Client, url: &str) -> reqwest::Result<Vec<u8>> 
 #[async_trait]
 impl KeySource for JwksPlace {
     async fn read(&self) -> Result<String, JwksError> {
-        self.text().await.map_err(|error| JwksError::Unreadable(format!("{error:#}")))
+        self.text().await.map_err(|error| match self.0 {
+            Place::File(_) => JwksError::Unreadable(format!("{error:#}")),
+            Place::Url { .. } => JwksError::Unreachable(format!("{error:#}")),
+        })
     }
 }
 

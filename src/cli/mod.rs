@@ -18,6 +18,7 @@ mod schema;
 mod seed;
 mod serve;
 mod signing;
+mod startup;
 mod token;
 mod usage;
 mod user;
@@ -66,7 +67,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
 
     let done = match cli.command {
-        Command::Serve(args) => serve::run(*args).await,
+        Command::Serve(args) => Box::pin(serve::run(*args)).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Seed(args) => seed::run(args).await,

@@ -14,6 +14,7 @@ use super::{
     database::{self, Migrate},
     demo, documents, print,
     signing::Signer,
+    startup,
 };
 use crate::{
     app::{self, App, Settings},
@@ -52,15 +53,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = is_open(service.sign_up, &database);
     let documents = documents::load(&documents, sign_up, limits)?;
-    let signer = Signer::load(&signing, &database.url).await?;
+    super::signing::check_key(&signing, &database.url)?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
         Some(address) => Some(bind(address, "ENTOURAGE_METRICS_LISTEN").await?),
         None => None,
     };
     let migrate = if service.migrate { Migrate::Always } else { Migrate::Sqlite };
-    let store = database::open(&database, migrate).await?;
-    let tokens = signer.into_tokens()?;
+    let mut signals = Signals::new()?;
+    let waits = service.wait == Switch::On;
+    let preparing = async {
+        let load = async || Signer::load(&signing, &database.url).await;
+        let signer = startup::until_done(&listener, waits, load).await?;
+        let open = async || database::open(&database, migrate).await;
+        let store = startup::until_done(&listener, waits, open).await?;
+        anyhow::Ok((signer.into_tokens()?, store))
+    };
+    let (tokens, store) = tokio::select! {
+        prepared = preparing => prepared?,
+        () = signals.next() => return Ok(()),
+    };
     let demo = if service.demo { Some(demo::fill(&store).await?) } else { None };
 
     let playground = (service.playground == Switch::On).then(Playground::embedded);
@@ -90,7 +102,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         app = app.with_metrics_on(listener);
     }
 
-    let signals = Signals::new()?;
     let banner = Banner {
         database: &database.url,
         address: listener.local_addr()?,

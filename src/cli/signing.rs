@@ -54,6 +54,11 @@ impl Signer {
     }
 }
 
+/// Checks the configured key.
+pub(super) fn check_key(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<()> {
+    key(signing, database).map(drop)
+}
+
 /// Tokens with a throw-away key, for commands that neither sign nor verify any.
 pub(super) fn no_tokens() -> anyhow::Result<Tokens> {
     Ok(Tokens::new(random_key(&SystemRandom).as_bytes(), None)?)

@@ -39,6 +39,18 @@ pub struct Database {
     )]
     pub url: DatabaseUrl,
 
+    /// Second address of a PostgreSQL database, past its pooler: for `LISTEN`, migrations and long
+    /// work. With `?pooler=transaction` and without this address, names of users may be one second
+    /// old and migrations are refused
+    #[arg(
+        long = "database-direct-url",
+        env = "ENTOURAGE_DATABASE_DIRECT_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        value_parser = DatabaseUrlParser
+    )]
+    direct_url: Option<DatabaseUrl>,
+
     /// Pool size; one more connection is used for `LISTEN`
     #[arg(
         long = "database-connections-max",
@@ -71,6 +83,11 @@ pub struct Database {
 }
 
 impl Database {
+    /// The second address, with its password.
+    pub fn direct(&self) -> Option<&str> {
+        self.direct_url.as_ref().map(DatabaseUrl::expose)
+    }
+
     /// The settings of the pool.
     pub const fn options(&self) -> store::Options {
         store::Options {
@@ -164,6 +181,17 @@ pub struct Service {
     /// Fill an empty database with a small demo graph and print its accounts
     #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
+
+    /// Whether to wait for a database server or an identity provider that is away at the start.
+    /// Meanwhile `/readyz` says no. A wrong password, role or database name is never waited for
+    #[arg(
+        long,
+        env = "ENTOURAGE_WAIT",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true
+    )]
+    pub wait: Switch,
 
     /// Migrate a PostgreSQL database first; SQLite is always migrated
     #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
@@ -362,30 +390,24 @@ impl TypedValueParser for DatabaseUrlParser {
     fn parse_ref(
         &self,
         command: &clap::Command,
-        _: Option<&clap::Arg>,
+        argument: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<Self::Value, clap::Error> {
         let refuse = |message: String| {
             clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         };
-        let text = value.to_str().ok_or_else(|| refuse("DATABASE_URL is not UTF-8".to_owned()))?;
-        store::check_url(text).map_err(|error| refuse(error.to_string()))?;
+        let variable = argument.and_then(clap::Arg::get_env).and_then(OsStr::to_str);
+        let variable = variable.unwrap_or("DATABASE_URL");
+        let text = value.to_str().ok_or_else(|| refuse(format!("{variable} is not UTF-8")))?;
+        store::check_url(text)
+            .map_err(|error| refuse(error.to_string().replace("DATABASE_URL", variable)))?;
         Ok(DatabaseUrl(text.to_owned()))
     }
 }
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = self.sqlite_file() {
-            return write!(f, "SQLite, {}", file.display());
-        }
-        match url::Url::parse(&self.0) {
-            Ok(url) => {
-                let host = url.host_str().unwrap_or("a socket");
-                write!(f, "PostgreSQL, {} on {host}", url.path().trim_start_matches('/'))
-            }
-            Err(_) => f.write_str("an unreadable URL"),
-        }
+        f.write_str(&store::place(&self.0))
     }
 }
 

@@ -27,6 +27,7 @@ mod health;
 mod host;
 mod media;
 mod metrics;
+mod not_ready;
 mod pages;
 mod params;
 mod request;
@@ -51,6 +52,7 @@ pub use self::{
     client::ProxyNet,
     cors::Origin,
     metrics::Metrics,
+    not_ready::not_ready,
     pages::{BuiltFile, Playground},
     server::{Timeouts, serve},
     state::State,

@@ -2,9 +2,13 @@
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-use sqlx::{postgres::PgConnectOptions, sqlite::SqliteConnectOptions};
+use sqlx::sqlite::SqliteConnectOptions;
 
-use super::{ConnectError, Store, postgres, sqlite};
+use super::{
+    ConnectError, Store,
+    postgres::{self, address::Address},
+    sqlite,
+};
 
 /// Options of a connection to a database.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +38,36 @@ impl Default for Options {
 /// is created.
 ///
 /// # Errors
-/// If the URL does not name an engine that we know, the database cannot be reached, or the file is
-/// not a database.
+/// If the URL does not name an engine that we know, the database cannot be reached, or it is not one
+/// that we can work with.
 pub async fn connect(url: &str, options: Options) -> Result<Arc<dyn Store>, ConnectError> {
+    connect_by(url, None, options).await
+}
+
+/// The same, where `direct` is a second address of a PostgreSQL database, past its pooler: for
+/// migrations, long work and notifications, which need a session of their own.
+///
+/// # Errors
+/// As [`connect`]; also if `direct` is not an address of PostgreSQL, or SQLite has one.
+pub async fn connect_by(
+    url: &str,
+    direct: Option<&str>,
+    options: Options,
+) -> Result<Arc<dyn Store>, ConnectError> {
+    let direct = direct.map(direct_address).transpose()?;
     Ok(match engine(url)? {
-        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(file, options).await?),
-        Engine::Postgres(server) => Arc::new(postgres::Postgres::connect(server, options).await?),
+        Engine::Sqlite(file) => Arc::new(sqlite::Sqlite::connect(*file, options).await?),
+        Engine::Postgres(address) => {
+            Arc::new(postgres::Postgres::connect(address, direct, options).await?)
+        }
     })
+}
+
+fn direct_address(url: &str) -> Result<Address, ConnectError> {
+    match engine(url)? {
+        Engine::Postgres(address) if !address.shares_sessions => Ok(address),
+        Engine::Postgres(_) | Engine::Sqlite(_) => Err(ConnectError::BadDirectUrl),
+    }
 }
 
 /// Checks that a URL names a database, without opening it.
@@ -51,10 +78,20 @@ pub fn check_url(url: &str) -> Result<(), ConnectError> {
     engine(url).map(drop)
 }
 
+/// The database that a URL names, for people: without user and password.
+#[must_use]
+pub fn place(url: &str) -> String {
+    match engine(url) {
+        Ok(Engine::Sqlite(file)) => format!("SQLite, {}", file.get_filename().display()),
+        Ok(Engine::Postgres(address)) => format!("PostgreSQL, {}", address.place()),
+        Err(_) => "an unreadable URL".to_owned(),
+    }
+}
+
 /// The engine that a URL names, and how to connect.
 enum Engine {
-    Sqlite(SqliteConnectOptions),
-    Postgres(PgConnectOptions),
+    Sqlite(Box<SqliteConnectOptions>),
+    Postgres(Address),
 }
 
 fn engine(url: &str) -> Result<Engine, ConnectError> {
@@ -63,11 +100,9 @@ fn engine(url: &str) -> Result<Engine, ConnectError> {
         Some("sqlite") => {
             let file = SqliteConnectOptions::from_str(url).map_err(bad)?;
             sqlite::check(url, &file)?;
-            Ok(Engine::Sqlite(file))
+            Ok(Engine::Sqlite(Box::new(file)))
         }
-        Some("postgres" | "postgresql") => {
-            PgConnectOptions::from_str(url).map(Engine::Postgres).map_err(bad)
-        }
+        Some("postgres" | "postgresql") => url.parse().map(Engine::Postgres),
         _ => Err(ConnectError::UnknownScheme),
     }
 }

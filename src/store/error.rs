@@ -70,12 +70,69 @@ pub enum ConnectError {
     /// The URL cannot be read.
     #[error("DATABASE_URL cannot be read: {0}")]
     BadUrl(String),
-    /// The server does not answer, or refuses the connection.
+    /// The second address is not one of a PostgreSQL server.
+    #[error(
+        "ENTOURAGE_DATABASE_DIRECT_URL cannot be read: it must be an address of PostgreSQL, without \
+         a pooler"
+    )]
+    BadDirectUrl,
+    /// The server does not answer yet: a later attempt may succeed.
     #[error("cannot connect to the database: {0}")]
     Unreachable(String),
+    /// The server refuses the connection, and will until somebody changes something.
+    #[error("cannot connect to the database: {0}")]
+    Refused(String),
+    /// The database is not what this program needs.
+    #[error("the database cannot be used: {0}")]
+    Unusable(String),
     /// The file is not a SQLite database.
     #[error("{0} is not a SQLite database")]
     NotADatabase(String),
+}
+
+impl ConnectError {
+    /// Whether a later attempt may succeed without a change of the configuration.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable(_))
+    }
+}
+
+/// The file of a SQLite database is not what it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: stop the server, restore the file and its -wal together, and start again")]
+pub(super) struct Damaged(pub(super) &'static str);
+
+/// Whether the file of a database is damaged, so that a restart is needed.
+pub(super) fn is_damage(error: &Error) -> bool {
+    let cause = error.cause().error();
+    let is_malformed = |error: &sqlx::Error| {
+        let primary = code(error).and_then(|code| sqlite_primary(&code));
+        matches!(primary, Some(11 | 26)) // CORRUPT, NOTADB
+    };
+    cause.is::<Damaged>() || cause.downcast_ref().is_some_and(is_malformed)
+}
+
+/// Whether SQLite may not write to the file.
+pub(super) fn is_read_only(error: &sqlx::Error) -> bool {
+    code(error).and_then(|code| sqlite_primary(&code)) == Some(8)
+}
+
+/// Whether a failure to connect may pass by itself: the server is away, starts, or is full. A wrong
+/// password, role or database does not.
+pub(super) fn passes(error: &sqlx::Error) -> bool {
+    match code(error).as_deref() {
+        // PgBouncer has this one code, for a server that is away as for a wrong configuration.
+        Some("08P01") => {
+            let message = error.to_string();
+            !message.contains("startup parameter") && !message.contains("no such")
+        }
+        Some(code) => ["08", "53", "57"].iter().any(|class| code.starts_with(class)),
+        None => matches!(
+            error,
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut
+        ),
+    }
 }
 
 /// Whether a foreign key refused a row.

@@ -1,4 +1,5 @@
-//! A decorator that counts the statements of a store and measures the time of its methods.
+//! A decorator that counts the statements of a store, measures the time of its methods, and watches
+//! its health.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
@@ -8,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
     Store, UserChanges,
+    health::Health,
     statement::{Meter, Statements},
 };
 use crate::domain::{
@@ -23,19 +25,25 @@ use crate::domain::{
 pub struct Metered {
     inner: Arc<dyn Store>,
     statements: Statements,
+    health: Arc<Health>,
 }
 
 impl Metered {
     /// Counts the calls of `inner` that are made through this store.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, statements: Statements::default() }
+        Self { inner, statements: Statements::default(), health: Arc::default() }
     }
 
     /// The handle on the number of statements.
     #[must_use]
     pub fn statements(&self) -> Statements {
         self.statements.clone()
+    }
+
+    fn note(&self, method: &'static str, error: &Error) {
+        count_error(method, error);
+        self.health.note(method, error);
     }
 
     async fn measure<T>(&self, method: &'static str, work: impl Future<Output = T> + Send) -> T {
@@ -66,8 +74,14 @@ macro_rules! measured {
             $(async fn $method(&self, $($name: $type),*) -> Result<$result> {
                 let method = stringify!($method);
                 let result = self.measure(method, self.inner.$method($($name),*)).await;
-                result.inspect_err(|error| count_error(method, error))
+                result.inspect_err(|error| self.note(method, error))
             })+
+
+            async fn ping(&self) -> Result<()> {
+                let method = "ping";
+                let result = self.measure(method, self.health.check(&*self.inner)).await;
+                result.inspect_err(|error| count_error(method, error))
+            }
 
             async fn change_follows(
                 &self,
@@ -76,7 +90,7 @@ macro_rules! measured {
                 let method = "change_follows";
                 let results = self.measure(method, self.inner.change_follows(changes)).await;
                 for error in results.iter().filter_map(|result| result.as_ref().err()) {
-                    count_error(method, error);
+                    self.note(method, error);
                 }
                 results
             }
@@ -123,7 +137,7 @@ measured! {
     fn delete_user(id: UserId) -> bool;
     fn schema_state() -> SchemaState;
     fn migrate() -> ();
-    fn ping() -> ();
+    fn test_write() -> ();
     fn load(graph: Graph, progress: OnProgress<'_>) -> LoadOutcome;
     fn find_drift(progress: OnProgress<'_>) -> Vec<Drift>;
     fn repair(drift: &[Drift]) -> u64;

@@ -29,6 +29,7 @@ mod batching;
 mod connect;
 mod error;
 mod follow_writes;
+mod health;
 mod metered;
 mod pages;
 mod postgres;
@@ -44,7 +45,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use self::{
-    connect::{Options, check_url, connect, sqlite_file},
+    connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
     metered::Metered,
     statement::Statements,
@@ -329,8 +330,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// nothing has changed then.
     async fn migrate(&self) -> Result<()>;
 
-    /// Whether the database answers.
+    /// Whether the database answers, and would take writes: it is not a standby, its transactions
+    /// are not read-only, and the file of SQLite is the one that was opened. Writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] with the reason; [`Error::Corrupt`] if the file is not what it was.
     async fn ping(&self) -> Result<()>;
+
+    /// Writes a row as it is, to see whether that works: disks may be full. Does nothing without
+    /// users.
+    async fn test_write(&self) -> Result<()>;
 
     /// Loads a whole graph into a database without users: all of it or nothing.
     ///

@@ -156,4 +156,5 @@ statements! {
 
     // Schema
     APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";
+    TEST_WRITE = "UPDATE users SET role_id = role_id WHERE id = (SELECT min(id) FROM users)";
 }

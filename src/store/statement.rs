@@ -66,6 +66,11 @@ pub(crate) fn query<DB: Database>(sql: &'static str) -> Query<'static, DB, DB::A
     sqlx::query(sql)
 }
 
+/// [`sqlx::query()`] for the preparation of a connection, which belongs to no method: not counted.
+pub(crate) fn preparation<DB: Database>(sql: &'static str) -> Query<'static, DB, DB::Arguments> {
+    sqlx::query(sql)
+}
+
 /// [`sqlx::query_as()`], counted.
 pub(crate) fn query_as<DB, O>(sql: &'static str) -> QueryAs<'static, DB, O, DB::Arguments>
 where

@@ -13,6 +13,9 @@ pub enum JwksError {
     /// The source cannot be read.
     #[error("{0}")]
     Unreadable(String),
+    /// The source does not answer: a later attempt may succeed.
+    #[error("{0}")]
+    Unreachable(String),
     /// The text is not a key set.
     #[error("it is not a JSON Web Key Set: {0}")]
     NotAKeySet(String),

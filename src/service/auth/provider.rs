@@ -34,7 +34,7 @@ pub trait KeySource: Debug + Send + Sync {
     /// Fetches the text of the key set. The source bounds its size and the time that it takes.
     ///
     /// # Errors
-    /// [`JwksError::Unreadable`], in one line.
+    /// [`JwksError::Unreadable`] or [`JwksError::Unreachable`], in one line.
     async fn read(&self) -> Result<String, JwksError>;
 }
 

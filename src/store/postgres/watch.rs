@@ -36,11 +36,11 @@ struct Changes(PgListener);
 /// sent through the pool does not arrive: a proxy in between then lends connections for one
 /// transaction only.
 pub(super) async fn users(engine: &Postgres) -> Result<Option<Box<dyn UserChanges>>> {
-    if !engine.server.notifies {
+    if !engine.server.notifies || !engine.route.has_sessions {
         return Ok(None);
     }
-    let options = engine.unlimited.as_ref().clone().application_name("entourage listener");
-    let mut listener = PgListener::connect_with(&engine.pool_of_one(options)).await?;
+    let pool = engine.route.pool_of_one("entourage listener");
+    let mut listener = PgListener::connect_with(&pool).await?;
     // It must not reconnect by itself: notifications sent in between would be missed.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;

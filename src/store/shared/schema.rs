@@ -5,11 +5,11 @@ use sqlx::{Database, Pool};
 
 use super::super::{
     Db,
-    maintenance::schema::{MIGRATOR, PING, TABLES},
+    maintenance::schema::{MIGRATOR, TABLES},
 };
 use crate::store::{
     SchemaState,
-    sql::APPLIED,
+    sql::{APPLIED, TEST_WRITE},
     statement::{query, query_as},
 };
 
@@ -56,6 +56,6 @@ pub(crate) fn refusal(state: SchemaState) -> Option<String> {
     }
 }
 
-pub(super) async fn ping(pool: &Pool<Db>) -> sqlx::Result<()> {
-    query(PING).execute(pool).await.map(drop)
+pub(super) async fn test_write(pool: Pool<Db>) -> sqlx::Result<()> {
+    query(TEST_WRITE).execute(&pool).await.map(drop)
 }

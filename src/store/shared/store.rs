@@ -10,7 +10,7 @@ use super::{
     super::{
         Engine, accounts as own_accounts,
         follows::{edges_of, standing},
-        maintenance::schema::migrate,
+        maintenance::schema::{migrate, ping},
         users::page,
         watch,
     },
@@ -197,7 +197,12 @@ impl Store for Engine {
     }
 
     async fn ping(&self) -> Result<()> {
-        Ok(schema::ping(&self.readers).await?)
+        ping(self).await
+    }
+
+    async fn test_write(&self) -> Result<()> {
+        let pool = self.writer.clone();
+        retry::write(move |_| schema::test_write(pool.clone())).await
     }
 
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome> {

@@ -8,6 +8,7 @@
 //! costs more than reading a page. So the limit of a page is a sum, `LIMIT $2 + 0`.
 
 mod accounts;
+mod file;
 mod follows;
 mod lookups;
 mod maintenance;
@@ -34,9 +35,10 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use self::lookups::Reads;
+use self::{file::Witness, lookups::Reads};
 use super::{
     ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
+    statement::query_scalar,
 };
 use crate::domain::{Follow, FollowCounts, TIMES, UserId};
 
@@ -52,6 +54,10 @@ const PAGE_BYTES: u32 = 2_048;
 /// larger pages. Batches of changes touch many pages, and a page that changed often is copied once.
 const CHECKPOINT_PAGES: &str = "32768";
 
+statements! {
+    MODE = "PRAGMA journal_mode";
+}
+
 /// A SQLite file.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -61,6 +67,7 @@ pub(super) struct Sqlite {
     readers: SqlitePool,
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
+    witness: Witness,
 }
 
 // The types that `shared` is compiled with.
@@ -100,17 +107,27 @@ impl Sqlite {
         let writer = writer(&common, one, options.acquire_timeout).await.map_err(|error| {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
+            } else if error::is_read_only(&error) {
+                let reason =
+                    "it is read-only: give this user write access to the file and its folder";
+                ConnectError::Unusable(format!("{path}: {reason}"))
             } else {
-                ConnectError::Unreachable(format!("{path}: {error}"))
+                ConnectError::Refused(format!("{path}: {error}"))
             }
         })?;
+        if !has_wal(&writer).await.map_err(|e| ConnectError::Refused(format!("{path}: {e}")))? {
+            let reason = "it cannot have a write-ahead log there: use a folder on a local disk";
+            return Err(ConnectError::Unusable(format!("{path}: {reason}")));
+        }
+        let witness = Witness::new(common.get_filename());
+        let witness = witness.map_err(|e| ConnectError::Refused(format!("{path}: {e}")))?;
 
         let reading = common.pragma("query_only", "ON");
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         let reads = Arc::new(Reads::new(readers.clone(), options));
         let follows = FollowQueue::new(follows::writes::Writer(writer.clone()));
-        Ok(Self { writer, connections, readers, reads, follows })
+        Ok(Self { writer, connections, readers, reads, follows, witness })
     }
 
     /// For long work.
@@ -166,6 +183,14 @@ async fn writer(
     retry::retried_when(is_temporary, |_| pool().connect_with(writing.clone())).await
 }
 
+/// Whether the file is in WAL mode, or is foreign and was left alone. SQLite keeps another mode without
+/// an error if a file system does not support it.
+async fn has_wal(writer: &SqlitePool) -> sqlx::Result<bool> {
+    let mut connection = writer.acquire().await?;
+    let mode: String = query_scalar(MODE).fetch_one(&mut *connection).await?;
+    Ok(mode == "wal" || shared::schema::state(&mut connection).await? == SchemaState::Foreign)
+}
+
 async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
     if !file.get_filename().exists() {
         return Ok(false);
@@ -177,6 +202,7 @@ async fn is_foreign(file: &SqliteConnectOptions) -> sqlx::Result<bool> {
 /// All SQL of this engine.
 pub(super) fn statements() -> Vec<Statement> {
     [
+        STATEMENTS,
         accounts::STATEMENTS,
         follows::writes::STATEMENTS,
         maintenance::deletion::STATEMENTS,

@@ -7,6 +7,7 @@ mod refused;
 mod seed;
 mod serve;
 mod usage;
+mod waiting;
 
 use std::{path::Path, process::Stdio};
 

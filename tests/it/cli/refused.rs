@@ -188,7 +188,8 @@ fn an_unreachable_database_is_reported_without_its_password() {
         ("ENTOURAGE_JWT_SECRET", KEY),
         ("ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT", "1s"),
     ];
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["check"]] {
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--wait", "off"];
+    for arguments in [&serve[..], &["migrate"], &["check"]] {
         let line = complaint(&run(folder().path(), arguments, &variables), 1);
         assert!(line.starts_with("cannot connect to the database: "), "{line}");
         assert!(!line.contains("hunter2"), "{line}");
@@ -261,7 +262,8 @@ fn unreadable_keys_of_a_provider_are_reported() {
         ("empty", "ENTOURAGE_JWKS empty: it holds no key for RS256, ES256 or EdDSA"),
         ("http://127.0.0.1:1/keys", "ENTOURAGE_JWKS http://127.0.0.1:1/keys: "),
     ] {
-        let line = complaint(&run(folder.path(), ["serve"], &[("ENTOURAGE_JWKS", place)]), 1);
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--wait", "off"];
+        let line = complaint(&run(folder.path(), serve, &[("ENTOURAGE_JWKS", place)]), 1);
         assert!(line.starts_with(begin), "{line}");
     }
     assert_eq!(names_in(folder.path()), ["empty", "text"]);
@@ -280,7 +282,8 @@ fn keys_of_a_provider_are_read_from_a_url() {
         stream.write_all((head + body).as_bytes()).expect("it listens");
     });
 
-    let run = run(folder().path(), ["serve"], &[("ENTOURAGE_JWKS", &url)]);
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let run = run(folder().path(), serve, &[("ENTOURAGE_JWKS", &url)]);
     let line = format!("ENTOURAGE_JWKS {url}: it holds no key for RS256, ES256 or EdDSA");
     refused(&run, 1, &line);
     answering.join().expect("it answered");

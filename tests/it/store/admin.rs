@@ -157,7 +157,7 @@ async fn a_missing_folder_is_reported_in_one_line() {
     let url = "sqlite:///no/such/folder/entourage.db";
     let refused = store::connect(url, Options::default()).await.unwrap_err();
 
-    assert!(matches!(refused, ConnectError::Unreachable(_)), "{refused}");
+    assert!(matches!(refused, ConnectError::Refused(_)), "{refused}");
     assert_eq!(refused.to_string().lines().count(), 1);
 }
 

@@ -4,6 +4,7 @@
 
 mod admin;
 mod concurrency;
+mod damage;
 mod deletion;
 mod drift;
 mod faults;
@@ -15,7 +16,9 @@ mod limits;
 mod migrations;
 mod model;
 mod pages;
+mod poolers;
 mod search_plans;
+mod servers;
 mod sql;
 mod statements;
 mod tokens;

@@ -274,13 +274,15 @@ struct Counter;
 /// What is logged of a statement.
 #[derive(Default)]
 struct Statement {
-    controls_a_transaction: bool,
+    /// It controls a transaction or prepares a connection.
+    is_overhead: bool,
 }
 
 impl Visit for Statement {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "summary" {
-            self.controls_a_transaction = ["BEGIN", "COMMIT", "ROLLBACK"].contains(&value);
+            self.is_overhead =
+                ["BEGIN", "COMMIT", "ROLLBACK"].contains(&value) || value.contains("set_config");
         }
     }
 
@@ -306,7 +308,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Counter {
     fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
         let mut statement = Statement::default();
         event.record(&mut statement);
-        if event.metadata().target() != "sqlx::query" || statement.controls_a_transaction {
+        if event.metadata().target() != "sqlx::query" || statement.is_overhead {
             return;
         }
         for span in context.event_scope(event).into_iter().flatten() {

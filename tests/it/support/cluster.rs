@@ -83,6 +83,38 @@ impl Cluster {
         self.answers().await;
     }
 
+    /// Turns TLS on for `localhost`, and returns the certificate of the authority that vouches for it.
+    pub(crate) async fn with_tls(&self) -> PathBuf {
+        const SCRIPT: &str = "set -e
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+                -subj /CN=authority -keyout ca.key -out ca.pem
+            openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+                -keyout data/server.key -out server.csr
+            echo subjectAltName=DNS:localhost >names
+            openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
+                -extfile names -out data/server.crt
+            chmod 600 data/server.key";
+        let mut shell = Command::new("sh");
+        if let Some((user, group)) = account() {
+            shell.uid(user).gid(group);
+        }
+        let output = shell.args(["-c", SCRIPT]).current_dir(self.folder.path()).output();
+        let output = output.expect("there is a shell");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+        let mut connection = PgConnection::connect(&self.url).await.expect("it answers");
+        for sql in ["ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()"] {
+            sqlx::query(sql).execute(&mut connection).await.expect("we may");
+        }
+        let shown = async || {
+            let mut connection = PgConnection::connect(&self.url).await.expect("it answers");
+            let shown = sqlx::query_scalar("SHOW ssl").fetch_one(&mut connection).await;
+            shown.is_ok_and(|shown: String| shown == "on")
+        };
+        until(PATIENCE, "TLS is on", shown).await;
+        self.folder.path().join("ca.pem")
+    }
+
     /// Terminates every connection of the program.
     pub(crate) async fn terminate_backends(&self) {
         let mut connection = PgConnection::connect(&self.url).await.expect("it answers");
@@ -130,7 +162,7 @@ fn command(binaries: &Path, program: &str, folder: &Path) -> Command {
 }
 
 /// The user and group of the server if the tests run as root.
-fn account() -> Option<(u32, u32)> {
+pub(crate) fn account() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).output().expect("there is `id`");
         let text = String::from_utf8_lossy(&output.stdout);

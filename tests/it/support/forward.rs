@@ -39,6 +39,7 @@ macro_rules! forward_store {
             fn schema_state() -> entourage::store::SchemaState;
             fn migrate() -> ();
             fn ping() -> ();
+            fn test_write() -> ();
             fn load(graph: entourage::store::Graph, progress: entourage::store::OnProgress<'_>) -> entourage::store::LoadOutcome;
             fn find_drift(progress: entourage::store::OnProgress<'_>) -> Vec<entourage::domain::Drift>;
             fn repair(drift: &[entourage::domain::Drift]) -> u64;

@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod app;
+pub(crate) mod bouncer;
 pub(crate) mod clock;
 pub(crate) mod cluster;
 pub(crate) mod database;

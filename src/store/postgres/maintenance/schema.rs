@@ -1,11 +1,19 @@
 //! Migrations, and the state of the schema.
 
-use sqlx::{ConnectOptions, Connection, migrate::Migrator};
+use sqlx::{Connection, migrate::Migrator};
 
-use crate::store::postgres::{
-    Postgres,
-    shared::schema::{refusal, state},
+use crate::store::{
+    Error, Result, SchemaState,
+    postgres::{
+        Postgres, requirements,
+        shared::schema::{refusal, state},
+    },
+    statement::query_as,
 };
+
+/// Why a pooler in transaction mode alone is not enough.
+const NO_SESSION: &str = "a migration locks the database for its session, which a pooler in \
+    transaction mode does not keep: set ENTOURAGE_DATABASE_DIRECT_URL to the address of the server";
 
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -19,17 +27,40 @@ statements! {
          AND NOT EXISTS (SELECT 1 FROM pg_depend \
                          WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid \
                          AND deptype = 'e')";
-    PING = "SELECT 1";
+    PING = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
 }
 
 /// Migrates, or returns why not, on a connection of its own: it may wait long for another process
 /// that migrates, and its locks are released with the connection in any case.
 pub(crate) async fn migrate(engine: Postgres) -> sqlx::Result<Option<String>> {
-    let mut connection = engine.unlimited.connect().await?;
-    let refusal = refusal(state(&mut connection).await?);
+    if !engine.route.has_sessions {
+        return Ok(Some(NO_SESSION.to_owned()));
+    }
+    let mut connection = engine.route.connect().await?;
+    let state = state(&mut connection).await?;
+    let mut refusal = refusal(state);
+    if refusal.is_none() && state != SchemaState::Current {
+        refusal = requirements::migration_refusal(&mut connection).await?;
+    }
     if refusal.is_none() {
         MIGRATOR.run_direct(None, &mut connection, false).await?;
     }
     connection.close().await?;
     Ok(refusal)
+}
+
+/// Whether the server answers and takes writes.
+pub(crate) async fn ping(engine: &Postgres) -> Result<()> {
+    let (is_standby, is_read_only) = query_as(PING).fetch_one(&engine.readers).await?;
+    if is_standby || is_read_only {
+        engine.following.hosts.renew();
+    }
+    if is_standby {
+        return Err(Error::Unavailable("the server is a standby, which takes no writes".into()));
+    }
+    if is_read_only {
+        let reason = "transactions are read-only: default_transaction_read_only is on";
+        return Err(Error::Unavailable(reason.into()));
+    }
+    Ok(())
 }

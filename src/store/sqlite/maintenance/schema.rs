@@ -1,13 +1,24 @@
 //! Migrations, and the state of the schema.
 
-use sqlx::migrate::Migrator;
+use std::time::Duration;
 
-use crate::store::sqlite::{
-    Sqlite, begin,
-    shared::schema::{refusal, state},
+use sqlx::migrate::Migrator;
+use tokio::time::sleep;
+
+use crate::store::{
+    Error, Result,
+    error::Damaged,
+    sqlite::{
+        Sqlite, begin,
+        shared::schema::{refusal, state},
+    },
+    statement::query,
 };
 
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// A moment after which a checkpoint has written the header and the pages that it counts.
+const CHECKPOINT_TIME: Duration = Duration::from_millis(200);
 
 statements! {
     TABLES =
@@ -27,4 +38,17 @@ pub(crate) async fn migrate(engine: Sqlite) -> sqlx::Result<Option<String>> {
         tx.commit().await?;
     }
     Ok(refusal)
+}
+
+/// Whether the file is the one that was opened, and answers.
+pub(crate) async fn ping(engine: &Sqlite) -> Result<()> {
+    if engine.witness.damage().is_some() {
+        // A checkpoint of another process may be writing: look again.
+        sleep(CHECKPOINT_TIME).await;
+        if let Some(damage) = engine.witness.damage() {
+            return Err(Error::Corrupt(Damaged(damage).into()));
+        }
+    }
+    query(PING).execute(&engine.readers).await?;
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     domain::{Day, FollowLimits, UserId},
     store::{
         follow_writes::{Attempt, Plan, State, Written},
+        postgres::BEGIN,
         statement::query_as,
     },
 };
@@ -80,7 +81,7 @@ pub(crate) async fn write(
     }
 
     // 2. Write the edges, which locks them, and re-plan with the edges that we actually found.
-    let mut tx = connection.begin().await?;
+    let mut tx = connection.begin_with(BEGIN).await?;
     let edges_changed = change_edges(&mut tx, &optimistic, today, &mut state).await?;
     let plan = Plan::new(changes, &state);
     if plan.edges() != edges_changed {

@@ -15,6 +15,7 @@ use crate::{
     domain::UserId,
     store::{
         follow_writes::{Attempt, Pair, Plan, State, Written},
+        postgres::BEGIN,
         statement::{query, query_as},
     },
 };
@@ -89,7 +90,7 @@ pub(crate) async fn write(
 
     // 2. Write the edges, which locks them, and re-plan with those that we actually found. A
     // removed edge may have been replaced by one with another time; that is no reason to stop.
-    let mut tx = connection.begin().await?;
+    let mut tx = connection.begin_with(BEGIN).await?;
     change_edges(&mut tx, &first_plan, &mut state).await?;
     let plan = Plan::new(changes, &state);
     if !plan.has_edges_of(&first_plan) {
