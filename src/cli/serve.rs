@@ -1,6 +1,6 @@
 //! `entourage serve`
 
-use std::io;
+use std::{fs, future::pending, io};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -134,24 +134,47 @@ async fn serve_until_signalled(
     }
 }
 
-/// The signals that stop the server.
+/// The signals that stop the server. A closed terminal, for one, sends `SIGHUP`, which by default
+/// ends a process at once.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` under `nohup`, which starts a process so that `SIGHUP` is ignored.
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-        Ok(Self { terminate: terminate?, interrupt: interrupt? })
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up,
+        })
     }
 
     async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hang_up => {}
         }
     }
+}
+
+/// Whether the process was started with `SIGHUP` ignored. Only Linux says so without unsafe code.
+fn ignores_hang_up() -> bool {
+    const HANG_UP: u64 = 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & HANG_UP != 0)
 }
 
 async fn bind(address: &Address, variable: &str) -> anyhow::Result<TcpListener> {
