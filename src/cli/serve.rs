@@ -18,7 +18,8 @@ use super::{
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch,
+        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing,
+        SlowLog, Switch,
     },
     http::{Playground, Timeouts},
     store::LoadOutcome,
@@ -41,6 +42,8 @@ pub(super) struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     logging: Logging,
+    #[command(flatten)]
+    slow_log: SlowLog,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -48,7 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     // Check what can be checked without changing anything first: limits, documents, keys, addresses.
     // Then open the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, database, signing, documents, limits, .. } = args;
+    let Args { listen, service, database, signing, documents, limits, slow_log, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = is_open(service.sign_up, &database);
     let documents = documents::load(&documents, sign_up, limits)?;
@@ -74,6 +77,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings {
         limits,
         timeouts: Timeouts { notice, ..timeouts },
+        slow_operation: slow_log.slow_operation.limit(),
         cors_origins: service.cors_origins,
         proxies: service.trusted_proxies,
         sign_up,

@@ -9,6 +9,7 @@
 
 mod command;
 mod limits;
+mod slow_log;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -19,7 +20,7 @@ use clap::{
     value_parser,
 };
 
-pub use self::{command::prepare, limits::LimitArgs};
+pub use self::{command::prepare, limits::LimitArgs, slow_log::SlowLog};
 use crate::{
     http::{Origin, ProxyNet},
     store,
@@ -240,7 +241,8 @@ pub struct Service {
 
     /// Trusted proxies, such as `10.0.0.0/8`, comma-separated
     ///
-    /// For requests through them the limits per address use the client in `X-Forwarded-For`.
+    /// For requests through them the limits per address and the log use the client in
+    /// `X-Forwarded-For`.
     #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
     pub trusted_proxies: Vec<ProxyNet>,
 

@@ -50,13 +50,37 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.0.downcast_ref::<sqlx::Error>() {
+            Some(error) => f.write_str(&message(error)),
+            None => self.0.fmt(f),
+        }
     }
 }
 
-impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Cause {
-    fn from(error: E) -> Self {
-        Self(Arc::from(error.into()))
+/// What an operator reads about an error of sqlx: the database's own words and its code, without the
+/// line of the database's sources that sqlx adds, and without details, which may repeat what users
+/// wrote.
+pub(super) fn message(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) if code.len() == SQLSTATE_LENGTH => {
+                format!("{} (SQLSTATE {code})", error.message())
+            }
+            Some(code) => format!("{} (SQLite code {code})", error.message()),
+            None => error.message().to_owned(),
+        },
+        sqlx::Error::Migrate(error) => match &**error {
+            MigrateError::Execute(error) => message(error),
+            MigrateError::ExecuteMigration(error, number) => {
+                format!("migration {number}: {}", message(error))
+            }
+            error => error.to_string(),
+        },
+        sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
+        sqlx::Error::PoolClosed => "the connections are closed already".to_owned(),
+        sqlx::Error::Io(error) => format!("the connection broke: {error}"),
+        sqlx::Error::Tls(error) => format!("TLS failed: {error}"),
+        error => error.to_string(),
     }
 }
 
@@ -263,5 +287,17 @@ mod tests {
         assert!(matches!(cause, Some(sqlx::Error::PoolTimedOut)));
         assert_eq!(error.to_string(), format!("the database is not available: {}", error.cause()));
         assert_eq!(Error::Corrupt("a reason".into()).cause().to_string(), "a reason");
+    }
+
+    #[test]
+    fn messages_say_what_happened_and_not_how_sqlx_names_it() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let message = Error::from(sqlx::Error::Io(refused)).to_string();
+        assert_eq!(
+            message,
+            "the database is not available: the connection broke: connection refused"
+        );
+        let message = Error::from(sqlx::Error::PoolTimedOut).cause().to_string();
+        assert_eq!(message, "no connection became free in time");
     }
 }

@@ -101,7 +101,7 @@ impl Sqlite {
             if error::is_not_a_database(&error) {
                 ConnectError::NotADatabase(path.clone())
             } else {
-                ConnectError::Unreachable(format!("{path}: {error}"))
+                ConnectError::Unreachable(format!("{path}: {}", error::message(&error)))
             }
         })?;
 

@@ -163,6 +163,18 @@ async fn a_variable_sets_its_limit() {
 }
 
 #[tokio::test]
+async fn slow_operations_are_those_of_the_setting() {
+    for (setting, is_logged) in [("1ms", true), ("off", false)] {
+        let server = Server::with(None, &["--slow-operation", setting], &[]);
+        // Hashing a password takes longer.
+        let sign_up = "mutation { signUp(input: {username: \"zoe\", password: \"long enough\"}) {
+            token } }";
+        server.graphql(sign_up, json!({}), None).await;
+        assert_eq!(server.log().contains("a slow operation"), is_logged, "{}", server.log());
+    }
+}
+
+#[tokio::test]
 async fn metrics_can_have_a_listener_of_their_own() {
     let server = Server::with(None, &["--metrics-listen", "127.0.0.1:0"], &[]);
     let line = server.banner.lines().find_map(|line| line.strip_prefix("  metrics   http://"));

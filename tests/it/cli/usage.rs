@@ -87,6 +87,7 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_COST_PER_MINUTE_MAX", "0"),
         ("RUST_LOG", "entourage=loud"),
         ("ENTOURAGE_LOG_FORMAT", "xml"),
+        ("ENTOURAGE_SLOW_OPERATION", "never"),
     ] {
         let folder = TempDir::new().expect("a folder");
         let line = super::complaint(&run(folder.path(), ["serve"], &[(variable, value)]), 2);

@@ -12,6 +12,7 @@ mod group_faults;
 mod group_races;
 mod groups;
 mod limits;
+mod messages;
 mod migrations;
 mod model;
 mod pages;
