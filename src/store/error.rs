@@ -3,7 +3,14 @@
 //! There are three kinds, by what a caller can do about them. The kind of an sqlx error is decided
 //! here: by SQLSTATE, SQLite's result code or sqlx's own kind, never by the name of a constraint.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use sqlx::migrate::MigrateError;
 
@@ -78,9 +85,27 @@ pub(super) fn message(error: &sqlx::Error) -> String {
         },
         sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
         sqlx::Error::PoolClosed => "the connections are closed already".to_owned(),
-        sqlx::Error::Io(error) => format!("the connection broke: {error}"),
-        sqlx::Error::Tls(error) => format!("TLS failed: {error}"),
+        sqlx::Error::Io(error) => connection_message("the connection broke", error),
+        sqlx::Error::Tls(error) => connection_message("TLS failed", error),
         error => error.to_string(),
+    }
+}
+
+/// Such an error may come from rustls, which shows what it dislikes about a certificate as Rust.
+fn connection_message(what: &str, error: &impl fmt::Display) -> String {
+    let error = error.to_string();
+    if error.contains("UnsupportedCertVersion") {
+        return "the certificate of the server is of version 1 of X.509, which TLS does not take \
+                here: give the server one of version 3, as Citus does not by itself; or, in a \
+                network that you trust, set sslmode=disable"
+            .to_owned();
+    }
+    format!("{what}: {error}")
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Cause {
+    fn from(error: E) -> Self {
+        Self(Arc::from(error.into()))
     }
 }
 
@@ -107,6 +132,15 @@ pub(super) fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
+/// Whether the database of this process is Citus. An error does not name its server, and a process
+/// serves one database.
+static IS_CITUS: AtomicBool = AtomicBool::new(false);
+
+/// From now on errors have the meaning that they have on Citus.
+pub(super) fn expect_citus() {
+    IS_CITUS.store(true, Ordering::Relaxed);
+}
+
 /// What an sqlx error means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -119,7 +153,9 @@ impl Kind {
     fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => match error.code() {
-                Some(code) if code.len() == SQLSTATE_LENGTH => Self::of_sqlstate(&code),
+                Some(code) if code.len() == SQLSTATE_LENGTH => {
+                    Self::of_sqlstate(&code, IS_CITUS.load(Ordering::Relaxed))
+                }
                 Some(code) => Self::of_sqlite(&code),
                 None => Self::Corrupt,
             },
@@ -142,8 +178,10 @@ impl Kind {
     }
 
     /// PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-    fn of_sqlstate(code: &str) -> Self {
+    fn of_sqlstate(code: &str, is_citus: bool) -> Self {
         match (&code[..2], code) {
+            // Citus has no better code when one of its servers is lost during a transaction.
+            (_, "XX000") if is_citus => Self::Unavailable,
             // Constraints.
             ("23", _) => Self::Conflict,
             // Connection, authorization, a rollback after the last retry, resources, system; no
@@ -246,11 +284,12 @@ mod tests {
     #[test]
     fn failures_that_a_later_attempt_may_survive_are_unavailable() {
         for code in ["08006", "40P01", "40001", "53300", "57P01", "57014", "25006"] {
-            assert_eq!(Kind::of_sqlstate(code), Kind::Unavailable, "{code}");
+            assert_eq!(Kind::of_sqlstate(code, false), Kind::Unavailable, "{code}");
         }
         for code in ["5", "517", "13", "10", "2570"] {
             assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
         }
+        assert_eq!(Kind::of_sqlstate("XX000", true), Kind::Unavailable);
         assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
         let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
         assert_eq!(Kind::of(&cut), Kind::Unavailable);
@@ -273,9 +312,10 @@ mod tests {
 
     #[test]
     fn constraints_are_conflicts_and_the_rest_is_corrupt() {
-        assert_eq!(Kind::of_sqlstate("23505"), Kind::Conflict);
+        assert_eq!(Kind::of_sqlstate("23505", false), Kind::Conflict);
         assert_eq!(Kind::of_sqlite("2067"), Kind::Conflict);
-        assert_eq!(Kind::of_sqlstate("42P01"), Kind::Corrupt);
+        assert_eq!(Kind::of_sqlstate("42P01", true), Kind::Corrupt);
+        assert_eq!(Kind::of_sqlstate("XX000", false), Kind::Corrupt);
         assert_eq!(Kind::of_sqlite("1"), Kind::Corrupt);
         assert_eq!(Kind::of(&sqlx::Error::RowNotFound), Kind::Corrupt);
     }

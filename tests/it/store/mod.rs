@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a store that fails is the failure")]
 
 mod admin;
+mod certificates;
 mod concurrency;
 mod deletion;
 mod drift;
@@ -14,6 +15,7 @@ mod groups;
 mod limits;
 mod messages;
 mod migrations;
+mod mirrors;
 mod model;
 mod pages;
 mod search_plans;
