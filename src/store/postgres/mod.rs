@@ -29,7 +29,7 @@ use sqlx::{
 
 use self::lookups::Reads;
 use super::{
-    ConnectError, Options, Statement, follow_writes::FollowQueue, sql, statement::query_as,
+    ConnectError, Options, Statement, error, follow_writes::FollowQueue, sql, statement::query_as,
 };
 use crate::domain::{Follow, FollowCounts, UserId};
 
@@ -61,7 +61,9 @@ impl Postgres {
         server: PgConnectOptions,
         options: Options,
     ) -> Result<Self, ConnectError> {
-        let unlimited = server.application_name("entourage");
+        // Compiling a statement of ours takes longer than running it, and without statistics the
+        // planner does it all the same.
+        let unlimited = server.application_name("entourage").options([("jit", "off")]);
         let timeout_ms = options.statement_timeout.as_millis().max(1).to_string();
         // An open transaction waits only for this program, so twice a statement is ample.
         let idle_ms = (options.statement_timeout.as_millis().max(1) * 2).to_string();
@@ -77,8 +79,16 @@ impl Postgres {
         let first = tokio::time::timeout(options.acquire_timeout, limited.connect());
         let server = match first.await {
             Ok(Ok(connection)) => look_at(connection).await,
-            Ok(Err(error)) => return Err(unreachable(&limited, &error.to_string())),
+            Ok(Err(error)) => return Err(unreachable(&limited, &error::message(&error))),
             Err(_) => return Err(unreachable(&limited, "no answer in time")),
+        };
+        // A deletion changes several tables, which Citus refuses to do on several servers at once.
+        let [limited, unlimited] = if server.is_citus {
+            error::expect_citus();
+            let sequential = [("citus.multi_shard_modify_mode", "sequential")];
+            [limited, unlimited].map(|options| options.options(sequential))
+        } else {
+            [limited, unlimited]
         };
         // Planning a page costs as much as reading it, and each statement has one plan that suits
         // all arguments. Citus, however, needs the arguments to find the shards.
@@ -121,6 +131,8 @@ impl Postgres {
 /// What the server can do that not all servers can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 struct Server {
+    /// The server is Citus.
+    is_citus: bool,
     /// The server is not distributed: it can plan a statement once for a connection, regardless of
     /// the arguments, and write several tables in one statement.
     in_one_place: bool,
@@ -130,7 +142,8 @@ struct Server {
 
 statements! {
     SERVER =
-        "SELECT NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
+        "SELECT is_citus, \
+                NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
                                          WHERE name = 'plan_cache_mode') AS in_one_place, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \

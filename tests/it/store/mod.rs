@@ -19,6 +19,7 @@ mod mirrors;
 mod model;
 mod pages;
 mod search_plans;
+mod sessions;
 mod sql;
 mod statements;
 mod tokens;
