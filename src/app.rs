@@ -30,6 +30,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long clients may take.
     pub timeouts: Timeouts,
+    /// Operations that take at least so long are logged with their calls of the store.
+    pub slow_operation: Option<Duration>,
     /// The sites whose scripts may call the server.
     pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
@@ -59,6 +61,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            slow_operation: Some(Duration::from_secs(1)),
             cors_origins: Vec::new(),
             proxies: Vec::new(),
             sign_up: false,
@@ -119,6 +122,7 @@ impl App {
             proxies: settings.proxies,
             operation_permits: Semaphore::new(settings.limits.operations_max),
             timeouts: settings.timeouts,
+            slow_operation: settings.slow_operation,
             playground: settings.playground,
             metrics,
             draining,

@@ -150,7 +150,8 @@
 //! program. They are passed in together with all randomness, so that a test can choose them.
 //!
 //! **Invariant:** no document, variable or token of a client becomes SQL, a log line or a label of
-//! a metric, and no cause of an internal failure becomes an answer.
+//! a metric, and no cause of an internal failure becomes an answer. Of a document, only the name of
+//! the operation is logged.
 //!
 //! **Invariant:** there is no `unsafe` code.
 

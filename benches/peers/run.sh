@@ -24,10 +24,11 @@ fi
 
 # Never fill and measure an existing server.
 unset TEST_POSTGRES_URL
-# Configured as in production: commits wait for the disk, and the whole graph fits into memory. JIT is
-# off (the queries are far too short), and no checkpoint happens during a measurement.
+# Configured as in production: commits wait for the disk, and the whole graph fits into memory. No
+# checkpoint happens during a measurement. JIT is as the server has it: Entourage switches it off for
+# its own sessions.
 export TEST_POSTGRES_OPTIONS="-c fsync=on -c synchronous_commit=on -c full_page_writes=on \
     -c shared_buffers=1GB -c effective_cache_size=4GB -c maintenance_work_mem=256MB \
-    -c random_page_cost=1.1 -c jit=off -c max_wal_size=8GB -c checkpoint_timeout=30min \
+    -c random_page_cost=1.1 -c max_wal_size=8GB -c checkpoint_timeout=30min \
     -c shared_preload_libraries=pg_stat_statements"
 exec tests/postgres.sh node "benches/peers/$what.mjs" "$@"

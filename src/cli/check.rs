@@ -13,8 +13,10 @@ use crate::{
     domain::{Audience, UserSearch},
 };
 
-/// Recount every counter, compare both tables of follows, and compare names with what users are
-/// searched by; exit code 1 if anything differs
+/// Recount what is stored twice, and report differences
+///
+/// Recounts every counter, compares both tables of follows, and compares names with what users are
+/// searched by. The exit code is 1 if anything differs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Repair the differences; safe while a server runs

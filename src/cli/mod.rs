@@ -12,6 +12,7 @@ mod documents;
 mod healthcheck;
 mod jwks;
 mod migrate;
+mod password;
 mod power_law;
 mod progress;
 mod schema;
@@ -30,11 +31,11 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use self::jwks::JwksPlace;
-use crate::config::{LogFormat, Logging};
+use crate::config::{self, LogFormat, Logging};
 
 /// A follow graph as a service: GraphQL for who follows whom, on SQLite and PostgreSQL
 #[derive(Debug, Parser)]
@@ -61,7 +62,7 @@ enum Command {
 
 /// Runs the command in the arguments, the first of which is the program's name.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match parse(args.into_iter().collect()) {
         Ok(cli) => cli,
         Err(error) => return usage::report(&error),
     };
@@ -78,6 +79,12 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Completions(args) => completions::run(&args),
     };
     done.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut command = config::prepare(Cli::command(), &args);
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Reports a failure in one line. A closed stdout (EPIPE) is not an error.

@@ -1,6 +1,6 @@
 //! `entourage serve`
 
-use std::io;
+use std::{fs, future::pending, io};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -19,7 +19,8 @@ use super::{
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch,
+        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing,
+        SlowLog, Switch,
     },
     http::{Playground, Timeouts},
     store::LoadOutcome,
@@ -42,6 +43,8 @@ pub(super) struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     logging: Logging,
+    #[command(flatten)]
+    slow_log: SlowLog,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -49,7 +52,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     // Check what can be checked without changing anything first: limits, documents, keys, addresses.
     // Then open the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, database, signing, documents, limits, .. } = args;
+    let Args { listen, service, database, signing, documents, limits, slow_log, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = is_open(service.sign_up, &database);
     let documents = documents::load(&documents, sign_up, limits)?;
@@ -86,6 +89,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings {
         limits,
         timeouts: Timeouts { notice, ..timeouts },
+        slow_operation: slow_log.slow_operation.limit(),
         cors_origins: service.cors_origins,
         proxies: service.trusted_proxies,
         sign_up,
@@ -145,24 +149,47 @@ async fn serve_until_signalled(
     }
 }
 
-/// The signals that stop the server.
+/// The signals that stop the server. A closed terminal, for one, sends `SIGHUP`, which by default
+/// ends a process at once.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` under `nohup`, which starts a process so that `SIGHUP` is ignored.
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-        Ok(Self { terminate: terminate?, interrupt: interrupt? })
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up,
+        })
     }
 
     async fn next(&mut self) {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = hang_up => {}
         }
     }
+}
+
+/// Whether the process was started with `SIGHUP` ignored. Only Linux says so without unsafe code.
+fn ignores_hang_up() -> bool {
+    const HANG_UP: u64 = 1;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & HANG_UP != 0)
 }
 
 async fn bind(address: &Address, variable: &str) -> anyhow::Result<TcpListener> {

@@ -20,8 +20,15 @@ pub(super) fn report(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let message = text.split("\n\n").next().unwrap_or(&text);
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    complain(&format!("{message}{}; see `entourage --help`", variable(error)));
+    let variable = variable(error);
+    complain(&format!("{message}{variable}{}; see `entourage --help`", tips(&text)));
     ExitCode::from(2)
+}
+
+/// What clap suggests instead, such as the flag with the most similar name.
+fn tips(text: &str) -> String {
+    let tips = text.lines().filter_map(|line| line.trim_start().strip_prefix("tip: "));
+    tips.map(|tip| format!("; {tip}")).collect()
 }
 
 /// The variable of the invalid argument, since the value may come from there.

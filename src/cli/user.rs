@@ -1,15 +1,12 @@
 //! `entourage user`
 
-use std::{
-    io::{self, BufRead, BufReader, IsTerminal, Read},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{anyhow, bail};
 
 use super::{
     database::{self, Migrate},
-    print, signing,
+    password, print, signing,
 };
 use crate::{
     config::{Database, Logging},
@@ -20,7 +17,9 @@ use crate::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Create a user; the password is the first line of stdin
+    /// Create a user
+    ///
+    /// The password is typed on a terminal, or the first line of stdin.
     Add {
         /// Username: 1 to 30 of a-z, A-Z, 0-9 and _
         username: String,
@@ -42,7 +41,9 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Change a user's password to the first line of stdin, and revoke all their tokens
+    /// Change a user's password, and revoke all their tokens
+    ///
+    /// The password is typed on a terminal, or the first line of stdin.
     Password(Existing),
     /// Revoke all tokens of a user
     SignOut(Existing),
@@ -70,7 +71,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Add { username, name, no_password, common } => {
             let password =
-                if no_password { None } else { Some(password(", or pass --no-password")?) };
+                if no_password { None } else { Some(password::read(", or pass --no-password")?) };
             let (store, service) = open(&common, Migrate::Sqlite).await?;
             let user = NewAccount { username: username.clone(), name, password };
             let id = match service.operator().add_user(user).await? {
@@ -93,7 +94,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             print(&format!("{username} now has the role {role}\n"))
         }
         Command::Password(user) => {
-            let password = password("")?;
+            let password = password::read("")?;
             let name = &user.username;
             let done = format!("changed the password of {name} and signed them out everywhere\n");
             let change = async |operator: Operator<'_>, key: &_| {
@@ -153,21 +154,4 @@ async fn open(common: &Common, migrate: Migrate) -> anyhow::Result<(Arc<dyn Stor
     let store = database::open(&common.database, migrate).await?;
     let service = database::service(&store, signing::no_tokens()?);
     Ok((store, service))
-}
-
-/// The first line of stdin. If it is empty, the message ends with `instead`, an alternative.
-fn password(instead: &str) -> anyhow::Result<String> {
-    /// More than any password may have; bounds endless input.
-    const BYTES_MAX: u64 = 4_096;
-    if io::stdin().is_terminal() {
-        super::complain("type the password and press Enter; it is echoed, so prefer a pipe");
-    }
-    let mut text = String::new();
-    let mut input = BufReader::new(io::stdin().take(BYTES_MAX));
-    input.read_line(&mut text).context("cannot read the password from stdin")?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        bail!("no password on stdin: write it as one line{instead}");
-    }
-    Ok(password.to_owned())
 }

@@ -2,7 +2,11 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use clap::{Args, builder::RangedU64ValueParser, value_parser};
+use clap::{
+    Args,
+    builder::{RangedU64ValueParser, TypedValueParser},
+    value_parser,
+};
 
 use super::duration;
 use crate::domain::Limits;
@@ -39,6 +43,12 @@ macro_rules! limit_args {
     };
 }
 
+/// Parses a budget. The standard library's own words for a zero are of no use to operators.
+fn budget() -> impl TypedValueParser<Value = NonZeroU32> {
+    let parser = value_parser!(u32).range(1..);
+    parser.map(|number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN))
+}
+
 /// Parses a count that fits into memory.
 fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::<usize>::new()
@@ -71,7 +81,9 @@ limit_args! {
     /// Most directives in a document
     directives_max => directives_max: usize, "ENTOURAGE_DIRECTIVES_MAX", "N" = "50", count();
 
-    /// Most nodes that an operation may select: its page sizes, multiplied
+    /// Most nodes that an operation may select
+    ///
+    /// These are its page sizes, multiplied.
     nodes_max => nodes_max: u64, "ENTOURAGE_NODES_MAX",
         "N" = "50000", value_parser!(u64).range(1..);
 
@@ -83,38 +95,50 @@ limit_args! {
     execution_time_max => execution_time_max: Duration, "ENTOURAGE_EXECUTION_TIME_MAX",
         "TIME" = "10s", duration;
 
-    /// Most operations in flight; further ones are refused with `UNAVAILABLE`
+    /// Most operations in flight
+    ///
+    /// Further ones are refused with `UNAVAILABLE`.
     operations_max => operations_max: usize, "ENTOURAGE_OPERATIONS_MAX",
         "N" = "1000", count().range(1..=1_000_000);
 
-    /// Most client connections; further clients wait to be accepted
+    /// Most client connections
+    ///
+    /// Further clients wait to be accepted.
     client_connections_max => client_connections_max: usize, "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
         "N" = "10000", count().range(1..=1_000_000);
 
-    /// Size of the user cache, in users of some 500 bytes each; 0 disables it. Changes by other
-    /// servers are visible within a second
+    /// Size of the user cache, in users
+    ///
+    /// 0 disables it. A user takes some 500 bytes. Changes by other servers are visible within a second.
     users_cached_max => users_cached_max: usize, "ENTOURAGE_USERS_CACHED_MAX",
         "N" = "100000", count().range(0..=100_000_000);
 
-    /// Cost budget of one viewer per minute: the nodes selected, plus a charge for each change and
-    /// each count of users
+    /// Cost budget of one viewer per minute
+    ///
+    /// The cost of an operation is the nodes selected, plus a charge for each change and each count
+    /// of users.
     cost_per_minute_max => cost_per_minute_max: NonZeroU32, "ENTOURAGE_COST_PER_MINUTE_MAX",
-        "N" = "500000", value_parser!(NonZeroU32);
+        "N" = "500000", budget();
 
-    /// Cost budget of one address per minute, signed in or not: 100 per request, plus the cost of
-    /// its operation
+    /// Cost budget of one address per minute
+    ///
+    /// A request costs 100, plus the cost of its operation, signed in or not.
     cost_per_address_max => cost_per_address_max: NonZeroU32, "ENTOURAGE_COST_PER_ADDRESS_MAX",
-        "N" = "5000000", value_parser!(NonZeroU32);
+        "N" = "5000000", budget();
 
     /// Most new follows per user and day
     follows_per_day_max => follows.per_day: i64, "ENTOURAGE_FOLLOWS_PER_DAY_MAX",
         "N" = "400", value_parser!(i64).range(0..);
 
-    /// Most users that one user may follow, or their followers plus a tenth if that is more
+    /// Most users that one user may follow
+    ///
+    /// Or their followers plus a tenth, if that is more.
     following_max => follows.total: i64, "ENTOURAGE_FOLLOWING_MAX",
         "N" = "7500", value_parser!(i64).range(0..);
 
-    /// Most changes of one pair per day: follows and unfollows
+    /// Most changes of one pair per day
+    ///
+    /// Follows and unfollows count.
     pair_changes_per_day_max => follows.pair_changes_per_day: i64,
         "ENTOURAGE_PAIR_CHANGES_PER_DAY_MAX", "N" = "10", value_parser!(i64).range(1..);
 }

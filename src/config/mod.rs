@@ -7,7 +7,9 @@
 //!
 //! **Invariant:** `Debug` shows no secret and no database password.
 
+mod command;
 mod limits;
+mod slow_log;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,7 +20,7 @@ use clap::{
     value_parser,
 };
 
-pub use self::limits::LimitArgs;
+pub use self::{command::prepare, limits::LimitArgs, slow_log::SlowLog};
 use crate::{
     http::{Origin, ProxyNet},
     store,
@@ -28,7 +30,9 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Database")]
 pub struct Database {
-    /// URL of the database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`
+    /// URL of the database
+    ///
+    /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
     #[arg(
         long = "database-url",
         env = "DATABASE_URL",
@@ -39,9 +43,10 @@ pub struct Database {
     )]
     pub url: DatabaseUrl,
 
-    /// Second address of a PostgreSQL database, past its pooler: for `LISTEN`, migrations and long
-    /// work. With `?pooler=transaction` and without this address, names of users may be one second
-    /// old and migrations are refused
+    /// Second address of a PostgreSQL database, past its pooler
+    ///
+    /// It is used for `LISTEN`, migrations and long work. With `?pooler=transaction` and without this
+    /// address, names of users may be one second old and migrations are refused.
     #[arg(
         long = "database-direct-url",
         env = "ENTOURAGE_DATABASE_DIRECT_URL",
@@ -51,7 +56,9 @@ pub struct Database {
     )]
     direct_url: Option<DatabaseUrl>,
 
-    /// Pool size; one more connection is used for `LISTEN`
+    /// Pool size
+    ///
+    /// One more connection is used for `LISTEN`.
     #[arg(
         long = "database-connections-max",
         env = "ENTOURAGE_DATABASE_CONNECTIONS_MAX",
@@ -61,7 +68,9 @@ pub struct Database {
     )]
     connections_max: u32,
 
-    /// Longest wait for a pooled connection, then `UNAVAILABLE`
+    /// Longest wait for a pooled connection
+    ///
+    /// An operation that waits longer is answered with `UNAVAILABLE`.
     #[arg(
         long = "database-acquire-timeout",
         env = "ENTOURAGE_DATABASE_ACQUIRE_TIMEOUT",
@@ -71,7 +80,7 @@ pub struct Database {
     )]
     acquire_timeout: Duration,
 
-    /// Longest execution of one statement on PostgreSQL
+    /// Longest statement on PostgreSQL
     #[arg(
         long = "database-statement-timeout",
         env = "ENTOURAGE_DATABASE_STATEMENT_TIMEOUT",
@@ -103,8 +112,9 @@ impl Database {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tokens")]
 pub struct Signing {
-    /// Key that signs our own tokens (HS256), at least 32 bytes. Prefer the file or the variable:
-    /// other users of the machine can read arguments
+    /// Key that signs our own tokens (HS256), at least 32 bytes
+    ///
+    /// Prefer the file or the variable: other users of the machine can read arguments.
     #[arg(
         long,
         env = "ENTOURAGE_JWT_SECRET",
@@ -114,13 +124,16 @@ pub struct Signing {
     )]
     pub jwt_secret: Option<Secret>,
 
-    /// File with that key; a trailing line break is ignored. If neither is given on SQLite, the key
-    /// is generated in `entourage.secret` next to the database
+    /// File with that key
+    ///
+    /// A trailing line break is ignored. If neither is given on SQLite, the key is generated in
+    /// `entourage.secret` next to the database.
     #[arg(long, env = "ENTOURAGE_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
 
-    /// JSON Web Key Set of an identity provider whose tokens are accepted too: a file or an http(s)
-    /// URL
+    /// JSON Web Key Set of an identity provider
+    ///
+    /// Its tokens are accepted too. A file or an http(s) URL.
     #[arg(
         long,
         env = "ENTOURAGE_JWKS",
@@ -129,8 +142,9 @@ pub struct Signing {
     )]
     pub jwks: Option<String>,
 
-    /// How often the key set is reloaded. A token with an unknown key reloads it at once, at most
-    /// every 10 seconds
+    /// How often the key set is reloaded
+    ///
+    /// A token with an unknown key reloads it at once, at most every 10 seconds.
     #[arg(
         long,
         env = "ENTOURAGE_JWKS_REFRESH",
@@ -165,7 +179,9 @@ pub struct Signing {
 /// Where the server listens.
 #[derive(Args, Clone, Debug)]
 pub struct Listen {
-    /// Address and port to listen on; port 0 picks a free one
+    /// Address to listen on
+    ///
+    /// Port 0 picks a free one.
     #[arg(
         long = "listen",
         env = "ENTOURAGE_LISTEN",
@@ -178,7 +194,9 @@ pub struct Listen {
 /// Features of the server.
 #[derive(Args, Clone, Debug)]
 pub struct Service {
-    /// Fill an empty database with a small demo graph and print its accounts
+    /// Fill an empty database with a small demo graph
+    ///
+    /// Its accounts are printed.
     #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
 
@@ -197,7 +215,9 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
     pub migrate: bool,
 
-    /// Whether `signUp`, `signIn` and `changePassword` exist [default: open on SQLite, else closed]
+    /// Whether anybody can sign up [default: open on SQLite, else closed]
+    ///
+    /// If it is closed, `signUp`, `signIn` and `changePassword` do not exist.
     #[arg(
         long,
         env = "ENTOURAGE_SIGN_UP",
@@ -206,7 +226,9 @@ pub struct Service {
     )]
     pub sign_up: Option<SignUp>,
 
-    /// Whether sign-ins, follows and cost are limited over time; limits per request always apply
+    /// Whether the limits over time apply
+    ///
+    /// They are on sign-ins, follows and cost. Limits per request always apply.
     #[arg(
         long,
         env = "ENTOURAGE_RATE_LIMITS",
@@ -216,7 +238,9 @@ pub struct Service {
     )]
     pub rate_limits: Switch,
 
-    /// Whether to serve the example app at `/` and GraphiQL at `/graphiql`
+    /// Whether to serve the pages
+    ///
+    /// They are the example app at `/` and GraphiQL at `/graphiql`.
     #[arg(
         long,
         env = "ENTOURAGE_PLAYGROUND",
@@ -226,7 +250,9 @@ pub struct Service {
     )]
     pub playground: Switch,
 
-    /// Whether errors suggest names of the schema ("Did you mean ...")
+    /// Whether errors suggest names of the schema
+    ///
+    /// They are at the end of messages: "Did you mean ...".
     #[arg(
         long,
         env = "ENTOURAGE_SUGGESTIONS",
@@ -236,13 +262,16 @@ pub struct Service {
     )]
     pub suggestions: Switch,
 
-    /// Sites whose scripts may call the server, such as `https://app.example.com`,
-    /// comma-separated; `*` allows any site
+    /// Sites whose scripts may call the server, comma-separated
+    ///
+    /// Such as `https://app.example.com`; `*` allows any site.
     #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
 
-    /// Trusted proxies, such as `10.0.0.0/8`, comma-separated. For requests through them the limits
-    /// per address use the client in `X-Forwarded-For`
+    /// Trusted proxies, such as `10.0.0.0/8`, comma-separated
+    ///
+    /// For requests through them the limits per address and the log use the client in
+    /// `X-Forwarded-For`.
     #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
     pub trusted_proxies: Vec<ProxyNet>,
 
@@ -250,8 +279,10 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
 
-    /// How long `/readyz` reports `draining` before the server stops accepting connections: the
-    /// time that a load balancer takes to notice
+    /// How long `/readyz` reports `draining` first
+    ///
+    /// Then the server stops accepting connections: set the time that a load balancer takes to
+    /// notice.
     #[arg(
         long,
         env = "ENTOURAGE_SHUTDOWN_NOTICE",
@@ -265,8 +296,9 @@ pub struct Service {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Documents")]
 pub struct Documents {
-    /// Whether a client may register a document by its hash and then send the hash alone (Apollo's
-    /// automatic persisted queries)
+    /// Whether clients may register documents by their hash
+    ///
+    /// Then a client sends the hash alone (Apollo's automatic persisted queries).
     #[arg(
         long,
         env = "ENTOURAGE_APQ",
@@ -276,8 +308,9 @@ pub struct Documents {
     )]
     pub apq: Switch,
 
-    /// Manifests of trusted documents, as Apollo, Relay or graphql-codegen write them,
-    /// comma-separated. Clients may send the ids of these documents
+    /// Manifests of trusted documents, comma-separated
+    ///
+    /// As Apollo, Relay or graphql-codegen write them. Clients may send the ids of these documents.
     #[arg(
         long = "documents",
         env = "ENTOURAGE_DOCUMENTS",
@@ -286,8 +319,10 @@ pub struct Documents {
     )]
     pub manifests: Vec<PathBuf>,
 
-    /// Run trusted documents only: those of the manifests and of the pages for the browser.
-    /// Introspection requires the permission `ADMIN`
+    /// Run trusted documents only
+    ///
+    /// They are those of the manifests and of the pages for the browser. Introspection requires the
+    /// permission `ADMIN`.
     #[arg(
         long = "documents-only",
         env = "ENTOURAGE_DOCUMENTS_ONLY",
@@ -300,7 +335,9 @@ pub struct Documents {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
 pub struct Logging {
-    /// Log filter, such as `info` or `entourage=debug` [default: info for serve, else error]
+    /// Log filter [default: info for serve, else error]
+    ///
+    /// Such as `info` or `entourage=debug`.
     #[arg(long = "log", env = "RUST_LOG", value_name = "FILTER", value_parser = log_filter)]
     pub filter: Option<String>,
 

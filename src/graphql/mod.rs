@@ -15,6 +15,7 @@ mod context;
 mod cursor;
 mod error;
 mod global_id;
+mod label;
 pub mod lists;
 mod loaders;
 mod operation;
@@ -46,6 +47,7 @@ use self::{
 pub use self::{
     error::Code,
     global_id::GlobalId,
+    label::OperationLabel,
     operation::{
         guard::texts::{TEXTS, Text, TextMeaning},
         persisted::{DocumentRules, Manifest, ManifestError},
@@ -107,6 +109,7 @@ pub struct Operation {
     executable: parsed::ExecutableDocument,
     findings: Findings,
     is_mutation: bool,
+    label: OperationLabel,
     /// Whether the reply has the cost.
     shows_cost: bool,
 }
@@ -115,6 +118,11 @@ impl Operation {
     /// Whether it is a mutation.
     pub const fn is_mutation(&self) -> bool {
         self.is_mutation
+    }
+
+    /// What the log says of it.
+    pub const fn label(&self) -> &OperationLabel {
+        &self.label
     }
 }
 
@@ -182,22 +190,33 @@ impl Api {
             Failure::new(Code::BadUserInput, message).with_argument("operationName")
         })?;
 
-        let values = request.variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let values: JsonMap = values.collect();
+        let label = OperationLabel::new(operation);
         let rules = self.documents.rules();
-        let variables = coercion::coerce(rules, &document, operation, &values)?;
-        let variables = Variables(&variables);
         let schema = self.documents.schema();
-        let mut findings = guard::inspect(schema, &document, operation, variables, &self.limits)?;
-        if admission == Admission::Admins {
-            findings.required = Some([Permission::Admin].into_iter().collect());
-        }
-        let interfaces = rules.interfaces;
-        let executable =
-            translation::translate(schema, interfaces, &document, operation, variables);
+        let inspect = || {
+            let values = request.variables.into_iter();
+            let values: JsonMap = values.map(|(name, value)| (name.into(), value.into())).collect();
+            let variables = coercion::coerce(rules, &document, operation, &values)?;
+            let variables = Variables(&variables);
+            let mut findings =
+                guard::inspect(schema, &document, operation, variables, &self.limits)?;
+            if admission == Admission::Admins {
+                findings.required = Some([Permission::Admin].into_iter().collect());
+            }
+            let interfaces = rules.interfaces;
+            let executable =
+                translation::translate(schema, interfaces, &document, operation, variables);
+            Ok((executable, findings))
+        };
+        let (executable, findings) = match inspect() {
+            Ok(inspected) => inspected,
+            Err(refusal) => return Err(Reply { operation: Some(label), ..refusal }),
+        };
+
         let is_mutation = operation.is_mutation();
         let shows_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-        Ok(Operation { executable, findings, is_mutation, shows_cost })
+        let label = OperationLabel { cost: Some(findings.cost), ..label };
+        Ok(Operation { executable, findings, is_mutation, label, shows_cost })
     }
 
     /// Executes an operation for a caller, within the time limit. Writes that have begun run to

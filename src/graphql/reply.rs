@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     error::{Code, Failure, INTERNAL, UNAVAILABLE},
+    label::OperationLabel,
     projection::separate,
 };
 use crate::service;
@@ -25,6 +26,8 @@ pub struct Reply {
     pub error: Option<Code>,
     /// When to retry, if an error says so.
     pub retry_after: Option<Duration>,
+    /// The operation that was refused before its execution, if one was found.
+    pub operation: Option<OperationLabel>,
 }
 
 /// The body of a reply. The client sees the cost only if it asked for it.
@@ -94,7 +97,7 @@ impl Reply {
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
         let body = body(errors, None, None);
-        Self { body, refused: Some(code), error: Some(code), retry_after: None }
+        Self { body, refused: Some(code), error: Some(code), retry_after: None, operation: None }
     }
 
     /// The reply to an operation that failed as a whole, on our side.
@@ -119,7 +122,7 @@ impl Reply {
         let retry_after = response.errors.iter().filter_map(retry_after).max();
         let first = response.errors.first().and_then(code);
         let error = Code::ALL.iter().copied().find(|c| first == Some(&Value::from(c.as_str())));
-        Self { body, refused: None, error, retry_after }
+        Self { body, refused: None, error, retry_after, operation: None }
     }
 }
 

@@ -131,7 +131,7 @@ mod tests {
 
     fn refusal(code: Code) -> Reply {
         let body = b"{}".to_vec();
-        Reply { body, refused: Some(code), error: Some(code), retry_after: None }
+        Reply { body, refused: Some(code), error: Some(code), retry_after: None, operation: None }
     }
 
     #[test]

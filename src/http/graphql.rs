@@ -22,11 +22,10 @@ use hyper::{
 
 use super::{
     auth, body,
-    client::Peer,
     failure::{self, Failure},
     media::{self, MediaType},
     metrics, params,
-    request::FirstError,
+    request::{Findings, FirstError},
     request_id::RequestId,
     state,
 };
@@ -60,8 +59,9 @@ fn is_visit(request: &Request) -> bool {
 }
 
 async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
-    let peer = head.extensions.get::<Peer>();
-    let address = peer.map(|peer| peer.client(&head.headers, &state.proxies));
+    let findings = head.extensions.get::<Arc<Findings>>();
+    let findings = findings.expect("the middleware gives every request its findings");
+    let address = findings.client;
     if let Err(error) = state.service.admit(address) {
         return Ok(error.into());
     }
@@ -78,8 +78,14 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
 
     let operation = match state.api.prepare(request) {
         Ok(operation) => operation,
-        Err(reply) => return Ok(reply),
+        Err(mut reply) => {
+            if let Some(label) = reply.operation.take() {
+                findings.set_operation(label);
+            }
+            return Ok(reply);
+        }
     };
+    findings.set_operation(operation.label().clone());
     if operation.is_mutation() && !is_post {
         let failure = Failure::wrong_method("Mutations must be sent by POST.");
         return Err(failure.with(ALLOW, "POST"));
@@ -98,6 +104,9 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
         Some(token) => Some(auth::viewer(&state.service, token, id).await?),
         None => None,
     };
+    if let Some(viewer) = &viewer {
+        findings.set_viewer(viewer.id());
+    }
     let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };
     Ok(state.api.execute(operation, caller).await)
 }

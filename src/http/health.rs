@@ -34,7 +34,7 @@ pub(super) async fn ready(State(state): State<Arc<state::State>>) -> (StatusCode
             | SchemaState::Older { .. }
             | SchemaState::Newer { .. }
             | SchemaState::Foreign),
-        )) => unready("schema\n", format!("the schema is {found:?}")),
+        )) => unready("schema\n", found),
         Ok(Err(error)) => unready("database\n", error),
         Err(elapsed) => unready("database\n", elapsed),
     }

@@ -3,8 +3,8 @@
 //! One file per concern. This layer turns bytes into a [`graphql::Request`] and a viewer, and a
 //! reply into a status. It contains no SQL and decides nothing about follows.
 //!
-//! **Invariant:** the log gets a request's method, path and id, and nothing else of it: no
-//! document, variable or token.
+//! **Invariant:** of a request, the log gets the method, path, id and address, the name, type and cost
+//! of the operation, and the viewer's id: no document, variable, token or name of a user.
 //!
 //! **Invariant:** every request gets exactly one id, one access log line and one measurement,
 //! even if its handler panics or its client disconnects.

@@ -1,7 +1,14 @@
 //! The middleware around every request: its id, its log line and measurement, the check of its
 //! `Host`, the security headers of its reply, and panics.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    any::Any,
+    net::IpAddr,
+    num::NonZeroU32,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Extension,
@@ -12,15 +19,20 @@ use axum::{
 use futures_util::FutureExt;
 use hyper::{Method, StatusCode};
 use tokio::time::Instant;
-use tracing::{Instrument, Span, info, info_span};
+use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 
 use super::{
+    client::Peer,
     failure::Failure,
     host, metrics,
     request_id::{REQUEST_ID, RequestId},
     security, state,
 };
-use crate::graphql::Code;
+use crate::{
+    domain::UserId,
+    graphql::{Code, OperationLabel},
+    store::Calls,
+};
 
 /// The longest path that is logged.
 const PATH_BYTES_MAX: usize = 256;
@@ -39,7 +51,9 @@ pub(super) async fn observe(
     let id = RequestId::from_headers(request.headers(), &*state.random);
     request.extensions_mut().insert(id.clone());
     let span = info_span!("request", id = id.as_str());
-    let mut observation = Observation::begin(&request, span.clone());
+    let mut observation = Observation::begin(&request, &state, span.clone());
+    let findings = Arc::clone(&observation.findings);
+    request.extensions_mut().insert(Arc::clone(&findings));
 
     let answer = async {
         match host::expect_one(request.version(), request.headers()) {
@@ -47,7 +61,7 @@ pub(super) async fn observe(
             Err(failure) => IntoResponse::into_response(failure),
         }
     };
-    let mut response = answer.instrument(span).await;
+    let mut response = findings.calls.clone().record(answer).instrument(span).await;
 
     security::add_headers(response.headers_mut());
     observation.status = Some(response.status());
@@ -68,6 +82,29 @@ pub(super) async fn catch_panic(
     })
 }
 
+/// What is found out about a request while it is handled. The handler shares it with the log, so that
+/// a request whose client has left is logged with what was known by then.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// The address of the client; behind a trusted proxy not that of the connection.
+    pub(super) client: Option<IpAddr>,
+    operation: OnceLock<(OperationLabel, Instant)>,
+    viewer: OnceLock<UserId>,
+    calls: Calls,
+}
+
+impl Findings {
+    /// Takes the operation, whose execution begins now unless it was refused.
+    pub(super) fn set_operation(&self, label: OperationLabel) {
+        // It is set once: a request has one operation.
+        let _ = self.operation.set((label, Instant::now()));
+    }
+
+    pub(super) fn set_viewer(&self, id: UserId) {
+        let _ = self.viewer.set(id);
+    }
+}
+
 /// Logs and measures the request on drop: exactly once, even if the client disconnects.
 struct Observation {
     method: Method,
@@ -76,11 +113,15 @@ struct Observation {
     began: Instant,
     status: Option<StatusCode>,
     error: Option<Code>,
+    findings: Arc<Findings>,
+    slow_operation: Option<Duration>,
     span: Span,
 }
 
 impl Observation {
-    fn begin(request: &Request, span: Span) -> Self {
+    fn begin(request: &Request, state: &state::State, span: Span) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        let client = peer.map(|peer| peer.client(request.headers(), &state.proxies));
         let path = request.uri().path();
         let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
         Self {
@@ -90,6 +131,8 @@ impl Observation {
             began: Instant::now(),
             status: None,
             error: None,
+            findings: Arc::new(Findings { client, ..Findings::default() }),
+            slow_operation: state.slow_operation,
             span,
         }
     }
@@ -101,10 +144,47 @@ impl Drop for Observation {
         let status = self.status.map_or("aborted".to_owned(), |status| status.as_str().to_owned());
         metrics::count_request(&self.route, &status, took);
 
-        let ms = (took.as_secs_f64() * 1e6).round() / 1e3;
-        let code = self.error.map(Code::as_str);
-        self.span.in_scope(|| info!(method = %self.method, path = self.path, status, code, ms));
+        self.span.in_scope(|| self.log(&status, took));
     }
+}
+
+impl Observation {
+    fn log(&self, status: &str, took: Duration) {
+        let Findings { client, operation, viewer, calls } = &*self.findings;
+        let (client, viewer) = (client.map(field::display), viewer.get().map(field::display));
+        let label = operation.get().map(|(label, _)| label);
+        let name = label.and_then(|label| label.name.as_deref());
+        let kind = label.map(|label| label.kind);
+        let cost = label.and_then(|label| label.cost).map(NonZeroU32::get);
+        let code = self.error.map(Code::as_str);
+        let ms = milliseconds(took);
+        /// The access line, at a level.
+        macro_rules! line {
+            ($log:ident) => {
+                $log!(
+                    method = %self.method, path = self.path, status, code, ms,
+                    operation = name, kind, cost, viewer, client,
+                )
+            };
+        }
+        // Probes come every few seconds, for ever.
+        if matches!(&*self.route, "/healthz" | "/readyz" | "/metrics") {
+            line!(debug);
+        } else {
+            line!(info);
+        }
+
+        let took = operation.get().map(|(_, began)| began.elapsed()).unwrap_or_default();
+        if cost.is_some() && self.slow_operation.is_some_and(|limit| took >= limit) {
+            let ms = milliseconds(took);
+            let message = "a slow operation";
+            warn!(operation = name, kind, cost, viewer, client, ms, store = %calls, message);
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

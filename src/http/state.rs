@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -28,6 +28,8 @@ pub struct State {
     pub proxies: Vec<ProxyNet>,
     /// One permit for each operation that may run at once.
     pub operation_permits: Semaphore,
+    /// Operations that take at least so long are logged with the calls of the store that they made.
+    pub slow_operation: Option<Duration>,
     /// How long a client may take.
     pub timeouts: Timeouts,
     /// The pages for the browser; `None` serves none.

@@ -3,7 +3,14 @@
 //! There are three kinds, by what a caller can do about them. The kind of an sqlx error is decided
 //! here: by SQLSTATE, SQLite's result code or sqlx's own kind, never by the name of a constraint.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use sqlx::migrate::MigrateError;
 
@@ -50,8 +57,50 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.0.downcast_ref::<sqlx::Error>() {
+            Some(error) => f.write_str(&message(error)),
+            None => self.0.fmt(f),
+        }
     }
+}
+
+/// What an operator reads about an error of sqlx: the database's own words and its code, without the
+/// line of the database's sources that sqlx adds, and without details, which may repeat what users
+/// wrote.
+pub(super) fn message(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) if code.len() == SQLSTATE_LENGTH => {
+                format!("{} (SQLSTATE {code})", error.message())
+            }
+            Some(code) => format!("{} (SQLite code {code})", error.message()),
+            None => error.message().to_owned(),
+        },
+        sqlx::Error::Migrate(error) => match &**error {
+            MigrateError::Execute(error) => message(error),
+            MigrateError::ExecuteMigration(error, number) => {
+                format!("migration {number}: {}", message(error))
+            }
+            error => error.to_string(),
+        },
+        sqlx::Error::PoolTimedOut => "no connection became free in time".to_owned(),
+        sqlx::Error::PoolClosed => "the connections are closed already".to_owned(),
+        sqlx::Error::Io(error) => connection_message("the connection broke", error),
+        sqlx::Error::Tls(error) => connection_message("TLS failed", error),
+        error => error.to_string(),
+    }
+}
+
+/// Such an error may come from rustls, which shows what it dislikes about a certificate as Rust.
+fn connection_message(what: &str, error: &impl fmt::Display) -> String {
+    let error = error.to_string();
+    if error.contains("UnsupportedCertVersion") {
+        return "the certificate of the server is of version 1 of X.509, which TLS does not take \
+                here: give the server one of version 3, as Citus does not by itself; or, in a \
+                network that you trust, set sslmode=disable"
+            .to_owned();
+    }
+    format!("{what}: {error}")
 }
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Cause {
@@ -140,6 +189,15 @@ pub(super) fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
+/// Whether the database of this process is Citus. An error does not name its server, and a process
+/// serves one database.
+static IS_CITUS: AtomicBool = AtomicBool::new(false);
+
+/// From now on errors have the meaning that they have on Citus.
+pub(super) fn expect_citus() {
+    IS_CITUS.store(true, Ordering::Relaxed);
+}
+
 /// What an sqlx error means to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -152,7 +210,9 @@ impl Kind {
     fn of(error: &sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(error) => match error.code() {
-                Some(code) if code.len() == SQLSTATE_LENGTH => Self::of_sqlstate(&code),
+                Some(code) if code.len() == SQLSTATE_LENGTH => {
+                    Self::of_sqlstate(&code, IS_CITUS.load(Ordering::Relaxed))
+                }
                 Some(code) => Self::of_sqlite(&code),
                 None => Self::Corrupt,
             },
@@ -175,8 +235,10 @@ impl Kind {
     }
 
     /// PostgreSQL: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-    fn of_sqlstate(code: &str) -> Self {
+    fn of_sqlstate(code: &str, is_citus: bool) -> Self {
         match (&code[..2], code) {
+            // Citus has no better code when one of its servers is lost during a transaction.
+            (_, "XX000") if is_citus => Self::Unavailable,
             // Constraints.
             ("23", _) => Self::Conflict,
             // Connection, authorization, a rollback after the last retry, resources, system; no
@@ -279,11 +341,12 @@ mod tests {
     #[test]
     fn failures_that_a_later_attempt_may_survive_are_unavailable() {
         for code in ["08006", "40P01", "40001", "53300", "57P01", "57014", "25006"] {
-            assert_eq!(Kind::of_sqlstate(code), Kind::Unavailable, "{code}");
+            assert_eq!(Kind::of_sqlstate(code, false), Kind::Unavailable, "{code}");
         }
         for code in ["5", "517", "13", "10", "2570"] {
             assert_eq!(Kind::of_sqlite(code), Kind::Unavailable, "{code}");
         }
+        assert_eq!(Kind::of_sqlstate("XX000", true), Kind::Unavailable);
         assert_eq!(Kind::of(&sqlx::Error::PoolTimedOut), Kind::Unavailable);
         let cut = sqlx::Error::Protocol("unexpected response from SSLRequest: 0x00".to_owned());
         assert_eq!(Kind::of(&cut), Kind::Unavailable);
@@ -306,9 +369,10 @@ mod tests {
 
     #[test]
     fn constraints_are_conflicts_and_the_rest_is_corrupt() {
-        assert_eq!(Kind::of_sqlstate("23505"), Kind::Conflict);
+        assert_eq!(Kind::of_sqlstate("23505", false), Kind::Conflict);
         assert_eq!(Kind::of_sqlite("2067"), Kind::Conflict);
-        assert_eq!(Kind::of_sqlstate("42P01"), Kind::Corrupt);
+        assert_eq!(Kind::of_sqlstate("42P01", true), Kind::Corrupt);
+        assert_eq!(Kind::of_sqlstate("XX000", false), Kind::Corrupt);
         assert_eq!(Kind::of_sqlite("1"), Kind::Corrupt);
         assert_eq!(Kind::of(&sqlx::Error::RowNotFound), Kind::Corrupt);
     }
@@ -320,5 +384,17 @@ mod tests {
         assert!(matches!(cause, Some(sqlx::Error::PoolTimedOut)));
         assert_eq!(error.to_string(), format!("the database is not available: {}", error.cause()));
         assert_eq!(Error::Corrupt("a reason".into()).cause().to_string(), "a reason");
+    }
+
+    #[test]
+    fn messages_say_what_happened_and_not_how_sqlx_names_it() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let message = Error::from(sqlx::Error::Io(refused)).to_string();
+        assert_eq!(
+            message,
+            "the database is not available: the connection broke: connection refused"
+        );
+        let message = Error::from(sqlx::Error::PoolTimedOut).cause().to_string();
+        assert_eq!(message, "no connection became free in time");
     }
 }

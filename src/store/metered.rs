@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use super::{
     CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
     Store, UserChanges,
+    calls::Calls,
     health::Health,
     statement::{Meter, Statements},
 };
@@ -48,7 +49,9 @@ impl Metered {
 
     async fn measure<T>(&self, method: &'static str, work: impl Future<Output = T> + Send) -> T {
         let start = Instant::now();
-        let result = Meter::new(method, &self.statements).measure(work).await;
+        let calls = Calls::current();
+        let _call = calls.clone().begin(method);
+        let result = Meter::new(method, &self.statements, calls).measure(work).await;
         metrics::histogram!("entourage_store_seconds", "method" => method)
             .record(start.elapsed().as_secs_f64());
         result

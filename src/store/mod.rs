@@ -26,6 +26,7 @@ macro_rules! statements {
 }
 
 mod batching;
+mod calls;
 mod connect;
 mod error;
 mod follow_writes;
@@ -39,12 +40,17 @@ mod sql;
 mod sqlite;
 mod statement;
 
-use std::{collections::HashMap, fmt::Debug, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt::{self, Debug},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    calls::Calls,
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
     metered::Metered,
@@ -112,6 +118,19 @@ pub enum SchemaState {
     },
     /// The database has tables that are not ours.
     Foreign,
+}
+
+impl fmt::Display for SchemaState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Current => f.write_str("the schema is that of this program"),
+            Self::Empty => f.write_str("the database has no tables"),
+            Self::Older { found, needed } | Self::Newer { found, needed } => {
+                write!(f, "the schema is of migration {found}, and this program has {needed}")
+            }
+            Self::Foreign => f.write_str("the database has tables that are not ours"),
+        }
+    }
 }
 
 /// The progress of long work, in rows.

@@ -17,7 +17,7 @@ use tracing::Instrument;
 
 use super::{
     Error, OnProgress, Progress, Result,
-    error::{is_rolled_back, is_transient},
+    error::{is_rolled_back, is_transient, message},
     statement::Meter,
 };
 
@@ -96,7 +96,8 @@ where
                 if is_rolled_back(&error) {
                     tries.0.store(had_committed, Ordering::Relaxed);
                 }
-                tracing::debug!(%error, number, "a transaction failed and is retried");
+                let error = message(&error);
+                tracing::debug!(error, number, "a transaction failed and is retried");
             }
             result => return result,
         }

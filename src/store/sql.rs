@@ -100,11 +100,6 @@ statements! {
     ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
     CREDENTIALS = "SELECT id, password_hash, token_epoch FROM users WHERE username_key = $1";
     CREDENTIALS_BY_ID = "SELECT id, password_hash, token_epoch FROM users WHERE id = $1";
-    CREATE_USER =
-        "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
-                            password_hash, created_at, role_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT id FROM roles WHERE name = $10)) \
-         ON CONFLICT DO NOTHING";
     CREATE_COUNTS = "INSERT INTO follow_counts (user_id) VALUES ($1)";
     IS_OUR_USER = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND username_key = $2)";
     TAKEN =
@@ -152,7 +147,7 @@ statements! {
          AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
     ADD_COUNTS =
         "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
-         ON CONFLICT DO NOTHING";
+         ON CONFLICT DO NOTHING RETURNING user_id";
 
     // Schema
     APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";

@@ -14,6 +14,8 @@ use sqlx::{
     query::{Query, QueryAs, QueryScalar},
 };
 
+use super::calls::Calls;
+
 tokio::task_local! {
     static METER: Meter;
 }
@@ -33,11 +35,18 @@ impl Statements {
 /// Counts statements for a method of a store. It follows work into tasks of its own, and the
 /// statement that several callers share counts for the first of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Meter(Option<(&'static str, Statements)>);
+pub(crate) struct Meter(Option<Metered>);
+
+#[derive(Clone, Debug)]
+struct Metered {
+    method: &'static str,
+    statements: Statements,
+    calls: Calls,
+}
 
 impl Meter {
-    pub(crate) fn new(method: &'static str, statements: &Statements) -> Self {
-        Self(Some((method, statements.clone())))
+    pub(crate) fn new(method: &'static str, statements: &Statements, calls: Calls) -> Self {
+        Self(Some(Metered { method, statements: statements.clone(), calls }))
     }
 
     /// The meter of the running method; one that counts nothing outside of any.
@@ -53,9 +62,10 @@ impl Meter {
 
 fn count() {
     let count = |meter: &Meter| {
-        let Some((method, statements)) = &meter.0 else { return };
+        let Some(Metered { method, statements, calls }) = &meter.0 else { return };
         statements.0.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("entourage_store_statements_total", "method" => *method).increment(1);
+        calls.add_statement(method);
     };
     METER.try_with(count).unwrap_or_default();
 }

@@ -42,8 +42,15 @@ impl KeySet {
     /// # Errors
     /// [`JwksError::NotAKeySet`].
     pub(crate) fn parse(jwks: &str) -> Result<Self, JwksError> {
-        let set: JwkSet =
-            serde_json::from_str(jwks).map_err(|e| JwksError::NotAKeySet(e.to_string()))?;
+        let json: serde_json::Value = serde_json::from_str(jwks).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            JwksError::NotAKeySet(format!("line {line}, column {column} is not JSON"))
+        })?;
+        // The words of serde name our types.
+        let set: JwkSet = serde_json::from_value(json).map_err(|_| {
+            let reason = "its keys are not as RFC 7517 defines them";
+            JwksError::NotAKeySet(reason.to_owned())
+        })?;
         Ok(Self(set.keys.iter().filter_map(public_key).collect()))
     }
 
@@ -115,6 +122,12 @@ mod tests {
         {
             assert!(is_empty(&keys), "{keys}");
         }
-        assert!(matches!(KeySet::parse("{}"), Err(JwksError::NotAKeySet(_))));
+        for (text, reason) in [
+            ("{}", "its keys are not as RFC 7517 defines them"),
+            ("{\n\"keys\": [<html>", "line 2, column 10 is not JSON"),
+        ] {
+            let refused = KeySet::parse(text).expect_err("it is not a key set").to_string();
+            assert_eq!(refused, format!("it is not a JSON Web Key Set: {reason}"));
+        }
     }
 }

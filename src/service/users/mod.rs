@@ -21,7 +21,7 @@ use crate::{
         Audience, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, User,
         UserId, UserListRequest, UserSearch, UsernameKey,
     },
-    store::{self, Store},
+    store::{self, Calls, Store},
 };
 
 /// A user in a list.
@@ -209,16 +209,14 @@ impl Service {
         F: Future<Output = store::Result<T>> + Send + 'static,
     {
         let (change, cache) = (change(Arc::clone(&self.store)), self.users.clone());
-        let task = tokio::spawn(
-            async move {
-                let changed = change.await;
-                if let Some(cache) = cache {
-                    cache.evict(id);
-                }
-                changed
+        let work = async move {
+            let changed = change.await;
+            if let Some(cache) = cache {
+                cache.evict(id);
             }
-            .in_current_span(),
-        );
+            changed
+        };
+        let task = tokio::spawn(Calls::current().record(work).in_current_span());
         match task.await.map_err(JoinError::try_into_panic) {
             Ok(changed) => Ok(changed?),
             Err(Ok(panic)) => resume_unwind(panic),

@@ -47,6 +47,7 @@ pub(crate) struct Attempt<'b> {
     pub(crate) changes: &'b [FollowChange],
     tries: Tries,
     is_first: bool,
+    is_last: bool,
     /// The plan of the last attempt that sent its commit.
     committing: &'b Mutex<Option<Plan>>,
     /// The permit of the batch; a no-op while other parts are left to write.
@@ -57,6 +58,11 @@ impl Attempt<'_> {
     /// Whether no earlier attempt has failed, so that nothing speaks against optimism.
     pub(crate) fn is_first(&self) -> bool {
         self.is_first
+    }
+
+    /// Whether the batch is not repeated if this attempt writes nothing.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// Whether an attempt, this one included, has sent its commit.
@@ -188,9 +194,11 @@ async fn write_part<W: FollowWriter>(
     let is_temporary = |error: &_| is_transient(error) || is_foreign_key_violation(error);
     retry::retried_when(is_temporary, |tries| {
         let is_first = is_first.swap(false, Ordering::Relaxed);
-        let mut attempt = Attempt { changes, tries, is_first, committing: &committing, permit };
+        let mut attempt =
+            Attempt { changes, tries, is_first, is_last: false, committing: &committing, permit };
         async move {
-            for _ in 0..CONTENDED_MAX {
+            for number in 1..=CONTENDED_MAX {
+                attempt.is_last = number == CONTENDED_MAX;
                 let written = writer.write(&attempt).await?;
                 if written.is_some() {
                     return Ok(written);

@@ -16,6 +16,13 @@ use crate::{
 
 statements! {
     ACCOUNTS = account!("u.id = ANY($1)");
+    // Citus takes no sub-select in VALUES, and does not count the rows of such a statement.
+    CREATE_USER =
+        "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
+                            password_hash, created_at, role_id) \
+         SELECT $1::bigint, $2::text, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, \
+                $9::timestamptz, (SELECT id FROM roles WHERE name = $10::text) \
+         ON CONFLICT DO NOTHING RETURNING id";
     UPDATE_PROFILE_AND_NOTIFY =
         concat!("WITH changed AS (", update_profile!(), ") \
                  SELECT changed.*, pg_notify('entourage_users', id::text)::text FROM changed");

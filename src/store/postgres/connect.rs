@@ -61,6 +61,9 @@ impl Postgres {
         };
         let (hosts, mut first) = open(address, acquire_timeout).await?;
         let server = look_at(&mut first).await;
+        if server.is_citus {
+            error::expect_citus();
+        }
         let room = (!shares_sessions).then_some(options.connections_max);
         requirements::check(&mut first, room).await?;
 
@@ -203,6 +206,8 @@ fn begin(
 /// What the server can do that not all servers can.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
 pub(super) struct Server {
+    /// The server is Citus.
+    is_citus: bool,
     /// The server is not distributed: it can plan a statement once for a connection, regardless of
     /// the arguments, and write several tables in one statement.
     pub(super) in_one_place: bool,
@@ -212,7 +217,8 @@ pub(super) struct Server {
 
 statements! {
     SERVER =
-        "SELECT NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
+        "SELECT is_citus, \
+                NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
                                          WHERE name = 'plan_cache_mode') AS in_one_place, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \
@@ -235,5 +241,5 @@ pub(super) fn failed(error: &sqlx::Error) -> ConnectError {
 }
 
 pub(super) fn one_line(error: &sqlx::Error) -> String {
-    error.to_string().lines().collect::<Vec<_>>().join(" ")
+    error::message(error).lines().collect::<Vec<_>>().join(" ")
 }

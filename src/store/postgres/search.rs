@@ -97,7 +97,8 @@ statements! {
     };
     ADD_NAME_PREFIXES =
         "INSERT INTO name_prefixes (prefix, username_key, user_id) \
-         SELECT k.prefix, $2, $1 FROM unnest($3::text[]) AS k (prefix) ON CONFLICT DO NOTHING";
+         SELECT k.prefix, $2, $1 FROM unnest($3::text[]) AS k (prefix) ON CONFLICT DO NOTHING \
+         RETURNING prefix";
     REMOVE_NAME_PREFIXES =
         "DELETE FROM name_prefixes WHERE user_id = $1 \
          AND NOT (username_key = $2 AND prefix = ANY($3))";

@@ -107,6 +107,11 @@ fn common(statement: Duration, idle_transaction: Duration) -> Vec<(&'static str,
         ("idle_session_timeout", ms(Duration::ZERO)),
         ("transaction_timeout", ms(Duration::ZERO)),
         ("standard_conforming_strings", "on".to_owned()),
+        // Compiling a statement of ours takes longer than running it, and without statistics the
+        // planner does it all the same.
+        ("jit", "off".to_owned()),
+        // A deletion changes several tables, which Citus refuses to do on several servers at once.
+        ("citus.multi_shard_modify_mode", "sequential".to_owned()),
     ]
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Database, Pool, Row};
 
 use super::{
-    super::{Db, Time, begin, stored, time},
+    super::{Db, Time, accounts::CREATE_USER, begin, stored, time},
     search, users,
 };
 use crate::{
@@ -18,8 +18,8 @@ use crate::{
         CreateOutcome, SetRoleOutcome,
         retry::Tries,
         sql::{
-            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREATE_USER, CREDENTIALS,
-            CREDENTIALS_BY_ID, END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN, USER_EXISTS,
+            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREDENTIALS, CREDENTIALS_BY_ID,
+            END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN, USER_EXISTS,
         },
         statement::{query, query_as, query_scalar},
     },
@@ -83,9 +83,9 @@ pub(super) async fn create_user(
         .bind(user.password_hash.as_deref())
         .bind(stored(user.created_at))
         .bind(&*user.role)
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
-    if created.rows_affected() == 0 {
+    if created.is_none() {
         if tries.may_have_committed() {
             let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
             if ours.fetch_one(&mut *tx).await? {

@@ -24,10 +24,15 @@ use crate::{
 /// The most edges of each direction that one step removes.
 const EDGES: u16 = 1_000;
 
+/// How often a step is repeated because an edge had no mirror.
+const CONTENDED_MAX: u32 = 4;
+
 /// The result of a step.
 enum Step {
     /// There is no such user.
     NoSuchUser,
+    /// An edge was removed and its mirror was not there: the step was rolled back.
+    Contended,
     /// Some edges were removed, others are left.
     Unfinished,
     /// The last edges were removed, and the user with them.
@@ -36,8 +41,10 @@ enum Step {
 
 pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
     let mut found = false;
+    let mut repeats = CONTENDED_MAX;
     loop {
-        match retry::retried(|tries| step(tries, &engine, id)).await? {
+        match retry::retried(|tries| step(tries, &engine, id, repeats == 0)).await? {
+            Step::Contended => repeats -= 1,
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
             Step::Unfinished => found = true,
@@ -45,7 +52,15 @@ pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
     }
 }
 
-async fn step(tries: Tries, engine: &Engine, id: UserId) -> sqlx::Result<Step> {
+/// Removes some edges of each direction. A follow that is being committed on several servers may
+/// show its edge before its mirror, which would then be left over; a mirror that stays away is lost,
+/// and then the deletion is there to `accept_lost_mirrors`.
+async fn step(
+    tries: Tries,
+    engine: &Engine,
+    id: UserId,
+    accept_lost_mirrors: bool,
+) -> sqlx::Result<Step> {
     let mut tx = begin(&engine.writer).await?;
     if query(FIND_USER).bind(id.0).fetch_optional(&mut *tx).await?.is_none() {
         let is_ours = tries.may_have_committed();
@@ -55,7 +70,8 @@ async fn step(tries: Tries, engine: &Engine, id: UserId) -> sqlx::Result<Step> {
     let take = query(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES));
     let following = take.fetch_all(&mut *tx).await?;
     let following = following.iter().map(follow).collect::<sqlx::Result<Vec<_>>>()?;
-    bind_edges(query(REMOVE_MIRRORS), &following).execute(&mut *tx).await?;
+    let mirrors = bind_edges(query(REMOVE_MIRRORS), &following).execute(&mut *tx).await?;
+    let mut is_contended = mirrors.rows_affected() < following.len() as u64;
 
     let find = query(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES));
     let followers = find.fetch_all(&mut *tx).await?;
@@ -63,7 +79,13 @@ async fn step(tries: Tries, engine: &Engine, id: UserId) -> sqlx::Result<Step> {
     let ids: Vec<_> = followers.iter().map(|edge| edge.follower).collect();
     let take = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(id_list(&ids));
     let taken: Vec<i64> = take.fetch_all(&mut *tx).await?;
-    bind_edges(query(REMOVE_MIRRORS), &followers).execute(&mut *tx).await?;
+    let mirrors = bind_edges(query(REMOVE_MIRRORS), &followers).execute(&mut *tx).await?;
+    // Mirrors without an edge are left over from elsewhere.
+    is_contended |= mirrors.rows_affected() < taken.len() as u64;
+    if is_contended && !accept_lost_mirrors {
+        tx.rollback().await?;
+        return Ok(Step::Contended);
+    }
 
     let losses = losses(id, &following, taken.into_iter().map(UserId));
     bind_counts(query(LOWER_COUNTS), &losses).execute(&mut *tx).await?;

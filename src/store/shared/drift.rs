@@ -549,8 +549,9 @@ async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
 /// Counts the edges of a user and corrects the counts.
 async fn repair_counts(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
     let mut tx = begin(pool).await?;
-    let added = query(ADD_COUNTS).bind(user.0).execute(&mut *tx).await?;
+    // Returned rows are counted, since Citus reports no number of rows for such a statement.
+    let added = query(ADD_COUNTS).bind(user.0).fetch_all(&mut *tx).await?.len() as u64;
     let corrected = recount(&mut tx, user).await?;
     tx.commit().await?;
-    Ok(added.rows_affected().max(corrected))
+    Ok(added.max(corrected))
 }

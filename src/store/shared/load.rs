@@ -8,13 +8,14 @@ use sqlx::Transaction;
 use super::super::{
     Db, Engine, begin, bind_counts, bind_edges,
     maintenance::load::{
-        LOAD_COUNTS, LOAD_FOLLOWERS, LOAD_FOLLOWS, load_name_prefixes, load_users,
+        AFTER_LOAD, LOAD_COUNTS, LOAD_FOLLOWERS, LOAD_FOLLOWS, load_name_prefixes, load_users,
     },
 };
 use crate::{
     domain::{Follow, FollowCounts, NewUser, TIMES, UserId, name_prefixes},
     store::{
         Error, Graph, LoadOutcome, Result,
+        error::message,
         retry::Report,
         sql::HAS_USERS,
         statement::{query, query_scalar},
@@ -56,7 +57,8 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
         counts.entry(edge.followee).or_default().followers += 1;
     }
 
-    let mut tx = begin(&engine.unlimited_pool()).await?;
+    let pool = engine.unlimited_pool();
+    let mut tx = begin(&pool).await?;
     if query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
         return Ok(LoadOutcome::NotEmpty);
     }
@@ -76,6 +78,12 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
     follows.sort_unstable_by_key(|edge| (edge.followee, edge.followed_at, edge.follower));
     load_edges(&mut tx, LOAD_FOLLOWERS, &follows, &mut loading).await?;
     tx.commit().await?;
+    if let Some(sql) = AFTER_LOAD
+        && let Err(error) = query(sql).execute(&pool).await
+    {
+        // The graph is loaded all the same, and the server does this by itself later.
+        tracing::warn!(error = message(&error), "cannot collect the statistics of the tables");
+    }
     Ok(LoadOutcome::Loaded)
 }
 

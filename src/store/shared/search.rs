@@ -28,7 +28,7 @@ pub(crate) async fn add(
         return Ok(0);
     }
     let add = about_name(ADD_NAME_PREFIXES, user, key, &prefixes);
-    Ok(add.execute(tx).await?.rows_affected())
+    Ok(add.fetch_all(tx).await?.len() as u64)
 }
 
 /// Replaces the beginnings of the name of a user, whose row the transaction has locked. Returns the

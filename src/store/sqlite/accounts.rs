@@ -12,6 +12,11 @@ use crate::{
 
 statements! {
     ACCOUNT = account!("u.id = $1");
+    CREATE_USER =
+        "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
+                            password_hash, created_at, role_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT id FROM roles WHERE name = $10)) \
+         ON CONFLICT DO NOTHING RETURNING id";
 }
 
 /// How to change a profile.

@@ -112,7 +112,7 @@ impl Sqlite {
                     "it is read-only: give this user write access to the file and its folder";
                 ConnectError::Unusable(format!("{path}: {reason}"))
             } else {
-                ConnectError::Refused(format!("{path}: {error}"))
+                ConnectError::Refused(format!("{path}: {}", error::message(&error)))
             }
         })?;
         if !has_wal(&writer).await.map_err(|e| ConnectError::Refused(format!("{path}: {e}")))? {

@@ -111,7 +111,8 @@ statements! {
     };
     ADD_NAME_PREFIXES =
         "INSERT INTO name_prefixes (prefix, username_key, user_id) \
-         SELECT value, $2, $1 FROM json_each($3) WHERE true ON CONFLICT DO NOTHING";
+         SELECT value, $2, $1 FROM json_each($3) WHERE true ON CONFLICT DO NOTHING \
+         RETURNING prefix";
     REMOVE_NAME_PREFIXES =
         "DELETE FROM name_prefixes WHERE user_id = $1 \
          AND NOT (username_key = $2 AND prefix IN (SELECT value FROM json_each($3)))";

@@ -8,6 +8,22 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
+const COMMANDS: [&[&str]; 13] = [
+    &["serve"],
+    &["migrate"],
+    &["schema"],
+    &["seed"],
+    &["user"],
+    &["user", "add"],
+    &["user", "password"],
+    &["user", "role"],
+    &["user", "sign-out"],
+    &["token"],
+    &["check"],
+    &["healthcheck"],
+    &["completions"],
+];
+
 #[test]
 fn help_lists_the_commands() {
     assert_snapshot!("entourage", help(&[]));
@@ -15,18 +31,33 @@ fn help_lists_the_commands() {
 
 #[test]
 fn help_of_a_command_lists_its_flags_and_variables() {
-    assert_snapshot!("serve", help(&["serve"]));
-    assert_snapshot!("migrate", help(&["migrate"]));
-    assert_snapshot!("schema", help(&["schema"]));
-    assert_snapshot!("seed", help(&["seed"]));
-    assert_snapshot!("user", help(&["user"]));
-    assert_snapshot!("user_add", help(&["user", "add"]));
-    assert_snapshot!("user_password", help(&["user", "password"]));
-    assert_snapshot!("user_sign_out", help(&["user", "sign-out"]));
-    assert_snapshot!("token", help(&["token"]));
-    assert_snapshot!("check", help(&["check"]));
-    assert_snapshot!("healthcheck", help(&["healthcheck"]));
-    assert_snapshot!("completions", help(&["completions"]));
+    for command in COMMANDS {
+        assert_snapshot!(command.join("_").replace('-', "_"), help(command));
+    }
+}
+
+#[test]
+fn short_help_has_one_line_for_each_flag() {
+    for command in COMMANDS {
+        let whole = help(command);
+        let short = said(run(&std::env::temp_dir(), command.iter().chain(&["-h"]), &[]));
+        let flags = |text: &str| {
+            let lines = text.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
+            let names = lines.map(|line| line.split("  ").next().unwrap_or(line).to_owned());
+            names.collect::<Vec<_>>()
+        };
+
+        assert_eq!(flags(&short), flags(&whole), "{command:?}");
+        let is_flag = |line: &&str| line.trim_start().starts_with('-');
+        for line in short.lines().filter(is_flag) {
+            assert!(line.len() <= 100, "the first paragraph of this help is too long:\n{line}");
+        }
+        let is_heading = |line: &str| line.is_empty() || !line.starts_with(' ');
+        let is_line = |line: &str| is_heading(line) || line.trim_start().contains("  ");
+        assert!(short.lines().all(is_line), "{short}");
+        assert!(!short.contains("env:"), "{short}");
+    }
+    assert_snapshot!("serve_short", said(run(&std::env::temp_dir(), ["serve", "-h"], &[])));
 }
 
 #[test]

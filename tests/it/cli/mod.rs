@@ -6,7 +6,9 @@ mod readme;
 mod refused;
 mod seed;
 mod serve;
+mod terminal;
 mod usage;
+mod variables;
 mod waiting;
 
 use std::{path::Path, process::Stdio};

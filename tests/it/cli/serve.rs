@@ -82,13 +82,25 @@ async fn a_token_from_the_command_line_is_accepted(database: &Database) {
 }
 
 async fn a_signal_stops_the_server_cleanly(database: &Database) {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let server = Server::start(database, &["--migrate"]);
         let address = server.address.clone();
         server.signal(signal);
         assert!(server.wait().success(), "SIG{signal}");
         assert!(TcpStream::connect(address).is_err(), "something still listens");
     }
+}
+
+#[test]
+fn a_server_under_nohup_ignores_its_terminal() {
+    let ignores_hang_up = |server: &Server| {
+        let status = fs::read_to_string(format!("/proc/{}/status", server.id()));
+        let status = status.expect("this is Linux");
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).expect("a mask");
+        u64::from_str_radix(mask.trim(), 16).expect("hexadecimal") & 1 == 1
+    };
+    assert!(ignores_hang_up(&Server::with_nohup()));
+    assert!(!ignores_hang_up(&Server::with(None, &[], &[])));
 }
 
 fn folder() -> TempDir {
@@ -148,6 +160,18 @@ async fn a_variable_sets_its_limit() {
     assert_eq!(reply["errors"][0]["extensions"]["code"], "BAD_USER_INPUT", "{reply}");
     let reply = server.graphql("{ users(first: 3) { totalCount } }", json!({}), None).await;
     assert_eq!(reply.get("errors"), None::<&Value>, "{reply}");
+}
+
+#[tokio::test]
+async fn slow_operations_are_those_of_the_setting() {
+    for (setting, is_logged) in [("1ms", true), ("off", false)] {
+        let server = Server::with(None, &["--slow-operation", setting], &[]);
+        // Hashing a password takes longer.
+        let sign_up = "mutation { signUp(input: {username: \"zoe\", password: \"long enough\"}) {
+            token } }";
+        server.graphql(sign_up, json!({}), None).await;
+        assert_eq!(server.log().contains("a slow operation"), is_logged, "{}", server.log());
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use entourage::{
 };
 
 use super::{
-    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, edge, list, new_user,
-    user,
+    ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, edge,
+    faults::on_postgres, list, new_user, user,
 };
 
 cases! {
@@ -22,6 +22,20 @@ cases! {
     a_graph_with_a_time_of_five_digit_years_is_refused,
     progress_rises_to_its_total,
     the_database_answers_a_ping,
+}
+
+#[tokio::test]
+async fn a_loaded_graph_has_statistics() {
+    on_postgres(async |database| {
+        database.store().load(three(), &|_| {}).await.unwrap();
+        let rows =
+            "SELECT reltuples::bigint FROM pg_class WHERE relname = ANY($1) ORDER BY relname";
+        let rows = sqlx::query_scalar(rows).bind(vec!["followers", "follows", "users"]);
+        let rows: Vec<i64> =
+            rows.fetch_all(&mut database.postgres_connection().await).await.unwrap();
+        assert_eq!(rows, [3, 3, 3]);
+    })
+    .await;
 }
 
 fn three() -> Graph {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a store that fails is the failure")]
 
 mod admin;
+mod certificates;
 mod concurrency;
 mod damage;
 mod deletion;
@@ -13,12 +14,15 @@ mod group_faults;
 mod group_races;
 mod groups;
 mod limits;
+mod messages;
 mod migrations;
+mod mirrors;
 mod model;
 mod pages;
 mod poolers;
 mod search_plans;
 mod servers;
+mod sessions;
 mod sql;
 mod statements;
 mod tokens;

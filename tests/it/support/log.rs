@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tracing::subscriber::DefaultGuard;
+use serde_json::Value;
+use tracing::{Level, subscriber::DefaultGuard};
 
 /// Captures the log until it is dropped.
 pub(crate) struct Log {
@@ -29,10 +30,22 @@ impl io::Write for Written {
 impl Log {
     /// Starts capturing on this thread, at the default level.
     pub(crate) fn begin() -> Self {
+        Self::at(Level::INFO)
+    }
+
+    /// The same at a level.
+    pub(crate) fn at(level: Level) -> Self {
         let written = Written::default();
         let writer = written.clone();
-        let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::fmt().json().with_max_level(level);
+        let subscriber = subscriber.with_writer(move || writer.clone());
         Self { written, _guard: tracing::subscriber::set_default(subscriber.finish()) }
+    }
+
+    /// The fields of the lines that contain a text.
+    pub(crate) fn fields_with(&self, text: &str) -> Vec<Value> {
+        let line = |line: String| serde_json::from_str::<Value>(&line).expect("a line is JSON");
+        self.lines_with(text).into_iter().map(|text| line(text)["fields"].clone()).collect()
     }
 
     /// The lines that contain a text.

@@ -62,7 +62,7 @@ pub(crate) struct Server {
     /// The banner.
     pub(crate) banner: String,
     pub(crate) client: reqwest::Client,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Server {
@@ -84,12 +84,25 @@ impl Server {
         variables: &[(&str, &str)],
     ) -> Self {
         let own_folder = TempDir::new().expect("a folder");
-        let folder = folder.unwrap_or(own_folder.path());
+        let mut command = binary(folder.unwrap_or(own_folder.path()));
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).envs(variables.iter().copied());
+        Self::spawn(command, own_folder)
+    }
+
+    /// Starts one as `nohup` does: with `SIGHUP` ignored.
+    pub(crate) fn with_nohup() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut command = Command::new("sh");
+        let script = "trap '' HUP; exec \"$0\" serve --listen 127.0.0.1:0";
+        command.args(["-c", script, env!("CARGO_BIN_EXE_entourage")]);
+        command.env_clear().current_dir(folder.path()).stdin(Stdio::null());
+        Self::spawn(command, folder)
+    }
+
+    fn spawn(mut command: Command, own_folder: TempDir) -> Self {
         let log: PathBuf = own_folder.path().join("log");
-        let mut process = binary(folder)
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .envs(variables.iter().copied())
+        let mut process = command
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a file for its log"))
             .spawn()
@@ -109,7 +122,7 @@ impl Server {
             panic!("no address in the banner {banner:?}: {text}");
         };
         let client = reqwest::Client::new();
-        Self { process, address, banner, client, _folder: own_folder }
+        Self { process, address, banner, client, folder: own_folder }
     }
 
     /// The whole response to an operation.
@@ -128,6 +141,11 @@ impl Server {
         };
         let response = request.send().await.expect("the server answers");
         response.json().await.expect("the answer is JSON")
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).expect("its log")
     }
 
     /// The id of the process.

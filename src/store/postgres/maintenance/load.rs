@@ -28,7 +28,12 @@ statements! {
     LOAD_FOLLOWERS =
         "INSERT INTO followers (follower_id, followee_id, followed_at) \
          SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[])";
+    ANALYZE = "ANALYZE users, follow_counts, name_prefixes, follows, followers";
 }
+
+/// What a loaded graph needs at the end. Until the server collects statistics by itself, it would
+/// take the tables for empty.
+pub(crate) const AFTER_LOAD: Option<&str> = Some(ANALYZE);
 
 fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()

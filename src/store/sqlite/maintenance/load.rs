@@ -29,6 +29,10 @@ statements! {
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
 }
 
+/// What a loaded graph needs at the end: nothing, since the statements leave the planner no choice
+/// that depends on statistics. With some, plans would differ between one file and another.
+pub(crate) const AFTER_LOAD: Option<&str> = None;
+
 /// Beginnings of names, with the keys and ids of their users.
 pub(crate) fn load_name_prefixes(rows: &[(String, String, UserId)]) -> Query {
     let row =

@@ -20,7 +20,7 @@ statements! {
     // before it, so each part that depends on an edge starts from the rows that were removed or
     // added. Expired changes of other pairs are deleted last, and only those that no other
     // transaction has locked: the deletion never waits, so two unfollows of one follower cannot
-    // deadlock.
+    // deadlock. An edge that the statement sees has its mirror: both became visible at one moment.
     CHANGE_EDGES =
         "WITH removed AS ( \
              DELETE FROM follows e \

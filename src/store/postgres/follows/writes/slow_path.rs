@@ -5,7 +5,7 @@
 //! step by step and the batch is planned again. Where the plan differs from what was written, the
 //! transaction is rolled back.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
@@ -15,7 +15,7 @@ use crate::{
     domain::UserId,
     store::{
         follow_writes::{Attempt, Pair, Plan, State, Written},
-        postgres::BEGIN,
+        postgres::{BEGIN, Query},
         statement::{query, query_as},
     },
 };
@@ -98,7 +98,13 @@ pub(crate) async fn write(
     }
 
     // 3. Write what depends on the edges, the counts last.
-    change_mirrors(&mut tx, &plan).await?;
+    let mirrors_removed = change_mirrors(&mut tx, &plan).await?;
+    if mirrors_removed < plan.removed.len() && !attempt.is_last() {
+        // A follow that is being committed on several servers may show its edge before its mirror,
+        // which would then be left over: roll back, and look again. A mirror that is still missing
+        // at the last attempt is lost; that is for `check` to report, and must not fail an unfollow.
+        return Ok(None);
+    }
     count_changes(&mut tx, &plan).await?;
     let counted = change_counts(&mut tx, &plan, &mut state).await?;
 
@@ -163,18 +169,24 @@ async fn change_edges(
     Ok(())
 }
 
-/// Changes the mirrors as the edges were changed.
-async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<()> {
-    for (sql, edges) in [(REMOVE_MIRRORS, &plan.removed), (ADD_MIRRORS, &plan.added)] {
-        if edges.is_empty() {
-            continue;
-        }
-        let (followers, followees) = columns(edges.keys());
-        let mirrors = query(sql).bind(followers).bind(followees);
-        let times: Vec<_> = edges.values().copied().collect();
-        mirrors.bind(times).execute(&mut **tx).await?;
+/// Changes the mirrors as the edges were changed, and returns how many were removed.
+async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<usize> {
+    let mut removed = 0;
+    if !plan.removed.is_empty() {
+        let mirrors = mirrors(REMOVE_MIRRORS, &plan.removed).execute(&mut **tx).await?;
+        removed = usize::try_from(mirrors.rows_affected()).unwrap_or(usize::MAX);
     }
-    Ok(())
+    if !plan.added.is_empty() {
+        mirrors(ADD_MIRRORS, &plan.added).execute(&mut **tx).await?;
+    }
+    Ok(removed)
+}
+
+/// A statement that changes the mirrors of these edges.
+fn mirrors(sql: &'static str, edges: &BTreeMap<Pair, DateTime<Utc>>) -> Query {
+    let (followers, followees) = columns(edges.keys());
+    let times: Vec<_> = edges.values().copied().collect();
+    query(sql).bind(followers).bind(followees).bind(times)
 }
 
 /// Counts the changes of pairs.
