@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
-    http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
+    http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
     service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
     store::{Metered, Statements, Store},
 };
@@ -30,6 +30,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long clients may take.
     pub timeouts: Timeouts,
+    /// The path below which a proxy publishes the server.
+    pub base_path: BasePath,
     /// The sites whose scripts may call the server.
     pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
@@ -59,6 +61,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            base_path: BasePath::default(),
             cors_origins: Vec::new(),
             proxies: Vec::new(),
             sign_up: false,
@@ -77,7 +80,6 @@ impl Default for Settings {
 /// A server that is not listening yet.
 pub struct App {
     state: Arc<http::State>,
-    cors_origins: Vec<Origin>,
     metrics_listener: Option<TcpListener>,
     statements: Statements,
 }
@@ -107,6 +109,7 @@ impl App {
             documents.trust_texts(texts.iter().map(String::as_str), &settings.limits);
         }
         let api = Api::new(Arc::clone(&service), settings.limits).with_documents(documents);
+        let api = api.with_avatars_below(settings.base_path.as_str());
         let api = if settings.projection { api } else { api.without_projection() };
         let api = if settings.suggestions { api } else { api.without_suggestions() };
         let (draining, _) = watch::channel(false);
@@ -116,16 +119,17 @@ impl App {
             store,
             random: settings.random,
             limits: settings.limits,
+            playground: settings.playground.map(|pages| pages.below(&settings.base_path)),
+            base_path: settings.base_path,
+            cors_origins: settings.cors_origins,
             proxies: settings.proxies,
             operation_permits: Semaphore::new(settings.limits.operations_max),
             timeouts: settings.timeouts,
-            playground: settings.playground,
             metrics,
             draining,
         });
 
-        let cors_origins = settings.cors_origins;
-        Self { state, cors_origins, metrics_listener: None, statements }
+        Self { state, metrics_listener: None, statements }
     }
 
     /// Moves `/metrics` to its own listener, so that API clients cannot reach it.
@@ -152,7 +156,7 @@ impl App {
     /// The routes of the main listener.
     pub fn router(&self) -> Router {
         let part = if self.metrics_listener.is_some() { Part::Public } else { Part::All };
-        http::router(Arc::clone(&self.state), part, &self.cors_origins)
+        http::router(Arc::clone(&self.state), part)
     }
 }
 
@@ -170,6 +174,7 @@ pub async fn serve(
     let router = app.router();
     let App { state, metrics_listener, .. } = app;
     let (address, timeouts) = (listener.local_addr()?, state.timeouts);
+    let base_path = || state.base_path.clone();
     let most = state.limits.client_connections_max;
     tracing::info!(%address, "listening");
 
@@ -180,17 +185,14 @@ pub async fn serve(
     };
     let metrics = async {
         if let Some(listener) = metrics_listener {
-            let router = http::router(Arc::clone(&state), Part::Metrics, &[]);
-            http::serve(listener, router, timeouts, most, state.draining.subscribe()).await;
+            let router = http::router(Arc::clone(&state), Part::Metrics);
+            let draining = state.draining.subscribe();
+            http::serve(listener, router, base_path(), timeouts, most, draining).await;
         }
     };
-    let served = async {
-        tokio::join!(
-            stopping,
-            http::serve(listener, router, timeouts, most, state.draining.subscribe()),
-            metrics
-        )
-    };
+    let draining = state.draining.subscribe();
+    let public = http::serve(listener, router, base_path(), timeouts, most, draining);
+    let served = async { tokio::join!(stopping, public, metrics) };
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}

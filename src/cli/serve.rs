@@ -18,7 +18,8 @@ use super::{
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing, Switch,
+        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, SignUp, Signing,
+        Switch,
     },
     http::{Playground, Timeouts},
     store::LoadOutcome,
@@ -31,6 +32,8 @@ pub(super) struct Args {
     listen: Listen,
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    front: Front,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -48,7 +51,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     // Check what can be checked without changing anything first: limits, documents, keys, addresses.
     // Then open the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, database, signing, documents, limits, .. } = args;
+    let Args { listen, service, front, database, signing, documents, limits, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = is_open(service.sign_up, &database);
     let documents = documents::load(&documents, sign_up, limits)?;
@@ -73,9 +76,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let notice = service.shutdown_notice.unwrap_or(timeouts.notice);
     let settings = Settings {
         limits,
-        timeouts: Timeouts { notice, ..timeouts },
-        cors_origins: service.cors_origins,
-        proxies: service.trusted_proxies,
+        timeouts: Timeouts { notice, idle: front.idle_timeout, ..timeouts },
+        base_path: front.base_path(),
+        cors_origins: front.cors_origins(),
+        proxies: front.trusted_proxies(),
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
         documents,
@@ -94,6 +98,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let banner = Banner {
         database: &database.url,
         address: listener.local_addr()?,
+        base_path: front.base_path(),
         pages,
         metrics,
         sign_up,

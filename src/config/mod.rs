@@ -7,7 +7,9 @@
 //!
 //! **Invariant:** `Debug` shows no secret and no database password.
 
+mod front;
 mod limits;
+mod list;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -18,11 +20,9 @@ use clap::{
     value_parser,
 };
 
-pub use self::limits::LimitArgs;
-use crate::{
-    http::{Origin, ProxyNet},
-    store,
-};
+use self::list::List;
+pub use self::{front::Front, limits::LimitArgs};
+use crate::store;
 
 /// The database and its connection pool.
 #[derive(Args, Clone, Debug)]
@@ -208,16 +208,6 @@ pub struct Service {
     )]
     pub suggestions: Switch,
 
-    /// Sites whose scripts may call the server, such as `https://app.example.com`,
-    /// comma-separated; `*` allows any site
-    #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
-    pub cors_origins: Vec<Origin>,
-
-    /// Trusted proxies, such as `10.0.0.0/8`, comma-separated. For requests through them the limits
-    /// per address use the client in `X-Forwarded-For`
-    #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
-    pub trusted_proxies: Vec<ProxyNet>,
-
     /// Serve `/metrics` on this address only
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
@@ -250,13 +240,8 @@ pub struct Documents {
 
     /// Manifests of trusted documents, as Apollo, Relay or graphql-codegen write them,
     /// comma-separated. Clients may send the ids of these documents
-    #[arg(
-        long = "documents",
-        env = "ENTOURAGE_DOCUMENTS",
-        value_name = "FILES",
-        value_delimiter = ','
-    )]
-    pub manifests: Vec<PathBuf>,
+    #[arg(long = "documents", env = "ENTOURAGE_DOCUMENTS", value_name = "FILES")]
+    manifests: Vec<List<PathBuf>>,
 
     /// Run trusted documents only: those of the manifests and of the pages for the browser.
     /// Introspection requires the permission `ADMIN`
@@ -266,6 +251,13 @@ pub struct Documents {
         value_parser = BoolishValueParser::new()
     )]
     pub only: bool,
+}
+
+impl Documents {
+    /// The files of the manifests.
+    pub fn manifests(&self) -> Vec<PathBuf> {
+        List::concat(self.manifests.clone())
+    }
 }
 
 /// What is logged to stderr.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, info, info_span};
 
 use super::{
+    cors,
     failure::Failure,
     host, metrics,
     request_id::{REQUEST_ID, RequestId},
@@ -29,8 +30,8 @@ const PATH_BYTES_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstError(pub(super) Option<Code>);
 
-/// Runs a request in a span with its id, refuses it unless it names one host, adds the headers
-/// that every reply has, and logs and measures the outcome.
+/// Runs a request in a span with its id, refuses it unless it names one host and may come from its
+/// site, adds the headers that every reply has, and logs and measures the outcome.
 pub(super) async fn observe(
     State(state): State<Arc<state::State>>,
     mut request: Request,
@@ -42,7 +43,8 @@ pub(super) async fn observe(
     let mut observation = Observation::begin(&request, span.clone());
 
     let answer = async {
-        match host::expect_one(request.version(), request.headers()) {
+        let host = host::expect_one(request.version(), request.headers());
+        match host.and_then(|()| cors::expect_allowed(&request, &state.cors_origins)) {
             Ok(()) => next.run(request).await,
             Err(failure) => IntoResponse::into_response(failure),
         }

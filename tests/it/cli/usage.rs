@@ -55,11 +55,15 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_APQ", "perhaps"),
         ("ENTOURAGE_DOCUMENTS_ONLY", "perhaps"),
         ("ENTOURAGE_SUGGESTIONS", "some"),
-        ("ENTOURAGE_CORS_ORIGINS", ""),
         ("ENTOURAGE_CORS_ORIGINS", "null"),
         ("ENTOURAGE_CORS_ORIGINS", "app.example.com"),
         ("ENTOURAGE_CORS_ORIGINS", "https://example.com/"),
         ("ENTOURAGE_CORS_ORIGINS", "https://example.com/path"),
+        ("ENTOURAGE_CORS_ORIGINS", "https://example.com, localhost:3000"),
+        ("ENTOURAGE_TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal"),
+        ("ENTOURAGE_BASE_PATH", "social"),
+        ("ENTOURAGE_BASE_PATH", "/graphql"),
+        ("ENTOURAGE_IDLE_TIMEOUT", "75"),
         ("ENTOURAGE_METRICS_LISTEN", "9000"),
         ("ENTOURAGE_JWKS", ""),
         ("ENTOURAGE_BODY_BYTES_MAX", "0"),
@@ -79,6 +83,15 @@ fn every_variable_with_a_rule_is_checked() {
         let line = super::complaint(&run(folder.path(), ["serve"], &[(variable, value)]), 2);
         assert!(line.contains(&format!("variable {variable})")), "{line}");
         assert_eq!(names_in(folder.path()), [""; 0], "{variable}");
+    }
+}
+
+#[test]
+fn an_origin_that_is_none_is_refused_with_the_preset() {
+    let run = run(&std::env::temp_dir(), ["serve", "--cors-origins", "localhost:3000"], &[]);
+    let line = super::complaint(&run, 2);
+    for word in ["'localhost:3000'", "`development` for every port of localhost"] {
+        assert!(line.contains(word), "{line}");
     }
 }
 
