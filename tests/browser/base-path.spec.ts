@@ -1,5 +1,5 @@
 /** Both pages below a path of their origin. */
-import { expect, test as base } from "./fixtures";
+import { test as base, expect } from "./fixtures";
 import { Server } from "./server";
 
 const PATH = "/social";

@@ -2,7 +2,7 @@
 
 import { ApolloProvider } from "@apollo/client/react";
 import { useMemo, useSyncExternalStore } from "react";
-import { type AroundNavHandler, Route, Router, Switch, useLocation } from "wouter";
+import { type AroundNavHandler, Route, Router, Switch, useLocation, useSearch } from "wouter";
 import { BASE_PATH } from "../base";
 import { getToken, subscribe } from "../session";
 import { createClient } from "./client";
@@ -57,8 +57,9 @@ export function App() {
 /** Jumps to the content. A bare `#main` would lead to the first page: it is relative to `<base>`. */
 function SkipLink() {
   const [path] = useLocation();
+  const search = useSearch();
   return (
-    <a className="skip-link" href={`${BASE_PATH}${path}${window.location.search}#main`}>
+    <a className="skip-link" href={`${BASE_PATH}${path}${search && `?${search}`}#main`}>
       Skip to the content
     </a>
   );
