@@ -98,8 +98,7 @@ audit: tests/audit/node_modules/.package-lock.json
 
 all-tests:
 	@echo "== tests on SQLite and PostgreSQL"
-	@tests/services.sh
-	@tests/postgres.sh cargo test --locked
+	@tests/services.sh tests/postgres.sh cargo test --locked
 
 release:
 	@echo "== release"

@@ -15,7 +15,9 @@ const SERVER = process.env.ENTOURAGE_ORIGIN ?? "http://127.0.0.1:8000";
  * Each page is a build of its own, named by the mode: pages that shared chunks would load what
  * only the other one needs. The server embeds what it finds in `dist`.
  */
-export default defineConfig(({ mode: page }) => ({
+export default defineConfig(({ command, mode: page }) => ({
+  // Relative addresses: a proxy may publish the server below a path.
+  base: command === "build" ? "./" : "/",
   plugins: [react(), compressed()],
   build: {
     rolldownOptions: { input: `${page}.html` },

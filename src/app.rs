@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
-    http::{self, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
+    http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
     service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
     store::{Metered, Statements, Store},
 };
@@ -32,6 +32,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Operations that take at least so long are logged with their calls of the store.
     pub slow_operation: Option<Duration>,
+    /// The path below which a proxy publishes the server.
+    pub base_path: BasePath,
     /// The sites whose scripts may call the server.
     pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
@@ -62,6 +64,7 @@ impl Default for Settings {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             slow_operation: Some(Duration::from_secs(1)),
+            base_path: BasePath::default(),
             cors_origins: Vec::new(),
             proxies: Vec::new(),
             sign_up: false,
@@ -80,7 +83,6 @@ impl Default for Settings {
 /// A server that is not listening yet.
 pub struct App {
     state: Arc<http::State>,
-    cors_origins: Vec<Origin>,
     metrics_listener: Option<TcpListener>,
     statements: Statements,
 }
@@ -110,6 +112,7 @@ impl App {
             documents.trust_texts(texts.iter().map(String::as_str), &settings.limits);
         }
         let api = Api::new(Arc::clone(&service), settings.limits).with_documents(documents);
+        let api = api.with_avatars_below(settings.base_path.as_str());
         let api = if settings.projection { api } else { api.without_projection() };
         let api = if settings.suggestions { api } else { api.without_suggestions() };
         let (draining, _) = watch::channel(false);
@@ -119,17 +122,18 @@ impl App {
             store,
             random: settings.random,
             limits: settings.limits,
+            playground: settings.playground.map(|pages| pages.below(&settings.base_path)),
+            base_path: settings.base_path,
+            cors_origins: settings.cors_origins,
             proxies: settings.proxies,
             operation_permits: Semaphore::new(settings.limits.operations_max),
             timeouts: settings.timeouts,
             slow_operation: settings.slow_operation,
-            playground: settings.playground,
             metrics,
             draining,
         });
 
-        let cors_origins = settings.cors_origins;
-        Self { state, cors_origins, metrics_listener: None, statements }
+        Self { state, metrics_listener: None, statements }
     }
 
     /// Moves `/metrics` to its own listener, so that API clients cannot reach it.
@@ -156,7 +160,7 @@ impl App {
     /// The routes of the main listener.
     pub fn router(&self) -> Router {
         let part = if self.metrics_listener.is_some() { Part::Public } else { Part::All };
-        http::router(Arc::clone(&self.state), part, &self.cors_origins)
+        http::router(Arc::clone(&self.state), part)
     }
 }
 
@@ -167,6 +171,7 @@ impl App {
 /// If the listener cannot be shared.
 pub async fn not_ready_during<T>(
     listener: &TcpListener,
+    base_path: BasePath,
     work: impl Future<Output = T>,
 ) -> io::Result<T> {
     // A second handle of the same socket: connections that wait to be accepted are never refused.
@@ -180,7 +185,7 @@ pub async fn not_ready_during<T>(
     };
     let timeouts = Timeouts { drain: Duration::from_secs(1), ..Timeouts::default() };
     let most = Limits::default().client_connections_max;
-    let answering = http::serve(listener, http::not_ready(), timeouts, most, is_draining);
+    let answering = http::serve(listener, http::not_ready(), base_path, timeouts, most, is_draining);
     Ok(tokio::join!(work, answering).0)
 }
 
@@ -198,6 +203,7 @@ pub async fn serve(
     let router = app.router();
     let App { state, metrics_listener, .. } = app;
     let (address, timeouts) = (listener.local_addr()?, state.timeouts);
+    let base_path = || state.base_path.clone();
     let most = state.limits.client_connections_max;
     tracing::info!(%address, "listening");
 
@@ -208,17 +214,14 @@ pub async fn serve(
     };
     let metrics = async {
         if let Some(listener) = metrics_listener {
-            let router = http::router(Arc::clone(&state), Part::Metrics, &[]);
-            http::serve(listener, router, timeouts, most, state.draining.subscribe()).await;
+            let router = http::router(Arc::clone(&state), Part::Metrics);
+            let draining = state.draining.subscribe();
+            http::serve(listener, router, base_path(), timeouts, most, draining).await;
         }
     };
-    let served = async {
-        tokio::join!(
-            stopping,
-            http::serve(listener, router, timeouts, most, state.draining.subscribe()),
-            metrics
-        )
-    };
+    let draining = state.draining.subscribe();
+    let public = http::serve(listener, router, base_path(), timeouts, most, draining);
+    let served = async { tokio::join!(stopping, public, metrics) };
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}

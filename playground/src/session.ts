@@ -6,7 +6,10 @@
  * longer.
  */
 
-const KEY = "entourage.token";
+import { BASE_PATH } from "./base";
+
+/** One origin may have several servers, each below a path of its own. */
+const KEY = `entourage.token${BASE_PATH}`;
 
 /**
  * How long a new tab waits for an open one before it starts signed out. An answer takes a few
@@ -27,7 +30,7 @@ type Message =
 const listeners = new Set<() => void>();
 
 /** Reaches the other tabs of this origin. Nothing is stored. */
-const tabs = new BroadcastChannel("entourage.session");
+const tabs = new BroadcastChannel(`entourage.session${BASE_PATH}`);
 
 tabs.addEventListener("message", ({ data }: MessageEvent<Message>) => {
   const token = getToken();

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr};
 
 use super::demo;
-use crate::config::DatabaseUrl;
+use crate::{config::DatabaseUrl, http::BasePath};
 
 /// What the server offers to browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Banner<'a> {
     pub(super) database: &'a DatabaseUrl,
     /// The bound address, with the actual port.
     pub(super) address: SocketAddr,
+    /// The path below which a proxy publishes the server.
+    pub(super) base_path: BasePath,
     pub(super) pages: Pages,
     /// The listener of the metrics, if they have their own.
     pub(super) metrics: Option<SocketAddr>,
@@ -33,19 +35,19 @@ pub(super) struct Banner<'a> {
 
 impl fmt::Display for Banner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { database, address, .. } = self;
+        let Self { database, address, base_path, .. } = self;
         writeln!(f, "Entourage {} serves {database}\n", env!("CARGO_PKG_VERSION"))?;
         match self.pages {
             Pages::Built => {
-                writeln!(f, "  app       http://{address}/")?;
-                writeln!(f, "  GraphiQL  http://{address}/graphiql")?;
+                writeln!(f, "  app       http://{address}{base_path}/")?;
+                writeln!(f, "  GraphiQL  http://{address}{base_path}/graphiql")?;
             }
             Pages::NotBuilt => {
-                writeln!(f, "  pages     not built: see http://{address}/")?;
+                writeln!(f, "  pages     not built: see http://{address}{base_path}/")?;
             }
             Pages::Off => {}
         }
-        writeln!(f, "  GraphQL   http://{address}/graphql")?;
+        writeln!(f, "  GraphQL   http://{address}{base_path}/graphql")?;
         if let Some(metrics) = self.metrics {
             writeln!(f, "  metrics   http://{metrics}/metrics")?;
         }
@@ -87,10 +89,11 @@ impl Banner<'_> {
             (true, true) => writeln!(
                 f,
                 "Sign in, then send the token as `authorization: Bearer TOKEN`:\n\n  \
-                 curl -s http://{}/graphql -H 'content-type: application/json' -d '{{\"query\": \
+                 curl -s http://{}{}/graphql -H 'content-type: application/json' -d '{{\"query\": \
                  \"mutation {{ signIn(input: {{username: \\\"{someone}\\\", password: \
                  \\\"{}\\\"}}) {{ token }} }}\"}}'",
                 self.address,
+                self.base_path,
                 demo::PASSWORD
             ),
         }

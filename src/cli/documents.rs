@@ -17,9 +17,9 @@ pub(super) fn load(
     limits: Limits,
 ) -> anyhow::Result<DocumentRules> {
     let mut manifests = Vec::new();
-    for path in &documents.manifests {
+    for path in documents.manifests() {
         let name = path.display().to_string();
-        let json = fs::read_to_string(path)
+        let json = fs::read_to_string(&path)
             .with_context(|| format!("cannot read {name} (ENTOURAGE_DOCUMENTS)"))?;
         manifests.push(Manifest { name, json });
     }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, LimitArgs, Listen, Logging, Service, SignUp, Signing,
+        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, SignUp, Signing,
         SlowLog, Switch,
     },
     http::{Playground, Timeouts},
@@ -33,6 +33,8 @@ pub(super) struct Args {
     listen: Listen,
     #[command(flatten)]
     service: Service,
+    #[command(flatten)]
+    front: Front,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -52,7 +54,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     // Check what can be checked without changing anything first: limits, documents, keys, addresses.
     // Then open the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, database, signing, documents, limits, slow_log, .. } = args;
+    let Args { listen, service, front, database, signing, documents, limits, slow_log, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = is_open(service.sign_up, &database);
     let documents = documents::load(&documents, sign_up, limits)?;
@@ -67,9 +69,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let waits = service.wait == Switch::On;
     let preparing = async {
         let load = async || Signer::load(&signing, &database.url).await;
-        let signer = startup::until_done(&listener, waits, load).await?;
+        let place = startup::Place { listener: &listener, base_path: front.base_path() };
+        let signer = startup::until_done(&place, waits, load).await?;
         let open = async || database::open(&database, migrate).await;
-        let store = startup::until_done(&listener, waits, open).await?;
+        let store = startup::until_done(&place, waits, open).await?;
         anyhow::Ok((signer.into_tokens()?, store))
     };
     let (tokens, store) = tokio::select! {
@@ -88,10 +91,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let notice = service.shutdown_notice.unwrap_or(timeouts.notice);
     let settings = Settings {
         limits,
-        timeouts: Timeouts { notice, ..timeouts },
+        timeouts: Timeouts { notice, idle: front.idle_timeout, ..timeouts },
         slow_operation: slow_log.slow_operation.limit(),
-        cors_origins: service.cors_origins,
-        proxies: service.trusted_proxies,
+        base_path: front.base_path(),
+        cors_origins: front.cors_origins(),
+        proxies: front.trusted_proxies(),
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
         documents,
@@ -109,6 +113,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let banner = Banner {
         database: &database.url,
         address: listener.local_addr()?,
+        base_path: front.base_path(),
         pages,
         metrics,
         sign_up,

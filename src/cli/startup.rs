@@ -6,6 +6,7 @@ use tokio::{net::TcpListener, time::sleep};
 
 use crate::{
     app,
+    http::BasePath,
     service::JwksError,
     store::{self, ConnectError},
 };
@@ -13,11 +14,17 @@ use crate::{
 /// How long to wait between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Where the server listens, and the path below which a proxy publishes it.
+pub(super) struct Place<'a> {
+    pub(super) listener: &'a TcpListener,
+    pub(super) base_path: BasePath,
+}
+
 /// Tries until it succeeds or fails for good. While it fails because something is away, the listener
 /// answers that the server is not ready; each new reason is logged once. Without `waits` the first
 /// failure is final.
 pub(super) async fn until_done<T>(
-    listener: &TcpListener,
+    place: &Place<'_>,
     waits: bool,
     attempt: impl AsyncFn() -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
@@ -40,7 +47,7 @@ pub(super) async fn until_done<T>(
             };
         }
     };
-    app::not_ready_during(listener, retries).await?
+    app::not_ready_during(place.listener, place.base_path.clone(), retries).await?
 }
 
 /// Whether a later attempt may succeed although nobody has changed the configuration.

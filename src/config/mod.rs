@@ -8,7 +8,9 @@
 //! **Invariant:** `Debug` shows no secret and no database password.
 
 mod command;
+mod front;
 mod limits;
+mod list;
 mod slow_log;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
@@ -20,11 +22,9 @@ use clap::{
     value_parser,
 };
 
-pub use self::{command::prepare, limits::LimitArgs, slow_log::SlowLog};
-use crate::{
-    http::{Origin, ProxyNet},
-    store,
-};
+use self::list::List;
+pub use self::{command::prepare, front::Front, limits::LimitArgs, slow_log::SlowLog};
+use crate::store;
 
 /// The database and its connection pool.
 #[derive(Args, Clone, Debug)]
@@ -262,19 +262,6 @@ pub struct Service {
     )]
     pub suggestions: Switch,
 
-    /// Sites whose scripts may call the server, comma-separated
-    ///
-    /// Such as `https://app.example.com`; `*` allows any site.
-    #[arg(long, env = "ENTOURAGE_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
-    pub cors_origins: Vec<Origin>,
-
-    /// Trusted proxies, such as `10.0.0.0/8`, comma-separated
-    ///
-    /// For requests through them the limits per address and the log use the client in
-    /// `X-Forwarded-For`.
-    #[arg(long, env = "ENTOURAGE_TRUSTED_PROXIES", value_name = "NETS", value_delimiter = ',')]
-    pub trusted_proxies: Vec<ProxyNet>,
-
     /// Serve `/metrics` on this address only
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
@@ -311,13 +298,8 @@ pub struct Documents {
     /// Manifests of trusted documents, comma-separated
     ///
     /// As Apollo, Relay or graphql-codegen write them. Clients may send the ids of these documents.
-    #[arg(
-        long = "documents",
-        env = "ENTOURAGE_DOCUMENTS",
-        value_name = "FILES",
-        value_delimiter = ','
-    )]
-    pub manifests: Vec<PathBuf>,
+    #[arg(long = "documents", env = "ENTOURAGE_DOCUMENTS", value_name = "FILES")]
+    manifests: Vec<List<PathBuf>>,
 
     /// Run trusted documents only
     ///
@@ -329,6 +311,13 @@ pub struct Documents {
         value_parser = BoolishValueParser::new()
     )]
     pub only: bool,
+}
+
+impl Documents {
+    /// The files of the manifests.
+    pub fn manifests(&self) -> Vec<PathBuf> {
+        List::concat(self.manifests.clone())
+    }
 }
 
 /// What is logged to stderr.

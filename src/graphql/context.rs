@@ -16,6 +16,8 @@ pub(super) struct RequestContext {
     pub loaders: Arc<Loaders>,
     pub address: Option<IpAddr>,
     pub limits: Limits,
+    /// The path of the drawn pictures.
+    pub avatars: Arc<str>,
     /// Counts projections; `None` if the resolvers answer everything.
     pub projections: Option<Projections>,
     /// The remaining budget of the caller; `None` without rate limits.

@@ -46,6 +46,8 @@ codes! {
     BadUserInput = "BAD_USER_INPUT",
     /// A cursor is malformed, or belongs to another list or order; `argument` is its path.
     InvalidCursor = "INVALID_CURSOR",
+    /// There is nothing at this path of the server.
+    NotFound = "NOT_FOUND",
     /// The document is not GraphQL.
     ParseFailed = "GRAPHQL_PARSE_FAILED",
     /// The document does not fit the schema.

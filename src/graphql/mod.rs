@@ -65,6 +65,9 @@ pub fn sdl() -> String {
     schema::sdl(true)
 }
 
+/// The mutations for callers who are signed out, and the field that says nothing about the caller.
+const SIGNING_IN: [&str; 3] = ["signIn", "signUp", "__typename"];
+
 /// The API over a service.
 pub struct Api {
     service: Arc<Service>,
@@ -73,6 +76,8 @@ pub struct Api {
     documents: Documents,
     persisted: Persisted,
     executable: schema::Executable,
+    /// The path of the drawn pictures.
+    avatars: Arc<str>,
     /// `None` if projection is switched off.
     projections: Option<Projections>,
 }
@@ -110,6 +115,7 @@ pub struct Operation {
     findings: Findings,
     is_mutation: bool,
     label: OperationLabel,
+    only_signs_in: bool,
     /// Whether the reply has the cost.
     shows_cost: bool,
 }
@@ -124,6 +130,11 @@ impl Operation {
     pub const fn label(&self) -> &OperationLabel {
         &self.label
     }
+
+    /// Whether it consists of `signIn` and `signUp`, and so is for a caller who is signed out.
+    pub const fn only_signs_in(&self) -> bool {
+        self.only_signs_in
+    }
 }
 
 impl Api {
@@ -134,13 +145,21 @@ impl Api {
         let executable = schema::executable(&service);
         let projections = Some(Projections::default());
         let persisted = Persisted::new(DocumentRules::default(), limits);
-        Self { service, limits, sdl, documents, persisted, executable, projections }
+        let avatars = types::avatar::FOLDER.into();
+        Self { service, limits, sdl, documents, persisted, executable, avatars, projections }
     }
 
     /// The same API with other rules for documents.
     #[must_use]
     pub fn with_documents(self, rules: DocumentRules) -> Self {
         Self { persisted: Persisted::new(rules, self.limits), ..self }
+    }
+
+    /// The same API behind a proxy that publishes the server below a path: those of drawn pictures
+    /// begin with it.
+    #[must_use]
+    pub fn with_avatars_below(self, base_path: &str) -> Self {
+        Self { avatars: [base_path, types::avatar::FOLDER].concat().into(), ..self }
     }
 
     /// The same API with messages that suggest no names of the schema ("Did you mean").
@@ -214,9 +233,11 @@ impl Api {
         };
 
         let is_mutation = operation.is_mutation();
+        let mut fields = operation.root_fields(&document).map(|field| field.name.as_str());
+        let only_signs_in = is_mutation && fields.all(|name| SIGNING_IN.contains(&name));
         let shows_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let label = OperationLabel { cost: Some(findings.cost), ..label };
-        Ok(Operation { executable, findings, is_mutation, label, shows_cost })
+        Ok(Operation { executable, findings, is_mutation, label, only_signs_in, shows_cost })
     }
 
     /// Executes an operation for a caller, within the time limit. Writes that have begun run to
@@ -246,6 +267,7 @@ impl Api {
             service,
             address: caller.address,
             limits: self.limits,
+            avatars: Arc::clone(&self.avatars),
             projections: self.projections.clone(),
             budget,
         });

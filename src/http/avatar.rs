@@ -3,18 +3,32 @@
 //! It depends on the global id only, so it costs no SQL statement and never changes. An id that
 //! names no user has a picture too.
 
-use axum::{extract::Path, response::Response};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use std::sync::Arc;
 
-use super::failure::Failure;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use hyper::{
+    HeaderMap,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
+
+use super::{failure::Failure, pages, state};
 use crate::{domain::UserId, graphql::GlobalId};
 
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
 
 /// The picture, or 404 if the name is not the global id of a user and `.svg`.
-pub(super) async fn picture(Path(file): Path<String>) -> Result<Response, Failure> {
-    let user = file.strip_suffix(".svg").and_then(GlobalId::user).ok_or_else(Failure::not_found)?;
+pub(super) async fn picture(
+    State(state): State<Arc<state::State>>,
+    headers: HeaderMap,
+    Path(file): Path<String>,
+) -> Result<Response, Failure> {
+    let Some(user) = file.strip_suffix(".svg").and_then(GlobalId::user) else {
+        return pages::not_found(state.playground.as_ref(), &headers);
+    };
 
     let mut response = Response::new(drawn(user).into());
     let headers = response.headers_mut();

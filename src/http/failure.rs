@@ -34,6 +34,7 @@ pub(super) fn status(reply: &Reply, media: MediaType) -> StatusCode {
         | Code::PersistedQueryNotFound
         | Code::PersistedQueryNotSupported
         | Code::PersistedQueryOnly => StatusCode::BAD_REQUEST,
+        Code::NotFound => StatusCode::NOT_FOUND,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -81,7 +82,7 @@ impl Failure {
 
     /// No route, or no such file.
     pub(super) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, Code::BadUserInput, "Not found")
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, "Not found")
     }
 
     /// The route exists, but not for this method.

@@ -1,9 +1,9 @@
 //! GraphQL over HTTP: <https://graphql.github.io/graphql-over-http/draft/>.
 //!
-//! The order of checks: the media type of the reply, the rate limit of the address, the form of the
-//! token, the media type of the body, its size, whether the operation is valid and affordable,
-//! whether the server is free to run it, the viewer, and only then the operation itself. Everything
-//! before the viewer costs no SQL statement.
+//! The order of checks: the media type of the reply, the rate limit of the address, whether
+//! `Authorization` is repeated, the media type of the body, its size, whether the operation is valid
+//! and affordable, whether the server is free to run it, the viewer, and only then the operation
+//! itself. Everything before the viewer costs no SQL statement.
 //!
 //! **Invariant:** GET changes nothing.
 
@@ -13,15 +13,17 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::request::Parts,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use hyper::{
     Method, StatusCode,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{
-    auth, body,
+    auth,
+    base_path::TrailingSlash,
+    body,
     failure::{self, Failure},
     media::{self, MediaType},
     metrics, params,
@@ -35,11 +37,7 @@ use crate::graphql::{Caller, Code, Reply};
 /// which opens the operation in the query string.
 pub(super) async fn endpoint(State(state): State<Arc<state::State>>, request: Request) -> Response {
     if state.playground.is_some() && is_visit(&request) {
-        return match request.uri().query() {
-            Some(query) => Redirect::to(&format!("/graphiql?{query}")),
-            None => Redirect::to("/graphiql"),
-        }
-        .into_response();
+        return to_graphiql(&request);
     }
     let Some(media) = MediaType::negotiate(request.headers()) else {
         let message = "Replies are application/graphql-response+json or application/json.";
@@ -58,6 +56,17 @@ fn is_visit(request: &Request) -> bool {
     request.method() != Method::POST && media::names_html_first(request.headers())
 }
 
+/// Redirects to GraphiQL, relative to the path of the request: a proxy may have shortened it.
+fn to_graphiql(request: &Request) -> Response {
+    let is_below = request.extensions().get::<TrailingSlash>().is_some();
+    let page = if is_below { "../graphiql" } else { "graphiql" };
+    let target = match request.uri().query() {
+        Some(query) => format!("{page}?{query}"),
+        None => page.to_owned(),
+    };
+    (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
+}
+
 async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
     let findings = head.extensions.get::<Arc<Findings>>();
     let findings = findings.expect("the middleware gives every request its findings");
@@ -67,7 +76,7 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
     }
 
     let is_post = head.method == Method::POST;
-    let token = auth::bearer(&head.headers)?;
+    let credentials = auth::credentials(&head.headers)?;
     let request = if is_post {
         body::expect_json(&head.headers)?;
         let body = body::read(body, state.limits.body_bytes_max, state.timeouts.body).await?;
@@ -100,9 +109,11 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
     };
 
     let id = head.extensions.get::<RequestId>().expect("the middleware gives every request an id");
-    let viewer = match token {
-        Some(token) => Some(auth::viewer(&state.service, token, id).await?),
-        None => None,
+    // A client whose token has expired must be able to sign in, whatever it still sends.
+    let viewer = if operation.only_signs_in() {
+        None
+    } else {
+        auth::viewer(&state.service, credentials, id).await?
     };
     if let Some(viewer) = &viewer {
         findings.set_viewer(viewer.id());

@@ -16,6 +16,7 @@
 
 mod auth;
 mod avatar;
+mod base_path;
 mod body;
 mod client;
 mod cors;
@@ -28,6 +29,7 @@ mod host;
 mod media;
 mod metrics;
 mod not_ready;
+mod pace;
 mod pages;
 mod params;
 mod request;
@@ -39,8 +41,8 @@ mod surrogates;
 
 use std::sync::Arc;
 
-use axum::{Router, extract, middleware, routing::get};
-use hyper::{HeaderMap, header::ETAG};
+use axum::{Router, extract, middleware, response::Response, routing::get};
+use hyper::{HeaderMap, Method, header::ETAG};
 use tower::util::option_layer;
 use tower_http::compression::{
     CompressionLayer, CompressionLevel,
@@ -49,6 +51,7 @@ use tower_http::compression::{
 
 use self::failure::Failure;
 pub use self::{
+    base_path::BasePath,
     client::ProxyNet,
     cors::Origin,
     metrics::Metrics,
@@ -72,8 +75,8 @@ pub enum Part {
     Metrics,
 }
 
-/// The routes of a part. `origins` are the sites whose scripts may read replies.
-pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
+/// The routes of a part.
+pub fn router(state: Arc<State>, part: Part) -> Router {
     let public = || {
         let api = Router::new()
             .route("/graphql", get(graphql::endpoint).post(graphql::endpoint))
@@ -83,7 +86,7 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
             .route("/readyz", get(health::ready));
         match &state.playground {
             Some(playground) => api.merge(pages::routes(playground.clone())),
-            None => api.fallback(not_found),
+            None => api,
         }
     };
     let metrics = || {
@@ -93,14 +96,14 @@ pub fn router(state: Arc<State>, part: Part, origins: &[Origin]) -> Router {
     let routes = match part {
         Part::All => public().merge(metrics()),
         Part::Public => public(),
-        Part::Metrics => metrics().fallback(not_found),
+        Part::Metrics => metrics(),
     };
-    layered(routes, state, origins)
+    layered(routes.fallback(not_found), state)
 }
 
 /// Wraps the routes in the layers that all of them share, outermost first. They are layers of one
 /// service, because each service costs allocations for every request.
-fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) -> Router {
+fn layered(routes: Router<Arc<State>>, state: Arc<State>) -> Router {
     // A strong ETag promises these exact bytes: such a reply is already compressed, or not worth
     // compressing.
     let has_no_etag = |_, _, headers: &HeaderMap, _: &_| !headers.contains_key(ETAG);
@@ -109,7 +112,7 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(has_no_etag));
     let layers = (
         middleware::from_fn_with_state(Arc::clone(&state), request::observe),
-        option_layer(cors::layer(origins)),
+        option_layer(cors::layer(&state.cors_origins)),
         compression,
         middleware::from_fn(request::catch_panic),
     );
@@ -121,8 +124,16 @@ fn layered(routes: Router<Arc<State>>, state: Arc<State>, origins: &[Origin]) ->
         .with_state(state)
 }
 
-async fn not_found() -> Failure {
-    Failure::not_found()
+/// A path without a route.
+async fn not_found(
+    extract::State(state): extract::State<Arc<State>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    if method != Method::GET && method != Method::HEAD {
+        return Err(Failure::not_found());
+    }
+    pages::not_found(state.playground.as_ref(), &headers)
 }
 
 /// `GET /schema.graphql`, as text so that browsers display it.

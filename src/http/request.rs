@@ -23,6 +23,7 @@ use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 
 use super::{
     client::Peer,
+    cors,
     failure::Failure,
     host, metrics,
     request_id::{REQUEST_ID, RequestId},
@@ -41,8 +42,8 @@ const PATH_BYTES_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstError(pub(super) Option<Code>);
 
-/// Runs a request in a span with its id, refuses it unless it names one host, adds the headers
-/// that every reply has, and logs and measures the outcome.
+/// Runs a request in a span with its id, refuses it unless it names one host and may come from its
+/// site, adds the headers that every reply has, and logs and measures the outcome.
 pub(super) async fn observe(
     State(state): State<Arc<state::State>>,
     mut request: Request,
@@ -56,7 +57,8 @@ pub(super) async fn observe(
     request.extensions_mut().insert(Arc::clone(&findings));
 
     let answer = async {
-        match host::expect_one(request.version(), request.headers()) {
+        let host = host::expect_one(request.version(), request.headers());
+        match host.and_then(|()| cors::expect_allowed(&request, &state.cors_origins)) {
             Ok(()) => next.run(request).await,
             Err(failure) => IntoResponse::into_response(failure),
         }

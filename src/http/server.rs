@@ -8,20 +8,21 @@ use axum::Router;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Notify, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tower::Service;
 
-use super::client::Peer;
+use super::{
+    base_path::BasePath,
+    client::Peer,
+    pace::{End, Pace, Timed},
+};
 
 /// The most concurrent requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
@@ -35,9 +36,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long clients may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For the head of a request, from the moment the server waits for one. So it is also how long
-    /// an idle HTTP/1.1 connection is kept open.
+    /// For the head of a request, from its first byte; for the first one, from the moment the
+    /// connection is accepted.
     pub headers: Duration,
+    /// For the next request on an idle connection.
+    pub idle: Duration,
     /// For the body of a request.
     pub body: Duration,
     /// How long `/readyz` reports `draining` before the server stops accepting connections: the
@@ -51,6 +54,9 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(15),
+            // Longer than the 60 seconds for which nginx and others keep idle connections: a proxy
+            // that sends a request just as the server closes answers its client with 502.
+            idle: Duration::from_secs(75),
             body: Duration::from_secs(15),
             notice: Duration::ZERO,
             drain: Duration::from_secs(10),
@@ -58,23 +64,31 @@ impl Default for Timeouts {
     }
 }
 
+/// How a listener serves its connections.
+#[derive(Clone)]
+struct Serving {
+    router: Router,
+    base_path: BasePath,
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    timeouts: Timeouts,
+    /// True once the server stops: finish what is in flight, then close.
+    closing: watch::Receiver<bool>,
+}
+
 /// Serves until `draining` turns true. Then, after the notice, it stops accepting, closes idle
 /// connections, and returns when the last request is answered or the drain time is over.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    base_path: BasePath,
     timeouts: Timeouts,
     connections_max: usize,
     mut draining: watch::Receiver<bool>,
 ) {
+    let (close, closing) = watch::channel(false);
     let protocol = Arc::new(protocol(timeouts));
-    let graceful = GracefulShutdown::new();
+    let serving = Serving { router, base_path, protocol, timeouts, closing };
     let mut connections = JoinSet::new();
-    let connect = |stream, peer: SocketAddr| {
-        let (router, protocol) = (router.clone(), Arc::clone(&protocol));
-        let watcher = graceful.watcher();
-        serve_connection(stream, Peer(peer.ip()), router, protocol, watcher, timeouts.headers)
-    };
 
     let mut stop = pin!(async {
         // An error means that the sender is gone, and the server with it: stop as well.
@@ -86,7 +100,7 @@ pub async fn serve(
             () = &mut stop => break,
             // Past the limit, clients wait in the operating system's accept queue.
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
-                Ok((stream, peer)) => drop(connections.spawn(connect(stream, peer))),
+                Ok((stream, peer)) => drop(connections.spawn(serving.clone().connection(stream, peer))),
                 Err(error) => pause_after(&error).await,
             },
             Some(_) = connections.join_next() => {}
@@ -94,7 +108,9 @@ pub async fn serve(
     }
 
     drop(listener);
-    if timeout(timeouts.drain, graceful.shutdown()).await.is_err() {
+    close.send_replace(true);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if timeout(timeouts.drain, finished).await.is_err() {
         tracing::warn!(connections = connections.len(), "shutdown cut off requests");
         connections.shutdown().await;
     }
@@ -105,7 +121,8 @@ fn protocol(timeouts: Timeouts) -> auto::Builder<TokioExecutor> {
     protocol
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.headers)
+        // Heads and idle connections are timed by `Pace`.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX);
     protocol
         .http2()
@@ -126,37 +143,48 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-/// Serves one connection until it is closed.
-async fn serve_connection(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
-    watcher: Watcher,
-    first_request_within: Duration,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-
-    let begun = Notify::new();
-    let service = service_fn(|mut request: Request<Incoming>| {
-        begun.notify_one();
-        request.extensions_mut().insert(peer);
-        router.clone().call(request)
-    });
-    let served = watcher.watch(protocol.serve_connection(TokioIo::new(stream), service));
-    // Neither protocol's timer runs until the first bytes have shown which protocol it is.
-    let silence = async {
-        if timeout(first_request_within, begun.notified()).await.is_ok() {
-            std::future::pending::<()>().await;
+impl Serving {
+    /// Serves one connection until it is closed.
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        let Self { router, base_path, protocol, timeouts, mut closing } = self;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-    };
 
-    tokio::select! {
-        result = served => if let Err(error) = result {
-            tracing::debug!(error, "connection failed");
-        },
-        () = silence => tracing::debug!("no request on a new connection"),
+        let pace = Pace::new();
+        let service = service_fn(|mut request: Request<Incoming>| {
+            let answering = pace.answering(request.version());
+            base_path.strip_from(&mut request);
+            request.extensions_mut().insert(Peer(peer.ip()));
+            let answer = router.clone().call(request);
+            async move {
+                let response = answer.await;
+                drop(answering);
+                response
+            }
+        });
+        let stream = TokioIo::new(Timed::new(stream, Arc::clone(&pace)));
+        let mut served = pin!(protocol.serve_connection(stream, service));
+
+        let is_idle = tokio::select! {
+            result = served.as_mut() => return log_failure(result),
+            _ = closing.wait_for(|is_closing| *is_closing) => false,
+            end = pace.end(&timeouts) => match end {
+                End::LateHead => return tracing::debug!("the head of a request took too long"),
+                End::Idle => true,
+            },
+        };
+        served.as_mut().graceful_shutdown();
+        tokio::select! {
+            result = served => log_failure(result),
+            // Enough for a request that arrived at the last moment.
+            () = sleep(timeouts.headers), if is_idle => {}
+        }
+    }
+}
+
+fn log_failure(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+    if let Err(error) = result {
+        tracing::debug!(error, "connection failed");
     }
 }

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
-use super::{client::ProxyNet, metrics::Metrics, pages::Playground, server::Timeouts};
+use super::{
+    base_path::BasePath, client::ProxyNet, cors::Origin, metrics::Metrics, pages::Playground,
+    server::Timeouts,
+};
 use crate::{
     domain::Limits,
     graphql::Api,
@@ -24,6 +27,10 @@ pub struct State {
     pub random: Arc<dyn Random>,
     /// Bounds on one request.
     pub limits: Limits,
+    /// The path below which a proxy publishes the server.
+    pub base_path: BasePath,
+    /// The sites whose scripts may call the server.
+    pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Vec<ProxyNet>,
     /// One permit for each operation that may run at once.

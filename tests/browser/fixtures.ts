@@ -32,7 +32,7 @@ class Conduct {
     if (url.protocol !== "data:" && url.protocol !== "blob:" && url.origin !== origin) {
       this.fault(`request to another origin: ${request.url()}`);
     }
-    if (url.pathname === "/graphql" && request.method() === "POST") {
+    if (url.pathname.endsWith("/graphql") && request.method() === "POST") {
       this.operations.push(request.postDataJSON().operationName);
     }
   }
@@ -54,7 +54,7 @@ export const test = base.extend<Fixtures>({
   baseURL: async ({ server }, use) => use(server.origin),
   conduct: [
     async ({ page, server }, use) => {
-      const conduct = new Conduct(page, server.origin);
+      const conduct = new Conduct(page, new URL(server.origin).origin);
       // The console reports a violation too; this one names the directive.
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => {

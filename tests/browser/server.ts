@@ -19,6 +19,7 @@ const DATABASE = "sqlite://entourage.db";
 /** A server with the demo graph, its own database and its own port. */
 export class Server {
   private constructor(
+    /** Its origin, and its path below that if it has one. */
     readonly origin: string,
     private readonly child: ChildProcessWithoutNullStreams,
     private readonly folder: string,

@@ -2,7 +2,8 @@
 
 import { ApolloProvider } from "@apollo/client/react";
 import { useMemo, useSyncExternalStore } from "react";
-import { type AroundNavHandler, Route, Router, Switch } from "wouter";
+import { type AroundNavHandler, Route, Router, Switch, useLocation, useSearch } from "wouter";
+import { BASE_PATH } from "../base";
 import { getToken, subscribe } from "../session";
 import { createClient } from "./client";
 import { Footer } from "./components/Footer";
@@ -25,10 +26,8 @@ export function App() {
 
   return (
     <ApolloProvider client={client}>
-      <Router aroundNav={navigateToTop}>
-        <a className="skip-link" href="#main">
-          Skip to the content
-        </a>
+      <Router base={BASE_PATH} aroundNav={navigateToTop}>
+        <SkipLink />
         <Header signedIn={token !== null} />
         <main id="main" tabIndex={-1}>
           <Switch>
@@ -52,6 +51,17 @@ export function App() {
         <Messages />
       </Router>
     </ApolloProvider>
+  );
+}
+
+/** Jumps to the content. A bare `#main` would lead to the first page: it is relative to `<base>`. */
+function SkipLink() {
+  const [path] = useLocation();
+  const search = useSearch();
+  return (
+    <a className="skip-link" href={`${BASE_PATH}${path}${search && `?${search}`}#main`}>
+      Skip to the content
+    </a>
   );
 }
 

@@ -6,6 +6,7 @@ import { ErrorLink } from "@apollo/client/link/error";
 import { relayStylePagination } from "@apollo/client/utilities";
 import { OperationTypeNode } from "graphql";
 import { defer, finalize, type Observable, of, switchMap } from "rxjs";
+import { BASE_PATH } from "../base";
 import { clearToken, getToken } from "../session";
 import { warn } from "./messages";
 
@@ -16,7 +17,7 @@ export function createClient(token: string | null): ApolloClient {
       endRefusedSession(token),
       askAgainAfterMutations(),
       new HttpLink({
-        uri: "/graphql",
+        uri: `${BASE_PATH}/graphql`,
         headers: token === null ? {} : { authorization: `Bearer ${token}` },
       }),
     ]),

@@ -1,5 +1,6 @@
 /** The current message to the user, kept outside React so that any code can set it. */
 
+import { currentPath } from "../base";
 import { getToken, subscribe } from "../session";
 
 /** What the user can do about a message. */
@@ -58,7 +59,7 @@ export function subscribeMessage(listener: () => void): () => void {
 
 function show(tone: Message["tone"], text: string, action: Action | null): void {
   lastId += 1;
-  current = { id: lastId, tone, text, action, path: window.location.pathname };
+  current = { id: lastId, tone, text, action, path: currentPath() };
   notify();
 }
 

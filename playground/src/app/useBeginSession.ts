@@ -1,6 +1,7 @@
 /** What follows a successful sign-in. */
 
 import { useLocation, useSearchParams } from "wouter";
+import { currentPath } from "../base";
 import { setToken } from "../session";
 import { returnPath } from "./links";
 import { say } from "./messages";
@@ -13,7 +14,7 @@ export function useBeginSession(): (token: string, username?: string) => void {
   return (token, username) => {
     setToken(token);
     // Whoever has gone elsewhere meanwhile stays there.
-    if (/^\/sign-(in|up)$/.test(window.location.pathname)) {
+    if (/^\/sign-(in|up)$/.test(currentPath())) {
       navigate(returnPath(search), { replace: true });
     }
     if (username !== undefined) {

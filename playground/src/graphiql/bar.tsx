@@ -42,8 +42,8 @@ export function Bar({ client, hasPasswords, notice, onNotice, onFailure }: BarPr
         Entourage <span>GraphiQL</span>
       </h1>
       <nav aria-label="Pages">
-        <a href="/">App</a>
-        <a href="/schema.graphql">Schema</a>
+        <a href="./">App</a>
+        <a href="schema.graphql">Schema</a>
       </nav>
       <section aria-label="Session" ref={session} tabIndex={-1}>
         <p role="status" className={notice?.kind}>

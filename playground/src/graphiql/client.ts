@@ -41,7 +41,7 @@ export function createClient(onRefusal: () => void): Client {
       sent.set("authorization", `Bearer ${token}`);
     }
 
-    const response = await fetch("/graphql", {
+    const response = await fetch("graphql", {
       method: "POST",
       headers: sent,
       body: JSON.stringify(operation),

@@ -15,7 +15,7 @@ export function CopyAsCurl({ onNotice }: { onNotice: (notice: Notice) => void })
     try {
       const query = queryEditor?.getValue() ?? "";
       const command = curlCommand(
-        new URL("/graphql", window.location.href).href,
+        new URL("graphql", document.baseURI).href,
         {
           query,
           operationName: operationToRun(query, operationName),

@@ -73,6 +73,8 @@ impl Needs {
 pub(crate) struct Facts<'a, 'v> {
     pub(crate) user: &'a User,
     pub(crate) viewer: Option<&'v Viewer>,
+    /// The path of the drawn pictures.
+    pub(crate) avatars: &'v str,
     /// The lengths of the user's lists, if needed.
     pub(crate) counts: FollowCounts,
     /// How the viewer and the user stand to each other, as far as the needs say.
@@ -169,7 +171,8 @@ impl<T: Plain> UserField<T> {
         if self.row.needs.include(Needs::DENIALS) {
             denials = request.loaders.denials.one(user.id).await?;
         }
-        Ok(Facts { user, viewer: request.viewer(), counts, relation, denials })
+        let avatars = &*request.avatars;
+        Ok(Facts { user, viewer: request.viewer(), avatars, counts, relation, denials })
     }
 }
 

@@ -62,7 +62,8 @@ impl<'a> Writer<'a> {
         let counts = counts.unwrap_or_default();
         let denials = place.and_then(|(batch, index)| batch.denials.get(index).copied());
         let denials = denials.unwrap_or_default();
-        let facts = Facts { user, viewer: self.request.viewer(), counts, relation, denials };
+        let (viewer, avatars) = (self.request.viewer(), &*self.request.avatars);
+        let facts = Facts { user, viewer, avatars, counts, relation, denials };
         self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row) => row.write(&facts, &mut writer.json),
             UserItem::List(list) => {

@@ -128,7 +128,7 @@ user_fields! {
     fields {
     /// A square picture of the user: the URL that they have set, or else the path of a drawn one
     /// on this server.
-    AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW, |facts| Uri(avatar::uri(facts.user));
+    AVATAR_URL = avatar_url: Uri, "avatarUrl", ROW, |facts| Uri(avatar::uri(facts.user, facts.avatars));
     /// What the user says about themselves.
     BIO = bio: Option<String>, "bio", ROW, |facts| facts.user.bio.as_deref();
     /// When the account was created.

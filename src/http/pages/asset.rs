@@ -26,6 +26,7 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// A file in one or more codings.
+#[derive(Clone)]
 pub(super) struct Asset {
     content_type: HeaderValue,
     cache_control: HeaderValue,
@@ -99,6 +100,7 @@ impl Asset {
 }
 
 /// The bytes of a file in one coding.
+#[derive(Clone)]
 struct Variant {
     encoding: Encoding,
     bytes: Bytes,

@@ -1,7 +1,8 @@
 //! The pages for the browser: the example app and GraphiQL, as `playground/` builds them.
 //!
 //! The build writes `NAME.br` and `NAME.gz` next to each file that compresses well, and a content
-//! hash into every name in `assets/`.
+//! hash into every name in `assets/`. All addresses in a page are relative to its `<base>`, which is
+//! the path below which a proxy publishes the server.
 //!
 //! **Invariant:** files are served from a table that is built at startup. A path in a request never
 //! becomes a path in the file system.
@@ -11,6 +12,7 @@ mod policy;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     Router,
     extract::State,
@@ -18,13 +20,13 @@ use axum::{
     routing::get,
 };
 use hyper::{
-    HeaderMap, Method, StatusCode, Uri,
+    HeaderMap, StatusCode, Uri,
     header::{CONTENT_SECURITY_POLICY, IF_NONE_MATCH},
 };
 use rust_embed::RustEmbed;
 
 use self::asset::Asset;
-use super::{encoding::Encoding, failure::Failure, media};
+use super::{base_path::BasePath, encoding::Encoding, failure::Failure, media};
 
 /// The page of the example app, and the paths of its router.
 const APP: &str = "index.html";
@@ -43,6 +45,8 @@ const GRAPHIQL: &str = "graphiql.html";
 const DOCUMENTS: &str = "documents/";
 /// Served instead of both if the playground was not built.
 const UNBUILT: &str = include_str!("unbuilt.html");
+/// The base of each page, as its source has it.
+const BASE: &str = "<base href=\"/\" />";
 
 /// The output folder of the build, empty without Node. A release binary embeds the files; a debug
 /// binary reads them from the folder where it was compiled.
@@ -64,7 +68,10 @@ pub struct BuiltFile {
 
 /// The files of a build, ready to be served.
 #[derive(Clone)]
-pub struct Playground(Arc<HashMap<String, Asset>>);
+pub struct Playground {
+    files: Arc<HashMap<String, Asset>>,
+    unbuilt: Arc<str>,
+}
 
 impl Playground {
     /// The build in this binary. A debug binary reads it here, once: restart the server to see a
@@ -90,23 +97,45 @@ impl Playground {
                 assets.entry(path).or_insert_with_key(|path| Asset::new(path, policy_for(path)));
             asset.add(encoding, bytes, sha256);
         }
-        Self(Arc::new(assets))
+        Self { files: Arc::new(assets), unbuilt: UNBUILT.into() }
+    }
+
+    /// The same build with pages whose addresses begin with a path. They are small, so they are not
+    /// compressed again.
+    #[must_use]
+    pub(crate) fn below(self, base_path: &BasePath) -> Self {
+        let base = format!("<base href=\"{base_path}/\" />");
+        if base == BASE {
+            return self;
+        }
+        let Self { files, unbuilt } = self;
+        let mut files = Arc::unwrap_or_clone(files);
+        for page in [APP, GRAPHIQL] {
+            let text = files.get(page).and_then(Asset::plain).map(String::from_utf8_lossy);
+            let Some(text) = text.map(|text| text.replacen(BASE, &base, 1)) else { continue };
+            let sha256 = digest(&SHA256, text.as_bytes()).as_ref().try_into();
+            let mut asset = Asset::new(page, policy_for(page));
+            let sha256 = sha256.expect("SHA-256 has 32 bytes");
+            asset.add(Encoding::Identity, text.into_bytes().into(), sha256);
+            files.insert(page.to_owned(), asset);
+        }
+        Self { files: Arc::new(files), unbuilt: unbuilt.replacen(BASE, &base, 1).into() }
     }
 
     /// Whether the build has both pages.
     pub fn is_built(&self) -> bool {
-        [APP, GRAPHIQL].iter().all(|page| self.0.contains_key(*page))
+        [APP, GRAPHIQL].iter().all(|page| self.files.contains_key(*page))
     }
 
     /// The paths of its files, in no particular order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.files.keys().map(String::as_str)
     }
 
     /// The texts of the documents that its pages send. The build writes them as objects of ids and
     /// texts, which are not served.
     pub fn documents(&self) -> Vec<String> {
-        let manifests = self.0.iter().filter(|(path, _)| path.starts_with(DOCUMENTS));
+        let manifests = self.files.iter().filter(|(path, _)| path.starts_with(DOCUMENTS));
         let texts = manifests.filter_map(|(_, manifest)| {
             let texts: HashMap<String, String> = serde_json::from_slice(manifest.plain()?).ok()?;
             Some(texts.into_values())
@@ -115,9 +144,12 @@ impl Playground {
     }
 
     fn page(&self, path: &str, headers: &HeaderMap) -> Result<Response, Failure> {
-        match self.0.get(path) {
+        match self.files.get(path) {
             Some(page) if self.is_built() => page.respond(headers),
-            _ => Ok(([(CONTENT_SECURITY_POLICY, policy::UNBUILT)], Html(UNBUILT)).into_response()),
+            _ => {
+                let page = Html(self.unbuilt.to_string());
+                Ok(([(CONTENT_SECURITY_POLICY, policy::UNBUILT)], page).into_response())
+            }
         }
     }
 }
@@ -148,20 +180,20 @@ pub(super) fn routes<S>(playground: Playground) -> Router<S> {
     app.route("/graphiql", page(GRAPHIQL))
         .route("/favicon.svg", get(file))
         .route("/assets/{file}", get(file))
-        .fallback(not_found)
         .with_state(playground)
 }
 
-/// Every other path: the app's own page for it, if a browser opened the address.
-async fn not_found(
-    State(playground): State<Playground>,
-    method: Method,
-    mut headers: HeaderMap,
+/// The answer to a GET of a path at which there is nothing: the app's own page for it, if a browser
+/// opened the address.
+pub(super) fn not_found(
+    playground: Option<&Playground>,
+    headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    if method != Method::GET && method != Method::HEAD || !media::names_html_first(&headers) {
+    let Some(playground) = playground.filter(|_| media::names_html_first(headers)) else {
         return Err(Failure::not_found());
-    }
+    };
     // The status is 404 even if the browser has these bytes already.
+    let mut headers = headers.clone();
     headers.remove(IF_NONE_MATCH);
     let mut page = playground.page(APP, &headers)?;
     *page.status_mut() = StatusCode::NOT_FOUND;
@@ -175,8 +207,8 @@ async fn file(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    match playground.0.get(uri.path().trim_start_matches('/')) {
+    match playground.files.get(uri.path().trim_start_matches('/')) {
         Some(asset) => asset.respond(&headers),
-        None => Err(Failure::not_found()),
+        None => not_found(Some(&playground), &headers),
     }
 }

@@ -1,14 +1,15 @@
-//! The content security policy of each file that a browser loads.
+//! The content security policy of each file that a browser loads. `base-uri` is for the `<base>` of
+//! the pages.
 
 /// The example app: our own files only.
 pub(super) const APP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; \
     frame-ancestors 'none'";
 
 /// GraphiQL: its editor also writes styles into the page, loads an icon font and starts workers.
 pub(super) const GRAPHIQL: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'unsafe-inline'; font-src 'self'; img-src 'self' data:; connect-src 'self'; \
-    worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    worker-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 
 /// Scripts. In a page a script's own policy has no effect, but a worker does not inherit its
 /// page's policy: it obeys the one sent with its script. The policy for data would forbid the
@@ -18,5 +19,5 @@ pub(super) const SCRIPT: &str = "default-src 'none'; script-src 'self'; frame-an
 
 /// `unbuilt.html`: its own inline style, identified by its hash.
 pub(super) const UNBUILT: &str = "default-src 'none'; \
-    style-src 'sha256-M4myzV9++wuE3Ge/Uw66kkI+8jVWbVLrQMgw9LwIwoI='; base-uri 'none'; \
+    style-src 'sha256-M4myzV9++wuE3Ge/Uw66kkI+8jVWbVLrQMgw9LwIwoI='; base-uri 'self'; \
     form-action 'none'; frame-ancestors 'none'";

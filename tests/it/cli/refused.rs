@@ -167,7 +167,7 @@ fn an_unusable_manifest_of_documents_stops_the_start() {
     let begin = "ENTOURAGE_DOCUMENTS: client.json: the document \"abc\" cannot run here: ";
     assert!(line.starts_with(begin) && line.contains("nam"), "{line}");
     write(r#"{"abc": "query Profile { __typename }"}"#);
-    let line = serve("client.json,other.json");
+    let line = serve(" client.json, other.json,");
     assert!(line.starts_with("cannot read other.json "), "{line}");
     assert_eq!(names_in(folder.path()), ["client.json"]);
 }

@@ -73,6 +73,11 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_CORS_ORIGINS", "app.example.com"),
         ("ENTOURAGE_CORS_ORIGINS", "https://example.com/"),
         ("ENTOURAGE_CORS_ORIGINS", "https://example.com/path"),
+        ("ENTOURAGE_CORS_ORIGINS", "https://example.com, localhost:3000"),
+        ("ENTOURAGE_TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal"),
+        ("ENTOURAGE_BASE_PATH", "social"),
+        ("ENTOURAGE_BASE_PATH", "/graphql"),
+        ("ENTOURAGE_IDLE_TIMEOUT", "75"),
         ("ENTOURAGE_METRICS_LISTEN", "9000"),
         ("ENTOURAGE_BODY_BYTES_MAX", "0"),
         ("ENTOURAGE_TOKENS_MAX", "-1"),
@@ -104,6 +109,15 @@ fn an_empty_flag_is_refused() {
     let line = "a value is required for '--jwks <FILE|URL>' but none was supplied (flag, or \
                 variable ENTOURAGE_JWKS); see `entourage --help`";
     is_refused(&["serve", "--jwks="], &[], line);
+}
+
+#[test]
+fn an_origin_that_is_none_is_refused_with_the_preset() {
+    let run = run(&std::env::temp_dir(), ["serve", "--cors-origins", "localhost:3000"], &[]);
+    let line = super::complaint(&run, 2);
+    for word in ["'localhost:3000'", "`development` for every port of localhost"] {
+        assert!(line.contains(word), "{line}");
+    }
 }
 
 #[test]

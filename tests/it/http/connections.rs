@@ -7,6 +7,7 @@ use reqwest::Method;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 
 use super::{TYPENAME, send};
@@ -16,7 +17,7 @@ const HEAD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: applicati
 
 async fn impatient() -> TestApp {
     let short = Duration::from_millis(100);
-    let timeouts = Timeouts { headers: short, body: short, ..Timeouts::default() };
+    let timeouts = Timeouts { headers: short, idle: short, body: short, ..Timeouts::default() };
     TestApp::with(Settings { timeouts, ..settings() }).await
 }
 
@@ -47,6 +48,54 @@ async fn idle_connections_are_closed() {
     let app = impatient().await;
     let reply = app.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+}
+
+const PROBE: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// A connection to a server that waits long for a request, but not for its head, on which one
+/// request has been answered.
+async fn used_connection() -> (TestApp, TcpStream) {
+    let timeouts = Timeouts { headers: Duration::from_millis(100), ..Timeouts::default() };
+    let app = TestApp::with(Settings { timeouts, ..settings() }).await;
+    let mut stream = TcpStream::connect(app.address).await.expect("accepts");
+    stream.write_all(PROBE).await.expect("reads");
+    let mut reply = Vec::new();
+    while !reply.ends_with(b"ok\n") {
+        assert_ne!(stream.read_buf(&mut reply).await.expect("answers"), 0, "it closed");
+    }
+    (app, stream)
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_those_of_proxies() {
+    assert!(Timeouts::default().idle > Duration::from_mins(1), "nginx keeps them so long");
+
+    let (app, mut stream) = used_connection().await;
+    for _ in 0..2 {
+        assert_eq!(app.raw(b"").await, "", "a connection without a request is closed");
+    }
+    stream.write_all(PROBE).await.expect("it is still open");
+    let mut reply = [0; 15];
+    stream.read_exact(&mut reply).await.expect("it is still answered");
+    assert_eq!(&reply, b"HTTP/1.1 200 OK");
+}
+
+#[tokio::test]
+async fn a_slow_head_on_a_used_connection_is_not_awaited() {
+    let (_app, mut stream) = used_connection().await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost:").await.expect("reads");
+    let closed = timeout(Duration::from_secs(30), read_to_end(stream)).await;
+    assert_eq!(closed.expect("it is closed long before an idle one"), "");
+}
+
+#[tokio::test]
+async fn an_idle_http_2_connection_is_closed_with_goaway() {
+    let app = impatient().await;
+    let reply = timeout(Duration::from_secs(30), app.raw(&http_2_request())).await;
+    let reply = reply.expect("it is closed");
+    let (_, after) = reply.split_once("Not found").expect("the request is answered first");
+    // The head of a GOAWAY frame: 8 bytes of type 7 on stream 0.
+    assert!(after.contains("\0\0\u{8}\u{7}\0\0\0\0\0"), "{after:?}");
 }
 
 /// Two servers in a row that disagree about which of the two ends the body would see different
@@ -87,16 +136,20 @@ async fn malformed_http_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn http_2_is_served_on_the_same_port() {
-    let app = impatient().await;
-    // Frames by hand (RFC 9113): empty settings, and `GET /` out of the static table, where
-    // this server has nothing.
+/// Frames by hand (RFC 9113): empty settings, and `GET /` out of the static table, where this
+/// server has nothing.
+fn http_2_request() -> Vec<u8> {
     let mut request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     request.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
     request.extend([0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84]);
+    request
+}
+
+#[tokio::test]
+async fn http_2_is_served_on_the_same_port() {
+    let app = impatient().await;
     let mut stream = TcpStream::connect(app.address).await.expect("accepts");
-    stream.write_all(&request).await.expect("reads");
+    stream.write_all(&http_2_request()).await.expect("reads");
 
     let mut reply = String::new();
     while !reply.contains("Not found") {

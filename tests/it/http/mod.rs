@@ -2,6 +2,7 @@
 
 mod attacks;
 mod authentication;
+mod base_path;
 mod connections;
 mod endpoint;
 mod log;
@@ -9,6 +10,7 @@ mod negotiation;
 mod overload;
 mod persisted;
 mod playground;
+mod proxies;
 mod routes;
 
 use reqwest::{Response, header::HeaderMap};

@@ -64,7 +64,7 @@ async fn a_drawn_picture_is_small_and_immutable() {
 
     for path in ["VXNlcjox", "VXNlcjox.png", "Vmlld2VyOjE.svg", "x.svg", ".svg", "..%2fx.svg"] {
         let reply = send(app.request(Method::GET, &format!("/avatars/{path}"))).await;
-        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!((reply.status, reply.code().as_str()), (404, "NOT_FOUND"), "{path}");
     }
 }
 
@@ -107,7 +107,7 @@ async fn metrics_can_move_to_a_listener_of_their_own() {
 async fn unknown_paths_and_methods_are_answered_in_json() {
     let app = TestApp::start().await;
     let reply = send(app.request(Method::GET, "/nothing")).await;
-    assert_eq!((reply.status, reply.code().as_str()), (404, "BAD_USER_INPUT"));
+    assert_eq!((reply.status, reply.code().as_str()), (404, "NOT_FOUND"));
 
     let reply = send(app.request(Method::POST, "/healthz")).await;
     assert_eq!((reply.status, reply.header("allow")), (405, "GET,HEAD"));
@@ -190,11 +190,49 @@ async fn other_sites_are_refused_unless_configured() {
     }
     let stranger = ask(&open, "https://evil.example.com").await;
     assert!(stranger.headers.get("access-control-allow-origin").is_none());
+    for app in [&closed, &open] {
+        let refused = preflight(app, "http://localhost:3000").await;
+        assert_eq!((refused.status, refused.code().as_str()), (403, "FORBIDDEN"));
+        for word in ["ENTOURAGE_CORS_ORIGINS", "development"] {
+            assert!(refused.body.contains(word), "{}", refused.body);
+        }
+        assert!(refused.headers.get("access-control-allow-origin").is_none());
+    }
 
     let cors_origins = vec!["*".parse().expect("an origin")];
     let public = TestApp::with(Settings { cors_origins, ..settings() }).await;
     let anybody = ask(&public, "https://evil.example.com").await;
     assert_eq!(anybody.header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn an_allowed_site_may_send_any_header() {
+    for (allowed, origin) in [
+        ("https://app.example.com", "https://app.example.com"),
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("development", "http://localhost:5173"),
+        ("development", "http://127.0.0.1:3000"),
+        ("development", "http://[::1]:4200"),
+        ("*", "https://anywhere.example.com"),
+    ] {
+        let cors_origins = vec![allowed.parse().expect("an origin")];
+        let app = TestApp::with(Settings { cors_origins, ..settings() }).await;
+        let headers = "authorization,content-type,apollographql-client-name,x-trace";
+        let preflight = app
+            .request(Method::OPTIONS, "/graphql")
+            .header(ORIGIN, origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", headers);
+        let reply = send(preflight).await;
+        assert_eq!((reply.status, reply.header("access-control-allow-headers")), (200, headers));
+        assert_eq!(reply.header("access-control-allow-methods"), "GET,POST");
+
+        let reply = send(app.post(TYPENAME).header(ORIGIN, origin)).await;
+        let expected = if allowed == "*" { "*" } else { origin };
+        assert_eq!(reply.header("access-control-allow-origin"), expected);
+        let exposed = reply.header("access-control-expose-headers");
+        assert!(exposed.contains("www-authenticate"), "{exposed}");
+    }
 }
 
 /// A clock that panics, to make a handler panic.

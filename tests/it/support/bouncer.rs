@@ -41,7 +41,9 @@ impl Bouncer {
         let file = folder.path().join("pgbouncer.ini");
         fs::write(&file, configuration).expect("writes");
 
-        let mut command = Command::new("pgbouncer");
+        #[expect(clippy::disallowed_methods, reason = "tests/services.sh passes it in a variable")]
+        let program = std::env::var("TEST_PGBOUNCER").unwrap_or_else(|_| "pgbouncer".to_owned());
+        let mut command = Command::new(program);
         // PgBouncer refuses to run as root.
         if let Some((user, group)) = account() {
             for path in [folder.path(), &file] {

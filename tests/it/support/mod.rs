@@ -15,5 +15,6 @@ pub(crate) mod graph;
 pub(crate) mod hiding;
 pub(crate) mod link;
 pub(crate) mod log;
+pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod provider;

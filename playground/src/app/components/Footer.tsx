@@ -5,8 +5,8 @@ export function Footer() {
     <footer className="site-footer">
       <p>An example app of the Entourage GraphQL API: one query per page.</p>
       <nav aria-label="The API">
-        <a href="/graphiql">GraphiQL</a>
-        <a href="/schema.graphql">schema.graphql</a>
+        <a href="graphiql">GraphiQL</a>
+        <a href="schema.graphql">schema.graphql</a>
       </nav>
     </footer>
   );

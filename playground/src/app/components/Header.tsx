@@ -37,7 +37,7 @@ export function Header({ signedIn }: { signedIn: boolean }) {
   return (
     <header className="site-header">
       <Link href="/" className="brand">
-        <img src="/favicon.svg" alt="" width="28" height="28" />
+        <img src="favicon.svg" alt="" width="28" height="28" />
         <span>Entourage</span>
       </Link>
       <nav aria-label="Account">

@@ -80,7 +80,7 @@ fn signed(token: &str, query: &str) -> Vec<u8> {
 /// A server that does not wait long for the rest of a request.
 async fn app() -> TestApp {
     let short = Duration::from_millis(300);
-    let timeouts = Timeouts { headers: short, body: short, ..Timeouts::default() };
+    let timeouts = Timeouts { headers: short, idle: short, body: short, ..Timeouts::default() };
     TestApp::with(Settings { timeouts, ..settings() }).await
 }
 
