@@ -30,6 +30,7 @@ mod connect;
 mod error;
 mod follow_writes;
 mod metered;
+mod migrations;
 mod pages;
 mod postgres;
 mod relations;

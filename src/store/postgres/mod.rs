@@ -119,7 +119,7 @@ impl Postgres {
 }
 
 /// What the server can do that not all servers can.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Server {
     /// The server is not distributed: it can plan a statement once for a connection, regardless of
     /// the arguments, and write several tables in one statement.
@@ -139,9 +139,12 @@ statements! {
 
 /// Detects what the server can do: nothing special if it cannot run the statement.
 async fn look_at(mut connection: PgConnection) -> Server {
-    let server = query_as(SERVER).fetch_one(&mut connection).await.unwrap_or_default();
+    let row = query_as(SERVER).fetch_one(&mut connection).await;
     drop(connection.close().await);
-    server
+    row.map_or_else(
+        |_| Server::default(),
+        |(in_one_place, notifies)| Server { in_one_place, notifies },
+    )
 }
 
 fn unreachable(options: &PgConnectOptions, reason: &str) -> ConnectError {

@@ -1,13 +1,18 @@
 //! Migrations, and the state of the schema.
 
+use std::sync::LazyLock;
+
 use sqlx::{ConnectOptions, Connection, migrate::Migrator};
 
-use crate::store::postgres::{
-    Postgres,
-    shared::schema::{refusal, state},
+use crate::store::{
+    migrations::{self, migrator},
+    postgres::{
+        Postgres,
+        shared::schema::{refusal, state},
+    },
 };
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::POSTGRES));
 
 statements! {
     // Tables of extensions do not count.

@@ -1,13 +1,18 @@
 //! Migrations, and the state of the schema.
 
+use std::sync::LazyLock;
+
 use sqlx::migrate::Migrator;
 
-use crate::store::sqlite::{
-    Sqlite, begin,
-    shared::schema::{refusal, state},
+use crate::store::{
+    migrations::{self, migrator},
+    sqlite::{
+        Sqlite, begin,
+        shared::schema::{refusal, state},
+    },
 };
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::SQLITE));
 
 statements! {
     TABLES =
