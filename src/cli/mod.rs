@@ -29,7 +29,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use self::jwks::JwksPlace;
@@ -56,6 +56,11 @@ enum Command {
     Check(check::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
+}
+
+/// All commands with their flags and variables, for the reference in `docs/configuration.md`.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command in the arguments, the first of which is the program's name.
