@@ -71,6 +71,7 @@ async fn the_commands_in_the_readme_print_what_it_shows() {
     let readme = read("README.md");
     let steps = transcript(&readme);
     assert_eq!(steps.len(), 6);
+    assert!(read("Makefile").contains("cargo run --locked --profile demo -- serve --demo"));
 
     for (command, printed) in steps {
         if let Some(name) = command.strip_prefix(TOKEN_OF) {

@@ -68,23 +68,20 @@ pub(super) fn stages() -> [Stage; 3] {
     stages.try_into().map_err(|_| ()).expect("three stages")
 }
 
-/// The files of the project that the engine gets: those that `.dockerignore` lets through.
+/// The files of the project that the engine gets, in git or new.
 fn context() -> Vec<String> {
+    let files = listed(&["--cached", "--others", "--exclude-standard"]);
+    files.lines().filter(|path| is_let_through(path)).map(str::to_owned).collect()
+}
+
+/// Whether `.dockerignore` lets a path through: the last rule about it decides.
+fn is_let_through(path: &str) -> bool {
     let rules = read(".dockerignore");
-    let rules: Vec<_> =
-        rules.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    // In git or new, so that nothing that was built here counts.
-    let mut git = Command::new("git");
-    git.args(["ls-files", "--cached", "--others", "--exclude-standard"]).current_dir(file(""));
-    let output = git.output().expect("there is git");
-    let files = String::from_utf8(output.stdout).expect("text");
-    let is_let_through = |path: &&str| {
-        rules.iter().fold(true, |is_in, rule| match rule.strip_prefix('!') {
-            Some(rule) => is_in || matches(rule, path),
-            None => is_in && !matches(rule, path),
-        })
-    };
-    files.lines().filter(is_let_through).map(str::to_owned).collect()
+    let rules = rules.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    rules.fold(true, |is_in, rule| match rule.strip_prefix('!') {
+        Some(rule) => is_in || matches(rule, path),
+        None => is_in && !matches(rule, path),
+    })
 }
 
 /// Whether a rule of `.dockerignore` is about a path: itself, a folder above it, or a name anywhere.
@@ -158,16 +155,19 @@ fn the_stages_copy_every_file_that_the_builds_read() {
     // Vite may read all of the playground.
     let pages = copied(&pages);
     let built = ["dist", "screenshots"].map(|folder| format!("playground/{folder}/"));
-    for path in files_of("playground") {
+    for path in listed(&["playground"]).lines() {
         let is_built = built.iter().any(|folder| path.starts_with(folder));
-        assert!(is_built || pages.contains(&path), "{path} is not copied");
+        assert!(is_built || pages.iter().any(|page| page == path), "{path} is not copied");
     }
 }
 
-fn files_of(folder: &str) -> Vec<String> {
-    let output = Command::new("git").args(["ls-files", folder]).current_dir(file("")).output();
-    let files = String::from_utf8(output.expect("there is git").stdout).expect("text");
-    files.lines().map(str::to_owned).collect()
+/// The files that git lists, one a line.
+fn listed(arguments: &[&str]) -> String {
+    let mut git = Command::new("git");
+    let output = git.arg("ls-files").args(arguments).current_dir(file("")).output();
+    let output = output.expect("there is git");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]
@@ -197,13 +197,7 @@ fn no_secret_and_nothing_built_here_gets_into_the_image() {
         "playground/src/app/generated/graphql.ts",
         ".git/config",
     ] {
-        let rules = read(".dockerignore");
-        let rules = rules.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let is_in = rules.fold(true, |is_in, rule| match rule.strip_prefix('!') {
-            Some(rule) => is_in || matches(rule, path),
-            None => is_in && !matches(rule, path),
-        });
-        assert!(!is_in, "{path}");
+        assert!(!is_let_through(path), "{path}");
     }
 }
 
