@@ -1,5 +1,7 @@
 //! A client in Rust: reqwest, and types that `graphql_client` generates from `schema.graphql`.
 
+#![expect(clippy::upper_case_acronyms, reason = "scalars keep the names of the schema")]
+
 use chrono::SecondsFormat;
 use graphql_client::{GraphQLQuery, Response};
 use serde_json::{Value, json};

@@ -124,11 +124,9 @@ fn row(arg: &Arg, variable: &str) -> String {
     let (help, default) = help_of(arg);
     let defaults = arg.get_default_values().iter().map(|value| value.to_string_lossy());
     let defaults: Vec<_> = defaults.map(|value| format!("`{value}`")).collect();
-    let default =
-        default.unwrap_or_else(|| match defaults.is_empty() && !arg.get_action().takes_values() {
-            true => "`false`".to_owned(),
-            false => defaults.join(", "),
-        });
+    let is_switch = !arg.get_action().takes_values();
+    let default = default
+        .unwrap_or_else(|| if is_switch { "`false`".to_owned() } else { defaults.join(", ") });
     format!("| `{variable}`<br>`--{flag}` | {} | {default} | {help} |\n", value_of(arg))
 }
 
