@@ -87,10 +87,12 @@ impl Image {
         })
     }
 
-    /// Whether the health check succeeds.
-    fn is_healthy(&self) -> bool {
+    /// Runs the health check, which says why the server is not healthy.
+    fn health(&self) -> Result<(), String> {
         let (_, check) = self.stage.only("HEALTHCHECK").split_once("CMD ").expect("a command");
-        self.command(&words(check)).status().expect("it starts").success()
+        let output = self.command(&words(check)).output().expect("it starts");
+        let reason = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(reason) }
     }
 
     /// Starts the server and waits for its banner.
@@ -98,7 +100,8 @@ impl Image {
         let mut words_of_start = words(self.stage.only("ENTRYPOINT"));
         words_of_start.extend(words(self.stage.only("CMD")));
         let mut command = self.command(&words_of_start);
-        let mut process = command.stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let banner = lines.map(|line| line.expect("text"));
         let banner: Vec<_> = banner.take_while(|line| line != "Stop with Ctrl-C.").collect();
@@ -140,12 +143,12 @@ fn the_image_serves_from_a_read_only_disk_without_privileges() {
         return;
     }
     let image = Image::new();
-    assert!(!image.is_healthy(), "nothing serves yet");
+    assert!(image.health().is_err_and(|reason| reason.contains("no server answers")));
 
     let mut server = image.start();
     let address = format!("0.0.0.0:{}", image.port);
     assert!(server.banner.contains(&address), "{}", server.banner);
-    assert!(image.is_healthy());
+    assert_eq!(image.health(), Ok(()));
 
     let volume = image.root.path().join("data");
     let names: Vec<_> = files(&volume).into_iter().map(|(name, _)| name).collect();
@@ -157,5 +160,5 @@ fn the_image_serves_from_a_read_only_disk_without_privileges() {
     let stop = stop.replace("SIG", "");
     assert!(Command::new("sh").args(["-c", &stop]).status().expect("a shell").success());
     assert!(server.process.wait().expect("it ends").success());
-    assert!(!image.is_healthy(), "it has stopped");
+    assert!(image.health().is_err(), "it has stopped");
 }
