@@ -21,7 +21,10 @@ fn with_part(page: &str, name: &str, part: &str) -> String {
 /// The help of an argument or a command as a cell of a table, and the default at its end, if its
 /// text names one.
 fn cell(help: &str) -> (String, Option<String>) {
-    let help = help.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    let paragraphs = help.split("\n\n");
+    let paragraphs = paragraphs.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    // Clap takes the full stop from the first one.
+    let help = paragraphs.collect::<Vec<_>>().join(". ").replace(".. ", ". ").replace('|', "\\|");
     match help.rsplit_once(" [default: ") {
         Some((text, default)) => (text.to_owned(), default.strip_suffix(']').map(str::to_owned)),
         None => (help, None),
@@ -164,4 +167,15 @@ fn every_variable_that_the_pages_name_exists() {
         }
     }
     crate::tidy::assert_none("pages name variables that do not exist", &broken);
+}
+
+#[test]
+fn a_cell_has_all_of_a_help_and_its_default() {
+    let cell_of = |help| cell(help).0;
+    assert_eq!(
+        cell_of("Create a user\n\nFrom a terminal\nor a file."),
+        "Create a user. From a terminal or a file."
+    );
+    assert_eq!(cell_of("First.\n\nSecond"), "First. Second");
+    assert_eq!(cell("a|b [default: c]"), ("a\\|b".to_owned(), Some("c".to_owned())));
 }
