@@ -5,7 +5,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help run test test-faults playground clients fmt lint schema bench screenshots
+.PHONY: help run test test-faults playground clients fmt lint schema docs bench screenshots
 .PHONY: bench-peers bench-growth
 .PHONY: check-fmt check-doc check-playground check-browser deny node audit release all-tests browser
 .DEFAULT_GOAL := help
@@ -25,10 +25,10 @@ help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1 \2/p' $(MAKEFILE_LIST) | \
 		awk '{ printf "%-17s", $$1 " " $$2; $$1 = $$2 = ""; print }'
 
-run: ## Serve a demo graph and its pages on SQLite, built for release
+run: ## Serve a demo graph and its pages on SQLite
 	@if $(HAS_NODE); then $(MAKE) playground; elif [ ! -e playground/dist/graphiql.html ]; then \
 		echo "building without the pages for the browser: they need Node 20.19 or newer, with npm" >&2; fi
-	@cargo run --locked --release -- serve --demo
+	@cargo run --locked --profile demo -- serve --demo
 
 test: ## Run everything that CI runs: formatting, lints, docs, licences, pages, clients, all tests
 	@$(MAKE) check-fmt check-playground check-browser playground lint check-doc deny audit \
@@ -48,6 +48,9 @@ lint: ## Run clippy
 schema: ## Rewrite schema.graphql
 	@cargo run --locked --quiet -- schema > schema.graphql.new
 	@mv schema.graphql.new schema.graphql
+
+docs: ## Rewrite the tables of docs/configuration.md
+	@UPDATE_DOCS=1 cargo test --locked --quiet --test it -- docs::configuration::the_page
 
 # One run at a time, so that no run disturbs the figures of another.
 test-faults: ## Kill, starve, cut off and soak servers for twenty minutes; print the figures

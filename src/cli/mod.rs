@@ -60,6 +60,11 @@ enum Command {
     Completions(completions::Args),
 }
 
+/// All commands with their flags and variables, for the reference in `docs/configuration.md`.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command in the arguments, the first of which is the program's name.
 pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match parse(args.into_iter().collect()) {

@@ -32,6 +32,7 @@ mod error;
 mod follow_writes;
 mod health;
 mod metered;
+mod migrations;
 mod pages;
 mod postgres;
 mod relations;

@@ -3,9 +3,11 @@
 mod audit;
 mod cli;
 mod clients;
+mod docs;
 mod faults;
 mod graphql;
 mod http;
+mod install;
 mod schema;
 mod store;
 mod support;

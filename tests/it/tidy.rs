@@ -28,9 +28,9 @@ const NOT_OURS: [&str; 7] =
     ["target", "node_modules", "dist", ".git", ".venv", "generated", "__generated__"];
 
 /// A file, with its path from the root of the project.
-struct Source {
-    path: String,
-    text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -57,7 +57,7 @@ impl Source {
 }
 
 /// Every file below a folder whose name ends with one of `endings`.
-fn files(folder: &str, endings: &[&str]) -> Vec<Source> {
+pub(crate) fn files(folder: &str, endings: &[&str]) -> Vec<Source> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     collect(&root, &root.join(folder), endings, &mut found);
@@ -80,7 +80,7 @@ fn collect(root: &Path, folder: &Path, endings: &[&str], found: &mut Vec<Source>
 }
 
 #[track_caller]
-fn assert_none(rule: &str, broken: &[String]) {
+pub(crate) fn assert_none(rule: &str, broken: &[String]) {
     assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
 }
 

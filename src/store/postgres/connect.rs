@@ -204,7 +204,7 @@ fn begin(
 }
 
 /// What the server can do that not all servers can.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Server {
     /// The server is Citus.
     is_citus: bool,
@@ -227,7 +227,9 @@ statements! {
 
 /// Detects what the server can do: nothing special if it cannot run the statement.
 async fn look_at(connection: &mut PgConnection) -> Server {
-    query_as(SERVER).fetch_one(connection).await.unwrap_or_default()
+    let row = query_as(SERVER).fetch_one(connection).await;
+    let server = |(is_citus, in_one_place, notifies)| Server { is_citus, in_one_place, notifies };
+    row.map_or_else(|_| Server::default(), server)
 }
 
 /// Why a connection that was open could not be used.

@@ -33,7 +33,7 @@ statements! {
                 current_user::text";
 }
 
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 struct Found {
     version: i32,
     encoding: String,
@@ -44,6 +44,17 @@ struct Found {
     closed_tables: Option<String>,
 }
 
+/// The columns of [`REQUIREMENTS`].
+type Row = (i32, String, Option<String>, String, bool, i32, Option<String>);
+
+impl From<Row> for Found {
+    fn from(row: Row) -> Self {
+        let (version, encoding, schema, role, skips_foreign_keys, connections_max, closed_tables) =
+            row;
+        Self { version, encoding, schema, role, skips_foreign_keys, connections_max, closed_tables }
+    }
+}
+
 /// Checks the database. A server of another kind that cannot run the statement is not checked.
 ///
 /// # Errors
@@ -52,9 +63,9 @@ pub(super) async fn check(
     connection: &mut PgConnection,
     connections_max: Option<u32>,
 ) -> Result<(), ConnectError> {
-    let found = query_as(REQUIREMENTS).fetch_one(connection).await;
-    let refusal = match found {
-        Ok(found) => refusal(&found, connections_max),
+    let row: sqlx::Result<Row> = query_as(REQUIREMENTS).fetch_one(connection).await;
+    let refusal = match row {
+        Ok(row) => refusal(&row.into(), connections_max),
         Err(error) => {
             tracing::warn!(%error, "the requirements of the database could not be checked");
             None

@@ -6,11 +6,25 @@
  */
 
 import { createHash } from 'node:crypto';
-import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client';
+import { CombinedGraphQLErrors } from '@apollo/client/errors';
+import { SetContextLink } from '@apollo/client/link/context';
+import { ErrorLink } from '@apollo/client/link/error';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { filter, firstValueFrom } from 'rxjs';
-import { countingFetch, FOLLOW, headers, PROFILE, report, url, VIEWER } from './documents.mjs';
+import {
+  authorization,
+  countingFetch,
+  expire,
+  FOLLOW,
+  PROFILE,
+  report,
+  SESSION,
+  session,
+  url,
+  VIEWER,
+} from './documents.mjs';
 
 const cache = new InMemoryCache({
   possibleTypes: { Node: ['User', 'Viewer'] },
@@ -26,8 +40,19 @@ const cache = new InMemoryCache({
   },
 });
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
-const http = new HttpLink({ uri: url, headers, fetch: countingFetch });
-const client = new ApolloClient({ cache, link: new PersistedQueryLink({ sha256 }).concat(http) });
+const link = ApolloLink.from([
+  new ErrorLink(({ error }) => {
+    const errors = CombinedGraphQLErrors.is(error) ? error.errors : [];
+    const codes = errors.map(({ extensions }) => extensions?.code);
+    if (codes.includes('UNAUTHENTICATED')) session.token = undefined;
+  }),
+  new SetContextLink(({ headers }) => ({ headers: { ...headers, ...authorization() } })),
+  new PersistedQueryLink({ sha256 }),
+  new HttpLink({ uri: url, fetch: countingFetch }),
+]);
+const client = new ApolloClient({ cache, link });
+
+await expire(() => client.query({ query: gql(SESSION), fetchPolicy: 'network-only' }));
 
 const isComplete = ({ dataState }) => dataState === 'complete';
 const profile = client.watchQuery({ query: gql(PROFILE), variables: { username: 'ada' } });

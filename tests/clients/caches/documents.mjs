@@ -109,7 +109,25 @@ export const FOLLOW = /* GraphQL */ `
 `;
 
 export const url = process.env.ENTOURAGE_URL;
-export const headers = { authorization: `Bearer ${process.env.ENTOURAGE_TOKEN}` };
+
+/** The session of the app: the token of `signIn`, or nothing for a viewer who is signed out. */
+export const session = { token: undefined };
+
+/** The header of a request. A viewer who is signed out sends none, rather than an empty one. */
+export const authorization = () =>
+  session.token ? { authorization: `Bearer ${session.token}` } : {};
+
+/** What `expire` sends. */
+export const SESSION = 'query Session { viewer { id } }';
+
+/** Ends a session with an expired token, as its first request must, and signs in again. */
+export async function expire(request) {
+  session.token = 'expired';
+  await request().catch(() => {});
+  if (session.token) throw new Error('the session outlives its token');
+  session.token = process.env.ENTOURAGE_TOKEN;
+  requests.length = 0;
+}
 
 /** The operations of all requests, in order; one without a text ends in `#`. */
 export const requests = [];

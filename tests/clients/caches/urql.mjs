@@ -6,12 +6,23 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { Client, fetchExchange, gql } from '@urql/core';
+import { Client, fetchExchange, gql, mapExchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { persistedExchange } from '@urql/exchange-persisted';
 import { buildSchema, introspectionFromSchema } from 'graphql';
-import { countingFetch, FOLLOW, headers, PROFILE, report, url, VIEWER } from './documents.mjs';
+import {
+  authorization,
+  countingFetch,
+  expire,
+  FOLLOW,
+  PROFILE,
+  report,
+  SESSION,
+  session,
+  url,
+  VIEWER,
+} from './documents.mjs';
 
 const [profileQuery, viewerQuery, followMutation] = [PROFILE, VIEWER, FOLLOW].map((text) => gql(text));
 const sdl = readFileSync(new URL('../../../schema.graphql', import.meta.url), 'utf8');
@@ -40,12 +51,18 @@ const cache = cacheExchange({
     },
   },
 });
+const ending = mapExchange({
+  onError({ response }) {
+    if (response?.status === 401) session.token = undefined;
+  },
+});
+const persisted = persistedExchange({ preferGetForPersistedQueries: false });
 const client = new Client({
   url,
-  exchanges: [cache, persistedExchange({ preferGetForPersistedQueries: false }), fetchExchange],
-  fetch: countingFetch,
-  fetchOptions: { headers },
+  exchanges: [cache, ending, persisted, fetchExchange],
+  fetchOptions: () => ({ headers: authorization() }),
   preferGetMethod: false,
+  fetch: countingFetch,
 });
 
 function dataOf({ data, error }) {
@@ -61,6 +78,10 @@ async function watch(query, variables) {
   });
   return () => dataOf(latest);
 }
+
+await expire(async () => {
+  dataOf(await client.query(gql(SESSION), {}, { requestPolicy: 'network-only' }).toPromise());
+});
 
 const [profile, viewer] = await Promise.all([watch(ada.query, ada.variables), watch(viewerQuery, {})]);
 let before = profile();

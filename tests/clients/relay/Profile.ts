@@ -109,7 +109,16 @@ const followMutation = graphql`
   }
 `;
 
-const { ENTOURAGE_URL: url, ENTOURAGE_TOKEN: token } = process.env;
+const url = `${process.env.ENTOURAGE_URL}`;
+
+/** The session of the app: the token of `signIn`, or nothing for a viewer who is signed out. */
+const session: { token?: string | undefined } = { token: "expired" };
+
+/** The headers of a request. A viewer who is signed out sends no token, rather than an empty one. */
+const headers = () => ({
+  "content-type": "application/json",
+  ...(session.token && { authorization: `Bearer ${session.token}` }),
+});
 
 const requests: string[] = [];
 const warnings: string[] = [];
@@ -118,11 +127,12 @@ console.warn = console.error = (...message) => warnings.push(message.join(" "));
 const environment = new Environment({
   network: Network.create(async ({ id, name }, variables) => {
     requests.push(name);
-    const response = await fetch(`${url}`, {
+    const response = await fetch(url, {
       method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      headers: headers(),
       body: JSON.stringify({ documentId: id, variables }),
     });
+    if (response.status === 401) session.token = undefined;
     return (await response.json()) as GraphQLResponse;
   }),
   store: new Store(new RecordSource()),
@@ -166,6 +176,11 @@ async function viewer() {
 }
 
 async function main() {
+  // The first request ends a session whose token has expired.
+  await viewer().catch(() => {});
+  if (session.token) throw new Error("the session outlives its token");
+  session.token = `${process.env.ENTOURAGE_TOKEN}`;
+
   const user = await profile();
   const me = await viewer();
 

@@ -2,7 +2,6 @@
 
 mod admin;
 mod help;
-mod readme;
 mod refused;
 mod seed;
 mod serve;

@@ -118,7 +118,8 @@ async fn a_relay_client_reads_follows_and_keeps_its_list() {
     let store = report.as_object_mut().and_then(|saw| saw.remove("store")).expect("a store");
 
     let pages = "ProfileFollowersPaginationQuery";
-    let requests = ["ProfileQuery", "ProfileViewerQuery", pages, "ProfileFollowMutation"];
+    let viewer = "ProfileViewerQuery";
+    let requests = [viewer, "ProfileQuery", viewer, pages, "ProfileFollowMutation"];
     assert_eq!(store["requests"], json!(requests));
     assert_eq!(store["follows"], json!([[], ["ada"]]));
     assert_eq!((&store["warnings"], &store["viewerIsFollowing"]), (&json!([]), &json!(true)));

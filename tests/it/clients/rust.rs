@@ -1,11 +1,14 @@
 //! A client in Rust: reqwest, and types that `graphql_client` generates from `schema.graphql`.
 
-use chrono::{DateTime as Time, SecondsFormat, Utc};
+#![expect(clippy::upper_case_acronyms, reason = "scalars keep the names of the schema")]
+
+use chrono::SecondsFormat;
 use graphql_client::{GraphQLQuery, Response};
 use serde_json::{Value, json};
 
-/// The Rust type of the scalar of this name; the generated types expect it here.
-type DateTime = Time<Utc>;
+// The types of the scalars of these names; the generated types expect them here.
+type DateTime = chrono::DateTime<chrono::Utc>;
+type URI = String;
 
 #[derive(GraphQLQuery)]
 #[graphql(

@@ -107,8 +107,13 @@ impl KeySource for Fixed {
 
 /// A provider with a fixed key set.
 pub(crate) async fn provider_with(keys: &[&Key]) -> IdentityProvider {
-    let source = Arc::new(Fixed(key_set(keys)));
-    let provider = IdentityProvider::load(source, trust(), DateTime::UNIX_EPOCH).await;
+    provider_of(key_set(keys), trust()).await
+}
+
+/// A provider with a fixed key set, as JSON, and its own issuer and audience.
+pub(crate) async fn provider_of(key_set: String, trust: Trust) -> IdentityProvider {
+    let source = Arc::new(Fixed(key_set));
+    let provider = IdentityProvider::load(source, trust, DateTime::UNIX_EPOCH).await;
     provider.expect("a key set")
 }
 

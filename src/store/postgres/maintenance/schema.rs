@@ -1,9 +1,12 @@
 //! Migrations, and the state of the schema.
 
+use std::sync::LazyLock;
+
 use sqlx::{Connection, migrate::Migrator};
 
 use crate::store::{
     Error, Result, SchemaState,
+    migrations::{self, migrator},
     postgres::{
         Postgres, requirements,
         shared::schema::{refusal, state},
@@ -15,7 +18,7 @@ use crate::store::{
 const NO_SESSION: &str = "a migration locks the database for its session, which a pooler in \
     transaction mode does not keep: set ENTOURAGE_DATABASE_DIRECT_URL to the address of the server";
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/postgres");
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::POSTGRES));
 
 statements! {
     // Tables of extensions do not count.

@@ -1,6 +1,6 @@
 //! Migrations, and the state of the schema.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use sqlx::migrate::Migrator;
 use tokio::time::sleep;
@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use crate::store::{
     Error, Result,
     error::Damaged,
+    migrations::{self, migrator},
     sqlite::{
         Sqlite, begin,
         shared::schema::{refusal, state},
@@ -15,7 +16,7 @@ use crate::store::{
     statement::query,
 };
 
-pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::SQLITE));
 
 /// A moment after which a checkpoint has written the header and the pages that it counts.
 const CHECKPOINT_TIME: Duration = Duration::from_millis(200);
