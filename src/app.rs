@@ -185,7 +185,8 @@ pub async fn not_ready_during<T>(
     };
     let timeouts = Timeouts { drain: Duration::from_secs(1), ..Timeouts::default() };
     let most = Limits::default().client_connections_max;
-    let answering = http::serve(listener, http::not_ready(), base_path, timeouts, most, is_draining);
+    let answering =
+        http::serve(listener, http::not_ready(), base_path, timeouts, most, is_draining);
     Ok(tokio::join!(work, answering).0)
 }
 

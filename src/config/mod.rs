@@ -200,8 +200,10 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
 
-    /// Whether to wait for a database server or an identity provider that is away at the start.
-    /// Meanwhile `/readyz` says no. A wrong password, role or database name is never waited for
+    /// Whether to wait for what is away at the start
+    ///
+    /// That is a database server or an identity provider; meanwhile `/readyz` says no. A wrong password,
+    /// role or database name is never waited for.
     #[arg(
         long,
         env = "ENTOURAGE_WAIT",
