@@ -87,6 +87,10 @@ impl FromStr for Address {
     }
 }
 
+/// Stands where a URL has no host of its own: beside a user, `url` refuses that. The parameter `host`
+/// replaces it.
+const SOME_HOST: &str = "localhost";
+
 /// The parts of a URL that `url` cannot read because it may name several hosts.
 struct Parts<'t> {
     /// What precedes the hosts: the scheme, user and password.
@@ -107,14 +111,15 @@ impl<'t> Parts<'t> {
         if hosts.len() > 1 && hosts.iter().any(|host| host.is_empty()) {
             return Err(bad("one of the hosts is empty"));
         }
-        let url = format!("{head}{}{tail}", hosts[0]).parse().map_err(|e| bad(&format!("{e}")))?;
+        let host = if hosts[0].is_empty() { SOME_HOST } else { hosts[0] };
+        let url = format!("{head}{host}{tail}").parse().map_err(|e| bad(&format!("{e}")))?;
         Ok(Self { head, hosts, url })
     }
 
     /// The options for one host, with the parameters that sqlx knows.
     fn options(&self, host: &str, port: Option<&str>) -> Result<PgConnectOptions, ConnectError> {
         let is_in_authority = self.hosts.contains(&host);
-        let text = if is_in_authority { host } else { "" };
+        let text = if is_in_authority { host } else { SOME_HOST };
         let mut url: Url = format!("{}{text}{}", self.head, self.url.path())
             .parse()
             .map_err(|e| bad(&format!("{host}: {e}")))?;
