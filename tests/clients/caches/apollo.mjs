@@ -57,8 +57,12 @@ await expire(() => client.query({ query: gql(SESSION), fetchPolicy: 'network-onl
 const isComplete = ({ dataState }) => dataState === 'complete';
 const profile = client.watchQuery({ query: gql(PROFILE), variables: { username: 'ada' } });
 const viewer = client.watchQuery({ query: gql(VIEWER) });
-const subscriptions = [profile, viewer].map((query) => query.subscribe());
-await Promise.all([profile, viewer].map((query) => firstValueFrom(query.pipe(filter(isComplete)))));
+const subscriptions = [];
+// One after the other, so that the requests have an order.
+for (const query of [profile, viewer]) {
+  subscriptions.push(query.subscribe());
+  await firstValueFrom(query.pipe(filter(isComplete)));
+}
 
 /** The answer of the cache to a watched query. */
 const read = ({ query, variables }) => client.readQuery({ query, variables });

@@ -83,7 +83,9 @@ await expire(async () => {
   dataOf(await client.query(gql(SESSION), {}, { requestPolicy: 'network-only' }).toPromise());
 });
 
-const [profile, viewer] = await Promise.all([watch(ada.query, ada.variables), watch(viewerQuery, {})]);
+// One after the other, so that the requests have an order.
+const profile = await watch(ada.query, ada.variables);
+const viewer = await watch(viewerQuery, {});
 let before = profile();
 while (before.user.followers.pageInfo.hasNextPage) {
   const after = before.user.followers.pageInfo.endCursor;

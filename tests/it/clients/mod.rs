@@ -149,13 +149,13 @@ async fn assert_cache_follows(script: &str, requests: Value) {
 
 #[tokio::test]
 async fn apollo_client_shows_a_follow_without_a_refetch() {
-    let requests = ["Profile#", "Viewer#", "Profile", "Viewer", "Profile#", "Follow#", "Follow"];
+    let requests = ["Profile#", "Profile", "Viewer#", "Viewer", "Profile#", "Follow#", "Follow"];
     assert_cache_follows("caches/apollo.mjs", json!(requests)).await;
 }
 
 #[tokio::test]
 async fn urql_graphcache_shows_a_follow_without_a_refetch() {
-    let requests = ["Profile#", "Viewer#", "Profile", "Viewer", "Profile#", "Follow"];
+    let requests = ["Profile#", "Profile", "Viewer#", "Viewer", "Profile#", "Follow"];
     assert_cache_follows("caches/urql.mjs", json!(requests)).await;
 }
 
