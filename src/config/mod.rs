@@ -200,7 +200,7 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_DEMO", value_parser = BoolishValueParser::new())]
     pub demo: bool,
 
-    /// Whether to wait for what is away at the start
+    /// Whether to wait at startup for what does not answer
     ///
     /// That is a database server or an identity provider; meanwhile `/readyz` says no. A wrong password,
     /// role or database name is never waited for.

@@ -10,7 +10,7 @@ use super::duration;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logging")]
 pub struct SlowLog {
-    /// From when on an operation is logged as slow
+    /// Log operations that take at least so long
     ///
     /// `off` logs none. The line is a warning, with the calls of the database that the operation
     /// made: their number, statements and time.
