@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use anyhow::{Context, bail};
 use console::Term;
 
-/// Reads a password. If there is none, the message ends with `instead`, an alternative.
+/// Reads a password. The error for an empty one ends with `instead`, which names an alternative to
+/// typing it, or is empty.
 pub(super) fn read(instead: &str) -> anyhow::Result<String> {
     if io::stdin().is_terminal() {
         return typed(instead);

@@ -50,7 +50,7 @@ pub(super) async fn until_done<T>(
     app::not_ready_during(place.listener, place.base_path.clone(), retries).await?
 }
 
-/// Whether a later attempt may succeed although nobody has changed the configuration.
+/// Whether a later attempt may succeed with the same configuration.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let connect = cause.downcast_ref::<ConnectError>().is_some_and(ConnectError::may_pass);

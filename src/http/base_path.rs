@@ -82,7 +82,7 @@ impl FromStr for BasePath {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const RULE: &str = "write a path such as /social: segments of letters, digits, `-`, `_`, \
-                            `.` and `~`, the first of which is none of the server's own paths";
+                            `.` and `~`; the first must differ from the server's own paths";
         let path = text.strip_suffix('/').unwrap_or(text);
         if path.is_empty() {
             return Ok(Self::default());

@@ -3,6 +3,9 @@
  * and an ear for the warnings of the cache.
  */
 
+const EDGE = 'cursor followedAt node { id username }';
+const PAGE_INFO = 'endCursor hasNextPage hasPreviousPage startCursor';
+
 export const PROFILE = /* GraphQL */ `
   query Profile($username: String!, $after: String) {
     user(username: $username) {
@@ -12,18 +15,10 @@ export const PROFILE = /* GraphQL */ `
       followingCount
       followers(first: 2, after: $after) {
         edges {
-          cursor
-          followedAt
-          node {
-            id
-            username
-          }
+          ${EDGE}
         }
         pageInfo {
-          endCursor
-          hasNextPage
-          hasPreviousPage
-          startCursor
+          ${PAGE_INFO}
         }
       }
       viewerIsFollowing
@@ -46,18 +41,10 @@ export const VIEWER = /* GraphQL */ `
         followingCount
         following(first: 2) {
           edges {
-            cursor
-            followedAt
-            node {
-              id
-              username
-            }
+            ${EDGE}
           }
           pageInfo {
-            endCursor
-            hasNextPage
-            hasPreviousPage
-            startCursor
+            ${PAGE_INFO}
           }
         }
       }
@@ -70,20 +57,10 @@ export const FOLLOW = /* GraphQL */ `
     follow(input: { user: $user }) {
       outcome
       followerEdge {
-        cursor
-        followedAt
-        node {
-          id
-          username
-        }
+        ${EDGE}
       }
       followingEdge {
-        cursor
-        followedAt
-        node {
-          id
-          username
-        }
+        ${EDGE}
       }
       user {
         id

@@ -8,7 +8,9 @@ use crate::store::{
     Error, Result, SchemaState,
     migrations::{self, migrator},
     postgres::{
-        Postgres, requirements,
+        Postgres,
+        hosts::READ_ONLY,
+        requirements,
         shared::schema::{refusal, state},
     },
     statement::query_as,
@@ -30,7 +32,6 @@ statements! {
          AND NOT EXISTS (SELECT 1 FROM pg_depend \
                          WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid \
                          AND deptype = 'e')";
-    PING = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
 }
 
 /// Migrates, or returns why not, on a connection of its own: it may wait long for another process
@@ -54,7 +55,7 @@ pub(crate) async fn migrate(engine: Postgres) -> sqlx::Result<Option<String>> {
 
 /// Whether the server answers and takes writes.
 pub(crate) async fn ping(engine: &Postgres) -> Result<()> {
-    let (is_standby, is_read_only) = query_as(PING).fetch_one(&engine.readers).await?;
+    let (is_standby, is_read_only) = query_as(READ_ONLY).fetch_one(&engine.readers).await?;
     if is_standby || is_read_only {
         engine.following.hosts.renew();
     }
