@@ -1,6 +1,7 @@
 //! The `Dockerfile`, read: its stages and what they copy.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -132,20 +133,39 @@ fn the_image_is_built_with_the_commands_of_the_makefile() {
     assert_eq!(build, "cargo build --locked --release --bin entourage");
 }
 
+/// The files of the project that went into the library and the binary: the compiler writes one list
+/// for each that it builds, next to what it built. (Cargo's own list beside the binary exists only
+/// after `cargo build`.) Lists of earlier builds may name files that have been removed since.
+fn files_that_the_compiler_read() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_BIN_EXE_entourage")).with_file_name("deps");
+    let lists = fs::read_dir(folder).expect("cargo builds there");
+    let lists = lists.map(|entry| entry.expect("it is readable").path()).filter(|path| {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        name.starts_with("entourage-") && name.ends_with(".d")
+    });
+    let mut files = BTreeSet::new();
+    for list in lists {
+        let list = fs::read_to_string(list).expect("it is readable");
+        let rules = list.lines().filter_map(|line| line.split_once(": "));
+        files.extend(rules.flat_map(|(_, files)| files.split_whitespace()).map(PathBuf::from));
+    }
+    let root = file("").canonicalize().expect("it exists");
+    let files = files.into_iter().filter_map(|path| root.join(path).canonicalize().ok());
+    let files = files.filter_map(|path| Some(path.strip_prefix(&root).ok()?.to_owned()));
+    let files = files.map(|path| path.to_string_lossy().into_owned());
+    let no_sources = ["target/", "playground/dist/", "clippy.toml"]; // clippy leaves lists too
+    files.filter(|path| !no_sources.iter().any(|other| path.starts_with(other))).collect()
+}
+
 #[test]
 fn the_stages_copy_every_file_that_the_builds_read() {
     let [pages, rust, _] = stages();
     let copied_sources = copied(&rust);
 
-    // The compiler lists what it read beside the binary.
-    let root = file("");
-    let list = Path::new(env!("CARGO_BIN_EXE_entourage")).with_extension("d");
-    let list = fs::read_to_string(list).expect("cargo writes it");
-    let (_, read) = list.split_once(": ").expect("a rule of make");
-    let read = read.split_whitespace().filter_map(|path| Path::new(path).strip_prefix(&root).ok());
-    let read = read.map(|path| path.to_string_lossy().into_owned());
-    let read =
-        read.filter(|path| !["target/", "playground/dist"].iter().any(|p| path.starts_with(p)));
+    let read = files_that_the_compiler_read();
+    for path in ["src/main.rs", "src/lib.rs"] {
+        assert!(read.contains(path), "the lists lack {path}");
+    }
     for path in read {
         let is_copied =
             |copied: &String| *copied == path || copied.starts_with(&format!("{path}/"));
