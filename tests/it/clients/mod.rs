@@ -97,6 +97,13 @@ fn file(path: &str) -> PathBuf {
 }
 
 #[tokio::test]
+async fn a_client_without_a_library_reads_and_follows() {
+    let host = Host::start().await;
+    let report = host.run("node", "fetch.mjs").await;
+    host.assert_followed(report).await;
+}
+
+#[tokio::test]
 async fn a_typescript_client_of_graphql_codegen_reads_and_follows() {
     let host = Host::start().await;
     let report = host.run("node", "dist/typescript/client.js").await;
