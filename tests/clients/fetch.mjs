@@ -11,7 +11,8 @@ let token = process.env.ENTOURAGE_TOKEN; // undefined for a viewer who is signed
 async function graphql(query, variables) {
   const headers = { 'content-type': 'application/json' };
   if (token) headers.authorization = `Bearer ${token}`;
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }) });
+  const body = JSON.stringify({ query, variables });
+  const response = await fetch(url, { method: 'POST', headers, body });
   if (response.status === 401) token = undefined; // expired or revoked: sign in again
   const { data, errors } = await response.json();
   if (errors) throw new Error(`${errors[0].extensions.code}: ${errors[0].message}`);
