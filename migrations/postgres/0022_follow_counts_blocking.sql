@@ -1,0 +1,2 @@
+-- How many users the user blocks.
+ALTER TABLE follow_counts ADD COLUMN blocking bigint NOT NULL DEFAULT 0;

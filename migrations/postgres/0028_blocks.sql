@@ -1,0 +1,8 @@
+-- Who blocks whom, since when. No edge and no request of the two users exists beside a block.
+CREATE TABLE blocks (
+    blocker_id bigint      NOT NULL REFERENCES users (id) ON DELETE CASCADE,  -- who blocks
+    blocked_id bigint      NOT NULL,  -- who is blocked; the mirror has the foreign key
+    blocked_at timestamptz NOT NULL,
+    PRIMARY KEY (blocker_id, blocked_id),
+    CONSTRAINT blocks_no_self CHECK (blocker_id <> blocked_id)
+);

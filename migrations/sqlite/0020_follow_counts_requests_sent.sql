@@ -1,0 +1,2 @@
+-- How many follow requests of the user are waiting for an answer.
+ALTER TABLE follow_counts ADD COLUMN requests_sent INTEGER NOT NULL DEFAULT 0;

@@ -1,0 +1,2 @@
+-- How many users the user has muted, lapsed mutes included.
+ALTER TABLE follow_counts ADD COLUMN muting INTEGER NOT NULL DEFAULT 0;
