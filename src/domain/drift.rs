@@ -1,32 +1,44 @@
-//! Differences between what a database holds and what derives from it: the counts and mirrors of
-//! edges, and what users are searched by.
+//! Differences between what a database holds and what must hold in it: the counts and mirrors that
+//! derive from edges, edges that exclude each other, and what users are searched by.
 //!
 //! Correct code never causes any. They come from restored backups, manual changes or a bug:
 //! `entourage check` finds them and `--repair` repairs them.
 
 use std::fmt;
 
-use super::{Follow, FollowCounts, UserId};
+use super::{Edge, EdgeKind, Length, Lengths, UserId};
 
-/// One difference. The tables `follows` and `users` are the truth; everything else derives from
-/// them.
+/// One difference. The tables `follows`, `follow_requests`, `blocks`, `mutes` and `users` are the
+/// truth; everything else derives from them. Among these, a user must exist to have edges, a block
+/// goes before a follow, and a follow before a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// The counts of a user are not the numbers of their edges.
+    /// The counts of a user are not the numbers of their edges and mutes.
     Counts {
         /// The owner of the counts.
         user: UserId,
         /// The stored counts; `None` if the row is missing.
-        stored: Option<FollowCounts>,
-        /// The numbers of edges.
-        actual: FollowCounts,
+        stored: Option<Lengths>,
+        /// The numbers of edges and mutes.
+        actual: Lengths,
     },
-    /// An edge of `follows` is missing in `followers`.
-    MirrorMissing(Follow),
-    /// An edge of `followers` is missing in `follows`.
-    MirrorStray(Follow),
+    /// A follow or a request of two users of whom one blocks the other.
+    BesideBlock(Edge),
+    /// A request of a user who follows already.
+    BesideFollow(Edge),
+    /// An edge is missing in the table of its mirror.
+    MirrorMissing(Edge),
+    /// A mirror has no edge.
+    MirrorStray(Edge),
     /// An edge, in either table or both, names a user who does not exist.
-    OrphanEdge(Follow),
+    OrphanEdge(Edge),
+    /// A mute names a user who does not exist.
+    OrphanMute {
+        /// Who has muted.
+        muter: UserId,
+        /// Who is muted.
+        muted: UserId,
+    },
     /// There are counts of a user who does not exist.
     OrphanCounts(UserId),
     /// What a user is searched by are not the beginnings of their name, or the user does not exist.
@@ -36,20 +48,39 @@ pub enum Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Counts { user, stored: Some(stored), actual } => write!(
-                f,
-                "user {user}: counts say {} followers and {} following, edges say {} and {}",
-                stored.followers, stored.following, actual.followers, actual.following
-            ),
-            Self::Counts { user, stored: None, actual } => write!(
-                f,
-                "user {user}: no counts, edges say {} followers and {} following",
-                actual.followers, actual.following
-            ),
-            Self::MirrorMissing(edge) => write!(f, "{}: in follows, not in followers", text(edge)),
-            Self::MirrorStray(edge) => write!(f, "{}: in followers, not in follows", text(edge)),
+            Self::Counts { user, stored: Some(stored), actual } => {
+                let differ = |length: &Length| stored[*length] != actual[*length];
+                let lengths: Vec<_> = Length::ALL.into_iter().filter(differ).collect();
+                let numbers = lengths.iter().map(|length| actual[*length].to_string());
+                let (counts, rows) = (named(stored, &lengths), list(&numbers.collect::<Vec<_>>()));
+                write!(f, "user {user}: counts say {counts}, rows say {rows}")
+            }
+            Self::Counts { user, stored: None, actual } => {
+                let any = |length: &Length| actual[*length] != 0;
+                let lengths: Vec<_> = Length::ALL.into_iter().filter(any).collect();
+                write!(f, "user {user}: no counts")?;
+                if lengths.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", rows say {}", named(actual, &lengths))
+            }
+            Self::BesideBlock(edge) => {
+                write!(f, "{}: one of the users blocks the other", text(edge))
+            }
+            Self::BesideFollow(edge) => write!(f, "{}: the user follows already", text(edge)),
+            Self::MirrorMissing(edge) => {
+                let (edges, mirrors) = tables(edge.kind);
+                write!(f, "{}: in {edges}, not in {mirrors}", text(edge))
+            }
+            Self::MirrorStray(edge) => {
+                let (edges, mirrors) = tables(edge.kind);
+                write!(f, "{}: in {mirrors}, not in {edges}", text(edge))
+            }
             Self::OrphanEdge(edge) => {
                 write!(f, "{}: one of the users does not exist", text(edge))
+            }
+            Self::OrphanMute { muter, muted } => {
+                write!(f, "mute {muter} -> {muted}: one of the users does not exist")
             }
             Self::OrphanCounts(user) => {
                 write!(f, "user {user}: counts of a user who does not exist")
@@ -61,6 +92,45 @@ impl fmt::Display for Drift {
     }
 }
 
-fn text(Follow { follower, followee, followed_at }: &Follow) -> String {
-    format!("follow {follower} -> {followee} at {followed_at}")
+fn text(Edge { kind, from, to, since }: &Edge) -> String {
+    let kind = match kind {
+        EdgeKind::Follow => "follow",
+        EdgeKind::Request => "request",
+        EdgeKind::Block => "block",
+    };
+    format!("{kind} {from} -> {to} at {since}")
+}
+
+/// The tables of the edges of a kind and of their mirrors.
+const fn tables(kind: EdgeKind) -> (&'static str, &'static str) {
+    match kind {
+        EdgeKind::Follow => ("follows", "followers"),
+        EdgeKind::Request => ("follow_requests", "follow_requests_received"),
+        EdgeKind::Block => ("blocks", "blocked_by"),
+    }
+}
+
+/// Some of the lengths with their names.
+fn named(lengths: &Lengths, some: &[Length]) -> String {
+    let named = |length: &Length| {
+        let name = match length {
+            Length::Followers => "followers",
+            Length::Following => "following",
+            Length::RequestsSent => "requests sent",
+            Length::RequestsReceived => "requests received",
+            Length::Blocking => "blocking",
+            Length::BlockedBy => "blocked by",
+            Length::Muting => "muting",
+        };
+        format!("{} {name}", lengths[*length])
+    };
+    list(&some.iter().map(named).collect::<Vec<_>>())
+}
+
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
 }

@@ -3,7 +3,7 @@
 //! The write path asks it with everything that it found in the database. The policy asks it
 //! earlier, with less; what was not looked up does not stand in the way.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{FollowCounts, UserId};
 
@@ -14,8 +14,8 @@ pub struct FollowFacts {
     pub follower: UserId,
     /// The user to be followed; `None` if one of the two does not exist.
     pub followee: Option<UserId>,
-    /// Whether the follower already follows the followee; false if that was not looked up.
-    pub is_following: bool,
+    /// Which edges there are between the two; those that were not looked up are missing.
+    pub ties: FollowTies,
     /// The limits of the follower.
     pub limits: FollowLimits,
     /// How often the pair was changed today; `None` if that was not looked up.
@@ -31,7 +31,7 @@ impl FollowFacts {
         Self {
             follower,
             followee,
-            is_following: false,
+            ties: FollowTies::NONE,
             limits: FollowLimits::NONE,
             pair_changes: None,
             usage: None,
@@ -39,31 +39,74 @@ impl FollowFacts {
     }
 }
 
-/// Decides a follow. The first check that fails decides: the users exist, they are not the same,
-/// the state is not reached already, limits of the pair, of the day, in total.
+/// The edges and settings that a follow meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five facts that do not depend on each other")]
+pub struct FollowTies {
+    /// The followee blocks the follower.
+    pub is_blocked: bool,
+    /// The follower blocks the followee.
+    pub is_blocking: bool,
+    /// The follower already follows the followee.
+    pub is_following: bool,
+    /// The follower already asks to follow the followee.
+    pub has_requested: bool,
+    /// The followee has to consent.
+    pub needs_consent: bool,
+}
+
+impl FollowTies {
+    /// No edge, and nothing to consent to.
+    pub const NONE: Self = Self {
+        is_blocked: false,
+        is_blocking: false,
+        is_following: false,
+        has_requested: false,
+        needs_consent: false,
+    };
+}
+
+/// Decides a follow. The first check that fails decides: the users exist, the followee does not
+/// block the follower, they are not the same, the follower does not block the followee, the state is
+/// not reached already, limits of the pair, of the day, in total. A request that is there was
+/// counted when it was made.
 ///
 /// # Errors
-/// The reason why the edge must not be added.
+/// The reason why nothing must be added.
 pub fn decide_follow(facts: &FollowFacts) -> Result<FollowOutcome, FollowRefusal> {
-    let FollowFacts { follower, followee, is_following, limits, pair_changes, usage } = *facts;
+    let FollowFacts { follower, followee, ties, limits, pair_changes, usage } = *facts;
     let followee = followee.ok_or(FollowRefusal::NotFound)?;
+    if ties.is_blocked {
+        return Err(FollowRefusal::Blocked);
+    }
     if followee == follower {
         return Err(FollowRefusal::Yourself);
     }
-    if is_following {
+    if ties.is_blocking {
+        return Err(FollowRefusal::Blocking);
+    }
+    if ties.is_following {
         return Ok(FollowOutcome::AlreadyFollowing);
+    }
+    if ties.has_requested {
+        return Ok(if ties.needs_consent {
+            FollowOutcome::AlreadyRequested
+        } else {
+            FollowOutcome::Followed
+        });
     }
     if pair_changes.is_some_and(|changes| changes >= limits.pair_changes_per_day) {
         return Err(FollowRefusal::LimitReached(FollowLimit::Pair));
     }
-    let Some(FollowUsage { counts, today }) = usage else { return Ok(FollowOutcome::Followed) };
-    if today >= limits.per_day {
-        return Err(FollowRefusal::LimitReached(FollowLimit::Day));
+    if let Some(FollowUsage { counts, requests, today }) = usage {
+        if today >= limits.per_day {
+            return Err(FollowRefusal::LimitReached(FollowLimit::Day));
+        }
+        if counts.following + requests >= limits.total_with(counts.followers) {
+            return Err(FollowRefusal::LimitReached(FollowLimit::Total));
+        }
     }
-    if counts.following >= limits.total_with(counts.followers) {
-        return Err(FollowRefusal::LimitReached(FollowLimit::Total));
-    }
-    Ok(FollowOutcome::Followed)
+    Ok(if ties.needs_consent { FollowOutcome::Requested } else { FollowOutcome::Followed })
 }
 
 /// The outcome of a follow that is not refused.
@@ -73,6 +116,10 @@ pub enum FollowOutcome {
     Followed,
     /// The edge existed; nothing changed, nor did its time.
     AlreadyFollowing,
+    /// The followee has to consent, and the request was added.
+    Requested,
+    /// There was such a request already; nothing changed.
+    AlreadyRequested,
 }
 
 /// Why a follow is refused; nothing changed.
@@ -80,6 +127,10 @@ pub enum FollowOutcome {
 pub enum FollowRefusal {
     /// One of the two users does not exist.
     NotFound,
+    /// The followee blocks the follower.
+    Blocked,
+    /// The follower blocks the followee.
+    Blocking,
     /// The follower and the followee are the same user.
     Yourself,
     /// The follower has reached a limit.
@@ -135,7 +186,9 @@ impl FollowLimits {
 pub struct FollowUsage {
     /// The lengths of both lists.
     pub counts: FollowCounts,
-    /// New follows today.
+    /// The requests that are waiting for an answer. Each counts as a follow.
+    pub requests: i64,
+    /// New follows and requests today.
     pub today: i64,
 }
 
@@ -144,8 +197,8 @@ pub struct FollowUsage {
 pub struct FollowStanding {
     /// What counts towards the limits of the user.
     pub usage: FollowUsage,
-    /// Those of the others whom the user follows.
-    pub following: HashSet<UserId>,
+    /// Those of the others to whom the user has edges or who block the user.
+    pub ties: HashMap<UserId, FollowTies>,
     /// How often the pairs of the user and others were changed; the rest were not.
     pub pair_changes: HashMap<UserId, i64>,
 }
@@ -157,7 +210,7 @@ impl FollowStanding {
         FollowFacts {
             follower,
             followee: Some(followee),
-            is_following: self.following.contains(&followee),
+            ties: self.ties.get(&followee).copied().unwrap_or_default(),
             limits,
             pair_changes: Some(self.pair_changes.get(&followee).copied().unwrap_or_default()),
             usage: Some(self.usage),
@@ -178,7 +231,8 @@ mod tests {
 
     /// Alice, with these counts, wants to follow bob.
     fn facts(followers: i64, following: i64, today: i64) -> FollowFacts {
-        let usage = FollowUsage { counts: FollowCounts { followers, following }, today };
+        let usage =
+            FollowUsage { counts: FollowCounts { followers, following }, requests: 0, today };
         let facts = FollowFacts::of_users(ALICE, Some(BOB));
         FollowFacts { limits: LIMITS, pair_changes: Some(0), usage: Some(usage), ..facts }
     }
@@ -200,11 +254,11 @@ mod tests {
         facts.followee = None;
         assert_eq!(decide_follow(&facts), Err(FollowRefusal::NotFound));
         facts.followee = Some(ALICE);
-        facts.is_following = true;
+        facts.ties.is_following = true;
         assert_eq!(decide_follow(&facts), Err(FollowRefusal::Yourself));
         facts.followee = Some(BOB);
         assert_eq!(decide_follow(&facts), Ok(FollowOutcome::AlreadyFollowing));
-        facts.is_following = false;
+        facts.ties.is_following = false;
         assert_eq!(decide_follow(&facts), Err(PAIR));
         facts.pair_changes = Some(3);
         assert_eq!(decide_follow(&facts), Err(DAY));
@@ -216,6 +270,30 @@ mod tests {
         assert_eq!(decide_follow(&facts(0, 9, 3)), Err(DAY));
         assert_eq!(decide_follow(&facts(0, 10, 2)), Err(TOTAL));
         assert_eq!(decide_follow(&facts(10, 10, 2)), Ok(FollowOutcome::Followed));
+    }
+
+    #[test]
+    fn a_request_counts_as_a_follow_once() {
+        let mut facts = facts(0, 9, 2);
+        facts.ties.needs_consent = true;
+        assert_eq!(decide_follow(&facts), Ok(FollowOutcome::Requested));
+        facts.usage = facts.usage.map(|usage| FollowUsage { requests: 1, ..usage });
+        assert_eq!(decide_follow(&facts), Err(TOTAL));
+        facts.ties.has_requested = true;
+        assert_eq!(decide_follow(&facts), Ok(FollowOutcome::AlreadyRequested));
+        facts.ties.needs_consent = false;
+        assert_eq!(decide_follow(&facts), Ok(FollowOutcome::Followed));
+    }
+
+    #[test]
+    fn a_block_stands_in_the_way_from_both_sides() {
+        let mut facts = facts(0, 0, 0);
+        facts.ties.is_blocking = true;
+        assert_eq!(decide_follow(&facts), Err(FollowRefusal::Blocking));
+        facts.ties.is_blocked = true;
+        assert_eq!(decide_follow(&facts), Err(FollowRefusal::Blocked));
+        facts.followee = None;
+        assert_eq!(decide_follow(&facts), Err(FollowRefusal::NotFound));
     }
 
     #[test]

@@ -7,12 +7,14 @@ mod audience;
 mod change;
 mod clock;
 mod drift;
+mod edge;
 mod follow;
 mod follow_rule;
 mod form;
 mod id;
 mod limits;
 mod page;
+mod privacy;
 mod profile;
 mod role;
 mod search;
@@ -20,21 +22,26 @@ pub mod text;
 mod user;
 
 pub use audience::Audience;
-pub use change::{Changed, FollowAction, FollowChange, FollowChanged, UnfollowOutcome};
+pub use change::{
+    AcceptOutcome, BlockOutcome, BlockRefusal, Changed, FollowAction, FollowChange, FollowChanged,
+    ListsRow, MuteOutcome, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome,
+};
 pub use clock::{Clock, SystemClock, TIMES, to_micros};
 pub use drift::Drift;
+pub use edge::{Edge, EdgeKind, Length, Lengths, OfEdges};
 pub use follow::{
     Day, Follow, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowPosition,
-    Relation,
+    OwnItem, OwnLengths, OwnList, Relation, SeenLists, Tie,
 };
 pub use follow_rule::{
     FollowFacts, FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowStanding,
-    FollowUsage, decide_follow,
+    FollowTies, FollowUsage, decide_follow,
 };
 pub use form::{BrokenRule, Form, FormError};
 pub use id::{UserId, UserIds};
 pub use limits::Limits;
 pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};
+pub use privacy::{ListReader, ListVisibility, Mute, Privacy, PrivacyChange};
 pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 pub use role::{Permission, Permissions, Role};
 pub use search::{UserSearch, name_prefixes};

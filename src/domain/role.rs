@@ -10,9 +10,9 @@ use std::fmt;
 pub enum Permission {
     /// Follow and unfollow users.
     Follow = 1,
-    /// Suspend users.
+    /// See what other users hide: their lists, and those who block them.
     Moderate = 8,
-    /// Change roles and delete accounts.
+    /// Read the schema by introspection where the server runs trusted documents only.
     Admin = 16,
 }
 

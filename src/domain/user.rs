@@ -47,6 +47,10 @@ pub struct Account {
     pub token_epoch: i64,
     /// When they were last revoked: a token without an epoch must be newer.
     pub tokens_valid_after: Option<DateTime<Utc>>,
+    /// Whether the user blocks anybody.
+    pub is_blocking: bool,
+    /// Whether anybody blocks the user.
+    pub is_blocked: bool,
 }
 
 /// The stored credentials of an account.
@@ -56,6 +60,8 @@ pub struct Credentials {
     pub id: UserId,
     /// The hash in PHC format; `None` for accounts of an identity provider.
     pub password_hash: Option<String>,
+    /// The subject at the identity provider; `None` for accounts that were created here.
+    pub subject: Option<String>,
     /// The epoch of the account's tokens, read together with the hash: a new password starts another
     /// epoch.
     pub token_epoch: i64,
