@@ -314,6 +314,16 @@ fn is_rollback_code(code: &str) -> bool {
     matches!(code, "40001" | "40P01")
 }
 
+/// Whether a statement, also one of a migration, has waited too long for a lock.
+pub(super) fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    if let sqlx::Error::Migrate(error) = error
+        && let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = &**error
+    {
+        return is_lock_timeout(error);
+    }
+    code(error).is_some_and(|code| code == "55P03")
+}
+
 /// Whether another process holds SQLite's lock.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     code(error).and_then(|code| sqlite_primary(&code)) == Some(5)

@@ -12,9 +12,12 @@ use std::sync::{
 use super::{Error, Result, Store, error::is_damage};
 
 /// The methods that write on behalf of a request.
-const WRITES: [&str; 8] = [
+const WRITES: [&str; 11] = [
     "change_follow",
     "change_follows",
+    "update_privacy",
+    "mute",
+    "unmute",
     "create_user",
     "update_profile",
     "change_password",

@@ -14,9 +14,10 @@ use super::{
     statement::{Meter, Statements},
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowCounts,
-    FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page, ProfileChange, Relation,
-    User, UserId, UserListRequest, UserSearch, UsernameKey,
+    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowPage,
+    FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome, NewUser,
+    OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange,
+    Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch, UsernameKey,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -116,16 +117,27 @@ measured! {
     ) -> HashMap<UsernameKey, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
     fn count_users(audience: Audience, search: &UserSearch) -> i64;
-    fn counts_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
+    fn lists_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, SeenLists>;
     fn pages_of_follows(
         audience: Audience, keys: &[FollowPageKey]
     ) -> HashMap<FollowPageKey, FollowPage>;
     fn relations(
         viewer: UserId, followed: &[UserId], following_back: &[UserId]
     ) -> HashMap<UserId, Relation>;
+    fn ties(viewer: UserId, others: &[UserId]) -> HashMap<UserId, Tie>;
     fn change_follow(change: FollowChange) -> Changed<FollowChanged>;
     fn find_usage(user: UserId, day: Day) -> Option<FollowUsage>;
     fn find_standing(user: UserId, others: &[UserId], day: Day) -> Option<FollowStanding>;
+    fn find_privacy(user: UserId) -> Option<Privacy>;
+    fn update_privacy(user: UserId, change: PrivacyChange) -> Option<Privacy>;
+    fn mute(
+        muter: UserId, muted: UserId, mute: Mute, at: DateTime<Utc>, limit: i64
+    ) -> MuteOutcome;
+    fn unmute(muter: UserId, muted: UserId) -> bool;
+    fn own_lengths(audience: Audience, user: UserId) -> OwnLengths;
+    fn page_of_own(
+        audience: Audience, user: UserId, list: OwnList, request: &PageRequest<FollowPosition>
+    ) -> Page<OwnItem>;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;
     fn find_credentials(key: &UsernameKey) -> Option<Credentials>;

@@ -4,10 +4,14 @@
 //! both, case by case. All SQL of the program is below this folder, as constant text.
 //!
 //! **Invariant:** after every commit
-//! - there is at most one edge for each (follower, followee), and none from a user to themselves;
-//! - `followers` holds exactly the edges of `follows`;
-//! - each count equals the number of its edges;
-//! - both users of an edge exist;
+//! - there is at most one follow, one request and one block for each ordered pair of users, and none
+//!   from a user to themselves;
+//! - there is no follow and no request beside a block of the two users, in either direction, and no
+//!   request beside the follow of the same pair;
+//! - `followers`, `follow_requests_received` and `blocked_by` hold exactly the edges of `follows`,
+//!   `follow_requests` and `blocks`;
+//! - each length equals the number of its edges or mutes;
+//! - both users of an edge or mute exist;
 //! - `name_prefixes` holds exactly the beginnings of the words of each user's name.
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
@@ -59,8 +63,10 @@ pub use self::{
 };
 use crate::domain::{
     Account, Audience, Changed, Credentials, Day, Drift, Follow, FollowChange, FollowChanged,
-    FollowCounts, FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page,
-    ProfileChange, Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
+    FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome,
+    NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+    ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
+    UsernameKey,
 };
 
 /// The outcome of creating a user.
@@ -166,9 +172,10 @@ pub struct Graph {
 ///   earlier one returns the outcome of that one. Only [`load`](Self::load) is not retried.
 /// - **Batches** cost one statement, regardless of the number of keys, and none without keys. Keys
 ///   may repeat. A key whose row is missing is missing from the map.
-/// - **Audience**: what is read is as this audience sees it. Reads for everybody may share a
-///   statement with those of other requests; reads for a viewer never do. Today both see the same.
-///   Reads without an audience, of relations and accounts, are the same for everybody who may ask.
+/// - **Audience**: what is read is as this audience sees it: without the users who block it, and
+///   without the contents of lists that are hidden from it. Reads of a viewer whom others block
+///   never share a statement with those of other requests. Reads without an audience are about the
+///   viewer, or about accounts.
 /// - **Bounds**: waiting for a connection ends after [`Options::acquire_timeout`].
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
@@ -210,20 +217,24 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     // The graph
 
-    /// The lengths of both lists of these users.
-    async fn counts_by_ids(
+    /// The lists of these users, as far as that takes no page: their lengths, and which of them are
+    /// hidden. For a viewer whom others block, it looks each of those up on each list.
+    async fn lists_by_ids(
         &self,
         audience: Audience,
         ids: &[UserId],
-    ) -> Result<HashMap<UserId, FollowCounts>>;
+    ) -> Result<HashMap<UserId, SeenLists>>;
 
     /// Pages of the lists of many users, in the order of their requests: by time, then by the id
     /// of the user at the other end, both in the same direction.
     ///
     /// One statement for all keys, whatever pages they ask for, also several of one user. It
-    /// reads no more of a list than the largest page in the statement, and one row. The counts
-    /// come with it and are of the same moment. `has_next` and `has_previous` may be false where
-    /// the key's [`Ends`](crate::domain::Ends) do not ask for them.
+    /// reads no more of a list than the largest page in the statement, and one row. A hidden list
+    /// is not read, and its page is empty. The counts come with it and are of the same moment, but
+    /// for a viewer whom others block they are those of all users: [`Store::lists_by_ids`] has
+    /// theirs. `has_next` and `has_previous` may be false where the key's
+    /// [`Ends`](crate::domain::Ends) do not ask for them. The readers of the keys are those of the
+    /// audience.
     async fn pages_of_follows(
         &self,
         audience: Audience,
@@ -240,8 +251,12 @@ pub trait Store: Debug + Send + Sync + 'static {
         following_back: &[UserId],
     ) -> Result<HashMap<UserId, Relation>>;
 
-    /// Adds or removes an edge, with both its ends and both counts. The outcome is one of the same
-    /// action. Changes that are requested at the same time are committed together, with the
+    /// What is between `viewer` and other users besides follows. One statement. Users without any of
+    /// that are missing from the map.
+    async fn ties(&self, viewer: UserId, others: &[UserId]) -> Result<HashMap<UserId, Tie>>;
+
+    /// Adds or removes edges between two users, with both their ends and all counts. The outcome is
+    /// one of the same action. Changes that are requested at the same time are committed together, with the
     /// guarantees and the cost of [`Store::change_follows`].
     ///
     /// # Errors
@@ -256,10 +271,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// all fail.
     ///
     /// The number of statements does not depend on the number of changes. One reads the state; if
-    /// something changes, two remove edges, two add edges, two count changes of pairs after an
-    /// unfollow, and one changes all counts. PostgreSQL writes most batches optimistically, without
-    /// reading first: one statement for edges, one for counts, and one if pairs have limits. A
-    /// batch that turns out to need the state is rolled back and then costs all of the above.
+    /// something changes, for each kind of edge two remove and two add, two count changes of pairs
+    /// after an unfollow, and one changes all counts; on PostgreSQL, one more looks for blocks and
+    /// requests that were committed meanwhile. PostgreSQL writes most batches of follows and
+    /// unfollows optimistically, without reading first: one statement for edges, one for counts, and
+    /// one if pairs have limits. A batch that turns out to need the state is rolled back and then
+    /// costs all of the above.
     async fn change_follows(&self, changes: &[FollowChange])
     -> Vec<Result<Changed<FollowChanged>>>;
 
@@ -275,6 +292,41 @@ pub trait Store: Debug + Send + Sync + 'static {
         others: &[UserId],
         day: Day,
     ) -> Result<Option<FollowStanding>>;
+
+    // Privacy
+
+    /// The privacy settings of a user; `None` if there is no such user. One statement.
+    async fn find_privacy(&self, user: UserId) -> Result<Option<Privacy>>;
+
+    /// Changes privacy settings and returns those after the change; `None` if there is no such user.
+    /// Follows that are decided later obey them. Requests that are waiting stay. One statement.
+    async fn update_privacy(&self, user: UserId, change: PrivacyChange) -> Result<Option<Privacy>>;
+
+    /// Mutes a user, or changes when their mute ends. At most three statements.
+    async fn mute(
+        &self,
+        muter: UserId,
+        muted: UserId,
+        mute: Mute,
+        at: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<MuteOutcome>;
+
+    /// Ends a mute, and returns whether there was one, lapsed or not. At most two statements.
+    async fn unmute(&self, muter: UserId, muted: UserId) -> Result<bool>;
+
+    /// The lengths of the lists that only `user` reads. One statement.
+    async fn own_lengths(&self, audience: Audience, user: UserId) -> Result<OwnLengths>;
+
+    /// A page of such a list: by time, then by the id of the user at the other end. One statement,
+    /// which reads no more of the list than the page, and one row.
+    async fn page_of_own(
+        &self,
+        audience: Audience,
+        user: UserId,
+        list: OwnList,
+        request: &PageRequest<FollowPosition>,
+    ) -> Result<Page<OwnItem>>;
 
     // Accounts
 
@@ -367,9 +419,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// [`Error::Conflict`] if the graph violates a rule of [`Graph`]; nothing has changed then.
     async fn load(&self, graph: Graph, progress: OnProgress<'_>) -> Result<LoadOutcome>;
 
-    /// Recounts every count, compares both edge tables, and compares the names with what users are
-    /// searched by: all as of one moment and without blocking other calls. Returns every
-    /// difference, sorted by user.
+    /// Recounts every length, compares the edges of each kind with their mirrors, looks for edges
+    /// that exclude each other and for rows of users who do not exist, and compares the names with
+    /// what users are searched by: all as of one moment and without blocking other calls. Returns
+    /// every difference, sorted by user.
+    ///
+    /// A request to a public account is no difference.
     async fn find_drift(&self, progress: OnProgress<'_>) -> Result<Vec<Drift>>;
 
     /// Repairs differences that [`Store::find_drift`] found, while others read and write. Each one

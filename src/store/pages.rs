@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Result, batching::KEYS_MAX};
 use crate::domain::{
-    FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, OrderDirection, Outside,
-    Page, PageRequest, TIMES, User, UserId, UserPosition,
+    FollowItem, FollowPage, FollowPageKey, FollowPosition, ListReader, OrderDirection, Outside,
+    OwnItem, Page, PageRequest, SeenLists, TIMES, User, UserId, UserPosition,
 };
 
 /// A position may hold any time, and PostgreSQL refuses some of them, so positions are clamped to
@@ -107,14 +107,37 @@ const SMALL_PAGE_ROWS: u32 = 21;
 /// As many small pages as one call may ask for in a shared statement.
 const FEW_ROWS: usize = KEYS_MAX * SMALL_PAGE_ROWS as usize;
 
-/// The page of follows for a key, from its items in any order.
+/// The owner of lists, and who reads them.
+pub(super) type ListsKey = (UserId, ListReader);
+
+/// The user whose follow of the owner counts, as statements take it: 0 is no user.
+pub(super) fn viewer_of(reader: ListReader) -> i64 {
+    reader.viewer().map_or(0, |viewer| viewer.0)
+}
+
+/// The page of follows for a key, from its items in any order. That of a hidden list is empty,
+/// whatever was found.
 pub(super) fn follow_page(
     key: &FollowPageKey,
-    counts: FollowCounts,
+    lists: SeenLists,
     items: Vec<FollowItem>,
     outside: Outside,
 ) -> FollowPage {
-    FollowPage { counts, page: page(&key.request, items, outside, FollowItem::position) }
+    let page = if lists.is_hidden(key.list) {
+        Page { items: Vec::new(), has_next: false, has_previous: false }
+    } else {
+        page(&key.request, items, outside, FollowItem::position)
+    };
+    FollowPage { lists, page }
+}
+
+/// The page of a list of the user's own, from its items in any order.
+pub(super) fn own_page(
+    request: &PageRequest<FollowPosition>,
+    items: Vec<OwnItem>,
+    outside: Outside,
+) -> Page<OwnItem> {
+    page(request, items, outside, |item| (item.since, item.user))
 }
 
 /// The page of users by age, from its items in any order.

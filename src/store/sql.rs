@@ -15,12 +15,15 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
-/// The account of one user, by a condition on `users u`. The columns of the user come last, so that
-/// a new one moves none of the others.
+/// The account of one user, by a condition on `users u`, with whether they block anybody and whether
+/// anybody blocks them. The columns of the user come last, so that a new one moves none of the
+/// others.
 macro_rules! account {
     ($condition:literal) => {
         concat!(
             "SELECT r.name, r.permissions, u.token_epoch, u.tokens_valid_after, ",
+            "EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = u.id), ",
+            "EXISTS (SELECT 1 FROM blocked_by b WHERE b.blocked_id = u.id), ",
             $crate::store::sql::user_columns!("u."),
             " FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
             $condition
@@ -66,40 +69,196 @@ macro_rules! strangers {
     };
 }
 
-/// Deletes an edge of either table when one of its users does not exist.
-macro_rules! remove_edge_of_nobody {
-    ($edges:literal) => {
+/// The condition that one of two users does not exist.
+macro_rules! one_is_missing {
+    ($one:literal, $other:literal) => {
         concat! {
-            "DELETE FROM ", $edges,
-            " WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 ",
-            "AND (NOT EXISTS (SELECT 1 FROM users WHERE id = $1) ",
-                 "OR NOT EXISTS (SELECT 1 FROM users WHERE id = $2))"
+            "(NOT EXISTS (SELECT 1 FROM users WHERE id = ", $one, ") ",
+            "OR NOT EXISTS (SELECT 1 FROM users WHERE id = ", $other, "))"
         }
     };
 }
 
-/// Pages through the edges of one owner, oldest first.
-macro_rules! edges_after {
-    ($edges:literal, $owner:literal, $other:literal) => {
+/// Finds one edge in a table.
+macro_rules! find_edge {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
         concat! {
-            "SELECT follower_id, followee_id, followed_at FROM ", $edges,
-            " WHERE ", $owner, " = $1 AND (followed_at, ", $other, ") > ($2, $3) ",
-            "ORDER BY followed_at, ", $other, " LIMIT $4"
+            "SELECT 1 FROM ", $edges,
+            " WHERE ", $one, " = $1 AND ", $other, " = $2 AND ", $at, " = $3"
+        }
+    };
+}
+pub(super) use find_edge;
+
+/// Removes one edge from a table.
+macro_rules! remove_edge {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "DELETE FROM ", $edges,
+            " WHERE ", $one, " = $1 AND ", $other, " = $2 AND ", $at, " = $3"
+        }
+    };
+}
+
+/// The same, when one of its users does not exist.
+macro_rules! remove_edge_of_nobody {
+    ($($edge:literal),+) => {
+        concat!(remove_edge!($($edge),+), " AND ", one_is_missing!("$1", "$2"))
+    };
+}
+
+/// Adds one mirror to its table.
+macro_rules! add_mirror {
+    ($mirrors:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "INSERT INTO ", $mirrors, " (", $one, ", ", $other, ", ", $at, ") ",
+            "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+        }
+    };
+}
+
+/// Removes some of the edges that begin at a user.
+macro_rules! take_edges_from {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "DELETE FROM ", $edges, " WHERE ", $one, " = $1 AND ", $other, " IN ",
+            "(SELECT ", $other, " FROM ", $edges, " WHERE ", $one, " = $1 LIMIT $2) ",
+            "RETURNING ", $one, ", ", $other, ", ", $at
+        }
+    };
+}
+
+/// Pages through the edges of one owner in the order of an index, after the one with the time `$2`
+/// and the other user `$3`.
+macro_rules! edges_after {
+    ($edges:literal, $one:literal, $other:literal, $at:literal;
+     $owner:literal, $order:literal > $last:literal) => {
+        concat! {
+            "SELECT ", $one, ", ", $other, ", ", $at, " FROM ", $edges,
+            " WHERE ", $owner, " = $1 AND (", $order, ") > (", $last, ") ",
+            "ORDER BY ", $order, " LIMIT $4"
+        }
+    };
+}
+
+/// Counts the rows of each list of users. `$among` is how the engine names the users, `$1`. The
+/// rows have the place of a length in [`Length::ALL`](crate::domain::Length::ALL), its owner and
+/// the length.
+macro_rules! count_rows {
+    ($among:literal) => {
+        concat! {
+            count_rows!(0, "followers", "followee_id", $among), " UNION ALL ",
+            count_rows!(1, "follows", "follower_id", $among), " UNION ALL ",
+            count_rows!(2, "follow_requests", "requester_id", $among), " UNION ALL ",
+            count_rows!(3, "follow_requests_received", "target_id", $among), " UNION ALL ",
+            count_rows!(4, "blocks", "blocker_id", $among), " UNION ALL ",
+            count_rows!(5, "blocked_by", "blocked_id", $among), " UNION ALL ",
+            count_rows!(6, "mutes", "muter_id", $among)
+        }
+    };
+    ($length:literal, $table:literal, $owner:literal, $among:literal) => {
+        concat! {
+            "SELECT CAST(", $length, " AS bigint), ", $owner, ", count(*) FROM ", $table,
+            " WHERE ", $owner, " ", $among, " GROUP BY ", $owner
+        }
+    };
+}
+pub(super) use count_rows;
+
+/// The stored lengths of users, in the order of [`Length::ALL`](crate::domain::Length::ALL).
+macro_rules! stored_lengths {
+    ($among:literal) => {
+        concat! {
+            "SELECT user_id, followers, following, requests_sent, requests_received, ",
+                   "blocking, blocked_by, muting FROM follow_counts WHERE user_id ", $among
+        }
+    };
+}
+pub(super) use stored_lengths;
+
+/// All edges of users in one of the tables.
+macro_rules! edges_of {
+    ($edges:literal, $one:literal, $other:literal, $at:literal; $owner:literal $among:literal) => {
+        concat! {
+            "SELECT ", $one, ", ", $other, ", ", $at, " FROM ", $edges,
+            " WHERE ", $owner, " ", $among
+        }
+    };
+}
+pub(super) use edges_of;
+
+/// Whether a user is visible to a reader whom others may block: `$viewer`, or null if no user is
+/// hidden. The planner reads the users who block the reader once, and only if there is a reader.
+macro_rules! visible {
+    ($user:expr, $viewer:literal) => {
+        concat! {
+            "(CAST(", $viewer, " AS bigint) IS NULL OR ", $user,
+            " NOT IN (SELECT b.blocker_id FROM blocked_by b WHERE b.blocked_id = ", $viewer, "))"
+        }
+    };
+}
+pub(super) use visible;
+
+/// Whether a reader sees a list: the bit of a rule, as
+/// [`ListReader::rule`](crate::domain::ListReader::rule) numbers them, by the settings of the owner
+/// and by whether the reader follows the owner (1 or 0).
+macro_rules! sees {
+    ($rule:expr, $privacy:literal, $setting:literal, $follows:literal) => {
+        concat! {
+            "(", $rule, " >> CAST(4 * (", $privacy, $setting, " & 3) + 2 * (", $privacy,
+            " >> 6 & 1) + ", $follows, " AS integer) & 1)"
+        }
+    };
+}
+pub(super) use sees;
+
+/// A page of a list of `$1`'s own, between two bounds (`$6` and up). `$3` is the reader, `$2` the
+/// number of rows. An empty page also has a row, which says what lies outside its bounds.
+macro_rules! own_page {
+    ($table:literal, $owner:literal, $other:literal, $since:literal, $until:literal, $order:literal) => {
+        concat! {
+            "SELECT o.below, o.above, p.other, p.since, p.until ",
+            "FROM (SELECT CAST($4 AS boolean) AND EXISTS ( ",
+                           own_rows!("1", $table, $owner, $other, $since),
+                           " AND (e.", $since, ", e.", $other, ") <= ($6, $7)) AS below, ",
+                         "CAST($5 AS boolean) AND EXISTS ( ",
+                           own_rows!("1", $table, $owner, $other, $since),
+                           " AND (e.", $since, ", e.", $other, ") >= ($8, $9)) AS above) o ",
+            "LEFT JOIN (",
+              own_rows!(
+                  concat!("e.", $other, " AS other, e.", $since, " AS since, ", $until, " AS until"),
+                  $table, $owner, $other, $since
+              ),
+              " AND (e.", $since, ", e.", $other, ") > ($6, $7) ",
+              "AND (e.", $since, ", e.", $other, ") < ($8, $9) ",
+              "ORDER BY e.", $since, $order, ", e.", $other, $order, " LIMIT $2 + 0) p ON true"
+        }
+    };
+}
+
+macro_rules! own_rows {
+    ($columns:expr, $table:literal, $owner:literal, $other:literal, $since:literal) => {
+        concat! {
+            "SELECT ", $columns, " FROM ", $table, " e WHERE e.", $owner, " = $1 AND ",
+            visible!(concat!("e.", $other), "$3")
         }
     };
 }
 
 statements! {
     // Users
-    COUNT_USERS = "SELECT count(*) FROM users";
+    COUNT_USERS =
+        "SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM blocked_by WHERE blocked_id = $1)";
     HAS_USERS = "SELECT EXISTS (SELECT 1 FROM users)";
     USERS_AFTER = "SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2";
     USER_EXISTS = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)";
 
     // Accounts
     ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
-    CREDENTIALS = "SELECT id, password_hash, token_epoch FROM users WHERE username_key = $1";
-    CREDENTIALS_BY_ID = "SELECT id, password_hash, token_epoch FROM users WHERE id = $1";
+    CREDENTIALS =
+        "SELECT id, password_hash, subject, token_epoch FROM users WHERE username_key = $1";
+    CREDENTIALS_BY_ID =
+        "SELECT id, password_hash, subject, token_epoch FROM users WHERE id = $1";
     CREATE_COUNTS = "INSERT INTO follow_counts (user_id) VALUES ($1)";
     IS_OUR_USER = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND username_key = $2)";
     TAKEN =
@@ -117,37 +276,173 @@ statements! {
 
     // Follows
     USAGE =
-        "SELECT followers, following, \
+        "SELECT followers, following, requests_sent, \
                 CASE WHEN follows_day >= $2 THEN follows_today ELSE 0 END \
          FROM follow_counts WHERE user_id = $1";
 
+    // Lists of a user's own
+    REQUESTS_RECEIVED_NEWEST = own_page!(
+        "follow_requests_received", "target_id", "requester_id", "requested_at",
+        "CAST(NULL AS timestamptz)", " DESC"
+    );
+    REQUESTS_RECEIVED_OLDEST = own_page!(
+        "follow_requests_received", "target_id", "requester_id", "requested_at",
+        "CAST(NULL AS timestamptz)", ""
+    );
+    REQUESTS_SENT_NEWEST = own_page!(
+        "follow_requests", "requester_id", "target_id", "requested_at",
+        "CAST(NULL AS timestamptz)", " DESC"
+    );
+    REQUESTS_SENT_OLDEST = own_page!(
+        "follow_requests", "requester_id", "target_id", "requested_at",
+        "CAST(NULL AS timestamptz)", ""
+    );
+    BLOCKED_NEWEST = own_page!(
+        "blocks", "blocker_id", "blocked_id", "blocked_at", "CAST(NULL AS timestamptz)", " DESC"
+    );
+    BLOCKED_OLDEST = own_page!(
+        "blocks", "blocker_id", "blocked_id", "blocked_at", "CAST(NULL AS timestamptz)", ""
+    );
+    MUTED_NEWEST = own_page!("mutes", "muter_id", "muted_id", "muted_at", "e.muted_until", " DESC");
+    MUTED_OLDEST = own_page!("mutes", "muter_id", "muted_id", "muted_at", "e.muted_until", "");
+    // Requests of users who block the reader do not exist.
+    OWN_LENGTHS = concat!(
+        "SELECT c.requests_received, c.requests_sent, \
+                c.blocking - (SELECT count(*) FROM blocks e WHERE e.blocker_id = $1 AND NOT ",
+        visible!("e.blocked_id", "$2"),
+        "), c.muting - (SELECT count(*) FROM mutes e WHERE e.muter_id = $1 AND NOT ",
+        visible!("e.muted_id", "$2"),
+        ") FROM follow_counts c WHERE c.user_id = $1"
+    );
+
+    // Privacy
+    PRIVACY = "SELECT privacy FROM follow_counts WHERE user_id = $1";
+    UPDATE_PRIVACY =
+        "UPDATE follow_counts SET privacy = (privacy & $2) | $3 WHERE user_id = $1 \
+         RETURNING privacy";
+    EXTEND_MUTE = "UPDATE mutes SET muted_until = $3 WHERE muter_id = $1 AND muted_id = $2";
+    ADD_MUTE =
+        "INSERT INTO mutes (muter_id, muted_id, muted_until, muted_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING";
+    COUNT_MUTE =
+        "UPDATE follow_counts SET muting = muting + 1 WHERE user_id = $1 AND muting < $2";
+    REMOVE_MUTE = "DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2";
+    DISCOUNT_MUTE =
+        "UPDATE follow_counts SET muting = CASE WHEN muting > 0 THEN muting - 1 ELSE 0 END \
+         WHERE user_id = $1";
+
     // Deletion of a user
-    TAKE_FOLLOWING =
-        "DELETE FROM follows WHERE follower_id = $1 AND followee_id IN \
-           (SELECT followee_id FROM follows WHERE follower_id = $1 LIMIT $2) \
-         RETURNING follower_id, followee_id, followed_at";
-    // Reads `follows`, the truth, which may hold edges that `followers` lacks. It does not name
-    // the owners of the edges, so a distributed engine asks all shards.
+    TAKE_FOLLOWING = take_edges_from!("follows", "follower_id", "followee_id", "followed_at");
+    TAKE_REQUESTS_SENT =
+        take_edges_from!("follow_requests", "requester_id", "target_id", "requested_at");
+    TAKE_BLOCKED = take_edges_from!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    // These read the truth where an index allows that: it may hold edges that a mirror lacks. They
+    // do not name the owners of the edges, so a distributed engine asks all shards.
     SOME_FOLLOWERS =
         "SELECT follower_id, followee_id, followed_at FROM follows \
          WHERE followee_id = $1 LIMIT $2";
+    SOME_REQUESTS_RECEIVED =
+        "SELECT requester_id, target_id, requested_at FROM follow_requests \
+         WHERE target_id = $1 LIMIT $2";
+    SOME_BLOCKERS =
+        "SELECT blocker_id, blocked_id, blocked_at FROM blocked_by \
+         WHERE blocked_id = $1 LIMIT $2";
+    TAKE_MUTERS =
+        "DELETE FROM mutes WHERE muted_id = $1 AND muter_id IN \
+           (SELECT muter_id FROM mutes WHERE muted_id = $1 LIMIT $2) \
+         RETURNING muter_id";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
 
     // Drift
     STRANGERS_FOLLOWING = strangers!("follower_id", "follows");
-    STRANGERS_FOLLOWERS = strangers!("followee_id", "followers");
+    STRANGERS_FOLLOWED = strangers!("followee_id", "followers");
+    STRANGERS_REQUESTING = strangers!("requester_id", "follow_requests");
+    STRANGERS_REQUESTED = strangers!("target_id", "follow_requests_received");
+    STRANGERS_BLOCKING = strangers!("blocker_id", "blocks");
+    STRANGERS_BLOCKED = strangers!("blocked_id", "blocked_by");
     STRANGERS_COUNTED = strangers!("user_id", "follow_counts");
     STRANGERS_NAMED = strangers!("user_id", "name_prefixes");
-    FOLLOWING_AFTER = edges_after!("follows", "follower_id", "followee_id");
-    FOLLOWERS_AFTER = edges_after!("followers", "followee_id", "follower_id");
-    REMOVE_EDGE_OF_NOBODY = remove_edge_of_nobody!("follows");
-    REMOVE_MIRROR_OF_NOBODY = remove_edge_of_nobody!("followers");
+    FOLLOWS_AFTER = edges_after!(
+        "follows", "follower_id", "followee_id", "followed_at";
+        "follower_id", "followed_at, followee_id" > "$2, $3"
+    );
+    FOLLOWERS_AFTER = edges_after!(
+        "followers", "follower_id", "followee_id", "followed_at";
+        "followee_id", "followed_at, follower_id" > "$2, $3"
+    );
+    REQUESTS_AFTER = edges_after!(
+        "follow_requests", "requester_id", "target_id", "requested_at";
+        "requester_id", "requested_at, target_id" > "$2, $3"
+    );
+    REQUESTS_RECEIVED_AFTER = edges_after!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at";
+        "target_id", "requested_at, requester_id" > "$2, $3"
+    );
+    BLOCKS_AFTER = edges_after!(
+        "blocks", "blocker_id", "blocked_id", "blocked_at";
+        "blocker_id", "blocked_at, blocked_id" > "$2, $3"
+    );
+    // The only table without an index by time.
+    BLOCKED_BY_AFTER = edges_after!(
+        "blocked_by", "blocker_id", "blocked_id", "blocked_at";
+        "blocked_id", "blocker_id, blocked_at" > "$3, $2"
+    );
+    ORPHAN_MUTES = concat!(
+        "SELECT muter_id, muted_id FROM mutes e WHERE (muter_id, muted_id) > ($1, $2) AND ",
+        one_is_missing!("e.muter_id", "e.muted_id"),
+        " ORDER BY muter_id, muted_id LIMIT $3"
+    );
+    FIND_FOLLOW = find_edge!("follows", "follower_id", "followee_id", "followed_at");
+    FIND_REQUEST = find_edge!("follow_requests", "requester_id", "target_id", "requested_at");
+    FIND_BLOCK = find_edge!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    FIND_FOLLOW_OF_PAIR = "SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = $2";
+    FIND_BLOCK_OF_PAIR =
+        "SELECT 1 FROM blocks WHERE blocker_id IN ($1, $2) AND blocked_id IN ($1, $2)";
+    ADD_FOLLOWER = add_mirror!("followers", "follower_id", "followee_id", "followed_at");
+    ADD_REQUEST_RECEIVED = add_mirror!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at"
+    );
+    ADD_BLOCKED_BY = add_mirror!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_FOLLOW = remove_edge!("follows", "follower_id", "followee_id", "followed_at");
+    REMOVE_FOLLOWER = remove_edge!("followers", "follower_id", "followee_id", "followed_at");
+    REMOVE_REQUEST =
+        remove_edge!("follow_requests", "requester_id", "target_id", "requested_at");
+    REMOVE_REQUEST_RECEIVED = remove_edge!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at"
+    );
+    REMOVE_BLOCK = remove_edge!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_BLOCKED_BY = remove_edge!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_FOLLOW_OF_NOBODY =
+        remove_edge_of_nobody!("follows", "follower_id", "followee_id", "followed_at");
+    REMOVE_FOLLOWER_OF_NOBODY =
+        remove_edge_of_nobody!("followers", "follower_id", "followee_id", "followed_at");
+    REMOVE_REQUEST_OF_NOBODY = remove_edge_of_nobody!(
+        "follow_requests", "requester_id", "target_id", "requested_at"
+    );
+    REMOVE_REQUEST_RECEIVED_OF_NOBODY = remove_edge_of_nobody!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at"
+    );
+    REMOVE_BLOCK_OF_NOBODY =
+        remove_edge_of_nobody!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_BLOCKED_BY_OF_NOBODY =
+        remove_edge_of_nobody!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_MUTE_OF_NOBODY = concat!(
+        "DELETE FROM mutes WHERE muter_id = $1 AND muted_id = $2 AND ",
+        one_is_missing!("$1", "$2")
+    );
     REMOVE_COUNTS_OF_NOBODY =
         "DELETE FROM follow_counts WHERE user_id = $1 \
          AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
     ADD_COUNTS =
         "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
          ON CONFLICT DO NOTHING RETURNING user_id";
+    SET_LENGTHS =
+        "UPDATE follow_counts \
+         SET followers = $2, following = $3, requests_sent = $4, requests_received = $5, \
+             blocking = $6, blocked_by = $7, muting = $8 \
+         WHERE user_id = $1 \
+         AND (followers, following, requests_sent, requests_received, blocking, blocked_by, muting) \
+             <> ($2, $3, $4, $5, $6, $7, $8)";
 
     // Schema
     APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";

@@ -20,7 +20,7 @@ use super::{
     batcher::{BatchPolicy, Batcher},
     warm_connections::WarmConnections,
 };
-use crate::{domain::Audience, store::Result};
+use crate::store::Result;
 
 /// One statement at a time is the least work for the server and the database, as long as answers
 /// are quick. If one is slow, a second statement does not wait for it. So each kind of look-up
@@ -81,11 +81,10 @@ where
 
     /// The values of these keys, without those of missing rows.
     ///
-    /// **Invariant:** only keys for everybody share a statement with those of other callers.
-    pub(crate) async fn get(&self, audience: Audience, keys: &[K]) -> Result<HashMap<K, V>> {
-        let is_shared = self.statement.connections.shared_lookups
-            && audience == Audience::Everybody
-            && (self.may_share)(keys);
+    /// **Invariant:** a key holds all that its value depends on, the reader included, since it may
+    /// share a statement with those of other callers.
+    pub(crate) async fn get(&self, keys: &[K]) -> Result<HashMap<K, V>> {
+        let is_shared = self.statement.connections.shared_lookups && (self.may_share)(keys);
         match keys.len() {
             0 => Ok(HashMap::new()),
             1..=KEYS_MAX if is_shared => self.batches.call(keys.to_vec()).await?,
@@ -174,7 +173,7 @@ mod tests {
         });
 
         let callers: [&[u32]; 4] = [&[1, 2], &[2, 10], &[3, 2, 1], &[10]];
-        let answers = join_all(callers.map(|keys| doubles.get(Audience::Everybody, keys))).await;
+        let answers = join_all(callers.map(|keys| doubles.get(keys))).await;
 
         let answers = answers.into_iter().map(|answer| answer.expect("the statement succeeds"));
         let map = |pairs: &[(u32, u32)]| pairs.iter().copied().collect::<HashMap<_, _>>();

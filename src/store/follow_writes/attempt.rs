@@ -14,9 +14,12 @@ use std::{
 
 use sqlx::{Database, Transaction};
 
-use super::decision::{Plan, State};
+use super::{
+    decision::Plan,
+    state::{CountsRow, State},
+};
 use crate::{
-    domain::{Changed, FollowChange, FollowChanged, FollowCounts, UserId},
+    domain::{Changed, FollowChange, FollowChanged, UserId},
     store::{
         Error, Result,
         batching::BatchPermit,
@@ -84,9 +87,11 @@ impl Attempt<'_> {
 
     /// The outcomes of a plan that turned out to write nothing. `None` if it has something to
     /// write, or if an earlier commit was not answered: that may be why nothing is left to write,
-    /// so the next attempt has to check.
-    pub(crate) fn unchanged(&self, plan: Plan) -> Option<Written> {
-        (plan.is_empty() && !self.may_have_committed()).then(|| plan.outcomes.into())
+    /// so the next attempt has to check. Also `None` if the first plan has removed or added other
+    /// edges than follows: those that are gone may have become edges of another kind.
+    pub(crate) fn unchanged(&self, first: &Plan, plan: Plan) -> Option<Written> {
+        let is_sure = first.is_of_follows() && !self.may_have_committed();
+        (is_sure && plan.is_empty()).then(|| plan.outcomes.into())
     }
 
     /// Commits what was written for a plan, and returns its outcomes. Releases the permit first:
@@ -95,7 +100,7 @@ impl Attempt<'_> {
         &self,
         tx: Transaction<'_, D>,
         plan: Plan,
-        counts: HashMap<UserId, FollowCounts>,
+        counts: HashMap<UserId, CountsRow>,
     ) -> sqlx::Result<Written> {
         let outcomes = plan.outcomes.clone();
         drop(mem::take(&mut *self.permit.lock().unwrap_or_else(PoisonError::into_inner)));
@@ -111,7 +116,7 @@ pub(crate) struct Written {
     /// In the order of the changes.
     outcomes: Vec<FollowChanged>,
     /// As of the commit, of the users whose counts the write returned.
-    counts: HashMap<UserId, FollowCounts>,
+    counts: HashMap<UserId, CountsRow>,
 }
 
 impl From<Vec<FollowChanged>> for Written {
@@ -128,8 +133,9 @@ impl Written {
     ) -> impl Iterator<Item = Result<Changed<FollowChanged>>> {
         let Self { outcomes, counts } = self;
         changes.iter().zip(outcomes).map(move |(change, outcome)| {
-            let follower = counts.get(&change.follower).copied();
-            Ok(Changed { outcome, follower, followee: counts.get(&change.followee).copied() })
+            let lists = |user| counts.get(user).map(CountsRow::lists);
+            let (follower, followee) = (lists(&change.follower), lists(&change.followee));
+            Ok(Changed { outcome, follower, followee })
         })
     }
 }

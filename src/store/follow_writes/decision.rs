@@ -6,121 +6,19 @@
 //!
 //! Nothing here does I/O. An engine passes in the state it found and writes the plan it gets.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::state::{CountsDelta, CountsRow, Edges, Pair, PairChanges, State};
 use crate::domain::{
-    Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowFacts, FollowLimits,
-    FollowOutcome, FollowRefusal, FollowUsage, UnfollowOutcome, UserId, decide_follow,
+    AcceptOutcome, BlockOutcome, BlockRefusal, Day, EdgeKind, FollowAction, FollowChange,
+    FollowChanged, FollowFacts, FollowLimits, FollowOutcome, FollowRefusal, FollowTies, Length,
+    OfEdges, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome, UserId, decide_follow,
 };
 
-/// Follower and followee. Every batch writes its pairs in ascending order, so that no two batches
-/// wait for each other.
-pub(crate) type Pair = (UserId, UserId);
-
-/// The state of the users and pairs of a batch, as found or as assumed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct State {
-    /// The users who exist.
-    pub(crate) users: HashSet<UserId>,
-    /// The counts of the followers.
-    pub(crate) counts: HashMap<UserId, CountsRow>,
-    /// The edges that exist, and when they were added.
-    pub(crate) edges: HashMap<Pair, DateTime<Utc>>,
-    /// How often the pairs were changed on their last day.
-    pub(crate) changes: BTreeMap<Pair, PairChanges>,
-}
-
-/// A state is read as rows of four kinds, with times in microseconds:
-/// - 1, a user;
-/// - 2, a follower, nothing, followers, following, day and number of the last follows;
-/// - 3, follower and followee of an edge, when it was added;
-/// - 4, follower and followee of a pair, day and number of its last changes.
-pub(crate) type StateRow = (i64, i64, i64, i64, i64, i64, i64);
-
-impl State {
-    /// The optimistic state, and the day of the batch: every user exists, every follow is new,
-    /// every unfollow finds its edge. `None` if a pair occurs twice or the batch spans midnight:
-    /// then no change decides its outcome alone.
-    pub(crate) fn optimistic(changes: &[FollowChange]) -> Option<(Self, Day)> {
-        let today = Day::of(changes.first()?.at);
-        let mut state = Self::default();
-        let mut pairs = HashSet::with_capacity(changes.len());
-        for FollowChange { follower, followee, at, action } in changes.iter().copied() {
-            let pair = (follower, followee);
-            if !pairs.insert(pair) || Day::of(at) != today {
-                return None;
-            }
-            if matches!(action, FollowAction::Unfollow { .. }) {
-                // Any time will do: the statement that removes the edge returns the real one.
-                state.edges.insert(pair, at);
-            }
-            state.users.extend([follower, followee]);
-            state.counts.insert(follower, CountsRow::default());
-        }
-        Some((state, today))
-    }
-
-    /// The state that an engine has read.
-    pub(crate) fn from_rows(rows: Vec<StateRow>) -> sqlx::Result<Self> {
-        let mut state = Self::default();
-        for (kind, one, other, a, b, c, d) in rows {
-            let (user, pair) = (UserId(one), (UserId(one), UserId(other)));
-            match kind {
-                1 => {
-                    state.users.insert(user);
-                }
-                2 => {
-                    let counts =
-                        CountsRow { followers: a, following: b, follows_day: c, follows_today: d };
-                    state.counts.insert(user, counts);
-                }
-                3 => {
-                    let since = DateTime::from_timestamp_micros(a);
-                    let no_time = || sqlx::Error::Decode(format!("{a} is not a time").into());
-                    state.edges.insert(pair, since.ok_or_else(no_time)?);
-                }
-                4 => {
-                    state.changes.insert(pair, PairChanges { day: a, changes: b });
-                }
-                kind => {
-                    return Err(sqlx::Error::Decode(format!("unknown kind of row: {kind}").into()));
-                }
-            }
-        }
-        Ok(state)
-    }
-}
-
-/// A row of `follow_counts`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CountsRow {
-    pub(crate) followers: i64,
-    pub(crate) following: i64,
-    /// The last day with a new follow, and the number of follows on it. Every new follow raises
-    /// this pair of numbers; nothing else changes it.
-    pub(crate) follows_day: i64,
-    pub(crate) follows_today: i64,
-}
-
-/// A row of `follow_changes`, or an addition to one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PairChanges {
-    pub(crate) day: i64,
-    pub(crate) changes: i64,
-}
-
-/// A change of a row of `follow_counts`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CountsDelta {
-    pub(crate) followers: i64,
-    pub(crate) following: i64,
-    /// New follows, the last of their days, and how many of them are since that day began.
-    pub(crate) follows: i64,
-    pub(crate) follows_day: i64,
-    pub(crate) follows_since: i64,
-}
+/// Edges of one kind in the order of their pairs, and when they were added.
+pub(crate) type SortedEdges = BTreeMap<Pair, DateTime<Utc>>;
 
 /// The outcome of each change, and everything that has to be written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,36 +26,41 @@ pub(crate) struct Plan {
     /// In the order of the changes.
     pub(crate) outcomes: Vec<FollowChanged>,
     /// Edges to remove, and when they were added.
-    pub(crate) removed: BTreeMap<Pair, DateTime<Utc>>,
+    pub(crate) removed: OfEdges<SortedEdges>,
     /// Edges to add, after the removals.
-    pub(crate) added: BTreeMap<Pair, DateTime<Utc>>,
+    pub(crate) added: OfEdges<SortedEdges>,
+    /// All known edges after the changes.
+    edges_after: Edges,
     /// For each follower, the day before which the counted changes of their pairs are deleted.
     pub(crate) expired: BTreeMap<UserId, i64>,
     /// Changes of pairs to count, after the deletion.
     pub(crate) changes: BTreeMap<Pair, PairChanges>,
-    /// Changes of both counts and of the follows of the day.
+    /// Changes of the lengths of lists and of the follows of the day.
     pub(crate) counts: BTreeMap<UserId, CountsDelta>,
 }
 
 impl Plan {
     /// Plans a batch on top of a state.
     pub(crate) fn new(changes: &[FollowChange], state: &State) -> Self {
-        let mut replay = Replay { now: state.clone(), plan: Self::default() };
+        let mut replay =
+            Replay { now: state.clone(), plan: Self::default(), touched: OfEdges::default() };
         for change in changes {
             let outcome = replay.change(change);
             replay.plan.outcomes.push(outcome);
         }
 
-        let Replay { now, mut plan } = replay;
+        let Replay { now, mut plan, touched } = replay;
         plan.counts.retain(|_, delta| *delta != CountsDelta::default());
-        for change in changes {
-            let pair = (change.follower, change.followee);
-            let (before, after) = (state.edges.get(&pair), now.edges.get(&pair));
-            if before != after {
-                plan.removed.extend(before.map(|since| (pair, *since)));
-                plan.added.extend(after.map(|since| (pair, *since)));
+        for (kind, pairs) in touched.iter() {
+            for pair in pairs {
+                let (before, after) = (state.edges[kind].get(pair), now.edges[kind].get(pair));
+                if before != after {
+                    plan.removed[kind].extend(before.map(|since| (*pair, *since)));
+                    plan.added[kind].extend(after.map(|since| (*pair, *since)));
+                }
             }
         }
+        plan.edges_after = now.edges;
         plan
     }
 
@@ -166,9 +69,14 @@ impl Plan {
         self.counts.is_empty()
     }
 
-    /// The number of edges to remove and to add.
-    pub(crate) fn edges(&self) -> usize {
-        self.removed.len() + self.added.len()
+    /// The number of edges of a kind to remove and to add.
+    pub(crate) fn edges(&self, kind: EdgeKind) -> usize {
+        self.removed[kind].len() + self.added[kind].len()
+    }
+
+    /// Whether only follows are removed or added.
+    pub(crate) fn is_of_follows(&self) -> bool {
+        self.edges(EdgeKind::Request) + self.edges(EdgeKind::Block) == 0
     }
 
     /// Whether edges are added and a follow has limits that satisfy the predicate.
@@ -179,22 +87,60 @@ impl Plan {
     ) -> bool {
         let mut actions = changes.iter().map(|change| change.action);
         let is_such = |action| matches!(action, FollowAction::Follow(limits) if predicate(&limits));
-        !self.added.is_empty() && actions.any(is_such)
+        self.requested().next().is_some() && actions.any(is_such)
+    }
+
+    /// The pairs of added follows and requests.
+    pub(crate) fn requested(&self) -> impl Iterator<Item = &Pair> {
+        self.added[EdgeKind::Follow].keys().chain(self.added[EdgeKind::Request].keys())
     }
 
     /// Whether both plans remove and add the same edges.
     pub(crate) fn has_edges_of(&self, other: &Self) -> bool {
-        self.removed.keys().eq(other.removed.keys()) && self.added == other.added
+        let is_removed =
+            |(kind, edges): (_, &SortedEdges)| edges.keys().eq(other.removed[kind].keys());
+        self.removed.iter().all(is_removed) && self.added == other.added
+    }
+
+    /// Whether an edge that others have added meanwhile may contradict one of this plan, by the
+    /// lengths of the locked rows of `state`. Those of the plan's own edges do not count.
+    ///
+    /// Others may add an edge of another kind for the same two users without touching any row of
+    /// the plan before the counts. Of two such transactions, the one that is later at the counts
+    /// comes here.
+    pub(crate) fn may_be_contradicted(&self, state: &State) -> bool {
+        use EdgeKind::{Block, Follow, Request};
+        let back = |(one, other): Pair| (other, one);
+        let mut pairs = [Follow, Request]
+            .into_iter()
+            .flat_map(|kind| self.added[kind].keys().map(move |pair| (kind, *pair)));
+        let other = |kind| if kind == Follow { Request } else { Follow };
+        !self.added[Block].is_empty()
+            || pairs.any(|(kind, pair)| {
+                state.may_have(other(kind), pair)
+                    || state.may_have(Block, pair)
+                    || state.may_have(Block, back(pair))
+            })
+    }
+
+    /// Whether the edges that were found are those after this plan.
+    pub(crate) fn leads_to(&self, found: &State) -> bool {
+        self.edges_after == found.edges
     }
 
     /// Whether the edges show that this plan was committed. Its additions are recognized by their
     /// times; a plan without additions is done when its removals are gone.
     pub(crate) fn is_done(&self, state: &State) -> bool {
-        let is_there = |(pair, since): (&Pair, &_)| state.edges.get(pair) == Some(since);
-        if self.added.is_empty() {
-            !self.removed.is_empty() && !self.removed.iter().any(is_there)
+        let any_is_there = |edges: &OfEdges<SortedEdges>| {
+            edges.iter().any(|(kind, edges)| {
+                edges.iter().any(|(pair, since)| state.edges[kind].get(pair) == Some(since))
+            })
+        };
+        let is_none = |edges: &OfEdges<SortedEdges>| edges.iter().all(|(_, e)| e.is_empty());
+        if is_none(&self.added) {
+            !is_none(&self.removed) && !any_is_there(&self.removed)
         } else {
-            self.added.iter().any(is_there)
+            any_is_there(&self.added)
         }
     }
 }
@@ -203,62 +149,168 @@ impl Plan {
 struct Replay {
     now: State,
     plan: Plan,
+    /// The pairs whose edges were removed or added.
+    touched: OfEdges<BTreeSet<Pair>>,
 }
 
 impl Replay {
     fn change(&mut self, change: &FollowChange) -> FollowChanged {
-        match change.action {
-            FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(change, limits)),
+        let FollowChange { follower, followee, at, action } = *change;
+        let (pair, today) = ((follower, followee), Day::of(at).0);
+        match action {
+            FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(pair, at, limits)),
             FollowAction::Unfollow { is_counted } => {
-                FollowChanged::Unfollow(self.unfollow(change, is_counted))
+                FollowChanged::Unfollow(self.unfollow(pair, today, is_counted))
+            }
+            FollowAction::Accept => FollowChanged::Accept(self.accept(pair, at)),
+            FollowAction::Reject => {
+                FollowChanged::Reject(match self.remove(EdgeKind::Request, pair) {
+                    Some(_) => RejectOutcome::Rejected,
+                    None => RejectOutcome::NoRequest,
+                })
+            }
+            FollowAction::Remove => {
+                FollowChanged::Remove(match self.remove(EdgeKind::Follow, pair) {
+                    Some(_) => RemoveOutcome::Removed,
+                    None => RemoveOutcome::NotAFollower,
+                })
+            }
+            FollowAction::Block { limit } => FollowChanged::Block(self.block(pair, at, limit)),
+            FollowAction::Unblock => {
+                FollowChanged::Unblock(match self.remove(EdgeKind::Block, pair) {
+                    Some(_) => UnblockOutcome::Unblocked,
+                    None => UnblockOutcome::NotBlocked,
+                })
             }
         }
     }
 
     fn follow(
         &mut self,
-        change: &FollowChange,
+        pair: Pair,
+        at: DateTime<Utc>,
         limits: FollowLimits,
     ) -> Result<FollowOutcome, FollowRefusal> {
-        let FollowChange { follower, followee, at, .. } = *change;
-        let (pair, today) = ((follower, followee), Day::of(at).0);
-        let users_exist = [follower, followee].iter().all(|user| self.now.users.contains(user));
+        let ((follower, followee), today) = (pair, Day::of(at).0);
         let changes = self.now.changes.get(&pair).filter(|row| row.day >= today);
-        let counts = self.now.counts.get(&follower).copied().unwrap_or_default();
         let outcome = decide_follow(&FollowFacts {
             follower,
-            followee: users_exist.then_some(followee),
-            is_following: self.now.edges.contains_key(&pair),
+            followee: self.exist(pair).then_some(followee),
+            ties: self.ties(pair),
             limits,
             pair_changes: Some(changes.map_or(0, |row| row.changes)),
-            usage: Some(counts.usage(today)),
+            usage: Some(self.counts(follower).usage(today)),
         })?;
-        if outcome == FollowOutcome::AlreadyFollowing {
-            return Ok(outcome);
+        let added = match outcome {
+            FollowOutcome::Followed => EdgeKind::Follow,
+            FollowOutcome::Requested => EdgeKind::Request,
+            FollowOutcome::AlreadyFollowing | FollowOutcome::AlreadyRequested => {
+                return Ok(outcome);
+            }
+        };
+        // A request was counted when it was made.
+        if self.remove(EdgeKind::Request, pair).is_none() {
+            if let Some(counts) = self.now.counts.get_mut(&follower) {
+                *counts = counts.followed(today);
+            }
+            self.plan.counts.entry(follower).or_default().add_follow(today);
         }
-
-        self.now.edges.insert(pair, at);
-        self.now.counts.insert(follower, counts.followed(today));
-        self.count(pair, 1);
-        self.plan.counts.entry(follower).or_default().add_follow(today);
+        self.add(added, pair, at);
         Ok(outcome)
     }
 
-    fn unfollow(&mut self, change: &FollowChange, is_counted: bool) -> UnfollowOutcome {
-        let FollowChange { follower, followee, at, .. } = *change;
-        let (pair, today) = ((follower, followee), Day::of(at).0);
-        let Some(since) = self.now.edges.remove(&pair) else {
+    fn ties(&self, pair: Pair) -> FollowTies {
+        let (back, edges) = ((pair.1, pair.0), &self.now.edges);
+        let has = |kind, pair| edges[kind].contains_key(pair);
+        let privacy = self.counts(pair.1).privacy;
+        let consents = privacy.accepts_followed() && has(EdgeKind::Follow, &back);
+        FollowTies {
+            is_blocked: has(EdgeKind::Block, &back),
+            is_blocking: has(EdgeKind::Block, &pair),
+            is_following: has(EdgeKind::Follow, &pair),
+            has_requested: has(EdgeKind::Request, &pair),
+            needs_consent: privacy.is_private() && !consents,
+        }
+    }
+
+    fn unfollow(&mut self, pair: Pair, today: i64, is_counted: bool) -> UnfollowOutcome {
+        let follow = self.remove(EdgeKind::Follow, pair);
+        let Some(since) = follow.or_else(|| self.remove(EdgeKind::Request, pair)) else {
             return UnfollowOutcome::NotFollowing;
         };
-
-        if let Some(counts) = self.now.counts.get_mut(&follower) {
-            counts.following -= 1;
-        }
-        self.count(pair, -1);
         if is_counted {
             self.count_changes(pair, since, today);
         }
-        UnfollowOutcome::Unfollowed
+        match follow {
+            Some(_) => UnfollowOutcome::Unfollowed,
+            None => UnfollowOutcome::RequestWithdrawn,
+        }
+    }
+
+    fn accept(&mut self, pair: Pair, at: DateTime<Utc>) -> AcceptOutcome {
+        if self.remove(EdgeKind::Request, pair).is_some() {
+            self.add(EdgeKind::Follow, pair, at);
+            AcceptOutcome::Accepted
+        } else if self.now.edges[EdgeKind::Follow].contains_key(&pair) {
+            AcceptOutcome::AlreadyFollower
+        } else {
+            AcceptOutcome::NoRequest
+        }
+    }
+
+    fn block(
+        &mut self,
+        pair: Pair,
+        at: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<BlockOutcome, BlockRefusal> {
+        if !self.exist(pair) {
+            return Err(BlockRefusal::NotFound);
+        }
+        if self.now.edges[EdgeKind::Block].contains_key(&pair) {
+            return Ok(BlockOutcome::AlreadyBlocked);
+        }
+        if self.counts(pair.0).lengths[Length::Blocking] >= limit {
+            return Err(BlockRefusal::LimitReached);
+        }
+        for kind in [EdgeKind::Follow, EdgeKind::Request] {
+            self.remove(kind, pair);
+            self.remove(kind, (pair.1, pair.0));
+        }
+        self.add(EdgeKind::Block, pair, at);
+        Ok(BlockOutcome::Blocked)
+    }
+
+    fn exist(&self, (one, other): Pair) -> bool {
+        [one, other].iter().all(|user| self.now.users.contains(user))
+    }
+
+    fn counts(&self, user: UserId) -> CountsRow {
+        self.now.counts.get(&user).copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, kind: EdgeKind, pair: Pair, at: DateTime<Utc>) {
+        self.now.edges[kind].insert(pair, at);
+        self.count(kind, pair, 1);
+    }
+
+    /// Removes an edge, and returns when it was added; `None` if there was none.
+    fn remove(&mut self, kind: EdgeKind, pair: Pair) -> Option<DateTime<Utc>> {
+        let since = self.now.edges[kind].remove(&pair)?;
+        self.count(kind, pair, -1);
+        Some(since)
+    }
+
+    /// Counts an edge, added or removed, at both its ends.
+    fn count(&mut self, kind: EdgeKind, pair: Pair, change: i64) {
+        self.touched[kind].insert(pair);
+        let lengths = kind.lengths();
+        for (user, length) in [(pair.0, lengths.0), (pair.1, lengths.1)] {
+            if let Some(counts) = self.now.counts.get_mut(&user) {
+                counts.lengths[length] += change;
+            }
+            self.plan.counts.entry(user).or_default().lengths[length] += change;
+        }
     }
 
     /// Counts an unfollow towards the limits of its pair. A follow is only counted here, together
@@ -282,77 +334,6 @@ impl Replay {
         for pair in old.collect::<Vec<_>>() {
             self.now.changes.remove(&pair);
             self.plan.changes.remove(&pair);
-        }
-    }
-
-    /// Counts an edge, added or removed, at both its ends.
-    fn count(&mut self, (follower, followee): Pair, change: i64) {
-        if let Some(counts) = self.now.counts.get_mut(&followee) {
-            counts.followers += change;
-        }
-        self.plan.counts.entry(follower).or_default().following += change;
-        self.plan.counts.entry(followee).or_default().followers += change;
-    }
-}
-
-impl CountsRow {
-    /// After a new follow. The day never goes back: where clocks disagree about midnight, the
-    /// later day counts.
-    fn followed(self, today: i64) -> Self {
-        Self {
-            following: self.following + 1,
-            follows_day: self.follows_day.max(today),
-            follows_today: self.usage(today).today + 1,
-            ..self
-        }
-    }
-
-    /// What counts towards limits on a day.
-    fn usage(self, today: i64) -> FollowUsage {
-        let counts = FollowCounts { followers: self.followers, following: self.following };
-        let today = if self.follows_day >= today { self.follows_today } else { 0 };
-        FollowUsage { counts, today }
-    }
-
-    /// The row after a change of it.
-    pub(crate) fn after(self, delta: &CountsDelta) -> Self {
-        let is_same_day = self.follows_day >= delta.follows_day;
-        Self {
-            followers: self.followers + delta.followers,
-            following: self.following + delta.following,
-            follows_day: self.follows_day.max(delta.follows_day),
-            follows_today: if is_same_day {
-                self.follows_today + delta.follows
-            } else {
-                delta.follows_since
-            },
-        }
-    }
-
-    /// The row before a change that led to this one.
-    pub(crate) fn before(self, delta: &CountsDelta) -> Self {
-        Self {
-            followers: self.followers - delta.followers,
-            following: self.following - delta.following,
-            follows_day: self.follows_day,
-            follows_today: self.follows_today - delta.follows,
-        }
-    }
-
-    /// Whether both rows count the same new follows. If the row is as expected, the user has no new
-    /// follows from elsewhere, and so none of their pairs has been changed from elsewhere either.
-    pub(crate) fn has_follows_of(self, expected: Self) -> bool {
-        (self.follows_day, self.follows_today) == (expected.follows_day, expected.follows_today)
-    }
-}
-
-impl CountsDelta {
-    fn add_follow(&mut self, today: i64) {
-        self.follows += 1;
-        if today > self.follows_day {
-            (self.follows_day, self.follows_since) = (today, 1);
-        } else {
-            self.follows_since += 1;
         }
     }
 }

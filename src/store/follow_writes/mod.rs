@@ -1,15 +1,20 @@
 //! The write path of follows, above the engines: queued, decided, attempted.
 //!
 //! `queue` gathers changes that are requested at the same time into batches, `attempt` writes a
-//! batch with retries and bisection, and `decision` plans what a batch changes, without I/O. An
+//! batch with retries and bisection, and `decision` plans what a batch changes on top of a `state`,
+//! without I/O. An
 //! engine implements [`FollowWriter`]: one attempt, one transaction.
 
 mod attempt;
 mod decision;
 mod queue;
+mod state;
 
 pub(crate) use self::{
     attempt::{Attempt, FollowWriter, Written},
-    decision::{CountsDelta, CountsRow, Pair, PairChanges, Plan, State},
+    decision::{Plan, SortedEdges},
     queue::FollowQueue,
+    state::{
+        COUNTS, CountsDelta, CountsRow, Keys, Pair, PairChanges, State, StateRow, counts_columns,
+    },
 };

@@ -6,7 +6,7 @@ use sqlx::PgExecutor;
 
 use super::{Postgres, id_list, shared::accounts::account};
 use crate::{
-    domain::{Account, Audience, UserId},
+    domain::{Account, UserId},
     store::{
         Result,
         sql::{UPDATE_PROFILE, account, update_profile},
@@ -34,7 +34,7 @@ pub(super) const fn update_profile(engine: &Postgres) -> &'static str {
 }
 
 pub(super) async fn find(engine: &Postgres, id: UserId) -> Result<Option<Account>> {
-    Ok(engine.reads.accounts.get(Audience::Everybody, &[id]).await?.remove(&id))
+    Ok(engine.reads.accounts.get(&[id]).await?.remove(&id))
 }
 
 pub(super) async fn by_ids(

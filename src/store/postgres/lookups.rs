@@ -13,13 +13,13 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, FollowCounts, FollowPage, FollowPageKey, User, UserId, UserSearch, UsernameKey,
+        Account, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey,
     },
     store::{
         Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
-        pages::are_few_rows,
+        pages::{ListsKey, are_few_rows},
     },
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Reads {
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
     pub(super) accounts: Lookup<UserId, Account>,
     pub(super) user_counts: Lookup<UserSearch, i64>,
-    pub(super) counts: Lookup<UserId, FollowCounts>,
+    pub(super) lists: Lookup<ListsKey, SeenLists>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
     in_one_place: bool,
     newest_pages: Lookup<FollowPageKey, FollowPage>,
@@ -44,20 +44,22 @@ impl Reads {
         let connections = WarmConnections::new(pool, options);
         let c = || connections.clone();
         Self {
-            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
-            usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
+            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids, None))),
+            usernames: SharedLookup::new(c(), |c, keys| {
+                Box::pin(users::by_usernames(c, keys, None))
+            }),
             accounts: SharedLookup::new(c(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             // The count of all users is the same for all callers. Counting those who match a
             // search may take far less time, so it does not wait for others.
             user_counts: SharedLookup::new(c(), |c, keys| {
-                Box::pin(shared::search::counts(c, keys))
+                Box::pin(shared::search::counts(c, keys, None))
             })
             .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
-            counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
+            lists: SharedLookup::new(c(), |c, keys| Box::pin(follows::lists(c, keys, None))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
             newest_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::newest(c, keys)))
                 .sharing_only(are_few_rows),
-            any_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys)))
+            any_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys, None)))
                 .sharing_only(are_few_rows),
             in_one_place: server.in_one_place,
             connections,

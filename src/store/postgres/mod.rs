@@ -35,7 +35,7 @@ use self::{
     lookups::Reads,
 };
 use super::{Statement, follow_writes::FollowQueue, sql};
-use crate::domain::{Follow, FollowCounts, UserId};
+use crate::domain::{Edge, FollowCounts, Length, Lengths, UserId};
 
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
@@ -91,12 +91,20 @@ fn id_list(ids: &[UserId]) -> Vec<i64> {
     ids
 }
 
-/// Binds edges as arrays: followers, followees and times.
-fn bind_edges(query: Query, edges: &[Follow]) -> Query {
+/// Binds edges as arrays: both users and times.
+fn bind_edges<E: Copy + Into<Edge>>(query: Query, edges: &[E]) -> Query {
+    let edges = || edges.iter().map(|edge| (*edge).into());
     query
-        .bind(edges.iter().map(|edge| edge.follower.0).collect::<Vec<_>>())
-        .bind(edges.iter().map(|edge| edge.followee.0).collect::<Vec<_>>())
-        .bind(edges.iter().map(|edge| edge.followed_at).collect::<Vec<_>>())
+        .bind(edges().map(|edge| edge.from.0).collect::<Vec<_>>())
+        .bind(edges().map(|edge| edge.to.0).collect::<Vec<_>>())
+        .bind(edges().map(|edge| edge.since).collect::<Vec<_>>())
+}
+
+/// Binds pairs of users as arrays.
+fn bind_pairs(query: Query, pairs: &[(UserId, UserId)]) -> Query {
+    query
+        .bind(pairs.iter().map(|(one, _)| one.0).collect::<Vec<_>>())
+        .bind(pairs.iter().map(|(_, other)| other.0).collect::<Vec<_>>())
 }
 
 /// Binds counts as arrays: users, followers and following.
@@ -105,6 +113,14 @@ fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
         .bind(counts.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
         .bind(counts.iter().map(|(_, counts)| counts.followers).collect::<Vec<_>>())
         .bind(counts.iter().map(|(_, counts)| counts.following).collect::<Vec<_>>())
+}
+
+/// Binds lengths as arrays: users, and each of [`Length::ALL`].
+fn bind_lengths(query: Query, rows: &[(UserId, Lengths)]) -> Query {
+    let query = query.bind(rows.iter().map(|(user, _)| user.0).collect::<Vec<_>>());
+    Length::ALL.into_iter().fold(query, |query, length| {
+        query.bind(rows.iter().map(|(_, lengths)| lengths[length]).collect::<Vec<_>>())
+    })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]

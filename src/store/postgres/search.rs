@@ -7,14 +7,14 @@
 use super::{Query, users::arrays_of_users};
 use crate::{
     domain::{UserId, UserSearch},
-    store::statement::query,
+    store::{sql::visible, statement::query},
 };
 
-/// Whether a candidate `c` also matches the other words (`$words`).
+/// Whether a candidate `c` with this id is visible and also matches the other words (`$words`).
 macro_rules! matches_others {
-    ($words:literal) => {
+    ($words:literal, $id:literal, $viewer:literal) => {
         concat! {
-            "(", $words, "::text[] = '{}' OR NOT EXISTS ( ",
+            visible!($id, $viewer), " AND (", $words, "::text[] = '{}' OR NOT EXISTS ( ",
               "SELECT 1 FROM unnest(", $words, "::text[]) AS w (word) ",
               "WHERE NOT (c.username_key >= w.word AND c.username_key < w.word || '~') ",
               "AND NOT EXISTS (SELECT 1 FROM name_prefixes o ",
@@ -29,10 +29,10 @@ macro_rules! keys_found {
         concat! {
             "(SELECT c.username_key FROM users c ",
             "WHERE c.username_key >= $6 AND c.username_key < $7 AND ", $bounds,
-            " AND ", matches_others!("$8"), $end, ") ",
+            " AND ", matches_others!("$8", "c.id", "$9"), $end, ") ",
             "UNION ",
             "(SELECT c.username_key FROM name_prefixes c WHERE c.prefix = $6 AND ", $bounds,
-            " AND ", matches_others!("$8"), $end, ")"
+            " AND ", matches_others!("$8", "c.user_id", "$9"), $end, ")"
         }
     };
 }
@@ -63,11 +63,12 @@ macro_rules! page_by_age {
         concat! {
             "WITH found (created_at, id) AS MATERIALIZED ( ",
               "SELECT c.created_at, c.id FROM users c ",
-              "WHERE c.username_key >= $8 AND c.username_key < $9 AND ", matches_others!("$10"),
+              "WHERE c.username_key >= $8 AND c.username_key < $9 AND ",
+              matches_others!("$10", "c.id", "$11"),
               " UNION ALL ",
               "SELECT u.created_at, u.id FROM name_prefixes c JOIN users u ON u.id = c.user_id ",
               "WHERE c.prefix = $8 AND NOT (c.username_key >= $8 AND c.username_key < $9) ",
-              "AND ", matches_others!("$10"), ") ",
+              "AND ", matches_others!("$10", "c.user_id", "$11"), ") ",
             "SELECT o.below, o.above, p.* FROM ( ",
               "SELECT $2::boolean AND EXISTS ( ",
                        "SELECT 1 FROM found WHERE (created_at, id) <= ($4, $5)) AS below, ",
@@ -90,10 +91,11 @@ statements! {
     NEWEST_FOUND = page_by_age!(" ORDER BY created_at DESC, id DESC LIMIT $1");
     COUNT_FOUND = concat! {
         "SELECT (SELECT count(*) FROM users c ",
-                "WHERE c.username_key >= $1 AND c.username_key < $2 AND ", matches_others!("$3"),
+                "WHERE c.username_key >= $1 AND c.username_key < $2 AND ",
+                matches_others!("$3", "c.id", "$4"),
                 ") + (SELECT count(*) FROM name_prefixes c ",
                 "WHERE c.prefix = $1 AND NOT (c.username_key >= $1 AND c.username_key < $2) ",
-                "AND ", matches_others!("$3"), ")"
+                "AND ", matches_others!("$3", "c.user_id", "$4"), ")"
     };
     ADD_NAME_PREFIXES =
         "INSERT INTO name_prefixes (prefix, username_key, user_id) \

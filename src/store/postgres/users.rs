@@ -10,7 +10,7 @@ use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
     },
-    store::{Result, pages, statement::query},
+    store::{Result, pages, sql::visible, statement::query},
 };
 
 /// The columns of `user_columns` as one row of arrays, which decode many times faster than a row for
@@ -27,31 +27,36 @@ pub(super) use arrays_of_users;
 /// A page of all users between two bounds (`$4` and up), in one scan of the index of its order: one
 /// row with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
-    ($position:literal, $low:literal, $high:literal, $order:literal) => {
+    ($position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal) => {
         concat! {
             "SELECT o.below, o.above, p.* FROM ( ",
               "SELECT $2::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $position, " <= ", $low, ") AS below, ",
+                       "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ", visible!("id", $viewer), ") AS below, ",
                      "$3::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $position, " >= ", $high, ") AS above) o ",
+                       "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ", visible!("id", $viewer), ") AS above) o ",
             "CROSS JOIN ( ",
               "SELECT ", arrays_of_users!(), " FROM ( ",
                 "SELECT * FROM users ",
                 "WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
-                " ORDER BY ", $order, " LIMIT $1) u) p"
+                " AND ", visible!("id", $viewer), " ORDER BY ", $order, " LIMIT $1) u) p"
         }
     };
 }
 
 statements! {
-    BY_IDS = concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.id = ANY($1)");
-    BY_USERNAMES =
-        concat!("SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1)");
-    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id");
+    BY_IDS = concat!(
+        "SELECT ", arrays_of_users!(), " FROM users u WHERE u.id = ANY($1) AND ",
+        visible!("u.id", "$2")
+    );
+    BY_USERNAMES = concat!(
+        "SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1) AND ",
+        visible!("u.id", "$2")
+    );
+    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
     NEWEST =
-        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC");
-    FIRST = page_of_users!("username_key", "$4", "$5", "username_key");
-    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC");
+        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC", "$8");
+    FIRST = page_of_users!("username_key", "$4", "$5", "username_key", "$6");
+    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC", "$6");
 }
 
 /// Users from `arrays_of_users` that begin at `first`.
@@ -74,32 +79,46 @@ fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     arrays::of_numbers(row, first)?.map(user).collect()
 }
 
+/// The users with these ids, without those who block the viewer.
 pub(super) async fn by_ids(
     connection: impl PgExecutor<'_>,
     ids: &[UserId],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<UserId, Arc<User>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = query(BY_IDS).bind(id_list(ids)).fetch_one(connection).await?;
+    let row = query(BY_IDS)
+        .bind(id_list(ids))
+        .bind(viewer.map(|viewer| viewer.0))
+        .fetch_one(connection)
+        .await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (user.id, user)).collect())
 }
 
+/// The same, by username.
 pub(super) async fn by_usernames(
     connection: impl PgExecutor<'_>,
     keys: &[UsernameKey],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<UsernameKey, Arc<User>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let keys: Vec<_> = keys.iter().map(UsernameKey::as_str).collect();
-    let row = query(BY_USERNAMES).bind(keys).fetch_one(connection).await?;
+    let row = query(BY_USERNAMES)
+        .bind(keys)
+        .bind(viewer.map(|viewer| viewer.0))
+        .fetch_one(connection)
+        .await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
 }
 
+/// A page of users, without those who block the viewer.
 pub(super) async fn page(
     connection: &mut PgConnection,
     request: &UserListRequest<'_>,
+    viewer: Option<UserId>,
 ) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, search, .. } = request;
     let (of_all, of_found) = match (request.order, page.scan()) {
@@ -111,7 +130,8 @@ pub(super) async fn page(
     let sql = if search.matches_all() { of_all } else { of_found };
     let query = query(sql).bind(i64::from(page.fetch()));
     let with_search = |query| {
-        if search.matches_all() { query } else { search::bind_search(query, search) }
+        let query = if search.matches_all() { query } else { search::bind_search(query, search) };
+        query.bind(viewer.map(|viewer| viewer.0))
     };
 
     match request.order {

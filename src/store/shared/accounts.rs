@@ -30,15 +30,20 @@ pub(crate) fn account(row: &<Db as Database>::Row) -> sqlx::Result<Account> {
     let permissions = Permissions::from_bits(row.try_get(1)?);
     let valid_after: Option<Time> = row.try_get(3)?;
     Ok(Account {
-        user: users::user(row, 4)?,
+        user: users::user(row, 6)?,
         role: Role { name: row.try_get(0)?, permissions },
         token_epoch: row.try_get(2)?,
         tokens_valid_after: valid_after.map(time).transpose()?,
+        is_blocking: row.try_get(4)?,
+        is_blocked: row.try_get(5)?,
     })
 }
 
-fn credentials_of((id, password_hash, token_epoch): (i64, Option<String>, i64)) -> Credentials {
-    Credentials { id: UserId(id), password_hash, token_epoch }
+/// The columns of [`CREDENTIALS`] and [`CREDENTIALS_BY_ID`].
+type CredentialsRow = (i64, Option<String>, Option<String>, i64);
+
+fn credentials_of((id, password_hash, subject, token_epoch): CredentialsRow) -> Credentials {
+    Credentials { id: UserId(id), password_hash, subject, token_epoch }
 }
 
 pub(super) async fn find_by_subject(

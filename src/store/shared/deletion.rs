@@ -2,21 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::Transaction;
+
 use super::{
     super::{
-        Engine, begin, bind_counts, bind_edges,
-        follows::writes::REMOVE_MIRRORS,
+        Db, Engine, begin, bind_edges, bind_lengths,
+        follows::writes::remove_mirrors,
         id_list,
-        maintenance::deletion::{FIND_USER, LOWER_COUNTS, TAKE_FOLLOWERS, tell},
+        maintenance::deletion::{
+            FIND_USER, LOWER_COUNTS, TAKE_BLOCKERS, TAKE_FOLLOWERS, TAKE_REQUESTS_RECEIVED, tell,
+        },
     },
-    follows::follow,
+    follows::edge,
 };
 use crate::{
-    domain::{Follow, FollowCounts, UserId},
+    domain::{EdgeKind, Length, Lengths, UserId},
     store::{
         Result,
         retry::{self, Tries},
-        sql::{DELETE_USER, SOME_FOLLOWERS, TAKE_FOLLOWING},
+        sql::{
+            DELETE_USER, SOME_BLOCKERS, SOME_FOLLOWERS, SOME_REQUESTS_RECEIVED, TAKE_BLOCKED,
+            TAKE_FOLLOWING, TAKE_MUTERS, TAKE_REQUESTS_SENT,
+        },
         statement::{query, query_scalar},
     },
 };
@@ -52,9 +59,9 @@ pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
     }
 }
 
-/// Removes some edges of each direction. A follow that is being committed on several servers may
-/// show its edge before its mirror, which would then be left over; a mirror that stays away is lost,
-/// and then the deletion is there to `accept_lost_mirrors`.
+/// Removes some edges of each kind and direction, and some mutes. An edge that is being committed on
+/// several servers may be visible before its mirror, which would then be left over; a mirror that
+/// stays away is lost, and then the deletion is there to `accept_lost_mirrors`.
 async fn step(
     tries: Tries,
     engine: &Engine,
@@ -67,52 +74,101 @@ async fn step(
         return Ok(if is_ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let take = query(TAKE_FOLLOWING).bind(id.0).bind(i64::from(EDGES));
-    let following = take.fetch_all(&mut *tx).await?;
-    let following = following.iter().map(follow).collect::<sqlx::Result<Vec<_>>>()?;
-    let mirrors = bind_edges(query(REMOVE_MIRRORS), &following).execute(&mut *tx).await?;
-    let mut is_contended = mirrors.rows_affected() < following.len() as u64;
-
-    let find = query(SOME_FOLLOWERS).bind(id.0).bind(i64::from(EDGES));
-    let followers = find.fetch_all(&mut *tx).await?;
-    let followers = followers.iter().map(follow).collect::<sqlx::Result<Vec<_>>>()?;
-    let ids: Vec<_> = followers.iter().map(|edge| edge.follower).collect();
-    let take = query_scalar(TAKE_FOLLOWERS).bind(id.0).bind(id_list(&ids));
-    let taken: Vec<i64> = take.fetch_all(&mut *tx).await?;
-    let mirrors = bind_edges(query(REMOVE_MIRRORS), &followers).execute(&mut *tx).await?;
-    // Mirrors without an edge are left over from elsewhere.
-    is_contended |= mirrors.rows_affected() < taken.len() as u64;
-    if is_contended && !accept_lost_mirrors {
+    let mut taken = Taken::default();
+    for kind in EdgeKind::ALL {
+        take_edges(&mut tx, kind, id, &mut taken).await?;
+    }
+    let muters = query_scalar(TAKE_MUTERS).bind(id.0).bind(i64::from(EDGES));
+    let muters: Vec<i64> = muters.fetch_all(&mut *tx).await?;
+    taken.note(muters.len());
+    for muter in muters {
+        taken.losses.entry(UserId(muter)).or_default()[Length::Muting] += 1;
+    }
+    if taken.lacks_mirrors && !accept_lost_mirrors {
         tx.rollback().await?;
         return Ok(Step::Contended);
     }
 
-    let losses = losses(id, &following, taken.into_iter().map(UserId));
-    bind_counts(query(LOWER_COUNTS), &losses).execute(&mut *tx).await?;
+    // The order of ids is the order of locks.
+    let losses: Vec<_> = taken.losses.into_iter().collect();
+    bind_lengths(query(LOWER_COUNTS), &losses).execute(&mut *tx).await?;
 
-    let last = following.len().max(followers.len()) < usize::from(EDGES);
-    if last {
+    if taken.is_all {
         query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
         if let Some(sql) = tell(engine) {
             query(sql).bind(id.0).execute(&mut *tx).await?;
         }
     }
     tries.commit(tx).await?;
-    Ok(if last { Step::Deleted } else { Step::Unfinished })
+    Ok(if taken.is_all { Step::Deleted } else { Step::Unfinished })
 }
 
-/// By how much counts have to be lowered, in the order of ids, which is the order of locks.
-fn losses(
-    user: UserId,
-    following: &[Follow],
-    followers: impl Iterator<Item = UserId>,
-) -> Vec<(UserId, FollowCounts)> {
-    let mut losses: BTreeMap<_, FollowCounts> = BTreeMap::new();
-    let followers = followers.map(|follower| (follower, user));
-    let following = following.iter().map(|edge| (user, edge.followee));
-    for (follower, followee) in following.chain(followers) {
-        losses.entry(follower).or_default().following += 1;
-        losses.entry(followee).or_default().followers += 1;
+/// What a step has removed so far.
+struct Taken {
+    /// By how much lengths have to be lowered.
+    losses: BTreeMap<UserId, Lengths>,
+    /// Whether an edge had no mirror.
+    lacks_mirrors: bool,
+    /// Whether nothing is left.
+    is_all: bool,
+}
+
+impl Default for Taken {
+    fn default() -> Self {
+        Self { losses: BTreeMap::new(), lacks_mirrors: false, is_all: true }
     }
-    losses.into_iter().collect()
+}
+
+impl Taken {
+    /// Notes that a statement found so many rows.
+    const fn note(&mut self, rows: usize) {
+        self.is_all &= rows < EDGES as usize;
+    }
+
+    fn lose(&mut self, kind: EdgeKind, one: UserId, other: UserId) {
+        let lengths = kind.lengths();
+        self.losses.entry(one).or_default()[lengths.0] += 1;
+        self.losses.entry(other).or_default()[lengths.1] += 1;
+    }
+}
+
+/// Removes some edges of a kind from and to a user, with their mirrors.
+async fn take_edges(
+    tx: &mut Transaction<'_, Db>,
+    kind: EdgeKind,
+    user: UserId,
+    taken: &mut Taken,
+) -> sqlx::Result<()> {
+    let (take_from, some_to, take_to) = match kind {
+        EdgeKind::Follow => (TAKE_FOLLOWING, SOME_FOLLOWERS, TAKE_FOLLOWERS),
+        EdgeKind::Request => (TAKE_REQUESTS_SENT, SOME_REQUESTS_RECEIVED, TAKE_REQUESTS_RECEIVED),
+        EdgeKind::Block => (TAKE_BLOCKED, SOME_BLOCKERS, TAKE_BLOCKERS),
+    };
+    let from = query(take_from).bind(user.0).bind(i64::from(EDGES)).fetch_all(&mut **tx).await?;
+    let from = from.iter().map(|row| edge(kind, row)).collect::<sqlx::Result<Vec<_>>>()?;
+    if !from.is_empty() {
+        let mirrors = bind_edges(query(remove_mirrors(kind)), &from).execute(&mut **tx).await?;
+        taken.lacks_mirrors |= mirrors.rows_affected() < from.len() as u64;
+    }
+    taken.note(from.len());
+    for edge in &from {
+        taken.lose(kind, edge.from, edge.to);
+    }
+
+    let to = query(some_to).bind(user.0).bind(i64::from(EDGES)).fetch_all(&mut **tx).await?;
+    let to = to.iter().map(|row| edge(kind, row)).collect::<sqlx::Result<Vec<_>>>()?;
+    if to.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = to.iter().map(|edge| edge.from).collect();
+    let take = query_scalar(take_to).bind(user.0).bind(id_list(&ids));
+    let gone: Vec<i64> = take.fetch_all(&mut **tx).await?;
+    let mirrors = bind_edges(query(remove_mirrors(kind)), &to).execute(&mut **tx).await?;
+    // Mirrors without an edge are left over from elsewhere.
+    taken.lacks_mirrors |= mirrors.rows_affected() < gone.len() as u64;
+    taken.note(to.len());
+    for other in gone {
+        taken.lose(kind, UserId(other), user);
+    }
+    Ok(())
 }

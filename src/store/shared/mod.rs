@@ -9,6 +9,7 @@ mod deletion;
 mod drift;
 pub(crate) mod follows;
 mod load;
+mod privacy;
 pub(crate) mod schema;
 pub(crate) mod search;
 mod store;

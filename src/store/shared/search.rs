@@ -44,18 +44,21 @@ pub(crate) async fn replace(
     Ok(removed + add(tx, user, key, name).await?)
 }
 
-/// The number of users who match each search, one statement each: a call has one search, and calls
+/// The number of users who match each search, without those who block the viewer. One statement each:
+/// a call has one search, and calls
 /// that share a statement have the same.
 pub(crate) async fn counts(
     connection: &mut <Db as Database>::Connection,
     searches: &[UserSearch],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<UserSearch, i64>> {
+    let viewer = viewer.map(|viewer| viewer.0);
     let mut counts = HashMap::with_capacity(searches.len());
     for search in searches {
         let count = if search.matches_all() {
-            query_scalar(COUNT_USERS).fetch_one(&mut *connection).await?
+            query_scalar(COUNT_USERS).bind(viewer).fetch_one(&mut *connection).await?
         } else {
-            let found = bind_search(query(COUNT_FOUND), search);
+            let found = bind_search(query(COUNT_FOUND), search).bind(viewer);
             found.fetch_one(&mut *connection).await?.try_get(0)?
         };
         counts.insert(search.clone(), count);

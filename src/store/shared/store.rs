@@ -9,18 +9,21 @@ use chrono::{DateTime, Utc};
 use super::{
     super::{
         Engine, accounts as own_accounts,
-        follows::{edges_of, standing},
+        follows::{edges_of, lists, pages, standing, ties},
         maintenance::schema::{migrate, ping},
-        users::page,
-        watch,
+        users, watch,
     },
-    accounts, deletion, drift, follows, load, schema,
+    accounts, deletion, drift, follows, load,
+    privacy::{self, Muting},
+    schema, search,
 };
 use crate::{
     domain::{
         Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
-        FollowCounts, FollowPage, FollowPageKey, FollowStanding, FollowUsage, NewUser, Page,
-        ProfileChange, Relation, User, UserId, UserListRequest, UserSearch, UsernameKey,
+        FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome,
+        NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+        ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
+        UsernameKey,
     },
     store::{
         CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
@@ -35,7 +38,11 @@ impl Store for Engine {
         audience: Audience,
         ids: &[UserId],
     ) -> Result<HashMap<UserId, Arc<User>>> {
-        self.reads.users.get(audience, ids).await
+        let Some(viewer) = audience.blocked_viewer() else {
+            return self.reads.users.get(ids).await;
+        };
+        let read = async |connection: &mut _| users::by_ids(connection, ids, Some(viewer)).await;
+        self.reads.connections.read(read).await
     }
 
     async fn users_by_usernames(
@@ -43,7 +50,12 @@ impl Store for Engine {
         audience: Audience,
         keys: &[UsernameKey],
     ) -> Result<HashMap<UsernameKey, Arc<User>>> {
-        self.reads.usernames.get(audience, keys).await
+        let Some(viewer) = audience.blocked_viewer() else {
+            return self.reads.usernames.get(keys).await;
+        };
+        let read =
+            async |connection: &mut _| users::by_usernames(connection, keys, Some(viewer)).await;
+        self.reads.connections.read(read).await
     }
 
     async fn watch_users(&self) -> Result<Option<Box<dyn UserChanges>>> {
@@ -52,23 +64,42 @@ impl Store for Engine {
 
     async fn page_of_users(
         &self,
-        _audience: Audience,
+        audience: Audience,
         request: &UserListRequest<'_>,
     ) -> Result<Page<Arc<User>>> {
-        self.reads.connections.read(async |connection| page(connection, request).await).await
+        let viewer = audience.blocked_viewer();
+        let read = async |connection: &mut _| users::page(connection, request, viewer).await;
+        self.reads.connections.read(read).await
     }
 
     async fn count_users(&self, audience: Audience, search: &UserSearch) -> Result<i64> {
-        let mut counts = self.reads.user_counts.get(audience, slice::from_ref(search)).await?;
+        let searches = slice::from_ref(search);
+        let mut counts = match audience.blocked_viewer() {
+            None => self.reads.user_counts.get(searches).await?,
+            Some(viewer) => {
+                let read = async |connection: &mut _| {
+                    search::counts(connection, searches, Some(viewer)).await
+                };
+                self.reads.connections.read(read).await?
+            }
+        };
         Ok(counts.remove(search).unwrap_or_default())
     }
 
-    async fn counts_by_ids(
+    async fn lists_by_ids(
         &self,
         audience: Audience,
         ids: &[UserId],
-    ) -> Result<HashMap<UserId, FollowCounts>> {
-        self.reads.counts.get(audience, ids).await
+    ) -> Result<HashMap<UserId, SeenLists>> {
+        let keys: Vec<_> = ids.iter().map(|id| (*id, audience.reader_of(*id))).collect();
+        let found = match audience.blocked_viewer() {
+            None => self.reads.lists.get(&keys).await?,
+            Some(viewer) => {
+                let read = async |connection: &mut _| lists(connection, &keys, Some(viewer)).await;
+                self.reads.connections.read(read).await?
+            }
+        };
+        Ok(found.into_iter().map(|((owner, _), lists)| (owner, lists)).collect())
     }
 
     async fn pages_of_follows(
@@ -76,7 +107,14 @@ impl Store for Engine {
         audience: Audience,
         keys: &[FollowPageKey],
     ) -> Result<HashMap<FollowPageKey, FollowPage>> {
-        self.reads.pages(keys).get(audience, keys).await
+        let Some(viewer) = audience.blocked_viewer() else {
+            return self.reads.pages(keys).get(keys).await;
+        };
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let read = async |connection: &mut _| pages::any(connection, keys, Some(viewer)).await;
+        self.reads.connections.read(read).await
     }
 
     async fn relations(
@@ -87,7 +125,7 @@ impl Store for Engine {
     ) -> Result<HashMap<UserId, Relation>> {
         let edges = if relations::are_few(followed, following_back) {
             let pairs = relations::pairs(viewer, followed, following_back);
-            self.reads.edges.get(Audience::Everybody, &pairs).await?
+            self.reads.edges.get(&pairs).await?
         } else {
             let connections = &self.reads.connections;
             let read = connections.read(async |connection| {
@@ -96,6 +134,14 @@ impl Store for Engine {
             read.await?
         };
         Ok(relations::of_edges(viewer, edges))
+    }
+
+    async fn ties(&self, viewer: UserId, others: &[UserId]) -> Result<HashMap<UserId, Tie>> {
+        if others.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let read = async |connection: &mut _| ties(connection, viewer, others).await;
+        self.reads.connections.read(read).await
     }
 
     async fn change_follow(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
@@ -123,6 +169,51 @@ impl Store for Engine {
         let read = async |connection: &mut _| standing(connection, user, others, day).await;
         Ok(connections.read(read).await?)
     }
+
+    // Privacy
+
+    async fn find_privacy(&self, user: UserId) -> Result<Option<Privacy>> {
+        Ok(privacy::find(&self.readers, user).await?)
+    }
+
+    async fn update_privacy(&self, user: UserId, change: PrivacyChange) -> Result<Option<Privacy>> {
+        let pool = self.writer.clone();
+        retry::write(move |_| privacy::update(pool.clone(), user, change)).await
+    }
+
+    async fn mute(
+        &self,
+        muter: UserId,
+        muted: UserId,
+        mute: Mute,
+        at: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<MuteOutcome> {
+        let (pool, muting) = (self.writer.clone(), Muting { muter, muted });
+        retry::write(move |_| privacy::mute(pool.clone(), muting, mute, at, limit)).await
+    }
+
+    async fn unmute(&self, muter: UserId, muted: UserId) -> Result<bool> {
+        let (pool, muting) = (self.writer.clone(), Muting { muter, muted });
+        retry::write(move |tries| privacy::unmute(tries, pool.clone(), muting)).await
+    }
+
+    async fn own_lengths(&self, audience: Audience, user: UserId) -> Result<OwnLengths> {
+        Ok(privacy::own_lengths(&self.readers, user, audience.blocked_viewer()).await?)
+    }
+
+    async fn page_of_own(
+        &self,
+        audience: Audience,
+        user: UserId,
+        list: OwnList,
+        request: &PageRequest<FollowPosition>,
+    ) -> Result<Page<OwnItem>> {
+        let viewer = audience.blocked_viewer();
+        Ok(privacy::page_of_own(&self.readers, user, list, request, viewer).await?)
+    }
+
+    // Accounts
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
         own_accounts::find(self, id).await

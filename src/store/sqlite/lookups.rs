@@ -11,12 +11,12 @@ use super::{
     shared, users,
 };
 use crate::{
-    domain::{FollowCounts, FollowPage, FollowPageKey, User, UserId, UserSearch, UsernameKey},
+    domain::{FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey},
     store::{
         Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
-        pages::are_small,
+        pages::{ListsKey, are_small},
     },
 };
 
@@ -28,7 +28,7 @@ pub(super) struct Reads {
     pub(super) users: Lookup<UserId, Arc<User>>,
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
     pub(super) user_counts: Lookup<UserSearch, i64>,
-    pub(super) counts: Lookup<UserId, FollowCounts>,
+    pub(super) lists: Lookup<ListsKey, SeenLists>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
     follow_pages: Lookup<FollowPageKey, FollowPage>,
 }
@@ -38,17 +38,19 @@ impl Reads {
         let connections = WarmConnections::new(readers, options);
         let c = || connections.clone();
         Self {
-            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids))),
-            usernames: SharedLookup::new(c(), |c, keys| Box::pin(users::by_usernames(c, keys))),
+            users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids, None))),
+            usernames: SharedLookup::new(c(), |c, keys| {
+                Box::pin(users::by_usernames(c, keys, None))
+            }),
             // The count of all users is the same for all callers. Counting those who match a
             // search may take far less time, so it does not wait for others.
             user_counts: SharedLookup::new(c(), |c, keys| {
-                Box::pin(shared::search::counts(c, keys))
+                Box::pin(shared::search::counts(c, keys, None))
             })
             .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
-            counts: SharedLookup::new(c(), |c, ids| Box::pin(follows::counts(c, ids))),
+            lists: SharedLookup::new(c(), |c, keys| Box::pin(follows::lists(c, keys, None))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
-            follow_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::find(c, keys)))
+            follow_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys, None)))
                 .sharing_only(are_small),
             connections,
         }

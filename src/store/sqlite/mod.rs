@@ -20,7 +20,7 @@ mod users;
 mod watch;
 
 use std::{
-    future,
+    future, iter,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -40,7 +40,7 @@ use super::{
     ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
     statement::query_scalar,
 };
-use crate::domain::{Follow, FollowCounts, TIMES, UserId};
+use crate::domain::{Edge, FollowCounts, Lengths, TIMES, UserId};
 
 /// The page cache of the writer: 64 MiB, in the notation of SQLite, for random writes to the
 /// indexes of a large graph. Readers rely on the cache of the operating system.
@@ -228,16 +228,29 @@ fn id_list(ids: &[UserId]) -> String {
     json(&ids.iter().map(|id| id.0).collect::<Vec<_>>())
 }
 
-/// Binds edges as JSON: follower, followee and microseconds.
-fn bind_edges(query: Query, edges: &[Follow]) -> Query {
-    let row = |e: &Follow| (e.follower.0, e.followee.0, stored(e.followed_at));
-    query.bind(json(&edges.iter().map(row).collect::<Vec<_>>()))
+/// Binds edges as JSON: both users and microseconds.
+fn bind_edges<E: Copy + Into<Edge>>(query: Query, edges: &[E]) -> Query {
+    let row = |edge: Edge| (edge.from.0, edge.to.0, stored(edge.since));
+    query.bind(json(&edges.iter().map(|edge| row((*edge).into())).collect::<Vec<_>>()))
+}
+
+/// Binds pairs of users as JSON.
+fn bind_pairs(query: Query, pairs: &[(UserId, UserId)]) -> Query {
+    query.bind(json(&pairs.iter().map(|(one, other)| (one.0, other.0)).collect::<Vec<_>>()))
 }
 
 /// Binds counts as JSON: user, followers and following.
 fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
     let row = |(user, c): &(UserId, FollowCounts)| (user.0, c.followers, c.following);
     query.bind(json(&counts.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Binds lengths as JSON: user, and each of [`Length::ALL`](crate::domain::Length::ALL).
+fn bind_lengths(query: Query, rows: &[(UserId, Lengths)]) -> Query {
+    let row = |(user, lengths): &(UserId, Lengths)| {
+        iter::once(user.0).chain(lengths.0).collect::<Vec<_>>()
+    };
+    query.bind(json(&rows.iter().map(row).collect::<Vec<_>>()))
 }
 
 fn time(micros: Time) -> sqlx::Result<DateTime<Utc>> {

@@ -10,14 +10,17 @@
 use super::{Query, json};
 use crate::{
     domain::{UserId, UserSearch},
-    store::{sql::user_columns, statement::query},
+    store::{
+        sql::{user_columns, visible},
+        statement::query,
+    },
 };
 
-/// Whether a candidate `c` also matches the other words (`$words`, JSON).
+/// Whether a candidate `c` with this id is visible and also matches the other words (`$words`, JSON).
 macro_rules! matches_others {
-    ($words:literal) => {
+    ($words:literal, $id:literal, $viewer:literal) => {
         concat! {
-            "(", $words, " = '[]' OR NOT EXISTS ( ",
+            visible!($id, $viewer), " AND (", $words, " = '[]' OR NOT EXISTS ( ",
               "SELECT 1 FROM json_each(", $words, ") w ",
               "WHERE NOT (c.username_key >= w.value AND c.username_key < w.value || '~') ",
               "AND NOT EXISTS (SELECT 1 FROM name_prefixes o ",
@@ -31,10 +34,10 @@ macro_rules! keys_found {
     ($of_usernames:literal, $of_names:literal, $end:literal) => {
         concat! {
             "SELECT * FROM (SELECT c.username_key FROM users c WHERE ", $of_usernames,
-            " AND ", matches_others!("$8"), $end, ") ",
+            " AND ", matches_others!("$8", "c.id", "$9"), $end, ") ",
             "UNION ",
             "SELECT * FROM (SELECT c.username_key FROM name_prefixes c WHERE c.prefix = $6 AND ",
-            $of_names, " AND ", matches_others!("$8"), $end, ")"
+            $of_names, " AND ", matches_others!("$8", "c.user_id", "$9"), $end, ")"
         }
     };
 }
@@ -77,11 +80,12 @@ macro_rules! page_by_age {
         concat! {
             "WITH found (created_at, id) AS MATERIALIZED ( ",
               "SELECT c.created_at, c.id FROM users c ",
-              "WHERE c.username_key >= $8 AND c.username_key < $9 AND ", matches_others!("$10"),
+              "WHERE c.username_key >= $8 AND c.username_key < $9 AND ",
+              matches_others!("$10", "c.id", "$11"),
               " UNION ALL ",
               "SELECT u.created_at, u.id FROM name_prefixes c CROSS JOIN users u ON u.id = c.user_id ",
               "WHERE c.prefix = $8 AND NOT (c.username_key >= $8 AND c.username_key < $9) ",
-              "AND ", matches_others!("$10"), ") ",
+              "AND ", matches_others!("$10", "c.user_id", "$11"), ") ",
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $2 AND EXISTS ( ",
                            "SELECT 1 FROM found WHERE (created_at, id) <= ($4, $5)) AS below, ",
@@ -104,10 +108,11 @@ statements! {
     NEWEST_FOUND = page_by_age!(" ORDER BY created_at DESC, id DESC LIMIT $1 + 0");
     COUNT_FOUND = concat! {
         "SELECT (SELECT count(*) FROM users c ",
-                "WHERE c.username_key >= $1 AND c.username_key < $2 AND ", matches_others!("$3"),
+                "WHERE c.username_key >= $1 AND c.username_key < $2 AND ",
+                matches_others!("$3", "c.id", "$4"),
                 ") + (SELECT count(*) FROM name_prefixes c ",
                 "WHERE c.prefix = $1 AND NOT (c.username_key >= $1 AND c.username_key < $2) ",
-                "AND ", matches_others!("$3"), ")"
+                "AND ", matches_others!("$3", "c.user_id", "$4"), ")"
     };
     ADD_NAME_PREFIXES =
         "INSERT INTO name_prefixes (prefix, username_key, user_id) \

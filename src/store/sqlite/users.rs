@@ -9,23 +9,27 @@ use crate::{
     domain::{
         OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
     },
-    store::{Result, pages, sql::user_columns, statement::query},
+    store::{
+        Result, pages,
+        sql::{user_columns, visible},
+        statement::query,
+    },
 };
 
 /// A page of all users between two bounds (`$4` and up), in one scan of the index of its order. An
 /// empty page also has a row, which says what lies outside its bounds. `LIMIT $1 + 0` is explained
 /// in [`super`].
 macro_rules! page_of_users {
-    ($position:literal, $low:literal, $high:literal, $order:literal) => {
+    ($position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal) => {
         concat! {
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $2 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE ", $position, " <= ", $low, ") AS below, ",
+                           "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ", visible!("id", $viewer), ") AS below, ",
                          "$3 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE ", $position, " >= ", $high, ") AS above) o ",
+                           "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ", visible!("id", $viewer), ") AS above) o ",
             "LEFT JOIN ( ",
               "SELECT * FROM users WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
-              " ORDER BY ", $order, " LIMIT $1 + 0) u ON true"
+              " AND ", visible!("id", $viewer), " ORDER BY ", $order, " LIMIT $1 + 0) u ON true"
         }
     };
 }
@@ -33,45 +37,60 @@ macro_rules! page_of_users {
 statements! {
     BY_IDS = concat!(
         "SELECT ", user_columns!(""),
-        " FROM users WHERE id IN (SELECT value FROM json_each($1))"
+        " FROM users WHERE id IN (SELECT value FROM json_each($1)) AND ", visible!("id", "$2")
     );
     BY_USERNAMES = concat!(
         "SELECT ", user_columns!(""),
-        " FROM users WHERE username_key IN (SELECT value FROM json_each($1))"
+        " FROM users WHERE username_key IN (SELECT value FROM json_each($1)) AND ",
+        visible!("id", "$2")
     );
-    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id");
+    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
     NEWEST =
-        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC");
-    FIRST = page_of_users!("username_key", "$4", "$5", "username_key");
-    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC");
+        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC", "$8");
+    FIRST = page_of_users!("username_key", "$4", "$5", "username_key", "$6");
+    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC", "$6");
 }
 
+/// The users with these ids, without those who block the viewer.
 pub(super) async fn by_ids(
     connection: &mut SqliteConnection,
     ids: &[UserId],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<UserId, Arc<User>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = query(BY_IDS).bind(id_list(ids)).fetch_all(connection).await?;
+    let rows = query(BY_IDS)
+        .bind(id_list(ids))
+        .bind(viewer.map(|viewer| viewer.0))
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| user(row, 0).map(|user| (user.id, user))).collect()
 }
 
+/// The same, by username.
 pub(super) async fn by_usernames(
     connection: &mut SqliteConnection,
     keys: &[UsernameKey],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<UsernameKey, Arc<User>>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let keys = json(&keys.iter().map(UsernameKey::as_str).collect::<Vec<_>>());
-    let rows = query(BY_USERNAMES).bind(keys).fetch_all(connection).await?;
+    let rows = query(BY_USERNAMES)
+        .bind(keys)
+        .bind(viewer.map(|viewer| viewer.0))
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
 }
 
+/// A page of users, without those who block the viewer.
 pub(super) async fn page(
     connection: &mut SqliteConnection,
     request: &UserListRequest<'_>,
+    viewer: Option<UserId>,
 ) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, search, .. } = request;
     let (of_all, of_found) = match (request.order, page.scan()) {
@@ -83,7 +102,8 @@ pub(super) async fn page(
     let sql = if search.matches_all() { of_all } else { of_found };
     let query = query(sql).bind(page.fetch());
     let with_search = |query| {
-        if search.matches_all() { query } else { search::bind_search(query, search) }
+        let query = if search.matches_all() { query } else { search::bind_search(query, search) };
+        query.bind(viewer.map(|viewer| viewer.0))
     };
 
     match request.order {

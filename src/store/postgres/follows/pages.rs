@@ -5,7 +5,9 @@
 //! than a row for each edge. There are two kinds of statements:
 //! - [`NEWEST`] and, below an upper bound, [`OLDER`] scan from newer to older follows, as nearly all
 //!   pages do. They take a third of the time, but need a server that is not distributed.
-//! - [`ANY`] also scans from older to newer follows and has lower bounds. It runs everywhere.
+//! - [`ANY`] and, for a reader whom others block, [`ANY_VISIBLE`] also scan from older to newer follows and have lower bounds. They run everywhere.
+//!
+//! A scan of a list that the reader does not see has a limit of 0.
 //!
 //! Whether a list goes on beyond a bound is a scan of its own, of one edge.
 
@@ -19,15 +21,17 @@ use sqlx::{
     query::Query,
 };
 
-use crate::store::statement::query;
+use super::follows_owner;
 use crate::{
     domain::{
-        FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, OrderDirection, Outside,
-        UserId,
+        FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, ListReader,
+        OrderDirection, Outside, Privacy, SeenLists, UserId,
     },
     store::{
         pages::{self, ENDS, Position},
         postgres::arrays,
+        sql::{sees, visible},
+        statement::query,
     },
 };
 
@@ -38,14 +42,19 @@ use crate::{
 /// a table that is made of them. An aggregate takes the rows of a subquery in their order, as
 /// PostgreSQL documents.
 macro_rules! newest_scan {
-    ($name:literal, $edges:literal, $owner:literal, $other:literal, $limits:literal, $bound:tt) => {
+    (
+        $name:literal, $edges:literal, $owner:literal, $other:literal, $setting:literal,
+        $limits:literal, $bound:tt
+    ) => {
         concat! {
             " CROSS JOIN LATERAL ( ",
               "SELECT array_agg(p.followed_at) AS times, array_agg(p.other) AS ids ",
               "FROM (SELECT e.followed_at, e.", $other, " AS other FROM ", $edges, " e ",
                     "WHERE e.", $owner, " = c.user_id ", upper_bound!($other, $bound),
                     "ORDER BY e.followed_at DESC, e.", $other, " DESC ",
-                    "LIMIT (", $limits, "::bigint[])[k.n::int]) p) ", $name
+                    "LIMIT (", $limits, "::bigint[])[k.n::int] * ",
+                    sees!("($3::bigint[])[k.n::int]", "c.privacy", $setting, "s.follows"),
+              ") p) ", $name
         }
     };
 }
@@ -69,8 +78,8 @@ macro_rules! upper_bound {
 /// loses the order of the edges.
 macro_rules! any_scan {
     (
-        $name:literal, $edges:literal, $owner:literal, $other:literal, $order:literal,
-        $limit:literal
+        $name:literal, $edges:literal, $owner:literal, $other:literal, $setting:literal,
+        $order:literal, $limit:literal, $visible:expr
     ) => {
         concat! {
             " LEFT JOIN LATERAL ( ",
@@ -79,10 +88,19 @@ macro_rules! any_scan {
                     "FROM ", $edges, " e ",
                     "WHERE e.", $owner, " = c.user_id AND e.", $owner, " = ANY($1) ",
                     "AND (e.followed_at, e.", $other, ") > (k.low_at, k.low_id) ",
-                    "AND (e.followed_at, e.", $other, ") < (k.high_at, k.high_id) ",
+                    "AND (e.followed_at, e.", $other, ") < (k.high_at, k.high_id) ", $visible,
                     "ORDER BY e.followed_at ", $order, ", e.", $other, " ", $order,
-                    " LIMIT ", $limit, ") p GROUP BY p.owner) ", $name, " ON true"
+                    " LIMIT ", $limit, " * ", sees!("k.rule", "c.privacy", $setting, "s.follows"),
+              ") p GROUP BY p.owner) ", $name, " ON true"
         }
+    };
+}
+
+/// Whether the reader of a row follows the owner, computed once: OFFSET keeps the planner from
+/// copying it to each use.
+macro_rules! reader_follows {
+    ($viewer:literal) => {
+        concat!(" CROSS JOIN LATERAL (SELECT ", follows_owner!($viewer), " AS follows OFFSET 0) s")
     };
 }
 
@@ -90,9 +108,10 @@ macro_rules! any_scan {
 macro_rules! newest_pages {
     ($columns:literal) => {
         concat! {
-            "SELECT k.n, c.followers, c.following, ", $columns,
+            "SELECT k.n, c.followers, c.following, c.privacy, s.follows, ", $columns,
             " FROM unnest($1::bigint[]) WITH ORDINALITY AS k (owner, n) ",
-            "JOIN follow_counts c ON c.user_id = k.owner"
+            "JOIN follow_counts c ON c.user_id = k.owner",
+            reader_follows!("($2::bigint[])[k.n::int]")
         }
     };
 }
@@ -101,8 +120,8 @@ macro_rules! newest_of_both {
     ($bound:tt) => {
         concat!(
             newest_pages!("a.times, a.ids, b.times, b.ids"),
-            newest_scan!("a", "followers", "followee_id", "follower_id", "$2", $bound),
-            newest_scan!("b", "follows", "follower_id", "followee_id", "$3", $bound),
+            newest_scan!("a", "followers", "followee_id", "follower_id", "", "$4", $bound),
+            newest_scan!("b", "follows", "follower_id", "followee_id", " >> 2", "$5", $bound),
         )
     };
 }
@@ -113,7 +132,7 @@ macro_rules! newest_followers {
     ($bound:tt) => {
         concat!(
             newest_pages!("a.times, a.ids"),
-            newest_scan!("a", "followers", "followee_id", "follower_id", "$2", $bound),
+            newest_scan!("a", "followers", "followee_id", "follower_id", "", "$4", $bound),
         )
     };
 }
@@ -122,8 +141,34 @@ macro_rules! newest_following {
     ($bound:tt) => {
         concat!(
             newest_pages!("b.times, b.ids"),
-            newest_scan!("b", "follows", "follower_id", "followee_id", "$2", $bound),
+            newest_scan!("b", "follows", "follower_id", "followee_id", " >> 2", "$4", $bound),
         )
+    };
+}
+
+macro_rules! any_pages {
+    ($visible_follower:expr, $visible_followee:expr) => {
+        concat! {
+            "SELECT k.n, c.followers, c.following, c.privacy, s.follows, ",
+                   "a.times, a.ids, b.times, b.ids, x.times, x.ids, y.times, y.ids ",
+            "FROM follow_counts c ",
+            "JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], ",
+                        "$6::bigint[], $7::bigint[], $8::timestamptz[], $9::bigint[], ",
+                        "$10::timestamptz[], $11::bigint[], $12::bigint[]) ",
+                 "AS k (owner, viewer, rule, newest_followers, newest_following, ",
+                       "oldest_followers, oldest_following, high_at, high_id, low_at, low_id, n) ",
+              "ON k.owner = c.user_id",
+            reader_follows!("k.viewer"),
+            any_scan!("a", "followers", "followee_id", "follower_id", "", "DESC",
+                      "k.newest_followers", $visible_follower),
+            any_scan!("b", "follows", "follower_id", "followee_id", " >> 2", "DESC",
+                      "k.newest_following", $visible_followee),
+            any_scan!("x", "followers", "followee_id", "follower_id", "", "ASC",
+                      "k.oldest_followers", $visible_follower),
+            any_scan!("y", "follows", "follower_id", "followee_id", " >> 2", "ASC",
+                      "k.oldest_following", $visible_followee),
+            " WHERE c.user_id = ANY($1)"
+        }
     };
 }
 
@@ -131,23 +176,13 @@ statements! {
     NEWEST = newest_of_both!(());
     NEWEST_FOLLOWERS = newest_followers!(());
     NEWEST_FOLLOWING = newest_following!(());
-    OLDER = newest_of_both!(("$4", "$5"));
-    OLDER_FOLLOWERS = newest_followers!(("$3", "$4"));
-    OLDER_FOLLOWING = newest_following!(("$3", "$4"));
-    ANY = concat!(
-        "SELECT k.n, c.followers, c.following, \
-                a.times, a.ids, b.times, b.ids, x.times, x.ids, y.times, y.ids \
-         FROM follow_counts c \
-         JOIN unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::timestamptz[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[]) \
-              AS k (owner, newest_followers, newest_following, oldest_followers, \
-                    oldest_following, high_at, high_id, low_at, low_id, n) \
-           ON k.owner = c.user_id",
-        any_scan!("a", "followers", "followee_id", "follower_id", "DESC", "k.newest_followers"),
-        any_scan!("b", "follows", "follower_id", "followee_id", "DESC", "k.newest_following"),
-        any_scan!("x", "followers", "followee_id", "follower_id", "ASC", "k.oldest_followers"),
-        any_scan!("y", "follows", "follower_id", "followee_id", "ASC", "k.oldest_following"),
-        " WHERE c.user_id = ANY($1)"
+    OLDER = newest_of_both!(("$6", "$7"));
+    OLDER_FOLLOWERS = newest_followers!(("$5", "$6"));
+    OLDER_FOLLOWING = newest_following!(("$5", "$6"));
+    ANY = any_pages!("", "");
+    ANY_VISIBLE = any_pages!(
+        concat!("AND ", visible!("e.follower_id", "$13"), " "),
+        concat!("AND ", visible!("e.followee_id", "$13"), " ")
     );
 }
 
@@ -157,12 +192,13 @@ type PgQuery = Query<'static, Postgres, PgArguments>;
 const SCANS: usize = 4;
 
 /// The columns before the first scan, and those of each scan.
-const ROW_COLUMNS: usize = 3;
+const ROW_COLUMNS: usize = 5;
 const SCAN_COLUMNS: usize = 2;
 
 /// What one row of an answer is about. The bounds are exclusive.
 struct RowKey {
     owner: UserId,
+    reader: ListReader,
     low: Position,
     high: Position,
     scans: [Option<Scan>; SCANS],
@@ -211,22 +247,28 @@ pub(crate) async fn newest(
     read(keys, &row_keys, &query.fetch_all(connection).await?, &scans)
 }
 
-/// Pages of any kind.
+/// Pages of any kind, without the users who block the viewer.
 pub(crate) async fn any(
     connection: impl PgExecutor<'_>,
     keys: &[FollowPageKey],
+    viewer: Option<UserId>,
 ) -> sqlx::Result<HashMap<FollowPageKey, FollowPage>> {
     let (row_keys, scans) = (row_keys(keys), 0..SCANS);
-    let query = bind_upper_bounds(ask(ANY, &row_keys, &scans), &row_keys)
+    let sql = if viewer.is_some() { ANY_VISIBLE } else { ANY };
+    let query = bind_upper_bounds(ask(sql, &row_keys, &scans), &row_keys)
         .bind(column(&row_keys, |row| row.low.0))
         .bind(column(&row_keys, |row| row.low.1.0))
         .bind((1..).take(row_keys.len()).collect::<Vec<i64>>());
+    let query = if let Some(viewer) = viewer { query.bind(viewer.0) } else { query };
     read(keys, &row_keys, &query.fetch_all(connection).await?, &scans)
 }
 
-/// Binds what all statements have: owners, and for each of the scans how many edges each row wants.
+/// Binds what all statements have: owners, readers with their rules, and for each of the scans how many edges each row wants.
 fn ask(sql: &'static str, row_keys: &[RowKey], scans: &Range<usize>) -> PgQuery {
-    let query = query(sql).bind(column(row_keys, |row| row.owner.0));
+    let query = query(sql)
+        .bind(column(row_keys, |row| row.owner.0))
+        .bind(column(row_keys, |row| pages::viewer_of(row.reader)))
+        .bind(column(row_keys, |row| row.reader.rule()));
     scans.clone().fold(query, |query, place| {
         let limit = |row: &RowKey| row.scans[place].map_or(0, |scan| i64::from(scan.limit));
         query.bind(column(row_keys, limit))
@@ -245,29 +287,29 @@ fn column<T>(row_keys: &[RowKey], value: impl Fn(&RowKey) -> T) -> Vec<T> {
 fn row_keys(keys: &[FollowPageKey]) -> Vec<RowKey> {
     let mut row_keys = Vec::<RowKey>::with_capacity(keys.len());
     let mut last = HashMap::<_, usize, RandomState>::default();
-    let mut add = |owner: UserId, (low, high), scan: Scan, place: usize| {
-        let row = last.entry((owner, low, high)).or_insert(usize::MAX);
+    let mut add = |owner: UserId, reader, (low, high), scan: Scan, place: usize| {
+        let row = last.entry((owner, reader, low, high)).or_insert(usize::MAX);
         // Two pages of one list need a row each.
         if row_keys.get(*row).is_none_or(|row| row.scans[place].is_some()) {
             *row = row_keys.len();
-            row_keys.push(RowKey { owner, low, high, scans: [None; SCANS] });
+            row_keys.push(RowKey { owner, reader, low, high, scans: [None; SCANS] });
         }
         row_keys[*row].scans[place] = Some(scan);
     };
-    for (key, FollowPageKey { user, list, request }) in keys.iter().enumerate() {
+    for (key, FollowPageKey { user, list, reader, request }) in keys.iter().enumerate() {
         let bounds = pages::follow_bounds(request);
         let limit = request.fetch();
         let items = Scan { key, limit, purpose: Purpose::Items };
-        add(*user, (bounds.low, bounds.high), items, place(*list, request.scan()));
+        add(*user, *reader, (bounds.low, bounds.high), items, place(*list, request.scan()));
         if bounds.probe_low {
             let below = Scan { key, limit: 1, purpose: Purpose::Below };
             let place = place(*list, OrderDirection::Desc);
-            add(*user, (ENDS.0, after(bounds.low)), below, place);
+            add(*user, *reader, (ENDS.0, after(bounds.low)), below, place);
         }
         if bounds.probe_high {
             let above = Scan { key, limit: 1, purpose: Purpose::Above };
             let place = place(*list, OrderDirection::Asc);
-            add(*user, (before(bounds.high), ENDS.1), above, place);
+            add(*user, *reader, (before(bounds.high), ENDS.1), above, place);
         }
     }
     row_keys
@@ -313,18 +355,21 @@ fn read(
         let row_key = usize::try_from(n - 1).ok().and_then(|n| row_keys.get(n));
         let row_key = row_key.ok_or_else(|| sqlx::Error::Decode(format!("row {n}").into()))?;
         let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
+        let privacy = Privacy::from_bits(row.try_get(3)?);
+        let follows = row.try_get::<i32, _>(4)? == 1;
+        let lists = SeenLists::new(counts, privacy, row_key.reader, follows);
         for (column, place) in scans.clone().enumerate() {
             let Some(Scan { key, purpose, .. }) = row_key.scans[place] else { continue };
             let items = items(row, ROW_COLUMNS + column * SCAN_COLUMNS)?;
             match purpose {
-                Purpose::Items => found[key] = Some((counts, items)),
+                Purpose::Items => found[key] = Some((lists, items)),
                 Purpose::Below => outside[key].below = !items.is_empty(),
                 Purpose::Above => outside[key].above = !items.is_empty(),
             }
         }
     }
     let pages = keys.iter().zip(found).zip(outside).filter_map(|((key, found), outside)| {
-        found.map(|(counts, items)| (*key, pages::follow_page(key, counts, items, outside)))
+        found.map(|(lists, items)| (*key, pages::follow_page(key, lists, items, outside)))
     });
     Ok(pages.collect())
 }

@@ -1,11 +1,12 @@
 //! Migrations, and the state of the schema.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
-use sqlx::{Connection, migrate::Migrator};
+use sqlx::{Connection, PgConnection, migrate::Migrator};
 
 use crate::store::{
     Error, Result, SchemaState,
+    error::is_lock_timeout,
     migrations::{self, migrator},
     postgres::{
         Postgres,
@@ -13,8 +14,13 @@ use crate::store::{
         requirements,
         shared::schema::{refusal, state},
     },
-    statement::query_as,
+    statement::{preparation, query_as},
 };
+
+/// The time between two attempts to lock a table, in which waiting statements run.
+const LOCK_PAUSE: Duration = Duration::from_millis(400);
+/// How many attempts to lock a table have one line in the log.
+const WAITS_LOGGED: u32 = 20;
 
 /// Why a pooler in transaction mode alone is not enough.
 const NO_SESSION: &str = "a migration locks the database for its session, which a pooler in \
@@ -23,6 +29,7 @@ const NO_SESSION: &str = "a migration locks the database for its session, which 
 pub(crate) static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| migrator(migrations::POSTGRES));
 
 statements! {
+    LIMIT_LOCKS = "SELECT set_config('lock_timeout', '100ms', false)";
     // Tables of extensions do not count.
     TABLES =
         "SELECT coalesce(bool_or(relname = '_sqlx_migrations'), false), \
@@ -47,10 +54,30 @@ pub(crate) async fn migrate(engine: Postgres) -> sqlx::Result<Option<String>> {
         refusal = requirements::migration_refusal(&mut connection).await?;
     }
     if refusal.is_none() {
-        MIGRATOR.run_direct(None, &mut connection, false).await?;
+        run(&mut connection).await?;
     }
     connection.close().await?;
     Ok(refusal)
+}
+
+/// Runs the migrations beside readers and writers. While a migration waits for the lock of a table,
+/// all later statements on it wait as well, so it waits for a moment only, and tries again until the
+/// table is free.
+async fn run(connection: &mut PgConnection) -> sqlx::Result<()> {
+    preparation(LIMIT_LOCKS).execute(&mut *connection).await?;
+    let mut waits = 0_u32;
+    loop {
+        match MIGRATOR.run_direct(None, connection, false).await.map_err(sqlx::Error::from) {
+            Err(error) if is_lock_timeout(&error) => {
+                if waits.is_multiple_of(WAITS_LOGGED) {
+                    tracing::warn!("a migration waits for other transactions on its table");
+                }
+                waits += 1;
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Whether the server answers and takes writes.

@@ -3,49 +3,108 @@
 //! The transaction holds the write lock from its beginning, so the state that it reads stays true,
 //! and the plan is written as it is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-use crate::store::{
-    follow_writes::{Attempt, FollowWriter, Pair, Plan, State, Written},
-    sqlite::{begin, json, stored},
-    statement::{query, query_scalar},
+use crate::{
+    domain::EdgeKind,
+    store::{
+        follow_writes::{
+            Attempt, FollowWriter, Keys, Pair, Plan, SortedEdges, State, Written, counts_columns,
+        },
+        sqlite::{begin, json, stored},
+        statement::{query, query_scalar},
+    },
 };
 
+/// The edges of a kind that exist among the pairs of a parameter, as parts of a state.
+macro_rules! edges_found {
+    ($kind:literal, $pairs:literal, $edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "SELECT json_array(", $kind, ", e.", $one, ", e.", $other, ", e.", $at, ") ",
+            "FROM json_each(", $pairs, ") k CROSS JOIN ", $edges, " e ",
+            "ON e.", $one, " = k.value ->> 0 AND e.", $other, " = k.value ->> 1"
+        }
+    };
+}
+
+/// Removes pairs, named in the order of the key.
+macro_rules! remove {
+    ($edges:literal, $($column:literal: $place:literal),+) => {
+        concat! {
+            "DELETE FROM ", $edges, " WHERE (", columns!($($column),+), ") IN ",
+            "(SELECT ", columns!($(concat!("value ->> ", $place)),+), " FROM json_each($1))"
+        }
+    };
+}
+
+macro_rules! columns {
+    ($first:expr $(, $more:expr)*) => {
+        concat!($first $(, ", ", $more)*)
+    };
+}
+
+/// Adds rows of both users and a time. `WHERE true` keeps the parser from taking ON for that of a
+/// join.
+macro_rules! add {
+    ($edges:literal, $one:literal, $other:literal, $at:literal, $conflict:literal) => {
+        concat! {
+            "INSERT INTO ", $edges, " (", $one, ", ", $other, ", ", $at, ") ",
+            "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true", $conflict
+        }
+    };
+}
+
 statements! {
-    // $1 are pairs, $2 all users in them. The rows come as one text, since each row would have to
-    // cross from the thread of the connection by itself. For its parts, see `StateRow`.
-    FIND =
-        "SELECT json_group_array(json_array(kind, one, other, a, b, c, d)) FROM ( \
-           SELECT 1 AS kind, id AS one, 0 AS other, 0 AS a, 0 AS b, 0 AS c, 0 AS d \
-           FROM users WHERE id IN (SELECT value FROM json_each($2)) \
+    // $1 to $3 are pairs that may have follows, requests and blocks, $4 all users in them. The rows
+    // come as one text, since each row would have to cross from the thread of the connection by
+    // itself. For its parts, see `StateRow`.
+    FIND = concat!(
+        "SELECT json_group_array(json(part)) FROM ( \
+           SELECT json_array(0, id) AS part FROM users \
+           WHERE id IN (SELECT value FROM json_each($4)) \
            UNION ALL \
-           SELECT 2, user_id, 0, followers, following, follows_day, follows_today \
-           FROM follow_counts WHERE user_id IN (SELECT value ->> 0 FROM json_each($1)) \
-           UNION ALL \
-           SELECT 3, follower_id, followee_id, followed_at, 0, 0, 0 \
-           FROM json_each($1) k CROSS JOIN follows e \
-             ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
-           UNION ALL \
-           SELECT 4, follower_id, followee_id, day, changes, 0, 0 \
+           SELECT json_array(1, user_id, ", counts_columns!(""), ") FROM follow_counts \
+           WHERE user_id IN (SELECT value FROM json_each($4)) \
+           UNION ALL ",
+        edges_found!("2", "$1", "follows", "follower_id", "followee_id", "followed_at"),
+        // Follows in return, of those who consent to them at once.
+        " UNION ALL \
+           SELECT json_array(2, e.follower_id, e.followee_id, e.followed_at) \
+           FROM json_each($1) k \
+           CROSS JOIN follow_counts c ON c.user_id = k.value ->> 1 AND c.privacy & 128 <> 0 \
+           CROSS JOIN follows e ON e.follower_id = k.value ->> 1 AND e.followee_id = k.value ->> 0 \
+           UNION ALL ",
+        edges_found!(
+            "3", "$2", "follow_requests", "requester_id", "target_id", "requested_at"
+        ),
+        " UNION ALL ",
+        edges_found!("4", "$3", "blocks", "blocker_id", "blocked_id", "blocked_at"),
+        " UNION ALL \
+           SELECT json_array(5, follower_id, followee_id, day, changes) \
            FROM json_each($1) k CROSS JOIN follow_changes p \
-             ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1)";
-    REMOVE_EDGES =
-        "DELETE FROM follows WHERE (followee_id, follower_id) IN \
-           (SELECT value ->> 1, value ->> 0 FROM json_each($1))";
-    ADD_EDGES =
-        "INSERT INTO follows (follower_id, followee_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)";
+             ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1)"
+    );
+    REMOVE_EDGES = remove!("follows", "followee_id": 1, "follower_id": 0);
+    REMOVE_REQUESTS = remove!("follow_requests", "target_id": 1, "requester_id": 0);
+    REMOVE_BLOCKS = remove!("blocks", "blocker_id": 0, "blocked_id": 1);
+    ADD_EDGES = add!("follows", "follower_id", "followee_id", "followed_at", "");
+    ADD_REQUESTS = add!("follow_requests", "requester_id", "target_id", "requested_at", "");
+    ADD_BLOCKS = add!("blocks", "blocker_id", "blocked_id", "blocked_at", "");
     REMOVE_MIRRORS =
-        "DELETE FROM followers WHERE (followee_id, followed_at, follower_id) IN \
-           (SELECT value ->> 1, value ->> 2, value ->> 0 FROM json_each($1))";
-    // `WHERE true` keeps the parser from taking ON for that of a join.
+        remove!("followers", "followee_id": 1, "followed_at": 2, "follower_id": 0);
+    REMOVE_MIRRORS_OF_REQUESTS =
+        remove!("follow_requests_received", "target_id": 1, "requested_at": 2, "requester_id": 0);
+    REMOVE_MIRRORS_OF_BLOCKS = remove!("blocked_by", "blocked_id": 1, "blocker_id": 0);
     ADD_MIRRORS =
-        "INSERT INTO followers (follower_id, followee_id, followed_at) \
-         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true \
-         ON CONFLICT DO NOTHING";
+        add!("followers", "follower_id", "followee_id", "followed_at", " ON CONFLICT DO NOTHING");
+    ADD_MIRRORS_OF_REQUESTS = add!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at",
+        " ON CONFLICT DO NOTHING"
+    );
+    ADD_MIRRORS_OF_BLOCKS =
+        add!("blocked_by", "blocker_id", "blocked_id", "blocked_at", " ON CONFLICT DO NOTHING");
     FORGET_CHANGES =
         "DELETE FROM follow_changes WHERE (follower_id, followee_id) IN \
            (SELECT p.follower_id, p.followee_id \
@@ -64,10 +123,50 @@ statements! {
         "UPDATE follow_counts \
          SET followers = max(0, followers + (k.value ->> 1)), \
              following = max(0, following + (k.value ->> 2)), \
-             follows_day = max(follows_day, k.value ->> 4), \
-             follows_today = CASE WHEN follows_day >= k.value ->> 4 \
-                                  THEN follows_today + (k.value ->> 3) ELSE k.value ->> 5 END \
+             requests_sent = max(0, requests_sent + (k.value ->> 3)), \
+             requests_received = max(0, requests_received + (k.value ->> 4)), \
+             blocking = max(0, blocking + (k.value ->> 5)), \
+             blocked_by = max(0, blocked_by + (k.value ->> 6)), \
+             follows_day = max(follows_day, k.value ->> 8), \
+             follows_today = CASE WHEN follows_day >= k.value ->> 8 \
+                                  THEN follows_today + (k.value ->> 7) ELSE k.value ->> 9 END \
          FROM json_each($1) k WHERE user_id = k.value ->> 0";
+}
+
+/// The statements that change edges of a kind. Each takes both users and the time.
+struct EdgeStatements {
+    remove: &'static str,
+    remove_mirrors: &'static str,
+    add: &'static str,
+    add_mirrors: &'static str,
+}
+
+const fn statements_of(kind: EdgeKind) -> EdgeStatements {
+    match kind {
+        EdgeKind::Follow => EdgeStatements {
+            remove: REMOVE_EDGES,
+            remove_mirrors: REMOVE_MIRRORS,
+            add: ADD_EDGES,
+            add_mirrors: ADD_MIRRORS,
+        },
+        EdgeKind::Request => EdgeStatements {
+            remove: REMOVE_REQUESTS,
+            remove_mirrors: REMOVE_MIRRORS_OF_REQUESTS,
+            add: ADD_REQUESTS,
+            add_mirrors: ADD_MIRRORS_OF_REQUESTS,
+        },
+        EdgeKind::Block => EdgeStatements {
+            remove: REMOVE_BLOCKS,
+            remove_mirrors: REMOVE_MIRRORS_OF_BLOCKS,
+            add: ADD_BLOCKS,
+            add_mirrors: ADD_MIRRORS_OF_BLOCKS,
+        },
+    }
+}
+
+/// How to remove mirrors of a kind.
+pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
+    statements_of(kind).remove_mirrors
 }
 
 /// Writes batches of changes.
@@ -96,36 +195,48 @@ async fn find_state(
     tx: &mut Transaction<'_, Sqlite>,
     attempt: &Attempt<'_>,
 ) -> sqlx::Result<State> {
-    let pairs: BTreeSet<_> =
-        attempt.changes.iter().map(|change| (change.follower.0, change.followee.0)).collect();
-    let users: BTreeSet<_> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
-    let find = query_scalar(FIND).bind(json(&pairs)).bind(json(&users));
+    let Keys { users, edges } = Keys::new(attempt.changes);
+    let users: Vec<_> = users.iter().map(|user| user.0).collect();
+    let pairs = |kind| json(&pairs(&edges[kind]));
+    let find = query_scalar(FIND)
+        .bind(pairs(EdgeKind::Follow))
+        .bind(pairs(EdgeKind::Request))
+        .bind(pairs(EdgeKind::Block))
+        .bind(json(&users));
     let found: String = find.fetch_one(&mut **tx).await?;
     let rows = serde_json::from_str(&found).map_err(|error| sqlx::Error::Decode(error.into()))?;
     State::from_rows(rows)
 }
 
+fn pairs(pairs: &BTreeSet<Pair>) -> Vec<(i64, i64)> {
+    pairs.iter().map(|pair| (pair.0.0, pair.1.0)).collect()
+}
+
 /// Writes each table by one statement, if there is anything to write to it.
 async fn write_plan(tx: &mut Transaction<'_, Sqlite>, plan: &Plan) -> sqlx::Result<()> {
-    let (removed, added) = (edge_rows(&plan.removed), edge_rows(&plan.added));
+    let mut writes = Vec::new();
+    for kind in EdgeKind::ALL {
+        let (removed, added) = (edge_rows(&plan.removed[kind]), edge_rows(&plan.added[kind]));
+        let of_kind = statements_of(kind);
+        writes.extend([
+            (of_kind.remove, removed.clone()),
+            (of_kind.add, added.clone()),
+            (of_kind.remove_mirrors, removed),
+            (of_kind.add_mirrors, added),
+        ]);
+    }
     let expired = rows(plan.expired.iter().map(|(user, day)| (user.0, day)));
     let changes = rows(
         plan.changes
             .iter()
             .map(|((follower, followee), row)| (follower.0, followee.0, row.day, row.changes)),
     );
-    let counts = rows(plan.counts.iter().map(|(user, c)| {
-        (user.0, c.followers, c.following, c.follows, c.follows_day, c.follows_since)
+    let counts = rows(plan.counts.iter().map(|(user, delta)| {
+        let columns = delta.columns().into_iter();
+        std::iter::once(user.0).chain(columns).collect::<Vec<_>>()
     }));
-    for (sql, rows) in [
-        (REMOVE_EDGES, removed.clone()),
-        (ADD_EDGES, added.clone()),
-        (REMOVE_MIRRORS, removed),
-        (ADD_MIRRORS, added),
-        (FORGET_CHANGES, expired),
-        (COUNT_CHANGES, changes),
-        (CHANGE_COUNTS, counts),
-    ] {
+    writes.extend([(FORGET_CHANGES, expired), (COUNT_CHANGES, changes), (CHANGE_COUNTS, counts)]);
+    for (sql, rows) in writes {
         if let Some(rows) = rows {
             query(sql).bind(rows).execute(&mut **tx).await?;
         }
@@ -133,9 +244,9 @@ async fn write_plan(tx: &mut Transaction<'_, Sqlite>, plan: &Plan) -> sqlx::Resu
     Ok(())
 }
 
-/// Follower, followee and microseconds.
-fn edge_rows(edges: &BTreeMap<Pair, DateTime<Utc>>) -> Option<String> {
-    rows(edges.iter().map(|((follower, followee), at)| (follower.0, followee.0, stored(*at))))
+/// Both users and microseconds.
+fn edge_rows(edges: &SortedEdges) -> Option<String> {
+    rows(edges.iter().map(|((one, other), at)| (one.0, other.0, stored(*at))))
 }
 
 /// Rows as JSON; `None` if there are none.

@@ -1,62 +1,70 @@
 //! Finding and repairing differences: the SQL of this engine.
 //!
-//! The write lock covers every row, so each repair checks and writes in one statement.
+//! The write lock covers every row, so repairs need no other.
 
-use sqlx::{SqliteConnection, Transaction};
+use sqlx::Transaction;
 
 use crate::{
-    domain::{Follow, UserId},
+    domain::EdgeKind,
     store::{
-        sqlite::{Db, Sqlite, shared::follows::about},
-        statement::query,
+        sql::{FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, stored_lengths},
+        sqlite::{Db, Sqlite},
     },
 };
 
+/// All edges of users in one of the tables.
+macro_rules! edges {
+    ($($edge:literal),+; $owner:literal) => {
+        edges_of!($($edge),+; $owner "IN (SELECT value FROM json_each($1))")
+    };
+}
+
+/// The edges of pairs.
+macro_rules! edges_among {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "SELECT e.", $one, ", e.", $other, ", e.", $at, " FROM json_each($1) k ",
+            "CROSS JOIN ", $edges, " e ",
+            "ON e.", $one, " = k.value ->> 0 AND e.", $other, " = k.value ->> 1"
+        }
+    };
+}
+
+/// Those of the edges of the parameter that are in a table, with the same times.
+macro_rules! edges_in {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat!(edges_among!($edges, $one, $other, $at), " AND e.", $at, " = k.value ->> 2")
+    };
+}
+
 statements! {
     USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each($1))";
-    STORED =
-        "SELECT user_id, followers, following FROM follow_counts \
-         WHERE user_id IN (SELECT value FROM json_each($1))";
+    STORED = stored_lengths!("IN (SELECT value FROM json_each($1))");
     NAMES = "SELECT id, username_key, name FROM users WHERE id IN (SELECT value FROM json_each($1))";
     NAME_PREFIXES =
         "SELECT user_id, username_key, group_concat(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
          WHERE user_id IN (SELECT value FROM json_each($1)) GROUP BY user_id, username_key";
     NAME = "SELECT username_key, name FROM users WHERE id = $1";
-    COUNT_FOLLOWING =
-        "SELECT follower_id, count(*) FROM follows \
-         WHERE follower_id IN (SELECT value FROM json_each($1)) GROUP BY follower_id";
-    COUNT_FOLLOWERS =
-        "SELECT followee_id, count(*) FROM followers \
-         WHERE followee_id IN (SELECT value FROM json_each($1)) GROUP BY followee_id";
-    FOLLOWING =
-        "SELECT follower_id, followee_id, followed_at FROM follows \
-         WHERE follower_id IN (SELECT value FROM json_each($1))";
-    FOLLOWERS =
-        "SELECT follower_id, followee_id, followed_at FROM followers \
-         WHERE followee_id IN (SELECT value FROM json_each($1))";
-    IN_FOLLOWS =
-        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each($1) k \
-         CROSS JOIN follows e ON e.follower_id = k.value ->> 0 AND e.followee_id = k.value ->> 1 \
-         AND e.followed_at = k.value ->> 2";
-    IN_FOLLOWERS =
-        "SELECT e.follower_id, e.followee_id, e.followed_at FROM json_each($1) k \
-         CROSS JOIN followers e ON e.follower_id = k.value ->> 0 \
-         AND e.followee_id = k.value ->> 1 AND e.followed_at = k.value ->> 2";
-    ADD_MIRROR =
-        "INSERT INTO followers (followee_id, follower_id, followed_at) \
-         SELECT followee_id, follower_id, followed_at FROM follows \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 \
-         ON CONFLICT DO NOTHING";
-    REMOVE_MIRROR =
-        "DELETE FROM followers \
-         WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3 AND NOT EXISTS ( \
-           SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = $2 AND followed_at = $3)";
-    RECOUNT =
-        "UPDATE follow_counts SET followers = actual.followers, following = actual.following \
-         FROM (SELECT (SELECT count(*) FROM followers WHERE followee_id = $1) AS followers, \
-                      (SELECT count(*) FROM follows WHERE follower_id = $1) AS following) actual \
-         WHERE user_id = $1 AND (follow_counts.followers, follow_counts.following) \
-                             <> (actual.followers, actual.following)";
+    COUNT_ROWS = count_rows!("IN (SELECT value FROM json_each($1))");
+    FOLLOWS = edges!("follows", "follower_id", "followee_id", "followed_at"; "follower_id");
+    FOLLOWERS = edges!("followers", "follower_id", "followee_id", "followed_at"; "followee_id");
+    REQUESTS =
+        edges!("follow_requests", "requester_id", "target_id", "requested_at"; "requester_id");
+    REQUESTS_RECEIVED = edges!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at"; "target_id"
+    );
+    BLOCKS = edges!("blocks", "blocker_id", "blocked_id", "blocked_at"; "blocker_id");
+    BLOCKED_BY = edges!("blocked_by", "blocker_id", "blocked_id", "blocked_at"; "blocked_id");
+    IN_FOLLOWS = edges_in!("follows", "follower_id", "followee_id", "followed_at");
+    IN_FOLLOWERS = edges_in!("followers", "follower_id", "followee_id", "followed_at");
+    IN_REQUESTS = edges_in!("follow_requests", "requester_id", "target_id", "requested_at");
+    IN_REQUESTS_RECEIVED =
+        edges_in!("follow_requests_received", "requester_id", "target_id", "requested_at");
+    IN_BLOCKS = edges_in!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    IN_BLOCKED_BY = edges_in!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
+    FOLLOWS_AMONG = edges_among!("follows", "follower_id", "followee_id", "followed_at");
+    REQUESTS_AMONG =
+        edges_among!("follow_requests", "requester_id", "target_id", "requested_at");
 }
 
 /// A deferred transaction that only reads sees one moment of the file, in WAL mode.
@@ -64,14 +72,17 @@ pub(crate) async fn snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'stati
     engine.readers.begin().await
 }
 
-pub(crate) async fn add_mirror(tx: &mut SqliteConnection, edge: Follow) -> sqlx::Result<u64> {
-    Ok(about(ADD_MIRROR, edge).execute(tx).await?.rows_affected())
+/// How to find one edge; the lock is there.
+pub(crate) const fn lock_edge(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Follow => FIND_FOLLOW,
+        EdgeKind::Request => FIND_REQUEST,
+        EdgeKind::Block => FIND_BLOCK,
+    }
 }
 
-pub(crate) async fn remove_mirror(tx: &mut SqliteConnection, edge: Follow) -> sqlx::Result<u64> {
-    Ok(about(REMOVE_MIRROR, edge).execute(tx).await?.rows_affected())
-}
+/// How to keep out new edges that begin at a user: the write lock does.
+pub(crate) const LOCK_USER: Option<&str> = None;
 
-pub(crate) async fn recount(tx: &mut SqliteConnection, user: UserId) -> sqlx::Result<u64> {
-    Ok(query(RECOUNT).bind(user.0).execute(tx).await?.rows_affected())
-}
+/// How to keep out changes of a user's edges and mutes: the write lock does.
+pub(crate) const LOCK_COUNTS: Option<&str> = None;

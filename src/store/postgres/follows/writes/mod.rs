@@ -15,20 +15,21 @@
 mod optimistic;
 mod slow_path;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sqlx::{Postgres, Transaction};
+use sqlx::{Postgres, Row, Transaction};
 
-pub(crate) use self::slow_path::REMOVE_MIRRORS;
+pub(crate) use self::slow_path::remove_mirrors;
 use crate::{
-    domain::{FollowCounts, UserId},
+    domain::UserId,
     store::{
         Statement,
         batching::WarmConnections,
         follow_writes::{
-            Attempt, CountsDelta, CountsRow, FollowWriter, Pair, PairChanges, Plan, State, Written,
+            Attempt, COUNTS, CountsDelta, CountsRow, FollowWriter, Pair, PairChanges, Plan, State,
+            Written, counts_columns,
         },
-        statement::query_as,
+        statement::{query, query_as},
     },
 };
 
@@ -36,17 +37,24 @@ statements! {
     // A count that is too low already stays at zero: that is for `check` to report, and must not
     // fail an unfollow. The day never goes back: where clocks disagree about midnight, the later
     // day counts.
-    CHANGE_COUNTS =
+    CHANGE_COUNTS = concat!(
         "UPDATE follow_counts c \
          SET followers = greatest(0, c.followers + k.followers), \
              following = greatest(0, c.following + k.following), \
+             requests_sent = greatest(0, c.requests_sent + k.requests_sent), \
+             requests_received = greatest(0, c.requests_received + k.requests_received), \
+             blocking = greatest(0, c.blocking + k.blocking), \
+             blocked_by = greatest(0, c.blocked_by + k.blocked_by), \
              follows_day = greatest(c.follows_day, k.day), \
              follows_today = CASE WHEN c.follows_day >= k.day \
                                   THEN c.follows_today + k.follows ELSE k.since END \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[]) AS k (user_id, followers, following, follows, day, since) \
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) \
+              AS k (user_id, followers, following, requests_sent, requests_received, blocking, \
+                    blocked_by, follows, day, since) \
          WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
-         RETURNING c.user_id, c.followers, c.following, c.follows_day, c.follows_today";
+         RETURNING c.user_id, ", counts_columns!("c.")
+    );
     FIND_CHANGES =
         "SELECT p.follower_id, p.followee_id, p.day, p.changes \
          FROM follow_changes p JOIN unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
@@ -92,7 +100,7 @@ impl FollowWriter for Writer {
 /// The rows that [`change_counts`] returns.
 struct Counted {
     /// The counts after the change.
-    counts: HashMap<UserId, FollowCounts>,
+    counts: HashMap<UserId, CountsRow>,
     /// Whether a follower has new follows since the state was read: then the changes of their pairs
     /// in it may be outdated.
     is_outdated: bool,
@@ -105,25 +113,20 @@ async fn change_counts(
     plan: &Plan,
     state: &mut State,
 ) -> sqlx::Result<Counted> {
-    let values =
-        |value: fn(&CountsDelta) -> i64| -> Vec<i64> { plan.counts.values().map(value).collect() };
-    let rows: Vec<(i64, i64, i64, i64, i64)> = query_as(CHANGE_COUNTS)
-        .bind(plan.counts.keys().map(|user| user.0).collect::<Vec<_>>())
-        .bind(values(|delta| delta.followers))
-        .bind(values(|delta| delta.following))
-        .bind(values(|delta| delta.follows))
-        .bind(values(|delta| delta.follows_day))
-        .bind(values(|delta| delta.follows_since))
-        .fetch_all(&mut **tx)
-        .await?;
+    let columns: Vec<_> = plan.counts.values().map(CountsDelta::columns).collect();
+    let users: Vec<_> = plan.counts.keys().map(|user| user.0).collect();
+    let change = (0..COUNTS).fold(query(CHANGE_COUNTS).bind(users), |change, column| {
+        change.bind(columns.iter().map(|row| row[column]).collect::<Vec<i64>>())
+    });
 
-    let mut counts = HashMap::with_capacity(rows.len());
+    let mut counts = HashMap::with_capacity(plan.counts.len());
     let mut is_outdated = false;
-    for (user, followers, following, follows_day, follows_today) in rows {
-        let user = UserId(user);
-        counts.insert(user, FollowCounts { followers, following });
+    for row in change.fetch_all(&mut **tx).await? {
+        let numbers = (0..=COUNTS).map(|column| row.try_get(column));
+        let numbers = numbers.collect::<sqlx::Result<Vec<i64>>>()?;
+        let (user, now) = (UserId(numbers[0]), CountsRow::from_columns(&numbers[1..])?);
+        counts.insert(user, now);
         let Some(before) = state.counts.get_mut(&user) else { continue };
-        let now = CountsRow { followers, following, follows_day, follows_today };
         let delta = &plan.counts[&user];
         let expected = before.after(delta);
         if now != expected {
@@ -134,13 +137,13 @@ async fn change_counts(
     Ok(Counted { counts, is_outdated })
 }
 
-/// The changes of the pairs whose edges were added. Those edges are locked, so that no other
+/// The changes of the pairs whose follows or requests were added. Those edges are locked, so that no other
 /// transaction changes these rows now.
 async fn find_changes(
     tx: &mut Transaction<'_, Postgres>,
     plan: &Plan,
 ) -> sqlx::Result<BTreeMap<Pair, PairChanges>> {
-    let (followers, followees) = columns(plan.added.keys());
+    let (followers, followees) = columns(plan.requested().collect::<BTreeSet<_>>());
     let rows: Vec<(i64, i64, i64, i64)> =
         query_as(FIND_CHANGES).bind(followers).bind(followees).fetch_all(&mut **tx).await?;
     let row =

@@ -6,7 +6,7 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::{change_counts, columns, find_changes};
 use crate::{
-    domain::{Day, FollowLimits, UserId},
+    domain::{Day, EdgeKind, FollowChanged, FollowLimits, UnfollowOutcome, UserId},
     store::{
         follow_writes::{Attempt, Plan, State, Written},
         postgres::BEGIN,
@@ -76,7 +76,7 @@ pub(crate) async fn write(
     // of use if each change then changes an edge of its own.
     let Some((mut state, today)) = State::optimistic(changes) else { return Ok(None) };
     let optimistic = Plan::new(changes, &state);
-    if optimistic.edges() != changes.len() {
+    if optimistic.edges(EdgeKind::Follow) != changes.len() {
         return Ok(None);
     }
 
@@ -84,9 +84,12 @@ pub(crate) async fn write(
     let mut tx = connection.begin_with(BEGIN).await?;
     let edges_changed = change_edges(&mut tx, &optimistic, today, &mut state).await?;
     let plan = Plan::new(changes, &state);
-    if plan.edges() != edges_changed {
+    let expected = plan.edges(EdgeKind::Follow);
+    let is_withdrawal =
+        plan.outcomes.contains(&FollowChanged::Unfollow(UnfollowOutcome::NotFollowing));
+    if expected != edges_changed || is_withdrawal {
         // We added an edge that the new plan refuses, since an unfollow that it relied on turned
-        // out to be a no-op. Roll back.
+        // out to be a no-op; or an unfollow has no edge and may have a request. Roll back.
         return Ok(None);
     }
     if plan.is_empty() {
@@ -94,17 +97,19 @@ pub(crate) async fn write(
     }
 
     // 3. Change the counts. The rows, now locked, say how much of its limits each follower had
-    // used before; the changes of their pairs are locked by the edges.
+    // used before; the changes of their pairs are locked by the edges. They also say whether there
+    // may be a request or a block, which was not read.
     let counted = change_counts(&mut tx, &plan, &mut state).await?;
+    if plan.may_be_contradicted(&state) {
+        return Ok(None);
+    }
     if plan.follows_within_limits(changes, FollowLimits::limit_pair_changes) {
         state.changes = find_changes(&mut tx, &plan).await?;
     }
 
-    // 4. Re-plan once more if there are limits. If the plan changed, a follow that we wrote has
-    // reached one: roll back.
-    if plan.follows_within_limits(changes, |limits| *limits != FollowLimits::NONE)
-        && Plan::new(changes, &state) != plan
-    {
+    // 4. Re-plan once more. If the plan changed, a follow that we wrote has reached a limit, or its
+    // followee is private: roll back.
+    if Plan::new(changes, &state) != plan {
         return Ok(None);
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
@@ -118,28 +123,30 @@ async fn change_edges(
     today: Day,
     state: &mut State,
 ) -> sqlx::Result<usize> {
-    let (removed_followers, removed_followees) = columns(plan.removed.keys());
-    let (added_followers, added_followees) = columns(plan.added.keys());
+    let (removed, added) = (&plan.removed[EdgeKind::Follow], &plan.added[EdgeKind::Follow]);
+    let (removed_followers, removed_followees) = columns(removed.keys());
+    let (added_followers, added_followees) = columns(added.keys());
     let rows: Vec<(i64, i64, Option<DateTime<Utc>>)> = query_as(CHANGE_EDGES)
         .bind(removed_followers)
         .bind(removed_followees)
         .bind(added_followers)
         .bind(added_followees)
-        .bind(plan.added.values().copied().collect::<Vec<_>>())
+        .bind(added.values().copied().collect::<Vec<_>>())
         .bind(today.0)
-        .bind(plan.removed.keys().map(|pair| plan.changes.contains_key(pair)).collect::<Vec<_>>())
+        .bind(removed.keys().map(|pair| plan.changes.contains_key(pair)).collect::<Vec<_>>())
         .fetch_all(&mut **tx)
         .await?;
 
     let edges_changed = rows.len();
     // A pair without a row: its edge could not be added because it exists, or not be removed
     // because it does not.
-    state.edges = plan.added.clone().into_iter().collect();
+    let edges = &mut state.edges[EdgeKind::Follow];
+    *edges = added.clone().into_iter().collect();
     for (follower, followee, since) in rows {
         let pair = (UserId(follower), UserId(followee));
         match since {
-            Some(since) => state.edges.insert(pair, since),
-            None => state.edges.remove(&pair),
+            Some(since) => edges.insert(pair, since),
+            None => edges.remove(&pair),
         };
     }
     Ok(edges_changed)

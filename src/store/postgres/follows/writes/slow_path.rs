@@ -5,60 +5,125 @@
 //! step by step and the batch is planned again. Where the plan differs from what was written, the
 //! transaction is rolled back.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, PgConnection, Postgres, Transaction};
+use sqlx::{Connection, PgConnection, Postgres, Row, Transaction, postgres::PgRow};
 
 use super::{change_counts, columns, find_changes};
 use crate::{
-    domain::UserId,
+    domain::{EdgeKind, UserId},
     store::{
-        follow_writes::{Attempt, Pair, Plan, State, Written},
+        follow_writes::{
+            Attempt, Keys, Pair, Plan, SortedEdges, State, StateRow, Written, counts_columns,
+        },
         postgres::{BEGIN, Query},
-        statement::{query, query_as},
+        statement::{query, query_as, query_scalar},
     },
 };
 
+/// The pairs of two parameters, in their order. The bounds exclude none; see [`super`].
+macro_rules! pairs {
+    ($ones:literal, $others:literal) => {
+        concat! {
+            "(SELECT * FROM unnest(", $ones, "::bigint[], ", $others, "::bigint[]) ",
+                  "AS k (one, other) WHERE k.one BETWEEN 0 AND 9223372036854775807) k"
+        }
+    };
+}
+
+/// The edges of a kind that exist among pairs, as rows of a state.
+macro_rules! edges_found {
+    (
+        $kind:literal, $ones:literal, $others:literal,
+        $edges:literal, $one:literal, $other:literal, $at:literal
+    ) => {
+        concat! {
+            "SELECT ARRAY[", $kind, ", e.", $one, ", e.", $other, ", ",
+                         "(extract(epoch FROM e.", $at, ") * 1000000)::bigint] ",
+            "FROM ", $edges, " e JOIN ", pairs!($ones, $others),
+            " ON e.", $one, " = k.one AND e.", $other, " = k.other ",
+            "WHERE e.", $one, " = ANY(", $ones, ")"
+        }
+    };
+}
+
+macro_rules! remove {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "DELETE FROM ", $edges, " e ",
+            "USING unnest($1::bigint[], $2::bigint[]) AS k (one, other) ",
+            "WHERE e.", $one, " = k.one AND e.", $other, " = k.other ",
+            "AND e.", $one, " = ANY($1) AND k.one BETWEEN 0 AND 9223372036854775807 ",
+            "RETURNING e.", $one, ", e.", $other, ", e.", $at
+        }
+    };
+}
+
+macro_rules! add {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "INSERT INTO ", $edges, " (", $one, ", ", $other, ", ", $at, ") ",
+            "SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) ",
+            "ON CONFLICT DO NOTHING RETURNING ", $one, ", ", $other
+        }
+    };
+}
+
+macro_rules! remove_mirrors {
+    ($edges:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "DELETE FROM ", $edges, " e ",
+            "USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS k (one, other, at) ",
+            "WHERE e.", $other, " = k.other AND e.", $at, " = k.at AND e.", $one, " = k.one ",
+            "AND e.", $other, " = ANY($2) AND k.one BETWEEN 0 AND 9223372036854775807"
+        }
+    };
+}
+
 statements! {
-    // $1 and $2 are pairs, $3 all users in them. For the rows, see `StateRow`.
-    FIND =
-        "SELECT 1::bigint, u.id, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint \
-         FROM users u WHERE u.id = ANY($3) \
+    // $1 and $2 are pairs that may have follows, $3 and $4 requests, $5 and $6 blocks; $7 are all
+    // users in them. Follows in return matter where the followee consents to them at once. For the
+    // rows, see `StateRow`.
+    FIND = concat!(
+        "SELECT ARRAY[0, u.id] FROM users u WHERE u.id = ANY($7) \
          UNION ALL \
-         SELECT 2, c.user_id, 0, c.followers, c.following, c.follows_day, c.follows_today \
-         FROM follow_counts c WHERE c.user_id = ANY($1) \
-         UNION ALL \
-         SELECT 3, e.follower_id, e.followee_id, \
-                (extract(epoch FROM e.followed_at) * 1000000)::bigint, 0, 0, 0 \
-         FROM follows e JOIN unnest($1, $2::bigint[]) AS k (follower_id, followee_id) \
-           ON e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-         WHERE e.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807 \
-         UNION ALL \
-         SELECT 4, p.follower_id, p.followee_id, p.day, p.changes, 0, 0 \
-         FROM follow_changes p JOIN unnest($1, $2::bigint[]) AS k (follower_id, followee_id) \
-           ON p.follower_id = k.follower_id AND p.followee_id = k.followee_id \
-         WHERE p.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807";
-    REMOVE_EDGES =
-        "DELETE FROM follows e USING unnest($1::bigint[], $2::bigint[]) AS k (follower_id, followee_id) \
-         WHERE e.follower_id = k.follower_id AND e.followee_id = k.followee_id \
-         AND e.follower_id = ANY($1) AND k.follower_id BETWEEN 0 AND 9223372036854775807 \
-         RETURNING e.follower_id, e.followee_id, e.followed_at";
-    ADD_EDGES =
-        "INSERT INTO follows (follower_id, followee_id, followed_at) \
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
-         ON CONFLICT DO NOTHING RETURNING follower_id, followee_id";
-    REMOVE_MIRRORS =
-        "DELETE FROM followers e \
-         USING unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
-               AS k (follower_id, followee_id, followed_at) \
-         WHERE e.followee_id = k.followee_id AND e.followed_at = k.followed_at \
-         AND e.follower_id = k.follower_id AND e.followee_id = ANY($2) \
-         AND k.follower_id BETWEEN 0 AND 9223372036854775807";
-    ADD_MIRRORS =
-        "INSERT INTO followers (follower_id, followee_id, followed_at) \
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) \
-         ON CONFLICT DO NOTHING";
+         SELECT ARRAY[1, c.user_id, ", counts_columns!("c."), "] \
+         FROM follow_counts c WHERE c.user_id = ANY($7) \
+         UNION ALL ",
+        edges_found!("2", "$1", "$2", "follows", "follower_id", "followee_id", "followed_at"),
+        " UNION ALL ",
+        edges_found!("2", "$2", "$1", "follows", "follower_id", "followee_id", "followed_at"),
+        " AND EXISTS (SELECT 1 FROM follow_counts c WHERE c.user_id = e.follower_id \
+                      AND c.user_id = ANY($2) AND c.privacy & 128 <> 0) \
+         UNION ALL ",
+        edges_found!(
+            "3", "$3", "$4", "follow_requests", "requester_id", "target_id", "requested_at"
+        ),
+        " UNION ALL ",
+        edges_found!("4", "$5", "$6", "blocks", "blocker_id", "blocked_id", "blocked_at"),
+        " UNION ALL \
+         SELECT ARRAY[5, p.follower_id, p.followee_id, p.day, p.changes] \
+         FROM follow_changes p JOIN ", pairs!("$1", "$2"),
+        " ON p.follower_id = k.one AND p.followee_id = k.other \
+         WHERE p.follower_id = ANY($1)"
+    );
+    REMOVE_EDGES = remove!("follows", "follower_id", "followee_id", "followed_at");
+    REMOVE_REQUESTS = remove!("follow_requests", "requester_id", "target_id", "requested_at");
+    REMOVE_BLOCKS = remove!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    ADD_EDGES = add!("follows", "follower_id", "followee_id", "followed_at");
+    ADD_REQUESTS = add!("follow_requests", "requester_id", "target_id", "requested_at");
+    ADD_BLOCKS = add!("blocks", "blocker_id", "blocked_id", "blocked_at");
+    REMOVE_MIRRORS = remove_mirrors!("followers", "follower_id", "followee_id", "followed_at");
+    REMOVE_MIRRORS_OF_REQUESTS = remove_mirrors!(
+        "follow_requests_received", "requester_id", "target_id", "requested_at"
+    );
+    REMOVE_MIRRORS_OF_BLOCKS =
+        remove_mirrors!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
+    ADD_MIRRORS = add!("followers", "follower_id", "followee_id", "followed_at");
+    ADD_MIRRORS_OF_REQUESTS =
+        add!("follow_requests_received", "requester_id", "target_id", "requested_at");
+    ADD_MIRRORS_OF_BLOCKS = add!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
     FORGET_CHANGES =
         "DELETE FROM follow_changes p USING unnest($1::bigint[], $2::bigint[]) AS k (follower_id, day) \
          WHERE p.follower_id = k.follower_id AND p.follower_id = ANY($1) AND p.day < k.day \
@@ -69,6 +134,42 @@ statements! {
          ON CONFLICT (follower_id, followee_id) DO UPDATE \
          SET day = greatest(follow_changes.day, excluded.day), \
              changes = follow_changes.changes + excluded.changes";
+}
+
+/// The statements that change edges of a kind.
+struct EdgeStatements {
+    remove: &'static str,
+    remove_mirrors: &'static str,
+    add: &'static str,
+    add_mirrors: &'static str,
+}
+
+const fn statements_of(kind: EdgeKind) -> EdgeStatements {
+    match kind {
+        EdgeKind::Follow => EdgeStatements {
+            remove: REMOVE_EDGES,
+            remove_mirrors: REMOVE_MIRRORS,
+            add: ADD_EDGES,
+            add_mirrors: ADD_MIRRORS,
+        },
+        EdgeKind::Request => EdgeStatements {
+            remove: REMOVE_REQUESTS,
+            remove_mirrors: REMOVE_MIRRORS_OF_REQUESTS,
+            add: ADD_REQUESTS,
+            add_mirrors: ADD_MIRRORS_OF_REQUESTS,
+        },
+        EdgeKind::Block => EdgeStatements {
+            remove: REMOVE_BLOCKS,
+            remove_mirrors: REMOVE_MIRRORS_OF_BLOCKS,
+            add: ADD_BLOCKS,
+            add_mirrors: ADD_MIRRORS_OF_BLOCKS,
+        },
+    }
+}
+
+/// How to remove mirrors of a kind.
+pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
+    statements_of(kind).remove_mirrors
 }
 
 /// Writes a batch on top of the state that it reads. `None`, with nothing written, if others
@@ -91,19 +192,24 @@ pub(crate) async fn write(
     // 2. Write the edges, which locks them, and re-plan with those that we actually found. A
     // removed edge may have been replaced by one with another time; that is no reason to stop.
     let mut tx = connection.begin_with(BEGIN).await?;
-    change_edges(&mut tx, &first_plan, &mut state).await?;
+    for kind in EdgeKind::ALL {
+        change_edges(&mut tx, kind, &first_plan, &mut state).await?;
+    }
     let plan = Plan::new(changes, &state);
     if !plan.has_edges_of(&first_plan) {
-        return Ok(attempt.unchanged(plan));
+        return Ok(attempt.unchanged(&first_plan, plan));
     }
 
     // 3. Write what depends on the edges, the counts last.
-    let mirrors_removed = change_mirrors(&mut tx, &plan).await?;
-    if mirrors_removed < plan.removed.len() && !attempt.is_last() {
-        // A follow that is being committed on several servers may show its edge before its mirror,
-        // which would then be left over: roll back, and look again. A mirror that is still missing
-        // at the last attempt is lost; that is for `check` to report, and must not fail an unfollow.
-        return Ok(None);
+    for kind in EdgeKind::ALL {
+        let mirrors_removed = change_mirrors(&mut tx, kind, &plan).await?;
+        if mirrors_removed < plan.removed[kind].len() && !attempt.is_last() {
+            // An edge that is being committed on several servers may be visible before its mirror,
+            // which would then be left over: roll back, and look again. A mirror that is still
+            // missing at the last attempt is lost; that is for `check` to report, and must not fail
+            // an unfollow.
+            return Ok(None);
+        }
     }
     count_changes(&mut tx, &plan).await?;
     let counted = change_counts(&mut tx, &plan, &mut state).await?;
@@ -118,75 +224,86 @@ pub(crate) async fn write(
         state.changes = find_changes(&mut tx, &plan).await?;
     }
 
-    // 5. Re-plan with the locked rows. If the plan changed, a limit was reached meanwhile.
+    // 5. Re-plan with the locked rows. If the plan changed, a limit was reached meanwhile, or the
+    // followee has become private or public.
     let final_plan = Plan::new(changes, &state);
     if final_plan != plan {
-        return Ok(attempt.unchanged(final_plan));
+        return Ok(attempt.unchanged(&plan, final_plan));
+    }
+
+    // 6. Look again for edges of the other kinds, which were not locked: only a new statement sees
+    // what was committed until the counts were locked.
+    if plan.may_be_contradicted(&state) && !plan.leads_to(&find_state(&mut tx, attempt).await?) {
+        return Ok(None);
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
 async fn find_state(connection: &mut PgConnection, attempt: &Attempt<'_>) -> sqlx::Result<State> {
-    let pairs: BTreeSet<Pair> =
-        attempt.changes.iter().map(|change| (change.follower, change.followee)).collect();
-    let users: BTreeSet<UserId> = pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect();
-    let (followers, followees) = columns(&pairs);
-    let users: Vec<_> = users.into_iter().map(|user| user.0).collect();
-    let find = query_as(FIND).bind(followers).bind(followees).bind(users);
-    State::from_rows(find.fetch_all(connection).await?)
+    let Keys { users, edges } = Keys::new(attempt.changes);
+    let find = EdgeKind::ALL.into_iter().fold(query_scalar(FIND), |find, kind| {
+        let (ones, others) = columns(&edges[kind]);
+        find.bind(ones).bind(others)
+    });
+    let find = find.bind(users.into_iter().map(|user| user.0).collect::<Vec<_>>());
+    let rows: Vec<StateRow> = find.fetch_all(connection).await?;
+    State::from_rows(rows)
 }
 
-/// Removes and adds edges, and corrects the state: removed edges were locked with the time that is
-/// returned, and an edge that could not be added exists.
+/// Removes and adds edges of a kind, and corrects the state: removed edges were locked with the time
+/// that is returned, and an edge that could not be added exists.
 async fn change_edges(
     tx: &mut Transaction<'_, Postgres>,
+    kind: EdgeKind,
     plan: &Plan,
     state: &mut State,
 ) -> sqlx::Result<()> {
-    if !plan.removed.is_empty() {
-        let (followers, followees) = columns(plan.removed.keys());
-        let edges = query_as(REMOVE_EDGES).bind(followers).bind(followees);
-        let removed: Vec<(i64, i64, DateTime<Utc>)> = edges.fetch_all(&mut **tx).await?;
-        for pair in plan.removed.keys() {
-            state.edges.remove(pair);
+    let (removed, added, of_kind) = (&plan.removed[kind], &plan.added[kind], statements_of(kind));
+    if !removed.is_empty() {
+        let (ones, others) = columns(removed.keys());
+        let edges = query_as(of_kind.remove).bind(ones).bind(others);
+        let found: Vec<(i64, i64, DateTime<Utc>)> = edges.fetch_all(&mut **tx).await?;
+        for pair in removed.keys() {
+            state.edges[kind].remove(pair);
         }
-        for (follower, followee, since) in removed {
-            state.edges.insert((UserId(follower), UserId(followee)), since);
+        for (one, other, since) in found {
+            state.edges[kind].insert((UserId(one), UserId(other)), since);
         }
     }
-    if !plan.added.is_empty() {
-        let (followers, followees) = columns(plan.added.keys());
-        let edges = query_as(ADD_EDGES).bind(followers).bind(followees);
-        let edges = edges.bind(plan.added.values().copied().collect::<Vec<_>>());
-        let added: Vec<(i64, i64)> = edges.fetch_all(&mut **tx).await?;
-        let added: HashSet<Pair> =
-            added.into_iter().map(|(one, other)| (UserId(one), UserId(other))).collect();
-        for (pair, at) in plan.added.iter().filter(|(pair, _)| !added.contains(pair)) {
+    if !added.is_empty() {
+        let rows = with_edges(of_kind.add, added).fetch_all(&mut **tx).await?;
+        let pair = |row: &PgRow| Ok((UserId(row.try_get(0)?), UserId(row.try_get(1)?)));
+        let found = rows.iter().map(pair).collect::<sqlx::Result<HashSet<Pair>>>()?;
+        for (pair, at) in added.iter().filter(|(pair, _)| !found.contains(pair)) {
             // The time does not matter: the plans differ then, and nothing is written.
-            state.edges.insert(*pair, *at);
+            state.edges[kind].insert(*pair, *at);
         }
     }
     Ok(())
 }
 
-/// Changes the mirrors as the edges were changed, and returns how many were removed.
-async fn change_mirrors(tx: &mut Transaction<'_, Postgres>, plan: &Plan) -> sqlx::Result<usize> {
-    let mut removed = 0;
-    if !plan.removed.is_empty() {
-        let mirrors = mirrors(REMOVE_MIRRORS, &plan.removed).execute(&mut **tx).await?;
-        removed = usize::try_from(mirrors.rows_affected()).unwrap_or(usize::MAX);
+/// Changes the mirrors as the edges of a kind were changed, and returns how many were removed.
+async fn change_mirrors(
+    tx: &mut Transaction<'_, Postgres>,
+    kind: EdgeKind,
+    plan: &Plan,
+) -> sqlx::Result<usize> {
+    let (removed, added, of_kind) = (&plan.removed[kind], &plan.added[kind], statements_of(kind));
+    let mut mirrors_removed = 0;
+    if !removed.is_empty() {
+        let mirrors = with_edges(of_kind.remove_mirrors, removed).execute(&mut **tx).await?;
+        mirrors_removed = usize::try_from(mirrors.rows_affected()).unwrap_or(usize::MAX);
     }
-    if !plan.added.is_empty() {
-        mirrors(ADD_MIRRORS, &plan.added).execute(&mut **tx).await?;
+    if !added.is_empty() {
+        with_edges(of_kind.add_mirrors, added).execute(&mut **tx).await?;
     }
-    Ok(removed)
+    Ok(mirrors_removed)
 }
 
-/// A statement that changes the mirrors of these edges.
-fn mirrors(sql: &'static str, edges: &BTreeMap<Pair, DateTime<Utc>>) -> Query {
-    let (followers, followees) = columns(edges.keys());
-    let times: Vec<_> = edges.values().copied().collect();
-    query(sql).bind(followers).bind(followees).bind(times)
+/// A statement about these edges: both users and the time of each.
+fn with_edges(sql: &'static str, edges: &SortedEdges) -> Query {
+    let (ones, others) = columns(edges.keys());
+    query(sql).bind(ones).bind(others).bind(edges.values().copied().collect::<Vec<_>>())
 }
 
 /// Counts the changes of pairs.

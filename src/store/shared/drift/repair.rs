@@ -1,0 +1,222 @@
+//! Repairing differences: the locks, and their order.
+//!
+//! Each repair is one transaction, which takes a lock and then checks the difference again in a
+//! statement of its own. A lock on an edge goes before one on its mirror, as in the write path, and
+//! no repair locks two edges. So a repair and a write wait for each other in one direction only.
+
+use std::collections::BTreeSet;
+
+use sqlx::{Pool, Transaction, query::Query};
+
+use super::{
+    super::{
+        super::{
+            Db, Engine, begin,
+            maintenance::drift::{LOCK_COUNTS, LOCK_USER, NAME, lock_edge},
+        },
+        follows::about,
+        search,
+    },
+    snapshot::{Snapshot, count_rows},
+};
+use crate::{
+    domain::{Drift, Edge, EdgeKind, UserId},
+    store::{
+        Result, retry,
+        sql::{
+            ADD_BLOCKED_BY, ADD_COUNTS, ADD_FOLLOWER, ADD_REQUEST_RECEIVED, FIND_BLOCK,
+            FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR, FIND_REQUEST, REMOVE_BLOCK,
+            REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY, REMOVE_BLOCKED_BY_OF_NOBODY,
+            REMOVE_COUNTS_OF_NOBODY, REMOVE_FOLLOW, REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER,
+            REMOVE_FOLLOWER_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST,
+            REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED, REMOVE_REQUEST_RECEIVED_OF_NOBODY,
+            SET_LENGTHS, USERS_AFTER,
+        },
+        statement::{query, query_as},
+    },
+};
+
+/// The statements that repair edges of a kind.
+struct EdgeStatements {
+    find: &'static str,
+    /// Find an edge of another kind that excludes this one.
+    find_excluding: &'static [&'static str],
+    remove: &'static str,
+    add_mirror: &'static str,
+    remove_mirror: &'static str,
+    /// Remove an edge and its mirror if one of the users does not exist.
+    remove_orphan: [&'static str; 2],
+}
+
+const fn statements_of(kind: EdgeKind) -> EdgeStatements {
+    match kind {
+        EdgeKind::Follow => EdgeStatements {
+            find: FIND_FOLLOW,
+            find_excluding: &[FIND_BLOCK_OF_PAIR],
+            remove: REMOVE_FOLLOW,
+            add_mirror: ADD_FOLLOWER,
+            remove_mirror: REMOVE_FOLLOWER,
+            remove_orphan: [REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER_OF_NOBODY],
+        },
+        EdgeKind::Request => EdgeStatements {
+            find: FIND_REQUEST,
+            find_excluding: &[FIND_BLOCK_OF_PAIR, FIND_FOLLOW_OF_PAIR],
+            remove: REMOVE_REQUEST,
+            add_mirror: ADD_REQUEST_RECEIVED,
+            remove_mirror: REMOVE_REQUEST_RECEIVED,
+            remove_orphan: [REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED_OF_NOBODY],
+        },
+        EdgeKind::Block => EdgeStatements {
+            find: FIND_BLOCK,
+            find_excluding: &[],
+            remove: REMOVE_BLOCK,
+            add_mirror: ADD_BLOCKED_BY,
+            remove_mirror: REMOVE_BLOCKED_BY,
+            remove_orphan: [REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY_OF_NOBODY],
+        },
+    }
+}
+
+/// Repairs differences: the edges first, so that counting them then gives the right counts.
+pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> Result<u64> {
+    let pool = engine.unlimited_pool();
+    // A stray mirror of a block is in the place of the right one: both have the key of the pair.
+    found.sort_by_key(|drift| !matches!(drift, Drift::MirrorStray(_)));
+    let mut changed = 0;
+    let mut touched = BTreeSet::new();
+    for drift in found {
+        match drift {
+            Drift::Counts { user, .. } => {
+                touched.insert(user);
+                continue;
+            }
+            Drift::BesideBlock(edge)
+            | Drift::BesideFollow(edge)
+            | Drift::MirrorMissing(edge)
+            | Drift::MirrorStray(edge)
+            | Drift::OrphanEdge(edge) => touched.extend([edge.from, edge.to]),
+            Drift::OrphanMute { muter, .. } => drop(touched.insert(muter)),
+            Drift::OrphanCounts(_) | Drift::Search(_) => {}
+        }
+        changed += retry::retried(|_| repair_row(&pool, drift)).await?;
+    }
+    for user in touched {
+        changed += retry::retried(|_| repair_counts(&pool, user)).await?;
+    }
+    Ok(changed)
+}
+
+/// Repairs what all users are searched by, which only the program can compute: for a database whose
+/// tables an earlier version has filled.
+pub(in super::super) async fn repair_names(engine: Engine) -> Result<()> {
+    let (pool, mut last) = (engine.unlimited_pool(), UserId::MIN);
+    loop {
+        let mut slice = Snapshot(begin(&pool).await?);
+        let users = slice.owners_after(USERS_AFTER, last).await?;
+        let wrong = slice.wrongly_searched(&users).await?;
+        slice.0.rollback().await?;
+        let Some(newest) = users.last() else { return Ok(()) };
+        last = *newest;
+        for user in wrong {
+            retry::retried(|_| repair_row(&pool, Drift::Search(user))).await?;
+        }
+    }
+}
+
+/// Repairs one difference if it still exists, and returns the number of changed rows. Counts are
+/// left to [`repair_counts`].
+async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    let changed = match drift {
+        Drift::Counts { .. } => 0,
+        Drift::BesideBlock(edge) | Drift::BesideFollow(edge) => {
+            remove_excluded(&mut tx, edge).await?
+        }
+        Drift::MirrorMissing(edge) => add_mirror(&mut tx, edge).await?,
+        Drift::MirrorStray(edge) => remove_mirror(&mut tx, edge).await?,
+        Drift::OrphanEdge(edge) => {
+            let mut removed = 0;
+            for sql in statements_of(edge.kind).remove_orphan {
+                removed += about(sql, edge).execute(&mut *tx).await?.rows_affected();
+            }
+            removed
+        }
+        Drift::OrphanMute { muter, muted } => {
+            let remove = query(REMOVE_MUTE_OF_NOBODY).bind(muter.0).bind(muted.0);
+            remove.execute(&mut *tx).await?.rows_affected()
+        }
+        Drift::OrphanCounts(user) => {
+            let remove = query(REMOVE_COUNTS_OF_NOBODY).bind(user.0);
+            remove.execute(&mut *tx).await?.rows_affected()
+        }
+        Drift::Search(user) => {
+            let user_row = query_as(NAME).bind(user.0).fetch_optional(&mut *tx).await?;
+            let (key, name): (String, Option<String>) = user_row.unwrap_or_default();
+            search::replace(&mut tx, user, &key, name.as_deref()).await?
+        }
+    };
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Removes an edge if one that excludes it is still there.
+///
+/// The lock is that of a write that removes the edge, so only one of the two removes it and its
+/// mirror. A write that adds an edge of this kind for the same pair waits for the commit, and then
+/// decides by what is left. The edge that excludes this one is not locked: if it is removed at the
+/// same time, both go, as if this repair had come first.
+async fn remove_excluded(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result<u64> {
+    if about(lock_edge(edge.kind), edge).fetch_optional(&mut **tx).await?.is_none() {
+        return Ok(0);
+    }
+    let EdgeStatements { find_excluding, remove, remove_mirror, .. } = statements_of(edge.kind);
+    for sql in find_excluding {
+        let excluding = query(sql).bind(edge.from.0).bind(edge.to.0);
+        if excluding.fetch_optional(&mut **tx).await?.is_some() {
+            let edges = about(remove, edge).execute(&mut **tx).await?.rows_affected();
+            let mirrors = about(remove_mirror, edge).execute(&mut **tx).await?.rows_affected();
+            return Ok(edges + mirrors);
+        }
+    }
+    Ok(0)
+}
+
+async fn add_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result<u64> {
+    // A write that removes the edge, and then its mirror, waits for this lock.
+    if about(lock_edge(edge.kind), edge).fetch_optional(&mut **tx).await?.is_none() {
+        return Ok(0);
+    }
+    let add = about(statements_of(edge.kind).add_mirror, edge);
+    Ok(add.execute(&mut **tx).await?.rows_affected())
+}
+
+async fn remove_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result<u64> {
+    // A concurrent write that adds this very edge would take the stray row for its mirror. The edge
+    // comes before the mirror and is invisible until the commit, so there is no row to lock; the
+    // lock on the user waits for such a write, or keeps it out.
+    if let Some(lock) = LOCK_USER {
+        query(lock).bind(edge.from.0).fetch_optional(&mut **tx).await?;
+    }
+    let EdgeStatements { find, remove_mirror, .. } = statements_of(edge.kind);
+    if about(find, edge).fetch_optional(&mut **tx).await?.is_some() {
+        return Ok(0);
+    }
+    Ok(about(remove_mirror, edge).execute(&mut **tx).await?.rows_affected())
+}
+
+/// Counts the edges and mutes of a user and corrects the counts.
+async fn repair_counts(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    // Returned rows are counted, since Citus reports no number of rows for such a statement.
+    let added = query(ADD_COUNTS).bind(user.0).fetch_all(&mut *tx).await?.len() as u64;
+    // A write changes the counts last, in the transaction that changes the edges. So it has either
+    // been committed when this lock is there, or adds its change to the corrected counts.
+    if let Some(lock) = LOCK_COUNTS {
+        query(lock).bind(user.0).execute(&mut *tx).await?;
+    }
+    let actual = count_rows(&mut tx, &[user]).await?.remove(&user).unwrap_or_default();
+    let set = actual.0.into_iter().fold(query(SET_LENGTHS).bind(user.0), Query::bind);
+    let corrected = set.execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(added.max(corrected))
+}

@@ -1,0 +1,50 @@
+//! Checksums that compare both tables of each kind of edge.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::snapshot::End;
+use crate::domain::Edge;
+
+/// The number of checksums.
+const GROUPS: u64 = 4096;
+
+/// Edges are divided into groups by their hashes; the checksum of a group is the sum of the hashes
+/// of its edges minus those of its mirrors, so it is zero if both tables hold the same. That saves
+/// looking every edge up in the other table: only those of groups that differ are looked up.
+pub(super) struct Sums(Vec<u64>);
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self((0..GROUPS).map(|_| 0).collect())
+    }
+}
+
+impl Sums {
+    fn hash(edge: &Edge) -> (usize, u64) {
+        let mut hasher = DefaultHasher::new();
+        edge.hash(&mut hasher);
+        let hash = hasher.finish();
+        let group = usize::try_from(hash % GROUPS).expect("it is less than `GROUPS`");
+        (group, hash)
+    }
+
+    pub(super) fn add(&mut self, end: End, edges: &[Edge]) {
+        for edge in edges {
+            let (group, hash) = Self::hash(edge);
+            let sum = &mut self.0[group];
+            *sum = match end {
+                End::Edges => sum.wrapping_add(hash),
+                End::Mirrors => sum.wrapping_sub(hash),
+            };
+        }
+    }
+
+    pub(super) fn any_differs(&self) -> bool {
+        self.0.iter().any(|sum| *sum != 0)
+    }
+
+    /// Whether the checksum of the edge's group is not zero.
+    pub(super) fn differs(&self, edge: &Edge) -> bool {
+        self.0[Self::hash(edge).0] != 0
+    }
+}
