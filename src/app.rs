@@ -15,7 +15,7 @@ use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
     http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
-    service::{Parts, Random, Service, SystemRandom, Tokens, Visibility},
+    service::{Parts, Random, Service, SystemRandom, Tokens},
     store::{Metered, Statements, Store},
 };
 
@@ -42,8 +42,6 @@ pub struct Settings {
     pub sign_up: bool,
     /// Whether the limits over time apply.
     pub rate_limits: bool,
-    /// Whether answers depend on the reader.
-    pub visibility: Visibility,
     /// Whether errors suggest names of the schema.
     pub suggestions: bool,
     /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
@@ -69,7 +67,6 @@ impl Default for Settings {
             proxies: Vec::new(),
             sign_up: false,
             rate_limits: true,
-            visibility: Visibility::Public,
             suggestions: true,
             projection: true,
             documents: DocumentRules::default(),
@@ -101,7 +98,6 @@ impl App {
             random: Arc::clone(&settings.random),
             sign_up: settings.sign_up,
             rate_limits: settings.rate_limits,
-            visibility: settings.visibility,
             limits: settings.limits,
         });
         let mut documents = settings.documents;

@@ -49,7 +49,9 @@ pub(super) fn encode(list: &OrderedList, item: &ListedUser) -> String {
         OrderField::Username => {
             encode_bytes(list, item.user.username.to_ascii_lowercase().as_bytes())
         }
-        OrderField::CreatedAt | OrderField::FollowedAt => encode_time(list, item.position()),
+        OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
+            encode_time(list, item.position())
+        }
     }
 }
 
@@ -63,7 +65,7 @@ pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
             let key = Username::parse(key).ok()?.key();
             Some(Position::Username(key.as_str().to_owned()))
         }
-        OrderField::FollowedAt | OrderField::CreatedAt => {
+        OrderField::FollowedAt | OrderField::CreatedAt | OrderField::MadeAt => {
             let (micros, id) = position.split_first_chunk::<8>()?;
             let followed_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros));
             let followed_at = followed_at.filter(|time| TIMES.contains(time))?;
@@ -93,7 +95,7 @@ mod tests {
         let followed_at = DateTime::from_timestamp_micros(1_700_000_000_000_001).expect("in range");
         match list.order.field {
             OrderField::Username => Position::Username("alice_1".to_owned()),
-            OrderField::CreatedAt | OrderField::FollowedAt => {
+            OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
                 Position::Time(FollowPosition { followed_at, user: UserId(42) })
             }
         }

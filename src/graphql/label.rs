@@ -17,7 +17,7 @@ pub struct OperationLabel {
     pub name: Option<String>,
     /// `query` or `mutation`.
     pub kind: &'static str,
-    /// The cost; `None` if the operation was refused.
+    /// The cost; `None` if the operation was refused before it was known.
     pub cost: Option<NonZeroU32>,
 }
 

@@ -3,7 +3,7 @@
 //! The guard (cost, page size, cursors), the cursors, the resolvers, the projection and the tests
 //! look lists up here. The guard refuses a connection without a row.
 
-use crate::domain::{FollowList, OrderDirection};
+use crate::domain::{FollowList, OrderDirection, OwnList};
 
 /// The page size of a list without `first` and `last`, unless the server's maximum is smaller.
 pub const PAGE_SIZE_DEFAULT: u32 = 20;
@@ -19,6 +19,8 @@ pub struct List {
     pub connection: &'static str,
     /// The type of its edges.
     pub edge: &'static str,
+    /// The fields of its edges that are times.
+    pub edge_times: &'static [&'static str],
     /// What the list reads.
     pub source: Source,
     /// The orders of the list; the first is the default.
@@ -34,6 +36,8 @@ pub enum Source {
     Follows(FollowList),
     /// All users.
     Users,
+    /// A list that only the viewer reads.
+    Own(OwnList),
 }
 
 /// An order of a list.
@@ -51,6 +55,8 @@ pub struct Order {
 pub enum OrderField {
     /// When the follow began.
     FollowedAt,
+    /// When the request, block or mute was made.
+    MadeAt,
     /// When the account was created.
     CreatedAt,
     /// The username, regardless of case.
@@ -63,6 +69,7 @@ impl OrderField {
     pub const fn name(self) -> &'static str {
         match self {
             Self::FollowedAt => "FOLLOWED_AT",
+            Self::MadeAt => "MADE_AT",
             Self::CreatedAt => "CREATED_AT",
             Self::Username => "USERNAME",
         }
@@ -79,6 +86,7 @@ pub static FOLLOWERS: List = List {
     field: "followers",
     connection: "FollowerConnection",
     edge: "FollowerEdge",
+    edge_times: &["followedAt"],
     source: Source::Follows(FollowList::Followers),
     orders: &[Order { field: OrderField::FollowedAt, tag: b'f' }],
     direction: OrderDirection::Desc,
@@ -90,6 +98,7 @@ pub static FOLLOWING: List = List {
     field: "following",
     connection: "FollowingConnection",
     edge: "FollowingEdge",
+    edge_times: &["followedAt"],
     source: Source::Follows(FollowList::Following),
     orders: &[Order { field: OrderField::FollowedAt, tag: b'g' }],
     direction: OrderDirection::Desc,
@@ -101,6 +110,7 @@ pub static USERS: List = List {
     field: "users",
     connection: "UserConnection",
     edge: "UserEdge",
+    edge_times: &[],
     source: Source::Users,
     orders: &[
         Order { field: OrderField::Username, tag: b'u' },
@@ -109,8 +119,75 @@ pub static USERS: List = List {
     direction: OrderDirection::Asc,
 };
 
+/// Lists that only the viewer reads have one order, newest first.
+macro_rules! own_list {
+    (
+        $field:literal, $connection:literal, $edge:literal, [$($time:literal),+],
+        $list:ident, $tag:literal
+    ) => {
+        List {
+            parent: "Viewer",
+            field: $field,
+            connection: $connection,
+            edge: $edge,
+            edge_times: &[$($time),+],
+            source: Source::Own(OwnList::$list),
+            orders: &[Order { field: OrderField::MadeAt, tag: $tag }],
+            direction: OrderDirection::Desc,
+        }
+    };
+}
+
+/// `Viewer.followRequests`.
+pub static FOLLOW_REQUESTS: List = own_list!(
+    "followRequests",
+    "FollowRequestConnection",
+    "FollowRequestEdge",
+    ["requestedAt"],
+    RequestsReceived,
+    b'r'
+);
+
+/// `Viewer.sentFollowRequests`.
+pub static SENT_FOLLOW_REQUESTS: List = own_list!(
+    "sentFollowRequests",
+    "FollowRequestConnection",
+    "FollowRequestEdge",
+    ["requestedAt"],
+    RequestsSent,
+    b's'
+);
+
+/// `Viewer.blockedUsers`.
+pub static BLOCKED_USERS: List = own_list!(
+    "blockedUsers",
+    "BlockedUserConnection",
+    "BlockedUserEdge",
+    ["blockedAt"],
+    Blocked,
+    b'b'
+);
+
+/// `Viewer.mutedUsers`.
+pub static MUTED_USERS: List = own_list!(
+    "mutedUsers",
+    "MutedUserConnection",
+    "MutedUserEdge",
+    ["mutedAt", "mutedUntil"],
+    Muted,
+    b'm'
+);
+
 /// Every list.
-pub static LISTS: [&List; 3] = [&FOLLOWERS, &FOLLOWING, &USERS];
+pub static LISTS: [&List; 7] = [
+    &FOLLOWERS,
+    &FOLLOWING,
+    &USERS,
+    &FOLLOW_REQUESTS,
+    &SENT_FOLLOW_REQUESTS,
+    &BLOCKED_USERS,
+    &MUTED_USERS,
+];
 
 impl List {
     /// The list of a field.

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::Failure;
 use crate::{
-    domain::{FollowCounts, FollowPageKey, User, UserId, UsernameKey},
+    domain::{FollowPageKey, SeenLists, Tie, User, UserId, UsernameKey},
     service::{self, FollowDenials, ListPage, SeenBy, Viewer},
 };
 
@@ -57,14 +57,16 @@ pub(super) struct Loaders {
     pub users: Keyed<UserId, Option<Arc<User>>>,
     /// The users with these usernames.
     pub usernames: Keyed<UsernameKey, Option<Arc<User>>>,
-    /// The lengths of both lists of a user.
-    pub counts: Keyed<UserId, FollowCounts>,
+    /// The lists of a user, as far as that takes no page.
+    pub lists: Keyed<UserId, SeenLists>,
     /// Pages of the lists of users.
     pub pages: Keyed<FollowPageKey, Arc<ListPage>>,
     /// Why the viewer cannot follow users.
     pub denials: Keyed<UserId, FollowDenials>,
     /// When follows between the viewer and users began. Both directions take one statement.
     pub relations: Keyed<RelationKey, Option<DateTime<Utc>>>,
+    /// What is between the viewer and users besides follows.
+    pub ties: Keyed<UserId, Tie>,
 }
 
 impl Loaders {
@@ -80,10 +82,10 @@ impl Loaders {
                     answers(keys, service.users_by_usernames(&plain(keys)).await, |user| user)
                 })
             }),
-            counts: Keyed::new(service, |service, ids| {
+            lists: Keyed::new(service, |service, ids| {
                 Box::pin(async {
-                    let counts = service.counts_by_ids(&plain(ids)).await;
-                    answers(ids, counts, Option::unwrap_or_default)
+                    let lists = service.lists_by_ids(&plain(ids)).await;
+                    answers(ids, lists, |lists| lists.unwrap_or(SeenLists::EMPTY))
                 })
             }),
             pages: Keyed::new(service, |service, keys| {
@@ -99,6 +101,12 @@ impl Loaders {
                 })
             }),
             relations: Keyed::new(service, |service, keys| Box::pin(relations(service, keys))),
+            ties: Keyed::new(service, |service, ids| {
+                Box::pin(async {
+                    let ties = service.ties(&plain(ids)).await;
+                    answers(ids, ties, Option::unwrap_or_default)
+                })
+            }),
         })
     }
 
@@ -111,10 +119,11 @@ impl Loaders {
     pub(super) async fn clear(&self) {
         self.users.0.clear_all().await;
         self.usernames.0.clear_all().await;
-        self.counts.0.clear_all().await;
+        self.lists.0.clear_all().await;
         self.pages.0.clear_all().await;
         self.denials.0.clear_all().await;
         self.relations.0.clear_all().await;
+        self.ties.0.clear_all().await;
     }
 }
 

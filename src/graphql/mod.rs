@@ -281,12 +281,13 @@ impl Api {
             }
             Ok(Err(_panic)) => {
                 tracing::error!("a resolver panicked");
-                Reply::failed(Failure::internal(), &caller.request_id)
+                let reply = Reply::failed(Failure::internal(), &caller.request_id);
+                Reply { is_charged: true, ..reply }
             }
             Err(_elapsed) => {
                 tracing::warn!(?limit, "an operation took too long");
                 let message = format!("the operation took longer than {limit:?}");
-                Failure::new(Code::Timeout, message).into()
+                Reply { is_charged: true, ..Failure::new(Code::Timeout, message).into() }
             }
         }
     }

@@ -10,9 +10,9 @@ use crate::domain;
 pub(crate) enum Permission {
     /// Follow and unfollow users.
     Follow,
-    /// Suspend users.
+    /// See what other users hide: their lists, and those who block them.
     Moderate,
-    /// Change roles and delete accounts.
+    /// Read the schema by introspection where the server runs trusted documents only.
     Admin,
 }
 

@@ -24,6 +24,8 @@ pub struct Reply {
     pub refused: Option<Code>,
     /// The code of the first error, with or without data.
     pub error: Option<Code>,
+    /// Whether the operation was executed, or had begun when it failed. Then its cost was charged.
+    pub is_charged: bool,
     /// When to retry, if an error says so.
     pub retry_after: Option<Duration>,
     /// The operation that was refused before its execution, if one was found.
@@ -97,7 +99,14 @@ impl Reply {
     /// The reply to an operation that was not executed.
     pub(super) fn refused(code: Code, errors: &[ServerError]) -> Self {
         let body = body(errors, None, None);
-        Self { body, refused: Some(code), error: Some(code), retry_after: None, operation: None }
+        Self {
+            body,
+            refused: Some(code),
+            error: Some(code),
+            is_charged: false,
+            retry_after: None,
+            operation: None,
+        }
     }
 
     /// The reply to an operation that failed as a whole, on our side.
@@ -122,7 +131,7 @@ impl Reply {
         let retry_after = response.errors.iter().filter_map(retry_after).max();
         let first = response.errors.first().and_then(code);
         let error = Code::ALL.iter().copied().find(|c| first == Some(&Value::from(c.as_str())));
-        Self { body, refused: None, error, retry_after, operation: None }
+        Self { body, refused: None, error, is_charged: true, retry_after, operation: None }
     }
 }
 

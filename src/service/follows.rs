@@ -1,14 +1,14 @@
 //! Following and unfollowing, and what the viewer may still follow.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, FollowDenials, Result, SeenBy, Viewer, authorize};
+use super::{Error, FollowDenials, Result, SeenBy, Viewer, authorize, safety::outcome};
 use crate::domain::{
-    Changed, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowFacts,
-    FollowLimit, FollowLimits, FollowOutcome, FollowRefusal, FollowUsage, Permission, Permissions,
-    Relation, UnfollowOutcome, UserId, decide_follow,
+    Day, FollowAction, FollowChange, FollowChanged, FollowFacts, FollowLimit, FollowLimits,
+    FollowOutcome, FollowRefusal, FollowUsage, ListsRow, Permission, Permissions, Privacy,
+    Relation, SeenLists, UnfollowOutcome, UserId, decide_follow,
 };
 
 /// How much a viewer may still follow.
@@ -44,6 +44,8 @@ impl RefusedFollow {
         let retry_at = match refusal {
             FollowRefusal::LimitReached(FollowLimit::Day | FollowLimit::Pair) => Some(day.end()),
             FollowRefusal::LimitReached(FollowLimit::Total)
+            | FollowRefusal::Blocked
+            | FollowRefusal::Blocking
             | FollowRefusal::NotFound
             | FollowRefusal::Yourself => None,
         };
@@ -51,13 +53,32 @@ impl RefusedFollow {
     }
 }
 
+/// The outcome of a change, and what the write returned of the lists of both users, as the viewer
+/// sees them.
+#[derive(Clone, Debug)]
+pub struct Change<O> {
+    /// The outcome.
+    pub outcome: O,
+    /// The lists.
+    pub lists: Vec<(UserId, SeenLists)>,
+}
+
+impl<O> Change<O> {
+    /// The same change with the outcome that is read from this one.
+    pub(super) fn try_map<P>(self, read: impl FnOnce(O) -> Option<P>) -> Result<Change<P>> {
+        let wrong = || Error::Internal("a change has the outcome of another".to_owned());
+        let outcome = read(self.outcome).ok_or_else(wrong)?;
+        Ok(Change { outcome, lists: self.lists })
+    }
+}
+
 impl SeenBy {
-    /// The lengths of both lists of these users; missing users are left out.
+    /// The lists of these users, as far as that takes no page; missing users are left out.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn counts_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, FollowCounts>> {
-        Ok(self.service.store.counts_by_ids(self.audience, ids).await?)
+    pub async fn lists_by_ids(&self, ids: &[UserId]) -> Result<HashMap<UserId, SeenLists>> {
+        Ok(self.service.store.lists_by_ids(self.audience, ids).await?)
     }
 
     /// The viewer's relations: since when the viewer follows the users of `followed`, and since
@@ -83,7 +104,7 @@ impl SeenBy {
     pub async fn follow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<FollowOutcome>, RefusedFollow>> {
+    ) -> Result<Result<Change<FollowOutcome>, RefusedFollow>> {
         let (viewer, at) = (self.signed_in()?, self.service.clock.now());
         let refused = |refusal| RefusedFollow::on(Day::of(at), refusal);
         let target = match changeable(viewer, target)? {
@@ -92,22 +113,25 @@ impl SeenBy {
         };
 
         let action = FollowAction::Follow(self.service.follow_limits);
-        let changed = self.change(viewer, target, at, action).await?;
-        let Changed { outcome, follower, followee } = changed;
-        let FollowChanged::Follow(outcome) = outcome else {
-            return Err(Error::Internal("a follow has the outcome of an unfollow".to_owned()));
+        let changed = self.change(viewer, (viewer.id(), target), at, action).await?;
+        let Change { outcome, lists } = outcome!(changed, Follow)?;
+        let refusal = match outcome {
+            Ok(outcome) => return Ok(Ok(Change { outcome, lists })),
+            // They have blocked the viewer since they were looked up.
+            Err(FollowRefusal::Blocked) if !viewer.moderates() => FollowRefusal::NotFound,
+            Err(refusal) => refusal,
         };
-
         // Either of the two users may have been deleted since they were looked up.
-        if outcome == Err(FollowRefusal::NotFound)
+        if refusal == FollowRefusal::NotFound
             && self.service.store.find_account(viewer.id()).await?.is_none()
         {
             return Err(Error::Unauthenticated);
         }
-        Ok(outcome.map(|outcome| Changed { outcome, follower, followee }).map_err(refused))
+        Ok(Err(refused(refusal)))
     }
 
-    /// Makes the viewer unfollow `target`, the user that was found, if one was.
+    /// Makes the viewer unfollow `target`, the user that was found, if one was, or withdraw the
+    /// request to follow them.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when signed out, [`Error::Forbidden`] without the permission, or
@@ -115,7 +139,7 @@ impl SeenBy {
     pub async fn unfollow(
         &self,
         target: Option<UserId>,
-    ) -> Result<Result<Changed<UnfollowOutcome>, RefusedFollow>> {
+    ) -> Result<Result<Change<UnfollowOutcome>, RefusedFollow>> {
         let (viewer, at) = (self.signed_in()?, self.service.clock.now());
         let target = match changeable(viewer, target)? {
             Ok(target) => target,
@@ -124,27 +148,41 @@ impl SeenBy {
 
         let is_counted = self.service.follow_limits.limit_pair_changes();
         let action = FollowAction::Unfollow { is_counted };
-        let changed = self.change(viewer, target, at, action).await?;
-        let Changed { outcome, follower, followee } = changed;
-        let FollowChanged::Unfollow(outcome) = outcome else {
-            return Err(Error::Internal("an unfollow has the outcome of a follow".to_owned()));
-        };
-        Ok(Ok(Changed { outcome, follower, followee }))
+        let changed = self.change(viewer, (viewer.id(), target), at, action).await?;
+        Ok(Ok(outcome!(changed, Unfollow)?))
     }
 
-    async fn change(
+    /// Changes the edges from one user to another.
+    pub(super) async fn change(
         &self,
         viewer: &Viewer,
-        followee: UserId,
+        (follower, followee): (UserId, UserId),
         at: DateTime<Utc>,
         action: FollowAction,
-    ) -> Result<Changed<FollowChanged>> {
-        let change = FollowChange { follower: viewer.id(), followee, at, action };
-        Ok(self.service.store.change_follow(change).await?)
+    ) -> Result<Change<FollowChanged>> {
+        let change = FollowChange { follower, followee, at, action };
+        let changed = self.service.store.change_follow(change).await?;
+        let rows = [(follower, changed.follower), (followee, changed.followee)];
+        let follows = match changed.outcome {
+            FollowChanged::Follow(Ok(outcome)) => Some(outcome == FollowOutcome::Followed),
+            FollowChanged::Unfollow(_) | FollowChanged::Block(_) => Some(false),
+            _ => None,
+        };
+        let seen = |(user, row): (UserId, Option<ListsRow>)| {
+            let reader = self.audience.reader_of(user);
+            let is_known = user == viewer.id() || row?.privacy == Privacy::PUBLIC;
+            let follows = if is_known { false } else { follows? };
+            let ListsRow { counts, privacy } = row?;
+            Some((user, SeenLists::new(counts, privacy, reader, follows)))
+        };
+        // The counts in the rows include users who are hidden from the viewer.
+        let is_whole = self.audience.blocked_viewer().is_none();
+        let rows = rows.into_iter().filter(|_| is_whole);
+        Ok(Change { outcome: changed.outcome, lists: rows.filter_map(seen).collect() })
     }
 
     /// Why the viewer cannot follow each of these users, if so. At most one statement: only a
-    /// viewer who has the permission can be at a limit.
+    /// viewer who has the permission can be at a limit or meet a block.
     ///
     /// # Errors
     /// When the store fails.
@@ -154,7 +192,10 @@ impl SeenBy {
     ) -> Result<HashMap<UserId, FollowDenials>> {
         let (viewer, limits) = (self.viewer.as_deref(), self.service.follow_limits);
         let standing = match viewer {
-            Some(viewer) if limits != FollowLimits::NONE && may_follow(viewer) => {
+            Some(viewer)
+                if (limits != FollowLimits::NONE || self.may_meet_block(viewer))
+                    && may_follow(viewer) =>
+            {
                 let today = Day::of(self.service.clock.now());
                 self.service.store.find_standing(viewer.id(), targets, today).await?
             }
@@ -171,6 +212,12 @@ impl SeenBy {
         Ok(targets.iter().copied().map(denials).collect())
     }
 
+    /// Whether a block may stand between the viewer and a user whom the viewer sees.
+    fn may_meet_block(&self, viewer: &Viewer) -> bool {
+        let is_blocked = viewer.account.is_blocked && viewer.moderates();
+        is_blocked || self.is_blocking.load(Ordering::Relaxed)
+    }
+
     /// How much the viewer may still follow; `None` when there are no limits.
     ///
     /// # Errors
@@ -183,14 +230,14 @@ impl SeenBy {
         }
         let today = Day::of(self.service.clock.now());
         let usage = self.service.store.find_usage(viewer.id(), today).await?;
-        let FollowUsage { counts, today: used } = usage.ok_or(Error::Unauthenticated)?;
+        let FollowUsage { counts, requests, today: used } = usage.ok_or(Error::Unauthenticated)?;
         let total = limits.total_with(counts.followers);
         Ok(Some(FollowQuota {
             per_day: limits.per_day,
             remaining_today: (limits.per_day - used).max(0),
             resets_at: today.end(),
             total,
-            remaining: (total - counts.following).max(0),
+            remaining: (total - counts.following - requests).max(0),
         }))
     }
 }

@@ -15,9 +15,10 @@ mod follows;
 mod limits;
 mod policy;
 mod random;
+mod safety;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use self::{
     auth::Passwords,
@@ -30,14 +31,15 @@ pub use self::{
         SecretError, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
-    follows::{FollowQuota, RefusedFollow},
+    follows::{Change, FollowQuota, RefusedFollow},
     limits::Budget,
-    policy::{FollowDenial, FollowDenials, Viewer, Visibility, authorize},
+    policy::{FollowDenial, FollowDenials, Viewer, authorize},
     random::{Random, SystemRandom},
+    safety::{PrivacyUpdate, Refusal, UnmuteOutcome},
     users::{ListPage, ListedUser},
 };
 use crate::{
-    domain::{Audience, Clock, FollowLimits, Limits, UserIds},
+    domain::{Audience, Clock, FollowLimits, Limits, ListReader, UserId, UserIds},
     store::Store,
 };
 
@@ -56,8 +58,6 @@ pub struct Parts {
     pub sign_up: bool,
     /// Whether there are limits over time: on sign-ins, follows and cost.
     pub rate_limits: bool,
-    /// Whether answers depend on the reader.
-    pub visibility: Visibility,
     /// The limits.
     pub limits: Limits,
 }
@@ -77,15 +77,13 @@ pub struct Service {
     budgets: Option<Budgets>,
     follow_limits: FollowLimits,
     sign_up: bool,
-    visibility: Visibility,
 }
 
 impl Service {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, tokens, clock, random, sign_up, rate_limits, visibility, limits } =
-            parts;
+        let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
         Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
@@ -99,7 +97,6 @@ impl Service {
             passwords: Passwords::default(),
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             sign_up,
-            visibility,
         })
     }
 
@@ -111,8 +108,10 @@ impl Service {
     /// The service as one caller sees it: `viewer` when signed in, `None` when signed out.
     #[must_use]
     pub fn seen_by(self: &Arc<Self>, viewer: Option<Arc<Viewer>>) -> SeenBy {
-        let audience = self.visibility.audience(viewer.as_deref());
-        SeenBy { service: Arc::clone(self), viewer, audience }
+        let audience = policy::audience(viewer.as_deref());
+        let is_blocking = viewer.as_ref().is_some_and(|viewer| viewer.account.is_blocking);
+        let is_blocking = Arc::new(AtomicBool::new(is_blocking));
+        SeenBy { service: Arc::clone(self), viewer, audience, is_blocking }
     }
 
     /// The service as the operator sees it.
@@ -129,12 +128,25 @@ pub struct SeenBy {
     viewer: Option<Arc<Viewer>>,
     /// Whom the answers are for.
     audience: Audience,
+    /// Whether the viewer may block a user by now.
+    is_blocking: Arc<AtomicBool>,
 }
 
 impl SeenBy {
     /// The signed-in caller; `None` when signed out.
     pub const fn viewer(&self) -> Option<&Arc<Viewer>> {
         self.viewer.as_ref()
+    }
+
+    /// The caller as the reader of the lists of a user.
+    pub fn reader_of(&self, owner: UserId) -> ListReader {
+        self.audience.reader_of(owner)
+    }
+
+    /// Whether pages of follows come with the lengths of lists as the caller sees them: not if
+    /// others block the caller.
+    pub const fn pages_have_counts(&self) -> bool {
+        self.audience.blocked_viewer().is_none()
     }
 
     /// The signed-in caller.

@@ -9,27 +9,6 @@ use crate::domain::{
     decide_follow,
 };
 
-/// Whether answers depend on the reader.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Visibility {
-    /// Everybody sees the same, so reads are shared between requests and users are cached.
-    #[default]
-    Public,
-    /// Each viewer sees an answer of their own: nothing is shared or cached for a signed-in
-    /// caller.
-    PerViewer,
-}
-
-impl Visibility {
-    /// Whom the answers to this caller are for.
-    pub(crate) fn audience(self, viewer: Option<&Viewer>) -> Audience {
-        match (self, viewer) {
-            (Self::PerViewer, Some(viewer)) => Audience::Viewer(viewer.id()),
-            (Self::PerViewer, None) | (Self::Public, _) => Audience::Everybody,
-        }
-    }
-}
-
 /// The signed-in caller, with what they may do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Viewer {
@@ -44,6 +23,20 @@ impl Viewer {
     pub fn id(&self) -> UserId {
         self.account.user.id
     }
+
+    /// Whether the viewer sees what others hide.
+    pub const fn moderates(&self) -> bool {
+        self.permissions.contains(Permission::Moderate)
+    }
+}
+
+/// Whom the answers to a caller are for. Blocks and hidden lists follow from that: the store leaves
+/// out the users who block the audience, and [`ListReader::sees`](crate::domain::ListReader::sees)
+/// says which lists it sees.
+pub(super) fn audience(viewer: Option<&Viewer>) -> Audience {
+    viewer.map_or(Audience::EVERYBODY, |viewer| {
+        Audience::viewer(viewer.id(), viewer.moderates(), viewer.account.is_blocked)
+    })
 }
 
 /// Why the viewer cannot follow a user.
@@ -55,6 +48,10 @@ pub enum FollowDenial {
     MissingPermission,
     /// It is the viewer.
     Yourself,
+    /// The user blocks the viewer, who moderates and so sees that.
+    Blocked,
+    /// The viewer blocks the user.
+    Blocking,
     /// The viewer has reached a limit.
     LimitReached(FollowLimit),
 }
@@ -88,6 +85,10 @@ impl FollowDenials {
         let rule = facts.and_then(|facts| match decide_follow(facts).err()? {
             FollowRefusal::Yourself => Some(FollowDenial::Yourself),
             FollowRefusal::LimitReached(limit) => Some(FollowDenial::LimitReached(limit)),
+            FollowRefusal::Blocking => Some(FollowDenial::Blocking),
+            FollowRefusal::Blocked => {
+                viewer.filter(|viewer| viewer.moderates()).map(|_| FollowDenial::Blocked)
+            }
             FollowRefusal::NotFound => None,
         });
         Self { permission, rule }

@@ -9,7 +9,7 @@ use async_graphql::{Context, ID, Lookahead};
 
 use super::json::ToJson;
 use crate::{
-    domain::{Ends, FollowCounts, Relation, User},
+    domain::{Ends, Relation, SeenLists, Tie, User},
     graphql::{
         context::RequestContext,
         error::Failure,
@@ -24,7 +24,7 @@ use crate::{
 
 /// What has to be loaded for a selection, besides the rows of its users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs(u8);
+pub(crate) struct Needs(u16);
 
 impl Needs {
     /// Nothing but the row.
@@ -43,6 +43,10 @@ impl Needs {
     pub(crate) const PREVIOUS: Self = Self(1 << 5);
     /// Why the viewer cannot follow the user.
     pub(crate) const DENIALS: Self = Self(1 << 6);
+    /// Whether lists are hidden.
+    pub(crate) const HIDDEN: Self = Self(1 << 7);
+    /// What is between the viewer and the user besides follows.
+    pub(crate) const TIE: Self = Self(1 << 8);
 
     /// The needs of two selections together.
     pub(crate) const fn and(self, other: Self) -> Self {
@@ -75,12 +79,14 @@ pub(crate) struct Facts<'a, 'v> {
     pub(crate) viewer: Option<&'v Viewer>,
     /// The path of the drawn pictures.
     pub(crate) avatars: &'v str,
-    /// The lengths of the user's lists, if needed.
-    pub(crate) counts: FollowCounts,
+    /// The user's lists, if needed.
+    pub(crate) lists: SeenLists,
     /// How the viewer and the user stand to each other, as far as the needs say.
     pub(crate) relation: Relation,
     /// Why the viewer cannot follow the user, if the needs say so.
     pub(crate) denials: FollowDenials,
+    /// What else is between the viewer and the user, if the needs say so.
+    pub(crate) tie: Tie,
 }
 
 /// The type of a field, with the type of its values and of the answer of its resolver. A failure of
@@ -155,9 +161,9 @@ impl<T: Plain> UserField<T> {
         ctx: &Context<'v>,
     ) -> Result<Facts<'a, 'v>, Failure> {
         let request = RequestContext::of(ctx);
-        let (mut counts, mut relation) = (FollowCounts::default(), Relation::default());
-        if self.row.needs.include(Needs::COUNT) {
-            counts = request.loaders.counts.one(user.id).await?;
+        let (mut lists, mut relation) = (SeenLists::EMPTY, Relation::default());
+        if self.row.needs.include(Needs::COUNT.and(Needs::HIDDEN)) {
+            lists = request.loaders.lists.one(user.id).await?;
         }
         if self.row.needs.include(Needs::FOLLOWED) {
             let key = RelationKey::Followed(user.id);
@@ -171,8 +177,12 @@ impl<T: Plain> UserField<T> {
         if self.row.needs.include(Needs::DENIALS) {
             denials = request.loaders.denials.one(user.id).await?;
         }
+        let mut tie = Tie::default();
+        if self.row.needs.include(Needs::TIE) {
+            tie = request.loaders.ties.one(user.id).await?;
+        }
         let avatars = &*request.avatars;
-        Ok(Facts { user, viewer: request.viewer(), avatars, counts, relation, denials })
+        Ok(Facts { user, viewer: request.viewer(), avatars, lists, relation, denials, tie })
     }
 }
 
@@ -190,14 +200,16 @@ const fn row<M: Copy>(name: &'static str, meaning: M, needs: Needs) -> Row<M> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnectionField {
     Edges,
+    IsHidden,
     Nodes,
     PageInfo,
     TotalCount,
 }
 
-/// The fields of every connection.
-pub(super) static CONNECTION: [Row<ConnectionField>; 4] = [
+/// The fields of connections; only those of follows have `isHidden`.
+pub(super) static CONNECTION: [Row<ConnectionField>; 5] = [
     row("edges", ConnectionField::Edges, Needs::PAGE),
+    row("isHidden", ConnectionField::IsHidden, Needs::HIDDEN),
     row("nodes", ConnectionField::Nodes, Needs::PAGE),
     row("pageInfo", ConnectionField::PageInfo, Needs::PAGE),
     row("totalCount", ConnectionField::TotalCount, Needs::COUNT),
@@ -211,15 +223,22 @@ pub(crate) fn reads_page(name: &str) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum EdgeField {
     Cursor,
-    FollowedAt,
     Node,
+    /// When the entry was made.
+    Since,
+    /// When the entry ends.
+    Until,
 }
 
-/// The fields of edges; those of users in a list of users have no `followedAt`.
-pub(super) static EDGE: [Row<EdgeField>; 3] = [
+/// The fields of edges. A list has some of those that are times.
+pub(super) static EDGE: [Row<EdgeField>; 7] = [
+    row("blockedAt", EdgeField::Since, Needs::PAGE),
     row("cursor", EdgeField::Cursor, Needs::PAGE),
-    row("followedAt", EdgeField::FollowedAt, Needs::PAGE),
+    row("followedAt", EdgeField::Since, Needs::PAGE),
+    row("mutedAt", EdgeField::Since, Needs::PAGE),
+    row("mutedUntil", EdgeField::Until, Needs::PAGE),
     row("node", EdgeField::Node, Needs::PAGE),
+    row("requestedAt", EdgeField::Since, Needs::PAGE),
 ];
 
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use futures_util::{future::join_all, join};
 
 use super::{fields::Needs, plan::UserPlan};
 use crate::{
-    domain::{FollowCounts, User, UserId},
+    domain::{SeenLists, Tie, User, UserId},
     graphql::{context::RequestContext, error::Failure, loaders::RelationKey},
     service::{FollowDenials, ListPage},
 };
@@ -25,13 +25,15 @@ pub(super) struct Batch<'p> {
     /// One for each list of the plan.
     pub(super) lists: Vec<Lists>,
     /// One for each user, if the plan needs the lengths of lists or has pages.
-    pub(super) counts: Vec<FollowCounts>,
+    pub(super) seen: Vec<SeenLists>,
     /// One for each user, if the plan needs it: when the viewer followed the user.
     pub(super) followed: Vec<Option<DateTime<Utc>>>,
     /// One for each user, if the plan needs it: when the user followed the viewer.
     pub(super) following_back: Vec<Option<DateTime<Utc>>>,
     /// One for each user, if the plan needs it: why the viewer cannot follow the user.
     pub(super) denials: Vec<FollowDenials>,
+    /// One for each user, if the plan needs it: what else is between the viewer and the user.
+    pub(super) ties: Vec<Tie>,
 }
 
 /// The same list of each user of a batch.
@@ -86,25 +88,30 @@ impl<'p> Batch<'p> {
         };
         let pages = plan.lists.iter().map(|list| {
             let ids = ids(list.connection.needs.include(Needs::PAGE));
-            loaders.pages.many(ids.map(|user| list.key(user)).collect())
+            let key = |user| list.key(user, request.service.reader_of(user));
+            loaders.pages.many(ids.map(key).collect())
         });
         // All of them run to their end even if one fails: another field of the request may wait
         // for a key that one of these loads.
-        let (pages, counts, followed, following_back, denials) = join!(
+        let lists_alone = plan.needs_lists_alone(request.service.pages_have_counts());
+        let (pages, seen, followed, following_back, denials, ties) = join!(
             join_all(pages),
-            loaders.counts.many(ids(plan.needs_counts_alone()).collect()),
+            loaders.lists.many(ids(lists_alone).collect()),
             relations(Needs::FOLLOWED, RelationKey::Followed),
             relations(Needs::FOLLOWING_BACK, RelationKey::FollowingBack),
             loaders.denials.many(ids(plan.needs.include(Needs::DENIALS)).collect()),
+            loaders.ties.many(ids(plan.needs.include(Needs::TIE)).collect()),
         );
         let lists = pages.into_iter().map(|pages| Ok(Lists { pages: pages?, below: Vec::new() }));
         let lists = lists.collect::<Result<Vec<_>, Failure>>()?;
-        let (mut counts, followed, following_back) = (counts?, followed?, following_back?);
-        let denials = denials?;
-        if let Some(list) = lists.iter().find(|list| !list.pages.is_empty()) {
-            counts = list.pages.iter().map(|page| page.counts).collect();
+        let (mut seen, followed, following_back) = (seen?, followed?, following_back?);
+        let (denials, ties) = (denials?, ties?);
+        if let Some(list) = lists.iter().find(|list| !list.pages.is_empty())
+            && seen.is_empty()
+        {
+            seen = list.pages.iter().map(|page| page.lists).collect();
         }
-        Ok(Self { plan, users, lists, counts, followed, following_back, denials })
+        Ok(Self { plan, users, lists, seen, followed, following_back, denials, ties })
     }
 
     /// Adds the users on the pages to the next level, whose first batch will have the index `next`.

@@ -35,13 +35,16 @@ use self::{
     fields::Needs,
     load::load,
     plan::{ConnectionPlan, UserPlan},
-    write::{Loaded, Writer},
+    write::{Length, Loaded, Writer},
 };
 use super::{
     context::RequestContext,
     error::Failure,
     types::{
-        connection::{Edge, FollowerEdge, FollowingEdge, UserConnection},
+        connection::{
+            BlockedUserConnection, Edge, FollowRequestConnection, FollowerEdge, FollowingEdge,
+            Listed, MutedUserConnection, UserConnection,
+        },
         user::{AnyNode, Node, User},
     },
 };
@@ -173,22 +176,44 @@ async fn edge(edge: &Edge, request: &RequestContext, selection: &SelectionSet) -
     Some(writer.json)
 }
 
-impl Project for UserConnection {
-    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
-        let users = &self.0;
-        let plan = ConnectionPlan::new(users.list, selection, request.limits.page_size_max)?;
-        let needs = plan.needs;
-        let no_page = || Arc::new(ListPage::empty());
-        let page =
-            if needs.include(Needs::PAGE) { users.page(request).await.ok()? } else { no_page() };
-        let total_count =
-            if needs.include(Needs::COUNT) { users.count(request).await.ok()? } else { 0 };
-        let rows = || page.page.items.iter().map(|item| Arc::clone(&item.user));
-        let roots = plan.users.iter().map(|plan| (plan, rows().collect()));
-        let batches = load(request, roots.collect()).await.ok()?;
+/// Connections that are roots. Those of a user are parts of the user.
+macro_rules! project_connections {
+    ($($connection:ty),+) => {
+        $(impl Project for $connection {
+            async fn project(
+                &self,
+                request: &RequestContext,
+                selection: &SelectionSet,
+            ) -> Option<Vec<u8>> {
+                connection(&self.0, request, selection).await
+            }
+        })+
+    };
+}
+project_connections!(
+    UserConnection,
+    FollowRequestConnection,
+    BlockedUserConnection,
+    MutedUserConnection
+);
 
-        let mut writer = Writer::new(request, &batches);
-        writer.connection(&plan, &page.page, total_count, |users, n| Some((&batches[users], n)));
-        Some(writer.json)
-    }
+async fn connection(
+    listed: &Listed,
+    request: &RequestContext,
+    selection: &SelectionSet,
+) -> Option<Vec<u8>> {
+    let plan = ConnectionPlan::new(listed.list, selection, request.limits.page_size_max)?;
+    let needs = plan.needs;
+    let no_page = || Arc::new(ListPage::empty());
+    let page =
+        if needs.include(Needs::PAGE) { listed.page(request).await.ok()? } else { no_page() };
+    let total = if needs.include(Needs::COUNT) { listed.count(request).await.ok()? } else { 0 };
+    let rows = || page.page.items.iter().map(|item| Arc::clone(&item.user));
+    let roots = plan.users.iter().map(|plan| (plan, rows().collect()));
+    let batches = load(request, roots.collect()).await.ok()?;
+
+    let mut writer = Writer::new(request, &batches);
+    let length = Length { total, is_hidden: false };
+    writer.connection(&plan, &page.page, length, |users, n| Some((&batches[users], n)));
+    Some(writer.json)
 }

@@ -8,9 +8,11 @@ use async_graphql::{
     parser::types::{self, Field, SelectionSet},
 };
 
-use super::fields::{self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, find};
+use super::fields::{
+    self, AnyUserField, ConnectionField, EdgeField, Needs, PageInfoField, Row, find,
+};
 use crate::{
-    domain::{FollowList, FollowPageKey, FollowPosition, PageRequest, UserId},
+    domain::{FollowList, FollowPageKey, FollowPosition, ListReader, PageRequest, UserId},
     graphql::{
         lists::{LISTS, List, OrderedList, Source},
         types::{page::PageArguments, user::FIELDS},
@@ -61,12 +63,14 @@ pub(super) enum ConnectionItem<'a> {
     /// The users, with the index of their plan.
     Nodes(usize),
     PageInfo(Fields<'a, PageInfoField>),
+    IsHidden,
     TotalCount,
 }
 
 pub(super) enum EdgeItem {
     Cursor,
-    FollowedAt,
+    Since,
+    Until,
     /// The user, with the index of their plan.
     Node(usize),
 }
@@ -85,11 +89,17 @@ impl<'a> UserPlan<'a> {
         Some(Self { fields, lists, needs })
     }
 
-    /// Whether a length is selected, and no page: a page comes with the lengths.
-    pub(super) fn needs_counts_alone(&self) -> bool {
+    /// Whether lengths of lists, or whether they are hidden, are selected, and no page brings them:
+    /// a page always says whether lists are hidden, and `pages_have_counts` says whether it brings
+    /// the lengths.
+    pub(super) fn needs_lists_alone(&self, pages_have_counts: bool) -> bool {
         let needs = self.lists.iter().map(|list| list.connection.needs);
         let needs = needs.fold(self.needs, Needs::and);
-        needs.include(Needs::COUNT) && !needs.include(Needs::PAGE)
+        if needs.include(Needs::PAGE) {
+            needs.include(Needs::COUNT) && !pages_have_counts
+        } else {
+            needs.include(Needs::COUNT.and(Needs::HIDDEN))
+        }
     }
 
     /// Whether nothing has to be loaded but the rows of the users.
@@ -106,13 +116,13 @@ impl<'a> FollowsPlan<'a> {
         let page = arguments.read(list, page_size_max).ok()?;
         let selection = &field.selection_set.node;
         let connection = ConnectionPlan::new(page.list, selection, page_size_max)?;
-        let request = page.page_of_follows(connection.needs.ends());
+        let request = page.page_by_time(connection.needs.ends());
         Some(Self { source, request, connection })
     }
 
-    /// The page of the list of a user.
-    pub(super) const fn key(&self, user: UserId) -> FollowPageKey {
-        FollowPageKey { user, list: self.source, request: self.request }
+    /// The page of the list of a user, for a reader.
+    pub(super) const fn key(&self, user: UserId, reader: ListReader) -> FollowPageKey {
+        FollowPageKey { user, list: self.source, reader, request: self.request }
     }
 }
 
@@ -141,6 +151,7 @@ impl<'a> ConnectionPlan<'a> {
                         Some(row.meaning)
                     })?)
                 }
+                ConnectionField::IsHidden => ConnectionItem::IsHidden,
                 ConnectionField::TotalCount => ConnectionItem::TotalCount,
             })
         })?;
@@ -157,7 +168,8 @@ pub(super) fn edge<'a>(
     selected(selection, |field, name| {
         Some(match find(&fields::EDGE, name)?.meaning {
             EdgeField::Cursor => EdgeItem::Cursor,
-            EdgeField::FollowedAt => EdgeItem::FollowedAt,
+            EdgeField::Since => EdgeItem::Since,
+            EdgeField::Until => EdgeItem::Until,
             EdgeField::Node => EdgeItem::Node(user(field, page_size_max, users)?),
         })
     })
@@ -202,11 +214,15 @@ pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> 
     let lists = LISTS.into_iter().filter(|list| list.parent == "User");
     let user = FIELDS.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
     let of_lists = LISTS.into_iter().flat_map(|list| {
-        let connection = fields::CONNECTION.iter().map(|row| (list.connection, row.name));
         let is_of_follows = matches!(list.source, Source::Follows(_));
+        let connection = fields::CONNECTION
+            .iter()
+            .filter(move |row| is_of_follows || !matches!(row.meaning, ConnectionField::IsHidden))
+            .map(|row| (list.connection, row.name));
+        let is_time = |row: &Row<_>| matches!(row.meaning, EdgeField::Since | EdgeField::Until);
         let edge = fields::EDGE
             .iter()
-            .filter(move |row| is_of_follows || !matches!(row.meaning, EdgeField::FollowedAt));
+            .filter(move |row| !is_time(row) || list.edge_times.contains(&row.name));
         connection.chain(edge.map(|row| (list.edge, row.name)))
     });
     let page_info = fields::PAGE_INFO.iter().map(|row| ("PageInfo", row.name));

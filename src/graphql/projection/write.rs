@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{Page, Relation, User},
+    domain::{Page, Relation, SeenLists, User},
     graphql::{
         context::RequestContext,
         cursor,
@@ -38,6 +38,13 @@ pub(super) struct Loaded<'a> {
     pub(super) place: Option<Place<'a>>,
 }
 
+/// What is known of a list besides its page.
+#[derive(Clone, Copy)]
+pub(super) struct Length {
+    pub(super) total: i64,
+    pub(super) is_hidden: bool,
+}
+
 /// The page of a list of which no page was loaded.
 static NO_PAGE: ListPage = ListPage::empty();
 
@@ -58,12 +65,14 @@ impl<'a> Writer<'a> {
             followed_at: batch.followed.get(index).copied().flatten(),
             followed_back_at: batch.following_back.get(index).copied().flatten(),
         });
-        let counts = place.and_then(|(batch, index)| batch.counts.get(index).copied());
-        let counts = counts.unwrap_or_default();
+        let lists = place.and_then(|(batch, index)| batch.seen.get(index).copied());
+        let lists = lists.unwrap_or(SeenLists::EMPTY);
+        let tie = place.and_then(|(batch, index)| batch.ties.get(index).copied());
+        let tie = tie.unwrap_or_default();
         let denials = place.and_then(|(batch, index)| batch.denials.get(index).copied());
         let denials = denials.unwrap_or_default();
         let (viewer, avatars) = (self.request.viewer(), &*self.request.avatars);
-        let facts = Facts { user, viewer, avatars, counts, relation, denials };
+        let facts = Facts { user, viewer, avatars, lists, relation, denials, tie };
         self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row) => row.write(&facts, &mut writer.json),
             UserItem::List(list) => {
@@ -78,17 +87,14 @@ impl<'a> Writer<'a> {
     fn follows(&mut self, batch: &'a Batch<'a>, index: usize, list: usize) {
         let FollowsPlan { source, connection, .. } = &batch.plan.lists[list];
         let lists = &batch.lists[list];
-        let page = lists.pages.get(index);
-        let counts = page.map(|page| page.counts).or_else(|| batch.counts.get(index).copied());
-        let total_count = counts.map_or(0, |counts| counts.of(*source));
-        let page = page.map_or(&NO_PAGE, |page| page);
+        let page = lists.pages.get(index).map_or(&NO_PAGE, |page| page);
+        let seen = batch.seen.get(index).copied().unwrap_or(SeenLists::EMPTY);
+        let length = Length { total: seen.total(*source), is_hidden: seen.is_hidden(*source) };
         let batches = self.batches;
-        self.connection(connection, &page.page, total_count, |plan, entry| {
-            match &lists.below[plan] {
-                Below::Rows => None,
-                Below::Batch { index: batch, starts } => {
-                    Some((&batches[*batch], starts[index] + entry))
-                }
+        self.connection(connection, &page.page, length, |plan, entry| match &lists.below[plan] {
+            Below::Rows => None,
+            Below::Batch { index: batch, starts } => {
+                Some((&batches[*batch], starts[index] + entry))
             }
         });
     }
@@ -98,7 +104,7 @@ impl<'a> Writer<'a> {
         &mut self,
         plan: &'a ConnectionPlan<'a>,
         page: &'a Page<ListedUser>,
-        total_count: i64,
+        length: Length,
         place: impl Fn(usize, usize) -> Option<Place<'a>>,
     ) {
         let list = &plan.list;
@@ -123,7 +129,8 @@ impl<'a> Writer<'a> {
                     PageInfoField::StartCursor => writer.value(cursor(page.items.first())),
                 });
             }
-            ConnectionItem::TotalCount => writer.value(clamped(total_count)),
+            ConnectionItem::TotalCount => writer.value(clamped(length.total)),
+            ConnectionItem::IsHidden => writer.value(length.is_hidden),
         });
     }
 
@@ -137,7 +144,8 @@ impl<'a> Writer<'a> {
     ) {
         self.object(list.list.edge, fields, |writer, field| match field {
             EdgeItem::Cursor => writer.value(cursor::encode(list, entry)),
-            EdgeItem::FollowedAt => DateTime(entry.followed_at).write(&mut writer.json),
+            EdgeItem::Since => DateTime(entry.followed_at).write(&mut writer.json),
+            EdgeItem::Until => entry.until.map(DateTime).write(&mut writer.json),
             EdgeItem::Node(users) => {
                 let (plan, user) = user(*users);
                 writer.user(plan, user);

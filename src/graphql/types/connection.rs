@@ -15,7 +15,7 @@ use super::{
     user::User,
 };
 use crate::{
-    domain::{self, FollowPageKey, Page, UserId, UserListRequest, UserSearch},
+    domain::{self, FollowPageKey, OwnList, Page, SeenLists, UserId, UserListRequest, UserSearch},
     graphql::{
         context::RequestContext,
         cursor,
@@ -23,7 +23,7 @@ use crate::{
         lists::{List, OrderField, OrderedList, Source, USERS},
         projection::fields::Needs,
     },
-    service::{ListPage, ListedUser},
+    service::{ListPage, ListedUser, SeenBy},
 };
 
 /// A page of a list, and what is selected of it.
@@ -42,6 +42,12 @@ enum Of {
         search: Option<UserSearch>,
         loaded: OnceCell<Result<Arc<ListPage>, Failure>>,
     },
+    Own {
+        service: SeenBy,
+        list: OwnList,
+        request: ListRequest,
+        loaded: OnceCell<Result<Arc<ListPage>, Failure>>,
+    },
 }
 
 impl Listed {
@@ -55,8 +61,9 @@ impl Listed {
         let Source::Follows(source) = list.source else { return Err(Failure::internal()) };
         let request = arguments.read(list, RequestContext::of(ctx).limits.page_size_max)?;
         let needs = Needs::of_connection(&ctx.look_ahead());
-        let page = request.page_of_follows(needs.ends());
-        let key = FollowPageKey { user, list: source, request: page };
+        let page = request.page_by_time(needs.ends());
+        let reader = RequestContext::of(ctx).service.reader_of(user);
+        let key = FollowPageKey { user, list: source, reader, request: page };
         Ok(Self { list: request.list, needs, of: Of::Follows(key) })
     }
 
@@ -72,6 +79,21 @@ impl Listed {
         Ok(Self { list, needs, of: Of::Users { request, search, loaded: OnceCell::new() } })
     }
 
+    /// The page of a list that only the viewer reads.
+    pub(crate) fn own(
+        ctx: &Context<'_>,
+        list: &'static List,
+        service: SeenBy,
+        arguments: &PageArguments,
+    ) -> Result<Self, Failure> {
+        let Source::Own(source) = list.source else { return Err(Failure::internal()) };
+        let request = arguments.read(list, RequestContext::of(ctx).limits.page_size_max)?;
+        let needs = Needs::of_connection(&ctx.look_ahead());
+        let list = request.list;
+        let of = Of::Own { service, list: source, request, loaded: OnceCell::new() };
+        Ok(Self { list, needs, of })
+    }
+
     /// The page, which is loaded once.
     pub(crate) async fn page(&self, ctx: &RequestContext) -> Result<Arc<ListPage>, Failure> {
         match &self.of {
@@ -83,19 +105,42 @@ impl Listed {
                 };
                 loaded.get_or_init(load).await.clone()
             }
+            Of::Own { service, list, request, loaded } => {
+                let load = async || {
+                    let page = request.page_by_time(self.needs.ends());
+                    Ok(Arc::new(service.page_of_own(*list, &page).await?))
+                };
+                loaded.get_or_init(load).await.clone()
+            }
         }
     }
 
     /// The length of the whole list.
     pub(crate) async fn count(&self, ctx: &RequestContext) -> Result<i64, Failure> {
         Ok(match &self.of {
-            Of::Follows(key) if self.needs.include(Needs::PAGE) => {
-                self.page(ctx).await?.counts.of(key.list)
+            Of::Follows(key) if ctx.service.pages_have_counts() => {
+                self.lists(ctx, key).await?.total(key.list)
             }
-            Of::Follows(key) => ctx.loaders.counts.one(key.user).await?.of(key.list),
+            Of::Follows(key) => ctx.loaders.lists.one(key.user).await?.total(key.list),
+            Of::Own { service, list, .. } => service.own_lengths().await?.of(*list),
             Of::Users { search: Some(search), .. } => ctx.service.count_users(search).await?,
             Of::Users { search: None, .. } => 0,
         })
+    }
+
+    /// Whether the list is hidden from the viewer.
+    async fn is_hidden(&self, ctx: &RequestContext) -> Result<bool, Failure> {
+        let Of::Follows(key) = &self.of else { return Ok(false) };
+        Ok(self.lists(ctx, key).await?.is_hidden(key.list))
+    }
+
+    /// The lists of the owner; they come with the page if one is selected.
+    async fn lists(&self, ctx: &RequestContext, key: &FollowPageKey) -> Result<SeenLists, Failure> {
+        if self.needs.include(Needs::PAGE) {
+            Ok(self.page(ctx).await?.lists)
+        } else {
+            ctx.loaders.lists.one(key.user).await
+        }
     }
 
     async fn map<T>(
@@ -128,12 +173,15 @@ async fn page_of_users(
 ) -> Result<ListPage, Failure> {
     let order = match request.list.order.field {
         OrderField::Username => domain::UserOrderField::Username,
-        OrderField::CreatedAt | OrderField::FollowedAt => domain::UserOrderField::CreatedAt,
+        OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
+            domain::UserOrderField::CreatedAt
+        }
     };
     let page = request.page_of_users(needs.ends());
     let request = UserListRequest { order, page, search: search.clone() };
     let Page { items, has_next, has_previous } = ctx.service.page_of_users(&request).await?;
-    let entry = |user: Arc<domain::User>| ListedUser { followed_at: user.created_at, user };
+    let entry =
+        |user: Arc<domain::User>| ListedUser { followed_at: user.created_at, user, until: None };
     let items = items.into_iter().map(entry).collect();
     Ok(ListPage { page: Page { items, has_next, has_previous }, ..ListPage::empty() })
 }
@@ -147,9 +195,10 @@ pub(crate) struct Edge {
 /// Defines a connection with its edge. The texts are descriptions.
 macro_rules! connection {
     (
-        $connection:ident: $of_connection:literal, nodes: $of_nodes:literal;
+        $connection:ident: $of_connection:literal, nodes: $of_nodes:literal
+        $(, isHidden: $of_hidden:literal)?;
         $edge:ident: $of_edge:literal, node: $of_node:literal
-        $(, followedAt: $of_time:literal)?
+        $(, $time:ident: $of_time:literal)? $(, until $until:ident: $of_until:literal)?
     ) => {
         #[doc = $of_connection]
         pub(crate) struct $connection(pub Listed);
@@ -162,6 +211,11 @@ macro_rules! connection {
                 let edge = |item: &ListedUser| $edge(Edge { list: self.0.list, item: item.clone() });
                 self.0.map(ctx, edge).await
             }
+
+            $(#[doc = $of_hidden]
+            async fn is_hidden(&self, ctx: &Context<'_>) -> Result<bool, Failure> {
+                self.0.is_hidden(RequestContext::of(ctx)).await
+            })?
 
             #[doc = $of_nodes]
             async fn nodes(&self, ctx: &Context<'_>) -> Result<Vec<User>, Failure> {
@@ -191,8 +245,13 @@ macro_rules! connection {
             }
 
             $(#[doc = $of_time]
-            async fn followed_at(&self) -> DateTime {
+            async fn $time(&self) -> DateTime {
                 DateTime(self.0.item.followed_at)
+            })?
+
+            $(#[doc = $of_until]
+            async fn $until(&self) -> Option<DateTime> {
+                self.0.item.until.map(DateTime)
             })?
 
             #[doc = $of_node]
@@ -205,18 +264,43 @@ macro_rules! connection {
 
 connection! {
     FollowerConnection: "A page of the users who follow a user.",
-        nodes: "The followers of the page, without their edges.";
+        nodes: "The followers of the page, without their edges.",
+        isHidden: "Whether the user hides the list from the viewer. The connection is then that of \
+an empty list.";
     FollowerEdge: "A follow, seen from the followed user.",
-        node: "The follower.", followedAt: "When the follow began."
+        node: "The follower.", followed_at: "When the follow began."
 }
 connection! {
     FollowingConnection: "A page of the users whom a user follows.",
-        nodes: "The followed users of the page, without their edges.";
+        nodes: "The followed users of the page, without their edges.",
+        isHidden: "Whether the user hides the list from the viewer. The connection is then that of \
+an empty list.";
     FollowingEdge: "A follow, seen from the follower.",
-        node: "The followed user.", followedAt: "When the follow began."
+        node: "The followed user.", followed_at: "When the follow began."
 }
 connection! {
     UserConnection: "A page of users.",
         nodes: "The users of the page, without their edges.";
     UserEdge: "A user in a list of users.", node: "The user."
+}
+connection! {
+    FollowRequestConnection: "A page of follow requests, newest first.",
+        nodes: "The users of the page, without their edges.";
+    FollowRequestEdge: "A follow request that waits for an answer.",
+        node: "The user who asks; of a sent request, the user who is asked.",
+        requested_at: "When the request was made."
+}
+connection! {
+    BlockedUserConnection: "A page of the users whom the viewer blocks, newest block first.",
+        nodes: "The users of the page, without their edges.";
+    BlockedUserEdge: "A user whom the viewer blocks.",
+        node: "The user.", blocked_at: "When the viewer blocked the user."
+}
+connection! {
+    MutedUserConnection: "A page of the users whom the viewer has muted, newest mute first. Lapsed \
+mutes stay until they are ended.",
+        nodes: "The users of the page, without their edges.";
+    MutedUserEdge: "A user whom the viewer has muted.",
+        node: "The user.", muted_at: "When the viewer first muted the user.",
+        until muted_until: "When the mute ends, which may have passed; null if only the viewer ends it."
 }

@@ -7,6 +7,10 @@ use crate::{domain::FollowLimit, service::FollowDenial};
 /// Why the viewer cannot follow a user.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum FollowDenialReason {
+    /// The user blocks the viewer. Only moderators see such a user.
+    Blocked,
+    /// The viewer blocks the user.
+    Blocking,
     /// The viewer has followed as many users as a day allows; tomorrow they can follow again.
     DailyLimitReached,
     /// The role or the token lacks the FOLLOW permission.
@@ -27,6 +31,8 @@ impl From<FollowDenial> for FollowDenialReason {
             FollowDenial::Unauthenticated => Self::Unauthenticated,
             FollowDenial::MissingPermission => Self::MissingPermission,
             FollowDenial::Yourself => Self::Yourself,
+            FollowDenial::Blocked => Self::Blocked,
+            FollowDenial::Blocking => Self::Blocking,
             FollowDenial::LimitReached(FollowLimit::Day) => Self::DailyLimitReached,
             FollowDenial::LimitReached(FollowLimit::Total) => Self::TotalLimitReached,
             FollowDenial::LimitReached(FollowLimit::Pair) => Self::PairLimitReached,

@@ -38,7 +38,10 @@ pub(crate) enum UserRef {
 
 impl UserRef {
     /// The user, if there is one. Mutations run one after the other, so there is no batch to share.
-    async fn find(&self, service: &SeenBy) -> Result<Option<Arc<domain::User>>, Failure> {
+    pub(crate) async fn find(
+        &self,
+        service: &SeenBy,
+    ) -> Result<Option<Arc<domain::User>>, Failure> {
         Ok(match self {
             Self::Id(id) => match GlobalId::user(id) {
                 Some(id) => service.users_by_ids(&[id]).await?.remove(&id),
@@ -52,7 +55,7 @@ impl UserRef {
     }
 
     /// The path of the field that is set.
-    fn path(&self) -> Vec<String> {
+    pub(crate) fn path(&self) -> Vec<String> {
         let field = match self {
             Self::Id(_) => "id",
             Self::Username(_) => "username",
@@ -64,6 +67,10 @@ impl UserRef {
 /// Why a follow or an unfollow was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(crate) enum FollowErrorCode {
+    /// The user blocks the viewer. Only moderators meet this; to others there is no such user.
+    Blocked,
+    /// The viewer blocks the user: unblock them first.
+    Blocking,
     /// The viewer has followed as many users as a day allows.
     DailyLimitReached,
     /// There is no such user.
@@ -90,10 +97,21 @@ pub(crate) struct FollowError {
 }
 
 impl FollowError {
-    fn new(refused: RefusedFollow, user: &UserRef, yourself: &'static str) -> Self {
+    #[expect(clippy::unnecessary_wraps, reason = "other mutations refuse bad arguments here")]
+    fn new(
+        refused: RefusedFollow,
+        user: &UserRef,
+        yourself: &'static str,
+    ) -> Result<Self, Failure> {
         let (code, message, field) = match refused.refusal {
             FollowRefusal::NotFound => {
-                (FollowErrorCode::NotFound, "That is not a valid user.", Some(user.path()))
+                (FollowErrorCode::NotFound, "There is no such user.", Some(user.path()))
+            }
+            FollowRefusal::Blocked => {
+                (FollowErrorCode::Blocked, "That user has blocked you.", Some(user.path()))
+            }
+            FollowRefusal::Blocking => {
+                (FollowErrorCode::Blocking, "You have blocked that user.", Some(user.path()))
             }
             FollowRefusal::Yourself => (FollowErrorCode::Yourself, yourself, Some(user.path())),
             FollowRefusal::LimitReached(limit) => {
@@ -101,7 +119,7 @@ impl FollowError {
                 (code, message, None)
             }
         };
-        Self { code, field, message, retry_at: refused.retry_at.map(DateTime) }
+        Ok(Self { code, field, message, retry_at: refused.retry_at.map(DateTime) })
     }
 }
 
@@ -126,27 +144,34 @@ const fn limit_reached(limit: FollowLimit) -> (FollowErrorCode, &'static str) {
 pub(crate) enum FollowOutcome {
     /// The viewer already followed the user; nothing changed.
     AlreadyFollowing,
+    /// A request of the viewer was already waiting for an answer; nothing changed.
+    AlreadyRequested,
     /// The viewer now follows the user.
     Followed,
+    /// The user is private and has to accept the viewer's request.
+    Requested,
 }
 
 /// The outcome of an unfollow.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::UnfollowOutcome")]
 pub(crate) enum UnfollowOutcome {
-    /// The viewer did not follow the user; nothing changed.
+    /// The viewer did not follow the user, nor ask to; nothing changed.
     NotFollowing,
+    /// The viewer's request to follow the user is withdrawn.
+    RequestWithdrawn,
     /// The viewer no longer follows the user.
     Unfollowed,
 }
 
-/// Defines the input and the payload of a mutation, which is named like the method of the service.
-/// The texts are descriptions, but for the message to users who name themselves. Fields that only
-/// this payload has come last.
+/// Defines the input and the payload of a mutation about a user, which is named like the method of
+/// the service. The texts are descriptions, but for the message to users who name themselves. Fields
+/// that only this input or payload has come last.
 macro_rules! mutation {
     (
-        $mutation:ident, yourself: $yourself:literal;
-        $input:ident: $of_input:literal, user: $of_target:literal;
+        $mutation:ident, yourself: $yourself:literal, errors: $error:ident;
+        $input:ident: $of_input:literal, user: $of_target:literal
+        $(, $argument:ident: $of_argument:literal as $argument_type:ty => $read:expr)?;
         $payload:ident($outcome:ident): $of_payload:literal, user: $of_user:literal;
         $($more:tt)*
     ) => {
@@ -155,18 +180,20 @@ macro_rules! mutation {
         pub(crate) struct $input {
             #[doc = $of_target]
             user: UserRef,
+            $(#[doc = $of_argument]
+            $argument: $argument_type,)?
         }
 
         #[doc = $of_payload]
         pub(crate) struct $payload {
             viewer: Arc<service::Viewer>,
             /// The user and the outcome, or the refusal.
-            result: Result<(Arc<domain::User>, $outcome), FollowError>,
+            result: Result<(Arc<domain::User>, $outcome), $error>,
         }
 
         impl $payload {
-            /// Changes the follow, and clears the loaders so that the payload is read after the
-            /// change, with the counts that the change has returned.
+            /// Makes the change, and clears the loaders so that the payload is read after it, with
+            /// the lists that the change has returned.
             pub(crate) async fn $mutation(
                 ctx: &Context<'_>,
                 input: $input,
@@ -174,20 +201,20 @@ macro_rules! mutation {
                 let request = RequestContext::of(ctx);
                 let viewer = Arc::clone(request.service.signed_in()?);
                 let target = input.user.find(&request.service).await?;
+                let id = target.as_ref().map(|user| user.id);
 
-                let result = request.service.$mutation(target.as_ref().map(|user| user.id)).await?;
+                let change = request.service.$mutation(id $(, $read(input.$argument))?);
+                let result = change.await?;
                 request.loaders.clear().await;
-                if let (Ok(changed), Some(target)) = (&result, &target) {
-                    let counts = [(viewer.id(), changed.follower), (target.id, changed.followee)];
-                    let counts = counts.into_iter().filter_map(|(id, counts)| Some((id, counts?)));
-                    request.loaders.counts.prime(counts).await;
+                if let Ok(changed) = &result {
+                    request.loaders.lists.prime(changed.lists.iter().copied()).await;
                 }
 
-                let result = result.and_then(|changed| {
-                    Ok((target.ok_or(RefusedFollow::NOT_FOUND)?, changed.outcome.into()))
-                });
-                let error = |refused| FollowError::new(refused, &input.user, $yourself);
-                let result = result.map_err(error);
+                let result = match (result, target) {
+                    (Ok(changed), Some(target)) => Ok((target, changed.outcome.into())),
+                    (Ok(_), None) => return Err(Failure::internal()),
+                    (Err(refused), _) => Err($error::new(refused, &input.user, $yourself)?),
+                };
                 Ok(Self { viewer, result })
             }
         }
@@ -212,7 +239,7 @@ macro_rules! mutation {
             }
 
             /// What went wrong; empty on success.
-            async fn user_errors(&self) -> Vec<FollowError> {
+            async fn user_errors(&self) -> Vec<$error> {
                 self.result.as_ref().err().cloned().into_iter().collect()
             }
 
@@ -225,14 +252,15 @@ macro_rules! mutation {
         }
     };
 }
+pub(crate) use mutation;
 
 mutation! {
-    follow, yourself: "You cannot follow yourself.";
+    follow, yourself: "You cannot follow yourself.", errors: FollowError;
     FollowInput: "The input of `follow`.", user: "The user to follow.";
     FollowPayload(FollowOutcome): "The result of `follow`.",
         user: "The followed user after the change.";
 
-    /// The follow as an edge of the user's followers; null if the follow failed.
+    /// The follow as an edge of the user's followers; null if the viewer does not follow the user.
     async fn follower_edge(
         &self,
         ctx: &Context<'_>,
@@ -241,7 +269,7 @@ mutation! {
         edge.map(|edge| edge.map(FollowerEdge).map(Projected)).transpose()
     }
 
-    /// The follow as an edge of the users whom the viewer follows; null if the follow failed.
+    /// The follow as an edge of the users whom the viewer follows; null if the viewer does not follow the user.
     async fn following_edge(
         &self,
         ctx: &Context<'_>,
@@ -252,8 +280,8 @@ mutation! {
 }
 
 mutation! {
-    unfollow, yourself: "You cannot unfollow yourself.";
-    UnfollowInput: "The input of `unfollow`.", user: "The user to unfollow.";
+    unfollow, yourself: "You cannot unfollow yourself.", errors: FollowError;
+    UnfollowInput: "The input of `unfollow`.", user: "The user to unfollow, or the one whose request to withdraw.";
     UnfollowPayload(UnfollowOutcome): "The result of `unfollow`.",
         user: "The unfollowed user after the change.";
 }
@@ -271,6 +299,9 @@ impl FollowPayload {
             Some(Arc::clone(target))
         };
         let list = list.ordered(None, None);
-        Ok(user.map(|user| Edge { list, item: ListedUser { user, followed_at } }))
+        Ok(user.map(|user| {
+            let item = ListedUser { user, followed_at, until: None };
+            Edge { list, item }
+        }))
     }
 }

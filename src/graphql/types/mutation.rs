@@ -10,6 +10,12 @@ use async_graphql::{Context, Object, TypeDirective};
 use super::{
     account::{DeleteAccountInput, DeleteAccountPayload, UpdateProfileInput, UpdateProfilePayload},
     follow::{FollowInput, FollowPayload, UnfollowInput, UnfollowPayload},
+    privacy::{UpdatePrivacyInput, UpdatePrivacyPayload},
+    safety::{
+        AcceptFollowRequestInput, AcceptFollowRequestPayload, BlockInput, BlockPayload, MuteInput,
+        MutePayload, RejectFollowRequestInput, RejectFollowRequestPayload, RemoveFollowerInput,
+        RemoveFollowerPayload, UnblockInput, UnblockPayload, UnmuteInput, UnmutePayload,
+    },
     session::{
         ChangePasswordInput, ChangePasswordPayload, SignInInput, SignInPayload,
         SignOutEverywherePayload, SignUpInput, SignUpPayload,
@@ -58,6 +64,17 @@ macro_rules! mutations {
 }
 
 mutations! {
+    /// Accept the request of a user to follow the viewer. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    accept_follow_request(input: AcceptFollowRequestInput, "Whose request to accept.")
+        -> AcceptFollowRequestPayload;
+
+    /// Block a user. For a blocked user who is signed in, the viewer does not exist, and all follows
+    /// and requests between the two are gone. Somebody who signs out sees what everybody sees. The
+    /// caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    block(input: BlockInput, "Whom to block.") -> BlockPayload;
+
     /// Change the viewer's password, and revoke all tokens issued before. The payload has a new
     /// token. The caller must be signed in.
     #[graphql(visible = "sign_up_is_open", directive = has_permission::apply(Vec::new()))]
@@ -68,10 +85,25 @@ mutations! {
     #[graphql(directive = has_permission::apply(Vec::new()))]
     delete_account(input: DeleteAccountInput, "The password, as confirmation.") -> DeleteAccountPayload;
 
-    /// Follow a user. Following a user again changes nothing and is not an error. The caller needs
-    /// the FOLLOW permission.
+    /// Follow a user, or ask to if the user is private. Following a user again changes nothing and is
+    /// not an error. The caller needs the FOLLOW permission.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
     follow(input: FollowInput, "Whom to follow.") -> FollowPayload;
+
+    /// Mute a user: they disappear from the viewer's events and suggestions, and from nothing else.
+    /// Muting a user again changes when the mute ends. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    mute(input: MuteInput, "Whom to mute.") -> MutePayload;
+
+    /// Reject the request of a user to follow the viewer. The user is not notified. The caller must
+    /// be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    reject_follow_request(input: RejectFollowRequestInput, "Whose request to reject.")
+        -> RejectFollowRequestPayload;
+
+    /// Remove a user from the viewer's followers. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    remove_follower(input: RemoveFollowerInput, "Whom to remove.") -> RemoveFollowerPayload;
 
     /// Sign in with a password.
     #[graphql(visible = "sign_up_is_open")]
@@ -86,10 +118,22 @@ mutations! {
     #[graphql(visible = "sign_up_is_open")]
     sign_up(input: SignUpInput, "The account to create.") -> SignUpPayload;
 
-    /// Unfollow a user. Unfollowing a user again changes nothing and is not an error. The caller
-    /// needs the FOLLOW permission.
+    /// Unblock a user. What the block removed stays removed. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    unblock(input: UnblockInput, "Whom to unblock.") -> UnblockPayload;
+
+    /// Unfollow a user, or withdraw the request to follow them. Unfollowing a user again changes
+    /// nothing and is not an error. The caller needs the FOLLOW permission.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
     unfollow(input: UnfollowInput, "Whom to unfollow.") -> UnfollowPayload;
+
+    /// End the mute of a user. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    unmute(input: UnmuteInput, "Whom to hear of again.") -> UnmutePayload;
+
+    /// Change the viewer's privacy settings. The caller must be signed in.
+    #[graphql(directive = has_permission::apply(Vec::new()))]
+    update_privacy(input: UpdatePrivacyInput, "What to change.") -> UpdatePrivacyPayload;
 
     /// Change the viewer's profile. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]

@@ -112,8 +112,8 @@ pub(crate) struct ListRequest {
 }
 
 impl ListRequest {
-    /// The page of a list of follows. Positions in such a list are times.
-    pub(crate) fn page_of_follows(&self, ends: Ends) -> PageRequest<FollowPosition> {
+    /// The page of a list whose positions are times.
+    pub(crate) fn page_by_time(&self, ends: Ends) -> PageRequest<FollowPosition> {
         self.page(ends, |position| match position {
             Position::Time(position) => Some(*position),
             Position::Username(_) => None,

@@ -135,15 +135,20 @@ user_fields! {
     CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts| DateTime(facts.user.created_at);
     /// How many users follow this user. It costs 1.
     FOLLOWER_COUNT = follower_count: i32, "followerCount", COUNT,
-        |facts| clamped(facts.counts.followers);
+        |facts| clamped(facts.lists.counts.followers);
     /// How many users this user follows. It costs 1.
     FOLLOWING_COUNT = following_count: i32, "followingCount", COUNT,
-        |facts| clamped(facts.counts.following);
+        |facts| clamped(facts.lists.counts.following);
+    /// Whether the user asks to follow the viewer and waits for an answer. False when signed out.
+    HAS_REQUESTED_VIEWER = has_requested_viewer: bool, "hasRequestedViewer", TIE,
+        |facts| facts.tie.has_requested_viewer;
     /// The opaque global ID of the user.
     ID_OF_USER = id: ID, "id", ROW, |facts| GlobalId::User(facts.user.id).into();
     /// Whether this user follows the viewer: the "Follows you" label. False when signed out.
     IS_FOLLOWING_VIEWER = is_following_viewer: bool, "isFollowingViewer", FOLLOWING_BACK,
         |facts| facts.relation.followed_back_at.is_some();
+    /// Whether a follow of this user needs their consent. It costs 1.
+    IS_PRIVATE = is_private: bool, "isPrivate", COUNT, |facts| facts.lists.is_private;
     /// Whether this user is the viewer.
     IS_VIEWER = is_viewer: bool, "isViewer", ROW,
         |facts| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
@@ -162,14 +167,31 @@ user_fields! {
     /// When the viewer followed this user; null if the viewer does not follow them.
     VIEWER_FOLLOWED_AT = viewer_followed_at: Option<DateTime>, "viewerFollowedAt", FOLLOWED,
         |facts| facts.relation.followed_at.map(DateTime);
+    /// Whether the viewer asks to follow this user and waits for an answer. False when signed out.
+    VIEWER_HAS_REQUESTED = viewer_has_requested: bool, "viewerHasRequested", TIE,
+        |facts| facts.tie.requested_at.is_some();
+    /// Whether the viewer blocks this user. False when signed out.
+    VIEWER_IS_BLOCKING = viewer_is_blocking: bool, "viewerIsBlocking", TIE,
+        |facts| facts.tie.is_blocking;
     /// Whether the viewer follows this user. False when signed out.
     VIEWER_IS_FOLLOWING = viewer_is_following: bool, "viewerIsFollowing", FOLLOWED,
         |facts| facts.relation.followed_at.is_some();
+    /// Whether the viewer has muted this user, and the mute has not lapsed. False when signed out.
+    VIEWER_IS_MUTING = viewer_is_muting: bool, "viewerIsMuting", TIE,
+        |facts| facts.tie.mute.is_some();
+    /// When the viewer's mute of this user ends; null without a mute, and for one without an end.
+    VIEWER_MUTED_UNTIL = viewer_muted_until: Option<DateTime>, "viewerMutedUntil", TIE,
+        |facts| facts.tie.mute.and_then(|mute| mute.until).map(DateTime);
+    /// When the viewer asked to follow this user; null if no request is waiting.
+    VIEWER_REQUESTED_AT = viewer_requested_at: Option<DateTime>, "viewerRequestedAt", TIE,
+        |facts| facts.tie.requested_at.map(DateTime);
     }
     lists {
-    /// The users who follow this user, by default the newest follow first.
+    /// The users who follow this user, by default the newest follow first. Empty if the user hides
+    /// the list from the viewer.
     followers: FOLLOWERS -> FollowerConnection;
-    /// The users whom this user follows, by default the newest follow first.
+    /// The users whom this user follows, by default the newest follow first. Empty if the user hides
+    /// the list from the viewer.
     following: FOLLOWING -> FollowingConnection;
     }
 }

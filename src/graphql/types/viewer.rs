@@ -5,19 +5,23 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::{
+    connection::{BlockedUserConnection, FollowRequestConnection, Listed, MutedUserConnection},
+    page::PageArguments,
+    privacy::PrivacySettings,
     quota::FollowQuota,
     user::{IdAnswer, User},
 };
 use crate::{
-    domain,
+    domain::{self, OrderDirection},
     graphql::{
         context::RequestContext,
         error::Failure,
         global_id::{self, GlobalId},
+        lists::{BLOCKED_USERS, FOLLOW_REQUESTS, MUTED_USERS, OrderField, SENT_FOLLOW_REQUESTS},
         permission::Permission,
         projection::Projected,
     },
-    service::{self, Service},
+    service::{self, SeenBy, Service},
 };
 
 fn listed(permissions: domain::Permissions) -> Vec<Permission> {
@@ -28,14 +32,65 @@ fn listed(permissions: domain::Permissions) -> Vec<Permission> {
 #[derive(Clone)]
 pub(crate) struct Viewer(pub Arc<service::Viewer>);
 
-#[Object]
-/// The signed-in caller.
-impl Viewer {
+/// The service as the viewer sees it: one who has just signed in is not the caller of the request.
+fn service_of(viewer: &Viewer, ctx: &Context<'_>) -> SeenBy {
+    ctx.data_unchecked::<Arc<Service>>().seen_by(Some(Arc::clone(&viewer.0)))
+}
+
+/// Defines the viewer with the lists that only the viewer reads. Comments are descriptions.
+macro_rules! viewer {
+    (
+        lists { $(
+            $(#[$($of_list:tt)*])*
+            $field:ident: $list:ident -> $connection:ident;
+        )+ }
+        fields { $($fields:tt)* }
+    ) => {
+        #[Object]
+        /// The signed-in caller.
+        impl Viewer {
+            $(
+            $(#[$($of_list)*])*
+            async fn $field(
+                &self,
+                ctx: &Context<'_>,
+                #[graphql(desc = "Only edges after this cursor.")] after: Option<String>,
+                #[graphql(desc = "Only edges before this cursor.")] before: Option<String>,
+                #[graphql(
+                    desc = "The first n edges, at most the server's page size. Without `first` and \
+                    `last`, a page of the default size."
+                )]
+                first: Option<i32>,
+                #[graphql(desc = "The last n edges, at most the server's page size.")]
+                last: Option<i32>,
+            ) -> Result<Projected<$connection>, Failure> {
+                let order = None::<(OrderField, OrderDirection)>;
+                let arguments = PageArguments::new(first, last, after, before, order);
+                let listed = Listed::own(ctx, &$list, service_of(self, ctx), &arguments);
+                listed.map($connection).map(Projected)
+            }
+            )+
+
+            $($fields)*
+        }
+    };
+}
+
+viewer! {
+    lists {
+    /// The users whom the viewer blocks, newest block first.
+    blocked_users: BLOCKED_USERS -> BlockedUserConnection;
+    /// The requests to follow the viewer, newest first.
+    follow_requests: FOLLOW_REQUESTS -> FollowRequestConnection;
+    /// The users whom the viewer has muted, newest mute first.
+    muted_users: MUTED_USERS -> MutedUserConnection;
+    /// The viewer's requests to follow others, newest first. `unfollow` withdraws one.
+    sent_follow_requests: SENT_FOLLOW_REQUESTS -> FollowRequestConnection;
+    }
+    fields {
     /// How many users the viewer may still follow; null if the server has no rate limits.
     async fn follow_quota(&self, ctx: &Context<'_>) -> Option<Result<FollowQuota, Failure>> {
-        // A viewer who has just signed in is not the caller of the request.
-        let service = ctx.data_unchecked::<Arc<Service>>().seen_by(Some(Arc::clone(&self.0)));
-        let quota = service.follow_quota().await;
+        let quota = service_of(self, ctx).follow_quota().await;
         quota.map(|quota| quota.map(FollowQuota::from)).map_err(Failure::from).transpose()
     }
 
@@ -47,6 +102,11 @@ impl Viewer {
     /// The permissions of the role, narrowed by the scope of the token.
     async fn permissions(&self) -> Vec<Permission> {
         listed(self.0.permissions)
+    }
+
+    /// The viewer's privacy settings.
+    async fn privacy(&self, ctx: &Context<'_>) -> Result<PrivacySettings, Failure> {
+        Ok(service_of(self, ctx).privacy().await?.into())
     }
 
     /// The viewer's role.
@@ -64,6 +124,7 @@ impl Viewer {
         let user = RequestContext::of(ctx).loaders.users.one(self.0.id()).await?;
         let user = user.ok_or(service::Error::Unauthenticated)?;
         Ok(Projected(User(user)))
+    }
     }
 }
 

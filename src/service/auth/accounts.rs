@@ -5,8 +5,8 @@ use std::{net::IpAddr, sync::Arc};
 use super::passwords::Passwords;
 use crate::{
     domain::{
-        Audience, BrokenRule, DisplayName, Form, FormError, NewUser, ProfileChange, User, UserId,
-        Username, UsernameKey, text,
+        Account, Audience, BrokenRule, Credentials, DisplayName, Form, FormError, NewUser,
+        ProfileChange, User, UserId, Username, UsernameKey, text,
     },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
     store::{CreateOutcome, SetRoleOutcome, Store},
@@ -93,6 +93,19 @@ impl Operator<'_> {
         self.0.create_account(new).await
     }
 
+    /// The account with this username, and how its user signs in; `None` when there is no such
+    /// user.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn account(self, username: &UsernameKey) -> Result<Option<(Account, Credentials)>> {
+        let Some(credentials) = self.0.store.find_credentials(username).await? else {
+            return Ok(None);
+        };
+        let account = self.0.store.find_account(credentials.id).await?;
+        Ok(account.map(|account| (account, credentials)))
+    }
+
     /// Hashes a password, for accounts that are created in bulk.
     ///
     /// # Errors
@@ -169,7 +182,7 @@ impl Service {
 
     pub(crate) async fn find_user(&self, username: &UsernameKey) -> Result<Option<Arc<User>>> {
         let key = std::slice::from_ref(username);
-        Ok(self.store.users_by_usernames(Audience::Everybody, key).await?.remove(username))
+        Ok(self.store.users_by_usernames(Audience::EVERYBODY, key).await?.remove(username))
     }
 
     /// Creates a user with a new id, and tries again with another while the id is taken.

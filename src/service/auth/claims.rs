@@ -182,6 +182,8 @@ mod tests {
             role: Role { name: "user".to_owned(), permissions: Permissions::NONE },
             token_epoch,
             tokens_valid_after: revoked_at_ms.map(at_ms),
+            is_blocking: false,
+            is_blocked: false,
         };
         let before = account(0, None);
         let after = account(2, Some(100_500));

@@ -18,7 +18,7 @@ use self::cache::UserCache;
 use super::{Error, Result, SeenBy, Service};
 use crate::{
     domain::{
-        Audience, FollowCounts, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, User,
+        Audience, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, SeenLists, User,
         UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{self, Calls, Store},
@@ -29,8 +29,11 @@ use crate::{
 pub struct ListedUser {
     /// The user; in a list of follows, the one at the other end.
     pub user: Arc<User>,
-    /// When the follow began; in a list of all users, when the account was created.
+    /// When the follow began, or the request, block or mute was made; in a list of all users, when
+    /// the account was created.
     pub followed_at: DateTime<Utc>,
+    /// When the entry ends; only mutes do.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl ListedUser {
@@ -40,11 +43,11 @@ impl ListedUser {
     }
 }
 
-/// A page of a list; one of follows comes with the lengths of both lists of its owner.
+/// A page of a list; one of follows comes with what the reader sees of both lists of its owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPage {
-    /// The lengths of both lists; zero in a list of all users.
-    pub counts: FollowCounts,
+    /// Both lists; empty ones for any other page.
+    pub lists: SeenLists,
     /// The page.
     pub page: Page<ListedUser>,
 }
@@ -54,7 +57,7 @@ impl ListPage {
     #[must_use]
     pub const fn empty() -> Self {
         let page = Page { items: Vec::new(), has_next: false, has_previous: false };
-        Self { counts: FollowCounts { followers: 0, following: 0 }, page }
+        Self { lists: SeenLists::EMPTY, page }
     }
 }
 
@@ -119,7 +122,7 @@ impl SeenBy {
         &self,
         keys: &[FollowPageKey],
     ) -> Result<Vec<(FollowPageKey, ListPage)>> {
-        let (store, cache) = (&self.service.store, self.cache());
+        let (store, cache) = (&self.service.store, self.any_cache());
         let pages = store.pages_of_follows(self.audience, keys).await?;
         let pages: Vec<_> = pages.into_iter().collect();
         let ids = || pages.iter().flat_map(|(_, page)| &page.page.items).map(|item| &item.user);
@@ -134,7 +137,8 @@ impl SeenBy {
         };
         let since = cache.map(UserCache::now);
         let missing: Vec<_> = missing.into_iter().collect();
-        let read = store.users_by_ids(self.audience, &missing).await?;
+        // The page has no user who is hidden from the audience, so rows are those for everybody.
+        let read = store.users_by_ids(Audience::EVERYBODY, &missing).await?;
         if let (Some(cache), Some(since)) = (cache, since) {
             cache::count(cached.iter().flatten().count(), missing.len());
             cache.insert(since, read.values());
@@ -143,22 +147,25 @@ impl SeenBy {
         let mut cached = cached.into_iter();
         let mut listed = |FollowItem { user: id, followed_at }| {
             let user = cached.next().flatten().or_else(|| read.get(&id).cloned())?;
-            Some(ListedUser { user, followed_at })
+            Some(ListedUser { user, followed_at, until: None })
         };
-        let with_users = |(key, FollowPage { counts, page }): (_, FollowPage)| {
+        let with_users = |(key, FollowPage { lists, page }): (_, FollowPage)| {
             let Page { items, has_next, has_previous } = page;
             let items = items.into_iter().filter_map(&mut listed).collect();
-            (key, ListPage { counts, page: Page { items, has_next, has_previous } })
+            (key, ListPage { lists, page: Page { items, has_next, has_previous } })
         };
         Ok(pages.into_iter().map(with_users).collect())
     }
 
-    /// The cache of users, while it is on. It holds rows as everybody sees them, so an answer for
-    /// one viewer neither reads nor fills it.
+    /// The cache of users, while it is on, for look-ups that may find any user. A caller whom others
+    /// block must not find those, nor learn by the time it takes that there is such a row.
     fn cache(&self) -> Option<&UserCache> {
-        let is_for_everybody = self.audience == Audience::Everybody;
-        let cache = self.service.users.as_deref().filter(|_| is_for_everybody);
-        cache.filter(|cache| cache.is_on())
+        self.any_cache().filter(|_| self.audience.blocked_viewer().is_none())
+    }
+
+    /// The cache of users, while it is on, for rows that the caller is known to see.
+    fn any_cache(&self) -> Option<&UserCache> {
+        self.service.users.as_deref().filter(|cache| cache.is_on())
     }
 }
 
