@@ -20,7 +20,7 @@
 //! # The map
 //!
 //! - [`domain`]: the words of the product and their rules, `follow_rule` among them, which decides
-//!   a follow. Plain data and pure functions; a value that exists is valid, since parsing is the
+//!   a follow, and `privacy`, which decides who sees a list. Plain data and pure functions; a value that exists is valid, since parsing is the
 //!   only way to make one.
 //! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that implement
 //!   it. All SQL is here, as constant text. Both engines are split by the same subjects: `users`,
@@ -33,8 +33,9 @@
 //!   readiness),
 //!   `statement.rs` (counts statements).
 //! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
-//!   for a signed-out caller or for the operator: `follows`, `users/` (with the cache), `auth/`,
-//!   `limits/`, and `policy`, which decides what a viewer may do and see.
+//!   for a signed-out caller or for the operator: `follows`, `safety` (requests, blocks, mutes,
+//!   settings), `users/` (with the cache), `auth/`, `limits/`, and `policy`, which decides what a
+//!   viewer may do and see.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: find the
 //!   document (`persisted/`), parse (`syntax/`), validate (`validation/`), coerce the variables
 //!   (`coercion.rs`), guard, translate; `lists.rs` has one row for each connection, `projection/`
@@ -66,20 +67,28 @@
 //! levels), never on how many objects are in the answer. `tests/it` asserts the exact numbers.
 //!
 //! **Invariant:** every read whose answer may depend on the reader (users, counts, pages) names its
-//! audience. Reads for everybody are shared and cached; reads for one viewer are neither.
+//! audience. A page or count has its reader in its key, so those of several readers share a
+//! statement. Reads for a viewer whom others block are not shared, and leave those users out in SQL,
+//! so that pages, counts and `hasNextPage` agree. A hidden list is not read at all.
 //!
 //! # The life of a write
 //!
 //! One method of the store is one unit of work. Follows and unfollows that arrive while a batch is
 //! being written form the next batch. A batch writes its edges, their mirrors and all counts in one
-//! transaction, with a handful of statements however large it is. The rows that the statements
+//! transaction, with a handful of statements however large it is. Requests and blocks are edges of
+//! their own tables and take the same path. The rows that the statements
 //! inserted and deleted decide the outcome, so a batch can be retried and raced without harm. Each
 //! caller gets the outcome of their own change, and a change is carried out even if its client has
 //! left.
 //!
-//! **Invariant:** after every commit there is at most one edge for a pair and none to oneself,
-//! `followers` holds exactly the edges of `follows`, and each count is the number of its edges.
-//! `entourage check` recounts them.
+//! Two servers may add edges of different kinds for the same two users without touching the same row
+//! before the counts. So a write that added one looks again, once it has locked the counts, whenever
+//! the lengths in them allow for the other; what it finds makes it start again.
+//!
+//! **Invariant:** after every commit there is at most one edge of a kind for a pair and none to
+//! oneself, none beside a block of the two users, no request beside its follow; each mirror holds
+//! exactly the edges of its table, and each count is the number of its edges. `entourage check`
+//! recounts them.
 //!
 //! # Glossary
 //!
@@ -93,7 +102,13 @@
 //! | list | all follows of a user in one direction: followers or following |
 //! | relation | both follows between a viewer and another user |
 //! | viewer, operator | the signed-in caller; the person at the command line |
-//! | audience | whom an answer is for: everybody or one viewer |
+//! | audience, reader | whom an answer is for: everybody, a viewer or a moderator; the same for one list, whose owner sees it always |
+//! | edge | a follow, a request or a block: a row about two users, stored with each of them |
+//! | request | a follow of a private account that waits for consent |
+//! | block, blocker | a user for whom the other does not exist; the user who has blocked them |
+//! | mute | a user whom the muter does not want to hear of |
+//! | hidden list | a list that its owner does not show to this reader: it reads as an empty one |
+//! | tie | what is between a viewer and another user besides follows |
 //! | permission, role, scope | what an operation requires; what an account has; what a token allows of that |
 //! | limit | a bound on one request (`Limits`) or on follows over time (`FollowLimits`) |
 //! | quota, budget | what remains of the limits on follows; what remains of the cost per minute |
@@ -101,7 +116,7 @@
 //! | form error | a rule that a field of a form breaks; a form is answered with all of them |
 //! | search, name prefix | the words that users are looked for by; a stored beginning of a word of a name |
 //! | refusal, failure | a rule forbids a change, which is an expected answer; something broke |
-//! | drift | a difference between the counts or mirrors and the follows |
+//! | drift | a difference between the counts or mirrors and the edges, or two edges that exclude each other |
 //!
 //! A GraphQL request:
 //!

@@ -29,8 +29,8 @@ pub(super) struct Banner<'a> {
     pub(super) sign_up: bool,
     /// Whether `--demo` left the database alone because it had users.
     pub(super) was_not_empty: bool,
-    /// Whether the demo accounts can sign in.
-    pub(super) has_demo_accounts: bool,
+    /// The demo accounts that can sign in.
+    pub(super) demo_accounts: Vec<demo::Account>,
 }
 
 impl fmt::Display for Banner<'_> {
@@ -56,7 +56,7 @@ impl fmt::Display for Banner<'_> {
         if self.was_not_empty {
             writeln!(f, "The database already has users: --demo changed nothing.")?;
         }
-        if self.has_demo_accounts {
+        if !self.demo_accounts.is_empty() {
             self.accounts(f)?;
         }
         self.sign_in(f)?;
@@ -71,22 +71,25 @@ impl Banner<'_> {
             write!(f, ", all with the password {:?}", demo::PASSWORD)?;
         }
         writeln!(f, ":\n")?;
-        for (username, remark) in demo::GUIDE {
+        for (username, remark) in &self.demo_accounts {
             writeln!(f, "  {username:<10} {remark}")?;
         }
         writeln!(f)
     }
 
     fn sign_in(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let someone = if self.has_demo_accounts { demo::GUIDE[1].0 } else { "NAME" };
-        match (self.sign_up, self.has_demo_accounts) {
-            (false, _) => {
+        // The second one may follow, and has no followers yet.
+        let accounts = &self.demo_accounts;
+        let someone = accounts.get(1).or(accounts.first()).map(|(username, _)| *username);
+        match (self.sign_up, someone) {
+            (false, someone) => {
+                let someone = someone.unwrap_or("NAME");
                 writeln!(f, "Sign-up is closed: `entourage token {someone}` prints a bearer token.")
             }
-            (true, false) => {
+            (true, None) => {
                 writeln!(f, "Create an account with `signUp`, or sign in with `signIn`.")
             }
-            (true, true) => writeln!(
+            (true, Some(someone)) => writeln!(
                 f,
                 "Sign in, then send the token as `authorization: Bearer TOKEN`:\n\n  \
                  curl -s http://{}{}/graphql -H 'content-type: application/json' -d '{{\"query\": \

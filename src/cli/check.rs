@@ -15,8 +15,9 @@ use crate::{
 
 /// Recount what is stored twice, and report differences
 ///
-/// Recounts every counter, compares both tables of follows, and compares names with what users are
-/// searched by. The exit code is 1 if anything differs.
+/// Recounts every counter, compares both tables of follows, of follow requests and of blocks, looks
+/// for follows and requests beside a block and for rows of users who do not exist, and compares
+/// names with what users are searched by. The exit code is 1 if anything differs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Repair the differences; safe while a server runs
@@ -41,7 +42,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     }
     print(&found)?;
     if drift.is_empty() {
-        let users = store.count_users(Audience::Everybody, &UserSearch::default()).await?;
+        let users = store.count_users(Audience::EVERYBODY, &UserSearch::default()).await?;
         store.close().await;
         return print(&format!("OK: {users} users, 0 differences\n"));
     }

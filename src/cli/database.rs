@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use crate::{
     config::Database,
     domain::{Limits, SystemClock},
-    service::{Parts, Service, SystemRandom, Tokens, Visibility},
+    service::{Parts, Service, SystemRandom, Tokens},
     store::{self, SchemaState, Store},
 };
 
@@ -59,7 +59,6 @@ pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
-        visibility: Visibility::Public,
         rate_limits: false,
         limits: Limits::default(),
     })

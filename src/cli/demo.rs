@@ -20,8 +20,11 @@ use crate::{
 /// The password of every account here.
 pub(super) const PASSWORD: &str = "entourage";
 
-/// The accounts that the banner prints, with a remark each.
-pub(super) const GUIDE: [(&str, &str); 5] = [
+/// A username, and a remark about the account.
+pub(super) type Account = (&'static str, &'static str);
+
+/// The accounts that the banner prints.
+const GUIDE: [Account; 5] = [
     ("ada", "followed by nearly everybody"),
     ("emily", "no followers"),
     ("diogenes", "restricted: may not follow"),
@@ -97,18 +100,28 @@ const PEOPLE: [Person; 27] = [
 /// What `--demo` found and did.
 pub(super) struct Demo {
     pub(super) outcome: LoadOutcome,
-    /// Whether the demo accounts can sign in; tried with the first of them.
-    pub(super) can_sign_in: bool,
+    /// The accounts of the guide that can sign in: their owners or the operator may have changed
+    /// or deleted some.
+    pub(super) accounts: Vec<Account>,
 }
 
 /// Loads the graph into a database without users.
 pub(super) async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
     let service = database::service(store, signing::no_tokens()?);
     let outcome = load(store, &service, SystemClock.now()).await?;
-    let (username, password) = (GUIDE[0].0.to_owned(), PASSWORD.to_owned());
-    let attempt = SignIn { username, password, address: None };
-    let signed_in = service.seen_by(None).sign_in(attempt).await?;
-    Ok(Demo { outcome, can_sign_in: signed_in.is_some() })
+    if outcome == LoadOutcome::Loaded {
+        return Ok(Demo { outcome, accounts: GUIDE.to_vec() });
+    }
+
+    let mut accounts = Vec::new();
+    for account in GUIDE {
+        let (username, password) = (account.0.to_owned(), PASSWORD.to_owned());
+        let attempt = SignIn { username, password, address: None };
+        if service.seen_by(None).sign_in(attempt).await?.is_some() {
+            accounts.push(account);
+        }
+    }
+    Ok(Demo { outcome, accounts })
 }
 
 async fn load(
@@ -116,7 +129,7 @@ async fn load(
     service: &Service,
     now: DateTime<Utc>,
 ) -> anyhow::Result<LoadOutcome> {
-    if store.count_users(Audience::Everybody, &UserSearch::default()).await? > 0 {
+    if store.count_users(Audience::EVERYBODY, &UserSearch::default()).await? > 0 {
         return Ok(LoadOutcome::NotEmpty);
     }
 

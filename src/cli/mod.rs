@@ -110,6 +110,12 @@ fn complain(message: &str) {
     let _ = writeln!(io::stderr(), "entourage: {line}");
 }
 
+/// Writes a sentence for people to stderr, where it is not mixed with the result of the command.
+fn say(sentence: &str) {
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(io::stderr(), "{sentence}");
+}
+
 /// Writes a result to stdout.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
@@ -118,7 +124,7 @@ fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Starts logging to stderr.
+/// Starts logging to stderr, and first reports the variables that look like settings but are not.
 fn log(logging: &Logging, default_filter: &str) -> anyhow::Result<()> {
     let filter = logging.filter.as_deref().unwrap_or(default_filter);
     let is_terminal = io::stderr().is_terminal();
@@ -132,5 +138,14 @@ fn log(logging: &Logging, default_filter: &str) -> anyhow::Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     }
     .map_err(anyhow::Error::from_boxed)
-    .context("cannot start logging")
+    .context("cannot start logging")?;
+
+    for (name, similar) in config::unknown_variables(&command(), config::variables()) {
+        let hint = match similar {
+            Some(setting) => format!("did you mean {setting}?"),
+            None => "see `entourage serve --help`".to_owned(),
+        };
+        tracing::warn!("{name} is not a setting: {hint}");
+    }
+    Ok(())
 }

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, SignUp, Signing,
-        SlowLog, Switch,
+        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, Signing, SlowLog,
+        Switch,
     },
     http::{Playground, Timeouts},
     store::LoadOutcome,
@@ -56,7 +56,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     // Then open the database; the key file is generated only next to a database that is ours.
     let Args { listen, service, front, database, signing, documents, limits, slow_log, .. } = args;
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
-    let sign_up = is_open(service.sign_up, &database);
+    let sign_up = service.sign_up.is_open(&database.url);
     let documents = documents::load(&documents, sign_up, limits)?;
     super::signing::check_key(&signing, &database.url)?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
@@ -118,19 +118,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         metrics,
         sign_up,
         was_not_empty: demo.as_ref().is_some_and(|demo| demo.outcome == LoadOutcome::NotEmpty),
-        has_demo_accounts: demo.is_some_and(|demo| demo.can_sign_in),
+        demo_accounts: demo.map(|demo| demo.accounts).unwrap_or_default(),
     };
     print(&banner.to_string())?;
     serve_until_signalled(app, listener, signals).await
-}
-
-/// Whether anybody can sign up: by default on SQLite only.
-fn is_open(sign_up: Option<SignUp>, database: &Database) -> bool {
-    let default = match database.url.sqlite_file() {
-        Some(_) => SignUp::Open,
-        None => SignUp::Closed,
-    };
-    sign_up.unwrap_or(default) == SignUp::Open
 }
 
 /// Serves until the first signal, then drains until everything is done or a second signal comes.

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
+use chrono::SecondsFormat;
 
 use super::{
+    complain,
     database::{self, Migrate},
-    password, print, signing,
+    password, print, say, signing,
 };
 use crate::{
-    config::{Database, Logging},
+    config::{Database, Logging, SignUpArg},
     domain::{BrokenRule, FormError, UsernameKey},
     service::{NewAccount, Operator, Service},
     store::{SetRoleOutcome, Store},
@@ -17,7 +19,7 @@ use crate::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
-    /// Create a user
+    /// Create a user, and print the id
     ///
     /// The password is typed on a terminal, or the first line of stdin.
     Add {
@@ -30,8 +32,14 @@ pub(super) enum Command {
         #[arg(long)]
         no_password: bool,
         #[command(flatten)]
+        sign_up: SignUpArg,
+        #[command(flatten)]
         common: Common,
     },
+    /// Print the id, role and way to sign in of a user
+    ///
+    /// Each is a line: `id`, `username`, `name`, `role`, `created` and `sign-in`.
+    Show(Existing),
     /// Change a user's role
     Role {
         /// Username
@@ -44,7 +52,12 @@ pub(super) enum Command {
     /// Change a user's password, and revoke all their tokens
     ///
     /// The password is typed on a terminal, or the first line of stdin.
-    Password(Existing),
+    Password {
+        #[command(flatten)]
+        user: Existing,
+        #[command(flatten)]
+        sign_up: SignUpArg,
+    },
     /// Revoke all tokens of a user
     SignOut(Existing),
     /// Delete a user and all their follows, in both directions
@@ -69,18 +82,25 @@ pub(super) struct Common {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Add { username, name, no_password, common } => {
+        Command::Add { username, name, no_password, sign_up, common } => {
             let password =
                 if no_password { None } else { Some(password::read(", or pass --no-password")?) };
             let (store, service) = open(&common, Migrate::Sqlite).await?;
+            let has_password = password.is_some();
             let user = NewAccount { username: username.clone(), name, password };
             let id = match service.operator().add_user(user).await? {
                 Ok(id) => id,
                 Err(errors) => return Err(refused(&username, &errors)),
             };
             store.close().await;
-            print(&format!("added {username}, id {id}\n"))
+            print(&format!("{id}\n"))?;
+            say(&format!("added {username}, id {id}"));
+            if has_password {
+                warn_if_closed(sign_up, &common.database);
+            }
+            Ok(())
         }
+        Command::Show(user) => user.show().await,
         Command::Role { username, role, common } => {
             let (store, service) = open(&common, Migrate::Never).await?;
             match service.operator().set_role(&key(&username)?, &role).await? {
@@ -93,14 +113,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             store.close().await;
             print(&format!("{username} now has the role {role}\n"))
         }
-        Command::Password(user) => {
+        Command::Password { user, sign_up } => {
             let password = password::read("")?;
             let name = &user.username;
             let done = format!("changed the password of {name} and signed them out everywhere\n");
             let change = async |operator: Operator<'_>, key: &_| {
                 Ok(operator.set_password(key, &password).await??)
             };
-            user.change(change, &done).await
+            user.change(change, &done).await?;
+            warn_if_closed(sign_up, &user.common.database);
+            Ok(())
         }
         Command::SignOut(user) => {
             let done = format!("signed out {} everywhere\n", user.username);
@@ -113,7 +135,46 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// Says that passwords are of no use if the settings close sign-up.
+fn warn_if_closed(sign_up: SignUpArg, database: &Database) {
+    if !sign_up.is_open(&database.url) {
+        complain(
+            "the password is stored, but cannot be used: sign-up is closed, so `signIn` does not \
+             exist. ENTOURAGE_SIGN_UP=open opens it, for the server and for this command",
+        );
+    }
+}
+
 impl Existing {
+    /// Prints what the operator may want to know about the user.
+    async fn show(&self) -> anyhow::Result<()> {
+        let (store, service) = open(&self.common, Migrate::Never).await?;
+        let found = service.operator().account(&key(&self.username)?).await?;
+        let (account, credentials) = found.ok_or_else(|| no_such_user(&self.username))?;
+        store.close().await;
+
+        let user = &account.user;
+        let created = user.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        // The identity provider chooses the subject: control characters in it are escaped.
+        let subject = |subject: &String| format!("subject {}", subject.escape_debug());
+        let sign_in = match (&credentials.password_hash, &credentials.subject) {
+            (Some(_), None) => "password".to_owned(),
+            (None, Some(sub)) => subject(sub),
+            (Some(_), Some(sub)) => format!("password, {}", subject(sub)),
+            (None, None) => "only with tokens of `entourage token` or of your backend".to_owned(),
+        };
+        let lines = [
+            ("id", user.id.to_string()),
+            ("username", user.username.to_string()),
+            ("name", user.name.as_deref().unwrap_or_default().to_owned()),
+            ("role", account.role.name),
+            ("created", created),
+            ("sign-in", sign_in),
+        ];
+        let line = |(key, value): (&str, String)| format!("{key}: {value}").trim_end().to_owned();
+        print(&(lines.map(line).join("\n") + "\n"))
+    }
+
     /// Makes a change that returns whether the user exists, and prints `done`.
     async fn change(
         &self,

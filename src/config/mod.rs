@@ -3,7 +3,8 @@
 //! Each group below belongs to one or more commands. An invalid value is refused here, before
 //! anything is opened, with the flag and its variable in the message.
 //!
-//! **Invariant:** only this module reads the environment, through clap.
+//! **Invariant:** only this module reads the environment: values through clap, and names to report
+//! those that are misspelt.
 //!
 //! **Invariant:** `Debug` shows no secret and no database password.
 
@@ -12,6 +13,7 @@ mod front;
 mod limits;
 mod list;
 mod slow_log;
+mod unknown;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -23,7 +25,13 @@ use clap::{
 };
 
 use self::list::List;
-pub use self::{command::prepare, front::Front, limits::LimitArgs, slow_log::SlowLog};
+pub use self::{
+    command::prepare,
+    front::Front,
+    limits::LimitArgs,
+    slow_log::SlowLog,
+    unknown::{unknown_variables, variables},
+};
 use crate::store;
 
 /// The database and its connection pool.
@@ -217,16 +225,9 @@ pub struct Service {
     #[arg(long, env = "ENTOURAGE_MIGRATE", value_parser = BoolishValueParser::new())]
     pub migrate: bool,
 
-    /// Whether anybody can sign up [default: open on SQLite, else closed]
-    ///
-    /// If it is closed, `signUp`, `signIn` and `changePassword` do not exist.
-    #[arg(
-        long,
-        env = "ENTOURAGE_SIGN_UP",
-        value_name = "open|closed",
-        hide_possible_values = true
-    )]
-    pub sign_up: Option<SignUp>,
+    /// Whether anybody can sign up.
+    #[command(flatten)]
+    pub sign_up: SignUpArg,
 
     /// Whether the limits over time apply
     ///
@@ -264,11 +265,11 @@ pub struct Service {
     )]
     pub suggestions: Switch,
 
-    /// Serve `/metrics` on this address only
+    /// Serve `/metrics` on this address only [default: with the API]
     #[arg(long, env = "ENTOURAGE_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<Address>,
 
-    /// How long `/readyz` reports `draining` first
+    /// How long `/readyz` reports `draining` first [default: not at all]
     ///
     /// Then the server stops accepting connections: set the time that a load balancer takes to
     /// notice.
@@ -279,6 +280,33 @@ pub struct Service {
         value_parser = duration
     )]
     pub shutdown_notice: Option<Duration>,
+}
+
+/// Whether accounts with a password can be used.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct SignUpArg {
+    /// Whether anybody can sign up [default: open on SQLite, else closed]
+    ///
+    /// `open`: `signUp`, `signIn` and `changePassword` exist. `closed`: none of them does, so
+    /// passwords are of no use.
+    #[arg(
+        long,
+        env = "ENTOURAGE_SIGN_UP",
+        value_name = "open|closed",
+        hide_possible_values = true
+    )]
+    sign_up: Option<SignUp>,
+}
+
+impl SignUpArg {
+    /// Whether sign-up is open: by default on SQLite only.
+    pub fn is_open(self, database: &DatabaseUrl) -> bool {
+        let default = match database.sqlite_file() {
+            Some(_) => SignUp::Open,
+            None => SignUp::Closed,
+        };
+        self.sign_up.unwrap_or(default) == SignUp::Open
+    }
 }
 
 /// The documents that clients may send, and those that they may name.

@@ -12,7 +12,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 
-use super::{media::MediaType, request_id::RequestId};
+use super::{media::MediaType, request::Outcome, request_id::RequestId};
 use crate::graphql::{Code, Reply};
 
 /// The status of a reply to an operation. `application/json` is 200 for any well-formed request,
@@ -55,13 +55,14 @@ const BATCH_MAX: usize = 100;
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
+    code: Code,
     body: Vec<u8>,
     header: Option<(HeaderName, &'static str)>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, code: Code, message: &str) -> Self {
-        Self { status, body: Reply::refusal(code, message).body, header: None }
+        Self { status, code, body: Reply::refusal(code, message).body, header: None }
     }
 
     /// The client has to change its request.
@@ -92,14 +93,16 @@ impl Failure {
 
     /// The database does not answer. The client sees the request's id; the cause is in the log.
     pub(super) fn unavailable(id: &RequestId) -> Self {
-        let body = Reply::failure(Code::Unavailable, id.as_str()).body;
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, body, header: None }
+        Self::ours(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, id)
     }
 
     /// A bug. The client sees the request's id; the cause is in the log.
     pub(super) fn internal(id: &RequestId) -> Self {
-        let body = Reply::failure(Code::Internal, id.as_str()).body;
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, body, header: None }
+        Self::ours(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, id)
+    }
+
+    fn ours(status: StatusCode, code: Code, id: &RequestId) -> Self {
+        Self { status, code, body: Reply::failure(code, id.as_str()).body, header: None }
     }
 
     /// Adds the one header that goes with the status.
@@ -108,10 +111,11 @@ impl Failure {
         self
     }
 
-    /// The response, in the media type that the client prefers.
+    /// The response, in the media type that the client prefers. The log has its code.
     pub(super) fn into_response(self, media: MediaType) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(Outcome::refused(self.code));
         response.headers_mut().insert(CONTENT_TYPE, media.header());
         if let Some((name, value)) = self.header {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -132,7 +136,14 @@ mod tests {
 
     fn refusal(code: Code) -> Reply {
         let body = b"{}".to_vec();
-        Reply { body, refused: Some(code), error: Some(code), retry_after: None, operation: None }
+        Reply {
+            body,
+            refused: Some(code),
+            error: Some(code),
+            is_charged: false,
+            retry_after: None,
+            operation: None,
+        }
     }
 
     #[test]

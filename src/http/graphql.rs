@@ -27,7 +27,7 @@ use super::{
     failure::{self, Failure},
     media::{self, MediaType},
     metrics, params,
-    request::{Findings, FirstError},
+    request::{Findings, Outcome},
     request_id::RequestId,
     state,
 };
@@ -128,7 +128,7 @@ fn response(reply: Reply, media: MediaType) -> Response {
     let status = failure::status(&reply, media);
     let mut response = Response::new(Body::from(reply.body));
     *response.status_mut() = status;
-    response.extensions_mut().insert(FirstError(reply.error));
+    response.extensions_mut().insert(Outcome { code: reply.error, is_charged: reply.is_charged });
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media.header());
     if let Some(wait) = reply.retry_after {

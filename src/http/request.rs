@@ -38,9 +38,21 @@ use crate::{
 /// The longest path that is logged.
 const PATH_BYTES_MAX: usize = 256;
 
-/// Passes the code of an operation's first error to the log, as an extension of the response.
+/// What the log says of a reply besides its status, passed on as an extension of the response.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FirstError(pub(super) Option<Code>);
+pub(super) struct Outcome {
+    /// Why the request was refused, or the code of the operation's first error.
+    pub(super) code: Option<Code>,
+    /// Whether the cost of the operation was charged.
+    pub(super) is_charged: bool,
+}
+
+impl Outcome {
+    /// The request was refused, before any operation was executed.
+    pub(super) const fn refused(code: Code) -> Self {
+        Self { code: Some(code), is_charged: false }
+    }
+}
 
 /// Runs a request in a span with its id, refuses it unless it names one host and may come from its
 /// site, adds the headers that every reply has, and logs and measures the outcome.
@@ -67,7 +79,7 @@ pub(super) async fn observe(
 
     security::add_headers(response.headers_mut());
     observation.status = Some(response.status());
-    observation.error = response.extensions().get::<FirstError>().and_then(|error| error.0);
+    observation.outcome = response.extensions().get::<Outcome>().copied();
     response.headers_mut().insert(REQUEST_ID, id.header());
     response
 }
@@ -114,7 +126,7 @@ struct Observation {
     route: String,
     began: Instant,
     status: Option<StatusCode>,
-    error: Option<Code>,
+    outcome: Option<Outcome>,
     findings: Arc<Findings>,
     slow_operation: Option<Duration>,
     span: Span,
@@ -132,7 +144,7 @@ impl Observation {
             route: route.to_owned(),
             began: Instant::now(),
             status: None,
-            error: None,
+            outcome: None,
             findings: Arc::new(Findings { client, ..Findings::default() }),
             slow_operation: state.slow_operation,
             span,
@@ -157,8 +169,11 @@ impl Observation {
         let label = operation.get().map(|(label, _)| label);
         let name = label.and_then(|label| label.name.as_deref());
         let kind = label.map(|label| label.kind);
-        let cost = label.and_then(|label| label.cost).map(NonZeroU32::get);
-        let code = self.error.map(Code::as_str);
+        // Without a reply the client has left, most likely while the operation was running.
+        let is_charged = self.outcome.is_none_or(|outcome| outcome.is_charged);
+        let price = label.and_then(|label| label.cost).map(NonZeroU32::get);
+        let cost = price.filter(|_| is_charged);
+        let code = self.outcome.and_then(|outcome| outcome.code).map(Code::as_str);
         let ms = milliseconds(took);
         /// The access line, at a level.
         macro_rules! line {
@@ -177,7 +192,7 @@ impl Observation {
         }
 
         let took = operation.get().map(|(_, began)| began.elapsed()).unwrap_or_default();
-        if cost.is_some() && self.slow_operation.is_some_and(|limit| took >= limit) {
+        if price.is_some() && self.slow_operation.is_some_and(|limit| took >= limit) {
             let ms = milliseconds(took);
             let message = "a slow operation";
             warn!(operation = name, kind, cost, viewer, client, ms, store = %calls, message);

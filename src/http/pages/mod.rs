@@ -26,13 +26,18 @@ use hyper::{
 use rust_embed::RustEmbed;
 
 use self::asset::Asset;
-use super::{base_path::BasePath, encoding::Encoding, failure::Failure, media};
+use super::{base_path::BasePath, encoding::Encoding, failure::Failure, media, request::Outcome};
+use crate::graphql::Code;
 
 /// The page of the example app, and the paths of its router.
 const APP: &str = "index.html";
-const APP_ROUTES: [&str; 7] = [
+const APP_ROUTES: [&str; 11] = [
     "/",
+    "/requests",
+    "/requests/sent",
     "/settings",
+    "/settings/blocked",
+    "/settings/muted",
     "/users/{username}",
     "/users/{username}/followers",
     "/users/{username}/following",
@@ -197,6 +202,7 @@ pub(super) fn not_found(
     headers.remove(IF_NONE_MATCH);
     let mut page = playground.page(APP, &headers)?;
     *page.status_mut() = StatusCode::NOT_FOUND;
+    page.extensions_mut().insert(Outcome::refused(Code::NotFound));
     Ok(page)
 }
 
