@@ -9,11 +9,22 @@ import { createClient } from "./client";
 import { Footer } from "./components/Footer";
 import { Header } from "./components/Header";
 import { Messages } from "./components/Messages";
+import {
+  BLOCKED_PATH,
+  MUTED_PATH,
+  REQUESTS_PATH,
+  SENT_REQUESTS_PATH,
+  SETTINGS_PATH,
+} from "./links";
+import { BlockedUsersPage } from "./pages/BlockedUsersPage";
 import { DirectoryPage } from "./pages/DirectoryPage";
 import { FollowersPage } from "./pages/FollowersPage";
 import { FollowingPage } from "./pages/FollowingPage";
+import { MutedUsersPage } from "./pages/MutedUsersPage";
 import { NotFoundPage } from "./pages/NotFoundPage";
 import { ProfilePage } from "./pages/ProfilePage";
+import { RequestsPage } from "./pages/RequestsPage";
+import { SentRequestsPage } from "./pages/SentRequestsPage";
 import { SettingsPage } from "./pages/SettingsPage";
 import { SignInPage } from "./pages/SignInPage";
 import { SignUpPage } from "./pages/SignUpPage";
@@ -34,7 +45,11 @@ export function App() {
             <Route path="/" component={DirectoryPage} />
             <Route path="/sign-in" component={SignInPage} />
             <Route path="/sign-up" component={SignUpPage} />
-            <Route path="/settings" component={SettingsPage} />
+            <Route path={SETTINGS_PATH} component={SettingsPage} />
+            <Route path={BLOCKED_PATH} component={BlockedUsersPage} />
+            <Route path={MUTED_PATH} component={MutedUsersPage} />
+            <Route path={REQUESTS_PATH} component={RequestsPage} />
+            <Route path={SENT_REQUESTS_PATH} component={SentRequestsPage} />
             <Route path="/users/:username">
               {({ username }) => <ProfilePage username={username} />}
             </Route>

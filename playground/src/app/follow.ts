@@ -1,10 +1,9 @@
 /** Follow and unfollow: optimistic, reverted on refusal, consistent in every list afterwards. */
 
 import type { ApolloClient } from "@apollo/client";
-import { describeError, errorCode } from "./errors";
 import { getFragmentData, graphql, makeFragmentData } from "./generated";
-import type { FollowErrorCode } from "./generated/graphql";
-import { say, warn } from "./messages";
+import { say } from "./messages";
+import { attempt, Changed_viewer, nameOf, type Person, refreshLists, refuse } from "./relations";
 
 // A user in a payload updates the cached user of that `id` wherever they are shown: in the directory,
 // on their page, in every row. So the payload selects exactly the fields that the change affects.
@@ -12,6 +11,7 @@ const Follow_user = graphql(`
   fragment Follow_user on User {
     id
     viewerIsFollowing
+    viewerHasRequested
     followerCount
   }
 `);
@@ -24,11 +24,7 @@ const Follow = graphql(`
         ...Follow_user
       }
       viewer {
-        id
-        user {
-          id
-          followingCount
-        }
+        ...Changed_viewer
       }
       userErrors {
         code
@@ -46,11 +42,7 @@ const Unfollow = graphql(`
         ...Follow_user
       }
       viewer {
-        id
-        user {
-          id
-          followingCount
-        }
+        ...Changed_viewer
       }
       userErrors {
         code
@@ -61,115 +53,98 @@ const Unfollow = graphql(`
 `);
 
 /** The fields of the user that a change needs for its optimistic result. */
-export interface FollowTarget {
-  id: string;
-  username: string;
-  name?: string | null;
+export interface FollowTarget extends Person {
+  isPrivate: boolean;
   viewerIsFollowing: boolean;
+  viewerHasRequested: boolean;
   followerCount: number;
 }
 
-/** Follows or unfollows a user, whichever applies, and reports the outcome. */
-export async function toggleFollow(client: ApolloClient, user: FollowTarget): Promise<void> {
-  try {
-    await (user.viewerIsFollowing ? unfollow(client, user) : follow(client, user));
-  } catch (error) {
-    // The client has already reported that the session has ended.
-    if (errorCode(error) !== "UNAUTHENTICATED") {
-      warn(describeError(error));
-    }
-  }
+/** Follows a user or asks to, unfollows or withdraws the request, whichever applies. */
+export function toggleFollow(client: ApolloClient, user: FollowTarget): Promise<void> {
+  const isEnd = user.viewerIsFollowing || user.viewerHasRequested;
+  return attempt(() => (isEnd ? unfollow(client, user) : follow(client, user)));
 }
 
 async function follow(client: ApolloClient, user: FollowTarget): Promise<void> {
+  // A private user may accept those whom they follow at once. Then the answer corrects this.
+  const outcome = user.isPrivate ? "REQUESTED" : "FOLLOWED";
   const { data } = await client.mutate({
     mutation: Follow,
     variables: { id: user.id },
     optimisticResponse: {
-      follow: { outcome: "FOLLOWED", viewer: null, userErrors: [], user: expected(user, true) },
+      follow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
     },
   });
-  if (data?.follow?.outcome === "FOLLOWED") {
-    say(`You are now following ${user.name ?? user.username}`);
-  } else if (data?.follow?.outcome === "ALREADY_FOLLOWING") {
-    say("Looks like you are already following that user.");
-  } else {
-    refuse(data?.follow?.userErrors);
+  switch (data?.follow?.outcome) {
+    case "FOLLOWED":
+      say(`You are now following ${nameOf(user)}`);
+      break;
+    case "ALREADY_FOLLOWING":
+      say("Looks like you are already following that user.");
+      break;
+    case "REQUESTED":
+      say(`You have asked to follow ${nameOf(user)}`);
+      break;
+    case "ALREADY_REQUESTED":
+      say("Looks like you have already asked to follow that user.");
+      break;
+    default:
+      refuse(data?.follow?.userErrors);
   }
-  await refreshLists(client, user.id, data?.follow?.viewer?.user.id);
+  await refreshLists(client, user.id, getFragmentData(Changed_viewer, data?.follow?.viewer));
 }
 
 async function unfollow(client: ApolloClient, user: FollowTarget): Promise<void> {
+  const outcome = user.viewerIsFollowing ? "UNFOLLOWED" : "REQUEST_WITHDRAWN";
   const { data } = await client.mutate({
     mutation: Unfollow,
     variables: { id: user.id },
     optimisticResponse: {
-      unfollow: {
-        outcome: "UNFOLLOWED",
-        viewer: null,
-        userErrors: [],
-        user: expected(user, false),
-      },
+      unfollow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
     },
   });
   const unfollowed = getFragmentData(Follow_user, data?.unfollow?.user);
-  if (data?.unfollow?.outcome === "UNFOLLOWED") {
-    say(`You are no longer following ${user.name ?? user.username}`, {
-      label: "Undo",
-      run: () => toggleFollow(client, { ...user, ...unfollowed }),
-    });
-  } else if (data?.unfollow?.outcome === "NOT_FOLLOWING") {
-    say("Looks like you were not following that user.");
-  } else {
-    refuse(data?.unfollow?.userErrors);
+  const undo = {
+    label: "Undo",
+    run: () => toggleFollow(client, { ...user, ...unfollowed }),
+  };
+  switch (data?.unfollow?.outcome) {
+    case "UNFOLLOWED":
+      say(`You are no longer following ${nameOf(user)}`, undo);
+      break;
+    case "REQUEST_WITHDRAWN":
+      say(`You no longer ask to follow ${nameOf(user)}`, undo);
+      break;
+    case "NOT_FOLLOWING":
+      say(
+        user.viewerHasRequested
+          ? "Looks like your request is no longer waiting."
+          : "Looks like you were not following that user.",
+      );
+      break;
+    default:
+      refuse(data?.unfollow?.userErrors);
   }
-  await refreshLists(client, user.id, data?.unfollow?.viewer?.user.id);
+  await refreshLists(client, user.id, getFragmentData(Changed_viewer, data?.unfollow?.viewer));
 }
+
+/** How each change that succeeds moves the number of followers. */
+const GAINED = { FOLLOWED: 1, UNFOLLOWED: -1, REQUESTED: 0, REQUEST_WITHDRAWN: 0 };
 
 /**
  * The user after a successful change. The client applies it on top of its cache until the answer
  * arrives and then discards it, so a refusal leaves no trace and no count drifts.
  */
-function expected(user: FollowTarget, viewerIsFollowing: boolean) {
+function expected(user: FollowTarget, outcome: keyof typeof GAINED) {
   return makeFragmentData(
     {
       __typename: "User",
       id: user.id,
-      viewerIsFollowing,
-      followerCount: user.followerCount + (viewerIsFollowing ? 1 : -1),
+      viewerIsFollowing: outcome === "FOLLOWED",
+      viewerHasRequested: outcome === "REQUESTED",
+      followerCount: user.followerCount + GAINED[outcome],
     },
     Follow_user,
   );
-}
-
-function refuse(userErrors: { code: FollowErrorCode; message: string }[] | undefined): void {
-  const [error] = userErrors ?? [];
-  warn(
-    error?.code === "NOT_FOUND"
-      ? "That is not a valid user."
-      : (error?.message ?? "The server refused the request."),
-  );
-}
-
-/**
- * Only the server knows the viewer's new position in a list. Evicts the pages of both lists, and
- * refetches the visible one.
- */
-async function refreshLists(
-  client: ApolloClient,
-  userId: string,
-  viewerId: string | undefined,
-): Promise<void> {
-  if (viewerId === undefined) {
-    return;
-  }
-  await client.refetchQueries({
-    updateCache(cache) {
-      cache.evict({ id: `User:${userId}`, fieldName: "followers" });
-      cache.evict({ id: `User:${viewerId}`, fieldName: "following" });
-    },
-    // Other pages read only counts, which are already correct.
-    onQueryUpdated: ({ queryName }) =>
-      queryName === "FollowersPage" || queryName === "FollowingPage",
-  });
 }

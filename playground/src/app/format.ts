@@ -2,6 +2,7 @@
 
 const numberFormat = new Intl.NumberFormat("en");
 const exactFormat = new Intl.DateTimeFormat("en", { dateStyle: "long", timeStyle: "medium" });
+const momentFormat = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 const monthFormat = new Intl.DateTimeFormat("en", { month: "long", year: "numeric" });
 const relativeFormat = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
@@ -25,6 +26,11 @@ export function formatFollowers(count: number): string {
 
 export function formatExact(time: string): string {
   return exactFormat.format(new Date(time));
+}
+
+/** "Jun 3, 2026, 10:00 AM". */
+export function formatMoment(time: string): string {
+  return momentFormat.format(new Date(time));
 }
 
 /** "June 2026". */

@@ -3,8 +3,27 @@
 /** The settings of the viewer's own account. */
 export const SETTINGS_PATH = "/settings";
 
-/** The paths that sign-in may return to: the directory, profiles, their lists and the settings. */
-const PAGE = /^\/(settings|users\/[^/]+(\/(followers|following))?)?$/;
+export const BLOCKED_PATH = "/settings/blocked";
+export const MUTED_PATH = "/settings/muted";
+
+/** The requests to follow the viewer, and those of the viewer to follow others. */
+export const REQUESTS_PATH = "/requests";
+export const SENT_REQUESTS_PATH = "/requests/sent";
+
+/** The lists beside each other. */
+export const REQUEST_TABS = [
+  { path: REQUESTS_PATH, label: "Received" },
+  { path: SENT_REQUESTS_PATH, label: "Sent" },
+];
+export const SAFETY_TABS = [
+  { path: BLOCKED_PATH, label: "Blocked" },
+  { path: MUTED_PATH, label: "Muted" },
+  { path: SETTINGS_PATH, label: "All settings" },
+];
+
+/** The paths that sign-in may return to: all pages but sign-in and sign-up. */
+const PAGE =
+  /^\/(settings(\/(blocked|muted))?|requests(\/sent)?|users\/[^/]+(\/(followers|following))?)?$/;
 
 export function profilePath(username: string): string {
   return `/users/${encodeURIComponent(username)}`;

@@ -1,15 +1,24 @@
 /** The example operations, in the order of their tabs. */
 import { Kind, parse, valueFromASTUntyped } from "graphql";
+import acceptFollowRequest from "../../documents/accept-follow-request.graphql?raw";
+import block from "../../documents/block.graphql?raw";
 import changePassword from "../../documents/change-password.graphql?raw";
 import deleteAccount from "../../documents/delete-account.graphql?raw";
 import follow from "../../documents/follow.graphql?raw";
+import followRequests from "../../documents/follow-requests.graphql?raw";
+import mute from "../../documents/mute.graphql?raw";
 import nested from "../../documents/nested.graphql?raw";
 import paging from "../../documents/paging.graphql?raw";
 import profile from "../../documents/profile.graphql?raw";
+import rejectFollowRequest from "../../documents/reject-follow-request.graphql?raw";
+import removeFollower from "../../documents/remove-follower.graphql?raw";
 import signIn from "../../documents/sign-in.graphql?raw";
 import signOutEverywhere from "../../documents/sign-out-everywhere.graphql?raw";
 import signUp from "../../documents/sign-up.graphql?raw";
+import unblock from "../../documents/unblock.graphql?raw";
 import unfollow from "../../documents/unfollow.graphql?raw";
+import unmute from "../../documents/unmute.graphql?raw";
+import updatePrivacy from "../../documents/update-privacy.graphql?raw";
 import updateProfile from "../../documents/update-profile.graphql?raw";
 
 export interface Example {
@@ -25,6 +34,15 @@ export const EXAMPLES: Example[] = [
   signIn,
   follow,
   unfollow,
+  updatePrivacy,
+  followRequests,
+  acceptFollowRequest,
+  rejectFollowRequest,
+  removeFollower,
+  block,
+  unblock,
+  mute,
+  unmute,
   signUp,
   updateProfile,
   changePassword,

@@ -1,60 +1,70 @@
-/** Follows or unfollows a user. Not shown if the server would never allow it. */
+/**
+ * Follows a user or asks to, unfollows, withdraws the request, or unblocks. Not shown if the server
+ * would never allow it.
+ */
 
 import { useApolloClient } from "@apollo/client/react";
-import { useTransition } from "react";
 import { Link, useLocation, useSearch } from "wouter";
 import { toggleFollow } from "../follow";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
 import { signInPath } from "../links";
-import { focusHeading } from "./Heading";
+import { nameOf } from "../relations";
+import { ChangeButton } from "./ChangeButton";
+import { UnblockButton } from "./UnblockButton";
 
 const FollowButton_user = graphql(`
   fragment FollowButton_user on User {
     id
     username
     name
+    isPrivate
     viewerCannotFollowReasons
     viewerIsFollowing
+    viewerHasRequested
+    viewerIsBlocking
     followerCount
+    ...UnblockButton_user
   }
 `);
 
 export function FollowButton(props: { user: FragmentType<typeof FollowButton_user> }) {
   const user = getFragmentData(FollowButton_user, props.user);
   const client = useApolloClient();
-  const [isPending, startTransition] = useTransition();
   const reasons = user.viewerCannotFollowReasons;
   if (reasons.includes("UNAUTHENTICATED")) {
     return <SignInLink username={user.username} />;
   }
-  if (reasons.includes("MISSING_PERMISSION") || reasons.includes("YOURSELF")) {
+  if (user.viewerIsBlocking) {
+    return <UnblockButton user={user} />;
+  }
+  if (
+    reasons.includes("MISSING_PERMISSION") ||
+    reasons.includes("YOURSELF") ||
+    reasons.includes("BLOCKED")
+  ) {
     return null;
   }
 
-  async function toggle(button: HTMLButtonElement) {
-    await toggleFollow(client, user);
-    if (!button.isConnected) {
-      // The row is gone from the list, and the focus with it.
-      focusHeading();
-    }
-  }
-
-  const action = user.viewerIsFollowing ? "Unfollow" : "Follow";
+  const { label, description, className } = appearance(user);
   return (
-    <button
-      type="button"
-      className={user.viewerIsFollowing ? "follow-button button" : "follow-button button primary"}
-      aria-label={`${action} ${user.name ?? user.username}`}
-      onClick={({ currentTarget }) => {
-        // A disabled button would lose the focus, so a second click is ignored instead.
-        if (!isPending) {
-          startTransition(() => toggle(currentTarget));
-        }
-      }}
-    >
-      {action}
-    </button>
+    <ChangeButton
+      label={label}
+      description={`${description} ${nameOf(user)}`}
+      className={`follow-button ${className}`}
+      change={() => toggleFollow(client, user)}
+    />
   );
+}
+
+function appearance(user: { viewerIsFollowing: boolean; viewerHasRequested: boolean }) {
+  if (user.viewerIsFollowing) {
+    return { label: "Unfollow", description: "Unfollow", className: "button" };
+  }
+  if (user.viewerHasRequested) {
+    const description = "Requested: withdraw the request to follow";
+    return { label: "Requested", description, className: "button" };
+  }
+  return { label: "Follow", description: "Follow", className: "button primary" };
 }
 
 /** Leads to sign-in, and from there back to this page. */

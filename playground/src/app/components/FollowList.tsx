@@ -1,25 +1,22 @@
 /** Shared by the pages of followers and following: everything but the query. */
 
-import type { ComponentProps } from "react";
-import { Link, useSearch } from "wouter";
-import { errorCode } from "../errors";
-import { PAGE_SIZE } from "../paging";
-import { FollowTable } from "./FollowTable";
-import { Heading } from "./Heading";
-import { Pager } from "./Pager";
-import { Problem } from "./Problem";
+import type { ComponentProps, ReactNode } from "react";
 import { UnknownUser } from "./UnknownUser";
 import { UserBanner } from "./UserBanner";
+import { type ListPage, UserList } from "./UserList";
+import { Ago, type Edge } from "./UserTable";
 
-type User = NonNullable<ComponentProps<typeof UserBanner>["user"]>;
-
-interface Page {
-  edges: NonNullable<ComponentProps<typeof FollowTable>["edges"]>;
-  pageInfo: ComponentProps<typeof Pager>["pageInfo"];
-  totalCount: number;
+/** A follow, seen from the end that the list shows. */
+export interface FollowEdge extends Edge {
+  followedAt: string;
 }
 
-interface Props {
+type User<E extends FollowEdge> = NonNullable<ComponentProps<typeof UserBanner>["user"]> & {
+  viewerIsFollowing: boolean;
+  page: ListPage<E> & { isHidden: boolean };
+};
+
+interface Props<E extends FollowEdge> {
   username: string;
   title: string;
   /** The text of an empty list. */
@@ -27,49 +24,39 @@ interface Props {
   /** The URL of the first page. */
   path: string;
   /** The user and the page: undefined while they load, null when there is no such user. */
-  user: (User & { page: Page }) | null | undefined;
+  user: User<E> | null | undefined;
+  actions: (edge: E) => ReactNode;
   error: unknown;
   retry: () => Promise<unknown>;
 }
 
-export function FollowList({ username, title, empty, path, ...result }: Props) {
-  const search = useSearch();
-  const { user, error, retry } = result;
-
-  if (errorCode(error) === "INVALID_CURSOR") {
-    return (
-      <section className="notice">
-        <Heading>There is no such page.</Heading>
-        <p>The address names a place that this list does not have.</p>
-        <Link href={path} className="button">
-          First page
-        </Link>
-      </section>
-    );
-  }
-  if (error) {
-    return <Problem error={error} retry={retry} />;
-  }
+export function FollowList<E extends FollowEdge>(props: Props<E>) {
+  const { username, title, empty, path, user, actions, error, retry } = props;
   if (user === null) {
     return <UnknownUser username={username} />;
   }
   return (
-    <>
-      <Heading page={`${path}?${search}`}>{title}</Heading>
+    <UserList
+      title={title}
+      empty={user?.page.isHidden ? hidden(username, user.viewerIsFollowing) : empty}
+      path={path}
+      columns={{
+        timeTitle: "Since",
+        time: ({ followedAt }) => <Ago time={followedAt} />,
+        actions,
+      }}
+      page={user?.page}
+      error={error}
+      retry={retry}
+    >
       <UserBanner user={user} />
-      {user?.page.edges.length === 0 ? (
-        <p className="empty">{search ? "Nobody is left on this page." : empty}</p>
-      ) : (
-        <FollowTable caption={title} edges={user?.page.edges} size={PAGE_SIZE} />
-      )}
-      {user && (
-        <Pager
-          pageInfo={user.page.pageInfo}
-          count={user.page.edges.length}
-          total={user.page.totalCount}
-          path={path}
-        />
-      )}
-    </>
+    </UserList>
   );
+}
+
+/** The setting of the owner is not public: the list may be hidden from followers too. */
+function hidden(username: string, isFollower: boolean): string {
+  return isFollower
+    ? `${username} hides this list.`
+    : `Follow ${username} to see this list, if ${username} shows it to followers.`;
 }

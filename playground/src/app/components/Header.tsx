@@ -3,8 +3,9 @@
 import { useFragment } from "@apollo/client/react";
 import { Link, useLocation, useSearchParams } from "wouter";
 import { clearToken } from "../../session";
+import { formatCount } from "../format";
 import { graphql } from "../generated";
-import { profilePath, returnPath, signInPath, signUpPath } from "../links";
+import { profilePath, REQUESTS_PATH, returnPath, signInPath, signUpPath } from "../links";
 import { say } from "../messages";
 import { Avatar } from "./Avatar";
 import { focusHeading } from "./Heading";
@@ -17,6 +18,9 @@ const Header_query = graphql(`
   fragment Header_query on Query {
     viewer {
       id
+      followRequests(first: 0) {
+        totalCount
+      }
       user {
         id
         username
@@ -33,6 +37,7 @@ export function Header({ signedIn }: { signedIn: boolean }) {
     from: { __typename: "Query" },
   });
   const viewer = complete ? data.viewer?.user : undefined;
+  const requests = (complete && data.viewer?.followRequests.totalCount) || 0;
 
   return (
     <header className="site-header">
@@ -47,6 +52,14 @@ export function Header({ signedIn }: { signedIn: boolean }) {
               <Link href={profilePath(viewer.username)} className="viewer">
                 <Avatar user={viewer} size="small" />
                 <span>{viewer.username}</span>
+              </Link>
+            )}
+            {requests > 0 && (
+              <Link href={REQUESTS_PATH} className="requests">
+                <span className="badge">{formatCount(requests)}</span>
+                <span className="text">
+                  {requests === 1 ? "follow request" : "follow requests"}
+                </span>
               </Link>
             )}
             <button type="button" className="quiet" onClick={signOut}>

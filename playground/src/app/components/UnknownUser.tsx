@@ -6,7 +6,7 @@ import { Heading } from "./Heading";
 export function UnknownUser({ username }: { username: string }) {
   return (
     <section className="notice">
-      <Heading>That is not a valid user.</Heading>
+      <Heading>There is no such user.</Heading>
       <p>
         Nobody here goes by the username <strong>{username}</strong>.
       </p>

@@ -3,6 +3,7 @@
 import { Link } from "wouter";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
 import { profilePath } from "../links";
+import { AccountLabels } from "./AccountLabels";
 import { Avatar } from "./Avatar";
 import { FollowButton } from "./FollowButton";
 import { FollowCounts } from "./FollowCounts";
@@ -11,6 +12,7 @@ const UserBanner_user = graphql(`
   fragment UserBanner_user on User {
     username
     name
+    ...AccountLabels_user
     ...Avatar_user
     ...FollowButton_user
     ...FollowCounts_user
@@ -35,7 +37,9 @@ export function UserBanner(props: { user: FragmentType<typeof UserBanner_user> |
         <Link href={profilePath(user.username)} className="cover">
           {user.name ?? user.username}
         </Link>
-        <span className="username">@{user.username}</span>
+        <span className="username">
+          @{user.username} <AccountLabels user={user} />
+        </span>
       </div>
       <FollowCounts user={user} />
       <FollowButton user={user} />

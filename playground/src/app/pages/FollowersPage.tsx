@@ -1,7 +1,9 @@
 /** The followers of a user, newest first, ten per page. */
 
 import { useQuery } from "@apollo/client/react";
+import { FollowButton } from "../components/FollowButton";
 import { FollowList } from "../components/FollowList";
+import { UserMenu } from "../components/UserMenu";
 import { graphql } from "../generated";
 import { followersPath } from "../links";
 import { usePosition } from "../paging";
@@ -17,15 +19,20 @@ const FollowersPage_query = graphql(`
   ) {
     user(username: $username) {
       id
+      isViewer
+      viewerIsFollowing
       ...UserBanner_user
       page: followers(first: $first, after: $after, last: $last, before: $before) {
+        isHidden
         totalCount
         edges {
           cursor
           followedAt
           node {
             id
-            ...FollowTable_user
+            ...UserTable_user
+            ...FollowButton_user
+            ...UserMenu_user
           }
         }
         pageInfo {
@@ -50,6 +57,12 @@ export function FollowersPage({ username }: { username: string }) {
       empty={`Nobody follows ${username} yet.`}
       path={followersPath(username)}
       user={data && (data.user ?? null)}
+      actions={({ node }) => (
+        <span className="buttons">
+          <FollowButton user={node} />
+          {data?.user?.isViewer && <UserMenu user={node} />}
+        </span>
+      )}
       error={error}
       retry={refetch}
     />

@@ -1,6 +1,7 @@
 /** The users that a user follows, newest first, ten per page. */
 
 import { useQuery } from "@apollo/client/react";
+import { FollowButton } from "../components/FollowButton";
 import { FollowList } from "../components/FollowList";
 import { graphql } from "../generated";
 import { followingPath } from "../links";
@@ -17,15 +18,18 @@ const FollowingPage_query = graphql(`
   ) {
     user(username: $username) {
       id
+      viewerIsFollowing
       ...UserBanner_user
       page: following(first: $first, after: $after, last: $last, before: $before) {
+        isHidden
         totalCount
         edges {
           cursor
           followedAt
           node {
             id
-            ...FollowTable_user
+            ...UserTable_user
+            ...FollowButton_user
           }
         }
         pageInfo {
@@ -50,6 +54,7 @@ export function FollowingPage({ username }: { username: string }) {
       empty={`${username} follows nobody yet.`}
       path={followingPath(username)}
       user={data && (data.user ?? null)}
+      actions={({ node }) => <FollowButton user={node} />}
       error={error}
       retry={refetch}
     />

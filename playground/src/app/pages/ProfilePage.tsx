@@ -2,6 +2,8 @@
 
 import { useQuery } from "@apollo/client/react";
 import { Link } from "wouter";
+import { AccountLabels } from "../components/AccountLabels";
+import { AnswerButtons } from "../components/AnswerButtons";
 import { Avatar } from "../components/Avatar";
 import { FollowButton } from "../components/FollowButton";
 import { FollowCounts } from "../components/FollowCounts";
@@ -9,6 +11,7 @@ import { Heading } from "../components/Heading";
 import { Problem } from "../components/Problem";
 import { RelationLabel } from "../components/RelationLabel";
 import { UnknownUser } from "../components/UnknownUser";
+import { UserMenu } from "../components/UserMenu";
 import { formatMonth } from "../format";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
 import { SETTINGS_PATH } from "../links";
@@ -30,11 +33,15 @@ const Profile_user = graphql(`
     bio
     createdAt
     isViewer
+    hasRequestedViewer
     viewerCannotFollowReasons
+    ...AccountLabels_user
+    ...AnswerButtons_user
     ...Avatar_user
     ...RelationLabel_user
     ...FollowCounts_user
     ...FollowButton_user
+    ...UserMenu_user
   }
 `);
 
@@ -58,7 +65,7 @@ function Profile(props: { user: FragmentType<typeof Profile_user> }) {
       <div className="who">
         <Heading>{user.name ?? user.username}</Heading>
         <p className="username">
-          @{user.username} <RelationLabel user={user} />
+          @{user.username} <RelationLabel user={user} /> <AccountLabels user={user} />
         </p>
       </div>
       <div className="action">
@@ -71,10 +78,17 @@ function Profile(props: { user: FragmentType<typeof Profile_user> }) {
           </Link>
         )}
         <FollowButton user={user} />
+        <UserMenu user={user} />
       </div>
       {user.bio && <p className="bio">{user.bio}</p>}
       <FollowCounts user={user} />
       <p className="since">Here since {formatMonth(user.createdAt)}</p>
+      {user.hasRequestedViewer && (
+        <div className="request">
+          <p>Answer the request to follow you:</p>
+          <AnswerButtons user={user} />
+        </div>
+      )}
     </article>
   );
 }

@@ -1,21 +1,37 @@
-/** The viewer's own account: profile, password, sessions, deletion. */
+/** The viewer's own account: profile, privacy, password, sessions, deletion. */
 
 import { useQuery } from "@apollo/client/react";
 import { Link } from "wouter";
 import { DeleteAccount } from "../components/DeleteAccount";
 import { Heading } from "../components/Heading";
 import { PasswordForm } from "../components/PasswordForm";
+import { PrivacyForm } from "../components/PrivacyForm";
 import { Problem } from "../components/Problem";
 import { ProfileForm } from "../components/ProfileForm";
 import { SignOutEverywhere } from "../components/SignOutEverywhere";
+import { formatCount } from "../format";
 import { graphql } from "../generated";
-import { profilePath, SETTINGS_PATH, signInPath } from "../links";
+import {
+  BLOCKED_PATH,
+  MUTED_PATH,
+  profilePath,
+  REQUESTS_PATH,
+  SETTINGS_PATH,
+  signInPath,
+} from "../links";
 import { isOffered } from "../offered";
 
 const SettingsPage_query = graphql(`
   query SettingsPage {
     viewer {
       id
+      ...PrivacyForm_viewer
+      blockedUsers(first: 0) {
+        totalCount
+      }
+      mutedUsers(first: 0) {
+        totalCount
+      }
       user {
         id
         username
@@ -55,6 +71,23 @@ export function SettingsPage() {
             <h2 id="profile">Profile</h2>
             <ProfileForm user={data.viewer.user} />
             <Link href={profilePath(data.viewer.user.username)}>See your profile</Link>
+          </section>
+          <section className="card" aria-labelledby="privacy">
+            <h2 id="privacy">Privacy</h2>
+            <PrivacyForm viewer={data.viewer} />
+            <ul className="links">
+              <li>
+                <Link href={REQUESTS_PATH}>Follow requests</Link>
+              </li>
+              <li>
+                <Link href={BLOCKED_PATH}>Blocked users</Link>{" "}
+                {formatCount(data.viewer.blockedUsers.totalCount)}
+              </li>
+              <li>
+                <Link href={MUTED_PATH}>Muted users</Link>{" "}
+                {formatCount(data.viewer.mutedUsers.totalCount)}
+              </li>
+            </ul>
           </section>
           {hasPasswords && (
             <section className="card" aria-labelledby="password">
