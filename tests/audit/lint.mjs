@@ -37,7 +37,7 @@ const EXCEPTIONS = {
     {
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Error', 'Payload'],
-        types: ['FollowQuota', 'PageInfo', 'RateLimit'],
+        types: ['FollowQuota', 'PageInfo', 'PrivacySettings', 'RateLimit'],
       },
     },
   ],

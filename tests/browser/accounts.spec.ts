@@ -204,7 +204,7 @@ test("an account can be deleted, after a confirmation", async ({ page, server })
   await expect(page.getByText("Your account is deleted.")).toBeVisible();
   await expect(page).toHaveURL("/");
   await page.goto("/users/emily");
-  await expect(page.getByText("That is not a valid user.")).toBeVisible();
+  await expect(page.getByText("There is no such user.")).toBeVisible();
 });
 
 test("the settings of a signed-out visitor lead to sign-in and back", async ({ page }) => {

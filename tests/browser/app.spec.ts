@@ -201,7 +201,7 @@ test("a follow shows at once and is reverted on refusal", async ({ page, server 
   await expect(page.getByRole("link", { name: "25 followers" })).toBeVisible();
 
   release();
-  await expect(page.getByRole("alert")).toHaveText(/That is not a valid user\./);
+  await expect(page.getByRole("alert")).toHaveText(/There is no such user\./);
   await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
   await expect(page.getByRole("link", { name: "24 followers" })).toBeVisible();
 });
@@ -243,7 +243,7 @@ test("following a followed user says so", async ({ page, server }) => {
 
 test("an unknown user is reported", async ({ page }) => {
   await page.goto("/users/nobody_at_all");
-  await expect(page.getByText("That is not a valid user.")).toBeVisible();
+  await expect(page.getByText("There is no such user.")).toBeVisible();
 });
 
 test("an unknown address is a page of the app, and missing", async ({ page, conduct }) => {
@@ -493,7 +493,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       ["/users/ada", "24 followers"],
       ["/users/ada/followers", "maria"],
       ["/users/emily/followers", "Nobody follows emily yet."],
-      ["/users/nobody_at_all", "That is not a valid user."],
+      ["/users/nobody_at_all", "There is no such user."],
       ["/nowhere", "There is no such page."],
       ["/sign-in", "Password"],
       ["/sign-up", "Password"],

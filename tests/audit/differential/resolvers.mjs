@@ -5,12 +5,27 @@
 
 import { FRESH } from './graph.mjs';
 
+/** A list that only the viewer reads. The graph has no requests, blocks and mutes. */
+const NOTHING = {
+  edges: [],
+  nodes: [],
+  totalCount: 0,
+  pageInfo: { startCursor: null, endCursor: null, hasNextPage: false, hasPreviousPage: false },
+};
+const OWN = {
+  blockedUsers: NOTHING,
+  followRequests: NOTHING,
+  mutedUsers: NOTHING,
+  sentFollowRequests: NOTHING,
+  privacy: { acceptsFollowed: false, followers: null, following: null, isPrivate: false },
+};
+
 /** The root value for a caller: the viewer, or anonymous. */
 export function root(graph, isSignedIn) {
   const me = isSignedIn ? graph.viewer.user.id : null;
   const user = (id) => (graph.users.has(id) ? new User(graph, me, graph.users.get(id)) : null);
   const viewer = () =>
-    isSignedIn ? { ...graph.viewer, __typename: 'Viewer', user: user(me) } : null;
+    isSignedIn ? { ...graph.viewer, ...OWN, __typename: 'Viewer', user: user(me) } : null;
   const node = ({ id }) => (isSignedIn && id === graph.viewer.id ? viewer() : user(id));
   const target = ({ id, username }) => user(id ?? graph.byName(username)?.id);
 
@@ -18,7 +33,7 @@ export function root(graph, isSignedIn) {
     const whom = target(input.user);
     const refusal = !whom ? 'NOT_FOUND' : whom.id === me ? 'YOURSELF' : null;
     const message =
-      refusal === 'YOURSELF' ? `You cannot ${verb} yourself.` : 'That is not a valid user.';
+      refusal === 'YOURSELF' ? `You cannot ${verb} yourself.` : 'There is no such user.';
     const field = ['input', 'user', Object.keys(input.user)[0]];
     const outcome = refusal ? null : apply(whom.id);
     const edge = (list, from, other) => () => {
@@ -54,12 +69,16 @@ export function root(graph, isSignedIn) {
   return api;
 }
 
+/** The flags that need a request, a block, a mute or a private account. */
+const NEVER = ['isPrivate', 'viewerHasRequested', 'hasRequestedViewer', 'viewerIsBlocking', 'viewerIsMuting'];
+
 class User {
   __typename = 'User';
 
   constructor(graph, me, fields) {
     this.graph = graph;
     this.me = me;
+    for (const name of NEVER) this[name] = false;
     for (const name of ['id', 'username', 'name', 'bio', 'createdAt', 'avatarUrl']) this[name] = fields[name];
   }
 
@@ -153,6 +172,7 @@ function page(graph, list, descending, { first, last, after, before }) {
     edges,
     nodes: edges.map((edge) => edge.node),
     totalCount: list.length,
+    isHidden: false,
     pageInfo: {
       startCursor: edges.at(0)?.cursor,
       endCursor: edges.at(-1)?.cursor,

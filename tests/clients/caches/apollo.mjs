@@ -1,8 +1,9 @@
 /**
  * A client with Apollo Client 4, its persisted-query link and `relayStylePagination`.
  *
- * It watches the profile of ada and the viewer, reads all followers, and follows her. What it
- * prints afterwards is what the watched queries show: it sends no request after the mutation.
+ * It watches the profile of ada and the viewer, reads all followers, follows her, unfollows her, and
+ * follows her again. What it prints afterwards is what the watched queries show: between and after
+ * the mutations it sends no request.
  */
 
 import { createHash } from 'node:crypto';
@@ -22,6 +23,7 @@ import {
   report,
   SESSION,
   session,
+  UNFOLLOW,
   url,
   VIEWER,
 } from './documents.mjs';
@@ -30,6 +32,7 @@ const cache = new InMemoryCache({
   possibleTypes: { Node: ['User', 'Viewer'] },
   typePolicies: {
     FollowQuota: { keyFields: false, merge: true },
+    PrivacySettings: { keyFields: false, merge: true },
     Query: { fields: { users: relayStylePagination(['orderBy', 'query']) } },
     User: {
       fields: {
@@ -67,16 +70,23 @@ for (const query of [profile, viewer]) {
 /** The answer of the cache to a watched query. */
 const read = ({ query, variables }) => client.readQuery({ query, variables });
 
-let before = read(profile);
-while (before.user.followers.pageInfo.hasNextPage) {
-  await profile.fetchMore({ variables: { after: before.user.followers.pageInfo.endCursor } });
-  before = read(profile);
+/** Fetches the pages that are missing, and returns the profile with all its followers. */
+async function readAll() {
+  let { user } = read(profile);
+  while (user.followers.pageInfo.hasNextPage) {
+    await profile.fetchMore({ variables: { after: user.followers.pageInfo.endCursor } });
+    ({ user } = read(profile));
+  }
+  return user;
 }
-const viewers = [read(viewer)];
 
-const { data } = await client.mutate({
+const before = { user: await readAll() };
+const viewers = [read(viewer)];
+const variables = { user: { id: before.user.id } };
+
+const follow = () => client.mutate({
   mutation: gql(FOLLOW),
-  variables: { user: { id: before.user.id } },
+  variables,
   update(cache, { data: { follow } }) {
     const prepend = (edge) => (list) => {
       const node = { __ref: cache.identify(edge.node) };
@@ -93,9 +103,30 @@ const { data } = await client.mutate({
   },
 });
 
+const unfollow = () => client.mutate({
+  mutation: gql(UNFOLLOW),
+  variables,
+  update(cache, { data: { unfollow } }) {
+    const without = (id) => (list, { readField }) => {
+      const isOther = (edge) => readField('id', readField('node', edge)) !== id;
+      return { ...list, edges: list.edges.filter(isOther) };
+    };
+    const { user, viewer } = unfollow;
+    if (!user || !viewer) return;
+    cache.modify({ id: cache.identify(user), fields: { followers: without(viewer.user.id) } });
+    cache.modify({ id: cache.identify(viewer.user), fields: { following: without(user.id) } });
+  },
+});
+
 /** What the page of a watched query shows once a condition holds. */
 const shown = async (query, holds) =>
   (await firstValueFrom(query.pipe(filter((result) => isComplete(result) && holds(result.data))))).data;
+await follow();
+await shown(profile, ({ user }) => user.viewerIsFollowing && user.followers.edges.length > 3);
+await unfollow();
+await shown(profile, ({ user }) => !user.viewerIsFollowing && user.followers.edges.length === 3);
+await shown(viewer, (data) => data.viewer.user.following.edges.length === 0);
+const { data } = await follow();
 const after = await shown(profile, ({ user }) => user.viewerIsFollowing && user.followers.edges.length > 3);
 viewers.push(await shown(viewer, (data) => data.viewer.user.followingCount > 0));
 report(before, data.follow, after, viewers);

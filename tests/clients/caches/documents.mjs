@@ -85,6 +85,33 @@ export const FOLLOW = /* GraphQL */ `
   }
 `;
 
+export const UNFOLLOW = /* GraphQL */ `
+  mutation Unfollow($user: UserRef!) {
+    unfollow(input: { user: $user }) {
+      outcome
+      user {
+        id
+        followerCount
+        viewerIsFollowing
+      }
+      userErrors {
+        message
+      }
+      viewer {
+        id
+        followQuota {
+          remaining
+          totalRemaining
+        }
+        user {
+          id
+          followingCount
+        }
+      }
+    }
+  }
+`;
+
 export const url = process.env.ENTOURAGE_URL;
 
 /** The session of the app: the token of `signIn`, or nothing for a viewer who is signed out. */

@@ -30,7 +30,12 @@ const ada = { query: profileQuery, variables: { username: 'ada' } };
 
 const cache = cacheExchange({
   schema: introspectionFromSchema(buildSchema(sdl)),
-  keys: { FollowQuota: () => null, PageInfo: () => null, RateLimit: () => null },
+  keys: {
+    FollowQuota: () => null,
+    PageInfo: () => null,
+    PrivacySettings: () => null,
+    RateLimit: () => null,
+  },
   resolvers: {
     Query: { users: relayPagination() },
     User: { followers: relayPagination(), following: relayPagination() },

@@ -4,10 +4,15 @@ use std::{fs, path::Path};
 
 use tempfile::TempDir;
 
-use super::{complaint, on, on_both_engines, on_with_input, refused, run, said};
+use assert_cmd::assert::Assert;
+use entourage::domain::{NewUser, UserId, Username};
+
+use super::{complaint, is_sqlite, on, on_both_engines, on_with_input, refused, run, said};
 use crate::support::database::Database;
 
 on_both_engines! {
+    a_lost_id_is_shown_again,
+    a_password_without_sign_up_is_reported,
     a_user_is_added_promoted_and_deleted,
     a_password_comes_from_stdin,
     a_new_password_and_signing_out_revoke_tokens,
@@ -18,8 +23,11 @@ on_both_engines! {
 
 async fn a_user_is_added_promoted_and_deleted(database: &Database) {
     database.store().migrate().await.expect("migrates");
-    let added = said(on(database, &["user", "add", "Zoe", "--name", "Zoe Z.", "--no-password"]));
-    assert!(added.starts_with("added Zoe, id "), "{added}");
+    let run = on(database, &["user", "add", "Zoe", "--name", "Zoe Z.", "--no-password"]);
+    let (id, sentence) = printed(run);
+    let is_number = id.trim_end().parse::<i64>().is_ok();
+    assert!(is_number && id.ends_with('\n'), "{id}");
+    assert_eq!(sentence, format!("added Zoe, id {id}"));
     let taken = on(database, &["user", "add", "zoe", "--no-password"]);
     refused(&taken, 1, "the username zoe is taken");
     let bad = on(database, &["user", "add", "z-e", "--no-password"]);
@@ -38,6 +46,71 @@ async fn a_user_is_added_promoted_and_deleted(database: &Database) {
     refused(&on(database, &["user", "delete", "zoe"]), 1, "no such user: \"zoe\"");
 }
 
+/// What a run that succeeded wrote to stdout and to stderr.
+#[track_caller]
+fn printed(run: Assert) -> (String, String) {
+    let output = run.success().get_output().clone();
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (text(output.stdout), text(output.stderr))
+}
+
+async fn a_lost_id_is_shown_again(database: &Database) {
+    let store = database.store();
+    store.migrate().await.expect("migrates");
+    let id = printed(on(database, &["user", "add", "Zoe", "--no-password"])).0;
+    let shown = said(on(database, &["user", "show", "zoe"]));
+    let (key, created) = shown.lines().nth(4).expect("a line").split_once(": ").expect("a value");
+    assert!(key == "created" && created.ends_with('Z'), "{shown}");
+    let expected = format!(
+        "id: {id}username: Zoe\nname:\nrole: user\ncreated: {created}\n\
+         sign-in: only with tokens of `entourage token` or of your backend\n"
+    );
+    assert_eq!(shown, expected);
+
+    printed(on_with_input(database, &["user", "add", "ada", "--name", "Ada L."], "long enough\n"));
+    on(database, &["user", "role", "ada", "moderator"]).success();
+    let shown = said(on(database, &["user", "show", "@ADA"]));
+    for line in ["name: Ada L.", "role: moderator", "sign-in: password"] {
+        assert!(shown.lines().any(|shown| shown == line), "{shown}");
+    }
+
+    let created_at = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("in range");
+    let username = Username::parse("bob").expect("a username");
+    let subject = Some("idp|\u{1b}[31m1".to_owned());
+    let bob = NewUser { subject, ..NewUser::bare(UserId(7), username, created_at) };
+    store.create_user(&bob).await.expect("creates");
+    let shown = said(on(database, &["user", "show", "bob"]));
+    let expected = "id: 7\nusername: bob\nname:\nrole: user\ncreated: 2023-11-14T22:13:20Z\n\
+                    sign-in: subject idp|\\u{1b}[31m1\n";
+    assert_eq!(shown, expected);
+    refused(&on(database, &["user", "show", "carol"]), 1, "no such user: \"carol\"");
+}
+
+async fn a_password_without_sign_up_is_reported(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    let line = "entourage: the password is stored, but cannot be used: sign-up is closed, so \
+                `signIn` does not exist. ENTOURAGE_SIGN_UP=open opens it, for the server and for \
+                this command\n";
+    let is_open = is_sqlite(database);
+    let add = |arguments: &[&str]| {
+        let words = [&["user", "add"], arguments].concat();
+        printed(on_with_input(database, &words, "long enough\n")).1
+    };
+    assert_eq!(add(&["zoe"]).ends_with(line), !is_open);
+    assert!(!add(&["ada", "--sign-up", "open"]).ends_with(line));
+    assert!(add(&["bob", "--sign-up", "closed"]).ends_with(line));
+    assert!(!add(&["eve", "--sign-up", "closed", "--no-password"]).ends_with(line));
+
+    let password = ["user", "password", "zoe"];
+    let change = |setting: &[&str]| {
+        let words = [&password, setting].concat();
+        printed(on_with_input(database, &words, "even longer\n")).1
+    };
+    assert_eq!(change(&[]), if is_open { "" } else { line });
+    assert_eq!(change(&["--sign-up", "open"]), "");
+    assert_eq!(change(&["--sign-up", "closed"]), line);
+}
+
 async fn a_password_comes_from_stdin(database: &Database) {
     database.store().migrate().await.expect("migrates");
     let add = ["user", "add", "zoe"];
@@ -46,7 +119,7 @@ async fn a_password_comes_from_stdin(database: &Database) {
     let line = "password must have at least 8 characters";
     refused(&on_with_input(database, &add, "short\n"), 1, line);
 
-    said(on_with_input(database, &add, "long enough\nand what follows\n"));
+    printed(on_with_input(database, &add, "long enough\nand what follows\n"));
     let server = super::Server::start(database, &["--sign-up", "open"]);
     let sign_in = "mutation {
         signIn(input: {username: \"zoe\", password: \"long enough\"}) { token }
@@ -68,7 +141,7 @@ async fn a_new_password_and_signing_out_revoke_tokens(database: &Database) {
     let first = said(on(database, &["token", "zoe"]));
     assert!(is_valid(&first).await);
 
-    let password = ["user", "password", "zoe"];
+    let password = ["user", "password", "zoe", "--sign-up", "open"];
     let line = "no password on stdin: write it as one line";
     refused(&on_with_input(database, &password, ""), 1, line);
     let line = "password must have at least 8 characters";
@@ -165,6 +238,8 @@ fn a_stale_schema_is_reported() {
 fn shells_complete_the_commands() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let text = said(run(&std::env::temp_dir(), ["completions", shell], &[]));
-        assert!(text.contains("healthcheck"), "{shell}");
+        for command in ["healthcheck", "sign-out", "show"] {
+            assert!(text.contains(command), "{shell}: {command}");
+        }
     }
 }

@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["user", "add"],
     &["user", "password"],
     &["user", "role"],
+    &["user", "show"],
     &["user", "sign-out"],
     &["token"],
     &["check"],

@@ -6,7 +6,7 @@ use entourage::{
 };
 
 use super::{on, on_both_engines, refused, said};
-use crate::support::database::Database;
+use crate::support::{database::Database, follow::counts_of};
 
 on_both_engines! {
     seed_loads_exactly_the_requested_graph,
@@ -22,12 +22,12 @@ async fn seed_loads_exactly_the_requested_graph(database: &Database) {
     assert!(summary.ends_with(" follows/s\n"), "{summary}");
 
     let all = UserSearch::default();
-    assert_eq!(store.count_users(Audience::Everybody, &all).await.expect("counts"), 300);
+    assert_eq!(store.count_users(Audience::EVERYBODY, &all).await.expect("counts"), 300);
     let name = |n| UsernameKey::parse(&format!("user{n:06}")).expect("a username");
     let keys: Vec<_> = (1..=300).map(name).collect();
-    let users = store.users_by_usernames(Audience::Everybody, &keys).await.expect("reads");
+    let users = store.users_by_usernames(Audience::EVERYBODY, &keys).await.expect("reads");
     let ids: Vec<_> = users.values().map(|user| user.id).collect();
-    let counts = store.counts_by_ids(Audience::Everybody, &ids).await.expect("reads");
+    let counts = counts_of(store.lists_by_ids(Audience::EVERYBODY, &ids).await.expect("reads"));
     assert_eq!(counts.values().map(|counts| counts.followers).sum::<i64>(), 4_000);
     assert_eq!(counts.values().map(|counts| counts.following).sum::<i64>(), 4_000);
     assert_eq!(said(on(database, &["check"])), "OK: 300 users, 0 differences\n");
@@ -38,7 +38,7 @@ async fn a_database_with_users_is_left_alone(database: &Database) {
     on(database, &["user", "add", "zoe", "--no-password"]).success();
     let line = "the database already has users: `seed` fills an empty one only";
     refused(&on(database, &["seed"]), 1, line);
-    let users = database.store().count_users(Audience::Everybody, &UserSearch::default()).await;
+    let users = database.store().count_users(Audience::EVERYBODY, &UserSearch::default()).await;
     assert_eq!(users.expect("counts"), 1);
 }
 

@@ -11,6 +11,7 @@ use crate::support::database::Database;
 on_both_engines! {
     the_demo_accounts_sign_in,
     a_database_with_users_is_not_filled,
+    only_demo_accounts_that_sign_in_are_listed,
     a_token_from_the_command_line_is_accepted,
     a_signal_stops_the_server_cleanly,
 }
@@ -59,6 +60,18 @@ async fn a_database_with_users_is_not_filled(database: &Database) {
     assert!(!server.banner.contains("diogenes"), "{}", server.banner);
     let reply = server.graphql("{ users { totalCount } }", json!({}), None).await;
     assert_eq!(reply["data"]["users"]["totalCount"], 1);
+}
+
+async fn only_demo_accounts_that_sign_in_are_listed(database: &Database) {
+    drop(Server::start(database, &["--demo", "--migrate"]));
+    on(database, &["user", "delete", "emily"]).success();
+    on(database, &["user", "delete", "grace"]).success();
+
+    let server = Server::start(database, &["--demo", "--sign-up", "open"]);
+    let listed = |name: &str| server.banner.contains(&format!("\n  {name} "));
+    assert!(listed("ada") && listed("hypatia"), "{}", server.banner);
+    assert!(!listed("emily") && !listed("grace"), "{}", server.banner);
+    assert!(!server.banner.contains("emily"), "{}", server.banner);
 }
 
 async fn a_token_from_the_command_line_is_accepted(database: &Database) {

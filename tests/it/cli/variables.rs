@@ -29,8 +29,37 @@ async fn an_empty_variable_counts_as_unset() {
 
     let check = said(run(folder.path(), ["check"], &empty));
     assert_eq!(check, "OK: 0 users, 0 differences\n");
-    said(run(folder.path(), ["user", "add", "zoe", "--no-password"], &empty));
+    run(folder.path(), ["user", "add", "zoe", "--no-password"], &empty).success();
     said(run(folder.path(), ["token", "zoe"], &empty));
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_at_the_start() {
+    let variables = [
+        ("ENTOURAGE_SIGNUP", "closed"),
+        ("ENTOURAGE_XYZ", "1"),
+        ("ENTOURAGE_EMPTY", ""),
+        ("ENTOURAGE_PAGE_SIZE_MAX", "50"),
+    ];
+    let log = Server::with(None, &[], &variables).log();
+    let is_warning = |line: &&str| line.contains(r#""level":"WARN""#);
+    let warnings: Vec<_> = log.lines().filter(is_warning).collect();
+    assert_eq!(warnings.len(), 2, "{log}");
+    for (line, sentence) in warnings.iter().zip([
+        "ENTOURAGE_SIGNUP is not a setting: did you mean ENTOURAGE_SIGN_UP?",
+        "ENTOURAGE_XYZ is not a setting: see `entourage serve --help`",
+    ]) {
+        assert!(line.contains(sentence), "{line}");
+    }
+
+    // Other commands log errors only, unless one asks for more.
+    let folder = TempDir::new().expect("a folder");
+    said(run(folder.path(), ["migrate"], &variables));
+    let variables = [("ENTOURAGE_JWT_SECRETS", "x"), ("RUST_LOG", "warn")];
+    let output = run(folder.path(), ["check"], &variables).success().get_output().clone();
+    let log = String::from_utf8(output.stderr).expect("text");
+    assert!(log.contains("did you mean ENTOURAGE_JWT_SECRET?"), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
 }
 
 #[test]

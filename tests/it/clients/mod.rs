@@ -4,6 +4,7 @@
 //! `make clients` builds those in `tests/clients`.
 
 mod rust;
+mod tokens;
 
 use std::{
     ffi::OsStr,
@@ -155,8 +156,9 @@ async fn assert_cache_follows(script: &str, requests: Value) {
 }
 
 #[tokio::test]
-async fn apollo_client_shows_a_follow_without_a_refetch() {
-    let requests = ["Profile#", "Profile", "Viewer#", "Viewer", "Profile#", "Follow#", "Follow"];
+async fn apollo_client_shows_follows_without_a_refetch() {
+    let mut requests = vec!["Profile#", "Profile", "Viewer#", "Viewer", "Profile#"];
+    requests.extend(["Follow#", "Follow", "Unfollow#", "Unfollow", "Follow#"]);
     assert_cache_follows("caches/apollo.mjs", json!(requests)).await;
 }
 

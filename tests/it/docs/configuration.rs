@@ -18,16 +18,16 @@ fn with_part(page: &str, name: &str, part: &str) -> String {
     format!("{before}{start}{part}{end}{after}")
 }
 
-/// The help of an argument or a command as a cell of a table, and the default at its end, if its
-/// text names one.
+/// The help of an argument or a command as a cell of a table, and the default at the end of its
+/// first paragraph, if that names one.
 fn cell(help: &str) -> (String, Option<String>) {
     let paragraphs = help.split("\n\n");
     let paragraphs = paragraphs.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
     // Clap takes the full stop from the first one.
     let help = paragraphs.collect::<Vec<_>>().join(". ").replace(".. ", ". ").replace('|', "\\|");
-    match help.rsplit_once(" [default: ") {
-        Some((text, default)) => (text.to_owned(), default.strip_suffix(']').map(str::to_owned)),
-        None => (help, None),
+    match help.split_once(" [default: ").map(|(text, rest)| (text, rest.split_once(']'))) {
+        Some((text, Some((default, rest)))) => (format!("{text}{rest}"), Some(default.to_owned())),
+        Some((_, None)) | None => (help, None),
     }
 }
 
@@ -177,5 +177,8 @@ fn a_cell_has_all_of_a_help_and_its_default() {
         "Create a user. From a terminal or a file."
     );
     assert_eq!(cell_of("First.\n\nSecond"), "First. Second");
-    assert_eq!(cell("a|b [default: c]"), ("a\\|b".to_owned(), Some("c".to_owned())));
+    let cell_and_default = ("a\\|b".to_owned(), Some("c".to_owned()));
+    assert_eq!(cell("a|b [default: c]"), cell_and_default);
+    let cell_and_default = ("a. More.".to_owned(), Some("c".to_owned()));
+    assert_eq!(cell("a [default: c]\n\nMore."), cell_and_default);
 }

@@ -122,7 +122,7 @@ async fn a_missing_user_is_always_not_found(app: TestApp) {
         for (query, name) in [(FOLLOW, "follow"), (UNFOLLOW, "unfollow")] {
             let response = app.graphql(query, json!({ "user": { "id": id } }), Some(&token)).await;
             let payload = &data(&response)[name];
-            let message = "That is not a valid user.";
+            let message = "There is no such user.";
             let error = json!({ "code": "NOT_FOUND", "field": ["input", "user", "id"], "message": message });
             assert_eq!(payload["userErrors"], json!([error]), "{id:?}");
             assert_eq!((&payload["outcome"], &payload["user"]), (&Value::Null, &Value::Null));

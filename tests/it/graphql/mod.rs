@@ -1,7 +1,6 @@
 //! The GraphQL contract, over HTTP, on both engines.
 
 mod accounts;
-mod audience;
 mod closed_doors;
 mod documents;
 mod following;
@@ -13,12 +12,14 @@ mod projection;
 mod provider;
 mod reading;
 mod rotation;
+mod safety;
 mod sessions;
 mod statements;
 mod texts;
 mod user_cache;
 mod validation;
 mod variables;
+mod visibility;
 
 /// Makes a test of each case on each engine. A case is `async fn case(app: TestApp)`.
 macro_rules! on_both_engines {

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use entourage::{
     domain::{AvatarUrl, Bio, Clock, DisplayName, Limits, ProfileChange, UsernameKey},
     graphql::{Api, Caller, Request, lists::LISTS, projected_fields},
-    service::{Parts, Service, SystemRandom, Viewer, Visibility},
+    service::{Parts, Service, SystemRandom, Viewer},
     store::Store,
 };
 use rand::{RngExt, SeedableRng, seq::IndexedRandom};
@@ -159,7 +159,6 @@ fn service(store: &Arc<dyn Store>) -> Arc<Service> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
-        visibility: Visibility::Public,
         limits: Limits::default(),
     })
 }

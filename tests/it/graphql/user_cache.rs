@@ -6,10 +6,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        DisplayName, Ends, FollowList, FollowPageKey, Limits, OrderDirection, PageRequest,
-        ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
+        DisplayName, Ends, FollowList, FollowPageKey, Limits, ListReader, OrderDirection,
+        PageRequest, ProfileChange, SystemClock, User, UserId, UsernameKey, Window,
     },
-    service::{ListedUser, Parts, Service, SystemRandom, Viewer, Visibility},
+    service::{ListedUser, Parts, Service, SystemRandom, Viewer},
     store::{Metered, Statements, Store},
 };
 use futures_util::FutureExt;
@@ -76,7 +76,6 @@ impl Servers {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
-            visibility: Visibility::Public,
             limits: Limits { users_cached_max: 100, ..Limits::default() },
         });
         let refresher = {
@@ -123,7 +122,12 @@ impl Servers {
             before: None,
             ends: Ends::NONE,
         };
-        let keys = [FollowPageKey { user, list: FollowList::Followers, request }];
+        let keys = [FollowPageKey {
+            user,
+            list: FollowList::Followers,
+            reader: ListReader::Other(None),
+            request,
+        }];
         let pages = self.service.seen_by(None).pages_of_follows(&keys).await;
         let page = pages.expect("it works").pop().expect("a page").1.page;
         let name = |item: &ListedUser| item.user.name.as_deref().unwrap_or_default().to_owned();

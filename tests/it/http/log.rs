@@ -77,6 +77,62 @@ async fn names_of_operations_are_cut_and_refused_ones_logged() {
 }
 
 #[tokio::test]
+async fn every_refusal_is_logged_with_its_code() {
+    let log = Log::begin();
+    let app = TestApp::start().await;
+    let form = app.request(Method::POST, "/graphql").body(TYPENAME);
+    let preflight = app
+        .request(Method::OPTIONS, "/graphql")
+        .header("origin", "https://other.example")
+        .header("access-control-request-method", "POST");
+    let mutation = "/graphql?query=mutation%7BsignOutEverywhere%7B__typename%7D%7D";
+    let browser = app.request(Method::GET, "/nothing").header("accept", "text/html");
+    let requests = [
+        (app.post(TYPENAME).bearer_auth("x"), 401, "UNAUTHENTICATED"),
+        (app.post(TYPENAME).header(AUTHORIZATION, "x"), 401, "UNAUTHENTICATED"),
+        (form.header("content-type", "text/plain"), 415, "BAD_USER_INPUT"),
+        (preflight, 403, "FORBIDDEN"),
+        (app.post("{"), 400, "BAD_USER_INPUT"),
+        (app.post(format!("[{TYPENAME},{TYPENAME}]")), 400, "BAD_USER_INPUT"),
+        (app.post(TYPENAME).header("accept", "text/html"), 406, "BAD_USER_INPUT"),
+        (app.request(Method::GET, mutation), 405, "BAD_USER_INPUT"),
+        (app.request(Method::PUT, "/graphql"), 405, "BAD_USER_INPUT"),
+        (app.request(Method::GET, "/nothing"), 404, "NOT_FOUND"),
+        (browser, 404, "NOT_FOUND"),
+        (app.post(" ".repeat(300_000)), 413, "QUERY_TOO_LARGE"),
+    ];
+    for (request, status, code) in requests {
+        let reply = send(request).await;
+        assert_eq!(reply.status, status, "{}", reply.body);
+        let line = log.fields_with(r#""method":""#).pop().expect("a line");
+        assert_eq!(line["status"], status.to_string(), "{line}");
+        assert_eq!(line["code"], code, "{line}");
+        assert_eq!(line["cost"], Value::Null, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_cost_of_a_refused_operation_is_not_logged() {
+    let log = Log::begin();
+    let app = TestApp::start().await;
+    let follow = "mutation Follow { follow(input: {user: {username: \"ada\"}}) { outcome } }";
+    let body = json!({ "query": follow }).to_string();
+    assert_eq!(send(app.post(body.clone())).await.code(), "UNAUTHENTICATED");
+    assert_eq!(send(app.post(body.clone()).bearer_auth("x")).await.code(), "UNAUTHENTICATED");
+    let token = app.sign_up("alice").await;
+    assert_eq!(send(app.post(body).bearer_auth(token)).await.status, 200);
+
+    let lines: Vec<_> =
+        access(&log).into_iter().filter(|line| line["operation"] == "Follow").collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for refused in &lines[..2] {
+        assert_eq!(refused["code"], "UNAUTHENTICATED", "{refused}");
+        assert_eq!(refused["cost"], Value::Null, "{refused}");
+    }
+    assert!(lines[2]["cost"].is_number(), "{}", lines[2]);
+}
+
+#[tokio::test]
 async fn probes_are_logged_at_debug_only() {
     let probes = ["/healthz", "/readyz", "/metrics"];
     for (level, lines) in [(Level::INFO, 0), (Level::DEBUG, 1)] {
@@ -135,6 +191,9 @@ async fn an_unanswered_call_of_the_store_is_logged_too() {
     assert_eq!((&line["operation"], &line["kind"]), (&json!("Rename"), &json!("mutation")));
     let calls = line["store"].as_str().expect("text");
     assert!(calls.contains("update_profile calls=1 "), "{calls}");
+    let line = access(&log).pop().expect("a line");
+    assert_eq!(line["code"], "TIMEOUT", "{line}");
+    assert!(line["cost"].is_number(), "its cost was charged: {line}");
 }
 
 #[tokio::test]

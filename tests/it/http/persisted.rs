@@ -241,7 +241,7 @@ async fn only_admins_introspect_if_only_trusted_documents_run() {
     let user = app.sign_up("ada").await;
     let admin = app.sign_up("grace").await;
     let key = UsernameKey::parse("grace").expect("a username");
-    let found = app.store.users_by_usernames(Audience::Everybody, slice::from_ref(&key)).await;
+    let found = app.store.users_by_usernames(Audience::EVERYBODY, slice::from_ref(&key)).await;
     let grace = found.expect("a read").remove(&key).expect("grace");
     app.store.set_role(grace.id, "admin").await.expect("a write");
     let body = json!({ "query": "{ __schema { queryType { name } } }" }).to_string();

@@ -69,6 +69,10 @@ async fn each_path_serves_the_app_or_graphiql() {
         "/sign-in",
         "/sign-up",
         "/settings",
+        "/settings/blocked",
+        "/settings/muted?after=abc",
+        "/requests",
+        "/requests/sent?after=abc",
     ] {
         let page = get(&app, path).await;
         assert_eq!((page.status, page.body.as_str()), (200, "index.html"), "{path}");

@@ -105,7 +105,7 @@ async fn a_server_starts_with_the_environment_of_compose() {
             }
             let server = Server::with(None, &[], &variables);
             let folder = std::env::temp_dir();
-            said(run(&folder, ["user", "add", "ada", "--no-password"], &variables));
+            run(&folder, ["user", "add", "ada", "--no-password"], &variables).success();
             let token = said(run(&folder, ["token", "ada"], &variables));
 
             let query = "{ viewer { user { username } } }";

@@ -64,7 +64,7 @@ async fn a_graph_is_loaded_only_into_an_empty_database(store: &dyn Store) {
     assert_eq!(store.load(three(), &|_| {}).await.unwrap(), LoadOutcome::NotEmpty);
 
     assert!(
-        store.users_by_ids(Audience::Everybody, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
+        store.users_by_ids(Audience::EVERYBODY, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
     );
 }
 
@@ -97,7 +97,7 @@ async fn a_failed_load_leaves_nothing(store: &dyn Store) {
 
     assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     assert!(
-        store.users_by_ids(Audience::Everybody, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
+        store.users_by_ids(Audience::EVERYBODY, &[ALICE, BOB, CAROL]).await.unwrap().is_empty()
     );
     store.load(three(), &|_| {}).await.unwrap();
     assert_sound(store).await;

@@ -149,7 +149,7 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
 
     let left = database
         .store
-        .users_by_ids(Audience::Everybody, &(1..=12).map(UserId).collect::<Vec<_>>())
+        .users_by_ids(Audience::EVERYBODY, &(1..=12).map(UserId).collect::<Vec<_>>())
         .await;
     assert_eq!(left.unwrap().len(), 8);
     assert_sound(database.store()).await;
@@ -234,14 +234,14 @@ async fn a_write_whose_caller_goes_away_runs_to_its_end(database: &Database) {
 async fn a_read_whose_caller_goes_away_releases_its_connection(database: &Database) {
     users(database.store(), 2).await;
     for polls in 1..40 {
-        leave(database.store.users_by_ids(Audience::Everybody, &[ALICE]), polls % 9 + 1).await;
+        leave(database.store.users_by_ids(Audience::EVERYBODY, &[ALICE]), polls % 9 + 1).await;
         leave(Box::pin(database.store.find_drift(&|_| {})), polls % 9 + 1).await;
     }
 
     // More simultaneous reads than there are connections.
     let found = together(12, |_| {
         let store = Arc::clone(&database.store);
-        async move { store.users_by_ids(Audience::Everybody, &[ALICE, BOB]).await.unwrap().len() }
+        async move { store.users_by_ids(Audience::EVERYBODY, &[ALICE, BOB]).await.unwrap().len() }
     })
     .await;
 

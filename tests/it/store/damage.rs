@@ -94,7 +94,7 @@ async fn a_malformed_page_makes_the_store_unready() {
         let noise = vec![0xAB; length - 4_096];
         File::options().write(true).open(&file).unwrap().write_all_at(&noise, 4_096).unwrap();
 
-        let read = store.users_by_ids(Audience::Everybody, &[UserId(1)]).await;
+        let read = store.users_by_ids(Audience::EVERYBODY, &[UserId(1)]).await;
         assert!(matches!(read, Err(Error::Corrupt(_))), "{read:?}");
         assert_refused(&store, "malformed").await;
     })

@@ -1,7 +1,7 @@
 //! Differences that were made in the database directly, found and repaired.
 
 use entourage::{
-    domain::{Audience, Drift, FollowCounts, FollowList, NewUser, UserId},
+    domain::{Audience, Drift, FollowCounts, FollowList, Lengths, NewUser, UserId},
     store::{Graph, Store},
 };
 use sqlx::Executor;
@@ -32,6 +32,11 @@ cases! {
     deleting_a_user_whose_mirror_lacks_rows_lowers_all_counts,
 }
 
+/// Lengths of follows, and zeros.
+const fn of_follows((followers, following): (i64, i64)) -> Lengths {
+    Lengths([followers, following, 0, 0, 0, 0, 0])
+}
+
 async fn a_small_graph(store: &dyn Store) {
     four_users(store).await;
     for (follower, followee, micros) in
@@ -41,7 +46,7 @@ async fn a_small_graph(store: &dyn Store) {
     }
 }
 
-async fn find(database: &Database) -> Vec<Drift> {
+pub(super) async fn find(database: &Database) -> Vec<Drift> {
     database.store.find_drift(&|_| {}).await.unwrap()
 }
 
@@ -71,8 +76,7 @@ async fn a_wrong_count_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("UPDATE follow_counts SET followers = 7 WHERE user_id = 2").await;
 
-    let stored = Some(FollowCounts { followers: 7, following: 1 });
-    let actual = FollowCounts { followers: 2, following: 1 };
+    let (stored, actual) = (Some(of_follows((7, 1))), of_follows((2, 1)));
     assert_repaired(database, &[Drift::Counts { user: BOB, stored, actual }], 1).await;
 }
 
@@ -80,11 +84,9 @@ async fn a_missing_count_row_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("DELETE FROM follow_counts WHERE user_id IN (2, 4)").await;
 
-    let bob = FollowCounts { followers: 2, following: 1 };
-    let dave = FollowCounts::default();
     let expected = [
-        Drift::Counts { user: BOB, stored: None, actual: bob },
-        Drift::Counts { user: DAVE, stored: None, actual: dave },
+        Drift::Counts { user: BOB, stored: None, actual: of_follows((2, 1)) },
+        Drift::Counts { user: DAVE, stored: None, actual: Lengths::default() },
     ];
     assert_repaired(database, &expected, 2).await;
 }
@@ -93,7 +95,7 @@ async fn a_missing_mirror_is_found_and_repaired(database: &Database) {
     a_small_graph(database.store()).await;
     database.execute("DELETE FROM followers WHERE followee_id = 2 AND follower_id = 1").await;
 
-    assert_repaired(database, &[Drift::MirrorMissing(edge(ALICE, BOB, at(1)))], 1).await;
+    assert_repaired(database, &[Drift::MirrorMissing(edge(ALICE, BOB, at(1)).into())], 1).await;
 }
 
 async fn insert_mirror(database: &Database, follower: UserId, followee: UserId, micros: i64) {
@@ -109,8 +111,8 @@ async fn a_stray_mirror_is_found_and_repaired(database: &Database) {
     insert_mirror(database, UserId(12_345), BOB, 10).await;
 
     let expected = [
-        Drift::MirrorStray(edge(DAVE, BOB, at(9))),
-        Drift::MirrorStray(edge(UserId(12_345), BOB, at(10))),
+        Drift::MirrorStray(edge(DAVE, BOB, at(9)).into()),
+        Drift::MirrorStray(edge(UserId(12_345), BOB, at(10)).into()),
     ];
     assert_repaired(database, &expected, 2).await;
 }
@@ -122,8 +124,8 @@ async fn a_mirror_with_another_time_is_missing_and_stray(database: &Database) {
     database.execute(&sql).await;
 
     let expected = [
-        Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
-        Drift::MirrorStray(edge(ALICE, CAROL, at(8))),
+        Drift::MirrorMissing(edge(ALICE, CAROL, at(2)).into()),
+        Drift::MirrorStray(edge(ALICE, CAROL, at(8)).into()),
     ];
     assert_repaired(database, &expected, 2).await;
 }
@@ -135,29 +137,30 @@ async fn all_differences_are_found_sorted_by_user_and_repaired(database: &Databa
     database.execute("UPDATE follow_counts SET following = 0 WHERE user_id = 1").await;
     database.execute("UPDATE follow_counts SET followers = 0 WHERE user_id = 2").await;
 
-    let counts = |user, stored, actual| {
-        let counts = |(followers, following)| FollowCounts { followers, following };
-        Drift::Counts { user, stored: Some(counts(stored)), actual: counts(actual) }
+    let counts = |user, stored, actual| Drift::Counts {
+        user,
+        stored: Some(of_follows(stored)),
+        actual: of_follows(actual),
     };
     let expected = [
         counts(ALICE, (1, 0), (1, 2)),
         counts(BOB, (0, 1), (2, 1)),
-        Drift::MirrorMissing(edge(CAROL, BOB, at(4))),
-        Drift::MirrorStray(edge(DAVE, ALICE, at(9))),
+        Drift::MirrorMissing(edge(CAROL, BOB, at(4)).into()),
+        Drift::MirrorStray(edge(DAVE, ALICE, at(9)).into()),
     ];
     assert_repaired(database, &expected, 4).await;
 }
 
 async fn differences_that_have_disappeared_are_left_alone(database: &Database) {
     a_small_graph(database.store()).await;
-    let nothing = FollowCounts::default();
+    let nothing = Lengths::default();
     let outdated = [
         Drift::Counts { user: ALICE, stored: Some(nothing), actual: nothing },
         Drift::Counts { user: UserId(777), stored: None, actual: nothing },
-        Drift::MirrorStray(edge(ALICE, BOB, at(1))),
-        Drift::MirrorMissing(edge(ALICE, BOB, at(1))),
-        Drift::MirrorMissing(edge(DAVE, BOB, at(1))),
-        Drift::MirrorStray(edge(DAVE, BOB, at(1))),
+        Drift::MirrorStray(edge(ALICE, BOB, at(1)).into()),
+        Drift::MirrorMissing(edge(ALICE, BOB, at(1)).into()),
+        Drift::MirrorMissing(edge(DAVE, BOB, at(1)).into()),
+        Drift::MirrorStray(edge(DAVE, BOB, at(1)).into()),
     ];
 
     assert_eq!(database.store.repair(&outdated).await.unwrap(), 0);
@@ -188,16 +191,15 @@ async fn differences_in_lists_longer_than_a_slice_are_found(database: &Database)
     database.execute("DELETE FROM follows WHERE follower_id = 9").await;
     let found = find(database).await;
 
-    let counts = |user, followers, following, actual| Drift::Counts {
+    let counts = |user, stored, actual| Drift::Counts {
         user,
-        stored: Some(FollowCounts { followers, following }),
-        actual,
+        stored: Some(of_follows(stored)),
+        actual: of_follows(actual),
     };
-    let popular = FollowCounts { followers: 10_598, following: 0 };
     let expected = [
-        counts(ALICE, 10_599, 0, popular),
-        counts(UserId(9), 0, 1, FollowCounts::default()),
-        Drift::MirrorMissing(edge(UserId(10_500), ALICE, at(3_500))),
+        counts(ALICE, (10_599, 0), (10_598, 0)),
+        counts(UserId(9), (0, 1), (0, 0)),
+        Drift::MirrorMissing(edge(UserId(10_500), ALICE, at(3_500)).into()),
     ];
     assert_eq!(found, expected);
     assert_eq!(database.store.repair(&found).await.unwrap(), 3);
@@ -205,7 +207,7 @@ async fn differences_in_lists_longer_than_a_slice_are_found(database: &Database)
 }
 
 /// Deletes without the foreign keys, which would delete dependent rows.
-async fn delete_without_keys(database: &Database, sql: &'static str) {
+pub(super) async fn delete_without_keys(database: &Database, sql: &'static str) {
     match database.engine() {
         Engine::Sqlite => {
             let mut connection = database.sqlite_connection().await;
@@ -228,14 +230,14 @@ async fn leftovers_of_a_deleted_user_are_found_and_repaired(database: &Database)
     delete_without_keys(database, "DELETE FROM users WHERE id = 4").await;
 
     let expected = [
-        Drift::OrphanEdge(edge(BOB, DAVE, at(7))),
-        Drift::OrphanEdge(edge(DAVE, ALICE, at(5))),
-        Drift::OrphanEdge(edge(DAVE, BOB, at(6))),
+        Drift::OrphanEdge(edge(BOB, DAVE, at(7)).into()),
+        Drift::OrphanEdge(edge(DAVE, ALICE, at(5)).into()),
+        Drift::OrphanEdge(edge(DAVE, BOB, at(6)).into()),
         Drift::OrphanCounts(DAVE),
     ];
     // Each edge in two tables, the counts of dave, and those of alice and bob.
     assert_repaired(database, &expected, 9).await;
-    assert!(database.store.counts_by_ids(Audience::Everybody, &[DAVE]).await.unwrap().is_empty());
+    assert!(database.store.lists_by_ids(Audience::EVERYBODY, &[DAVE]).await.unwrap().is_empty());
 }
 
 /// A server of the previous version writes names without what users are searched by.
@@ -274,14 +276,13 @@ async fn an_orphan_edge_in_one_table_is_found_and_repaired(database: &Database) 
     delete_without_keys(database, "DELETE FROM followers WHERE followee_id IN (3, 4)").await;
     delete_without_keys(database, "DELETE FROM follows WHERE followee_id = 1").await;
 
-    let stored = |followers, following| FollowCounts { followers, following };
-    let carol = (stored(2, 1), stored(1, 1));
+    let carol = (of_follows((2, 1)), of_follows((1, 1)));
     let expected = [
-        Drift::MirrorMissing(edge(ALICE, CAROL, at(2))),
-        Drift::OrphanEdge(edge(BOB, DAVE, at(5))),
+        Drift::MirrorMissing(edge(ALICE, CAROL, at(2)).into()),
+        Drift::OrphanEdge(edge(BOB, DAVE, at(5)).into()),
         Drift::Counts { user: CAROL, stored: Some(carol.0), actual: carol.1 },
-        Drift::MirrorStray(edge(DAVE, ALICE, at(6))),
-        Drift::OrphanEdge(edge(DAVE, CAROL, at(7))),
+        Drift::MirrorStray(edge(DAVE, ALICE, at(6)).into()),
+        Drift::OrphanEdge(edge(DAVE, CAROL, at(7)).into()),
     ];
     let found = find(database).await;
     let of_dave = |drift: &&Drift| expected.contains(drift);

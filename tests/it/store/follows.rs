@@ -43,7 +43,7 @@ async fn a_follow_adds_both_ends_and_both_counts(store: &dyn Store) {
         [(ALICE, FollowList::Following, BOB), (BOB, FollowList::Followers, ALICE)]
     {
         let page = page(store, newest(direction, user, 10)).await;
-        assert_eq!(page.counts.of(direction), 1);
+        assert_eq!(page.lists.counts.of(direction), 1);
         assert_eq!(page.page.items.len(), 1);
         assert_eq!(page.page.items[0].user, other);
         assert_eq!(page.page.items[0].followed_at, at(1));
@@ -61,7 +61,7 @@ async fn following_twice_changes_nothing(store: &dyn Store) {
 
     assert_eq!(outcome, ALREADY);
     let page = page(store, newest(FollowList::Following, ALICE, 10)).await;
-    assert_eq!(page.counts, FollowCounts { followers: 0, following: 1 });
+    assert_eq!(page.lists.counts, FollowCounts { followers: 0, following: 1 });
     assert_eq!(page.page.items[0].followed_at, at(1));
     assert_sound(store).await;
 }

@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 use entourage::{
     domain::{
         Audience, Day, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
-        FollowLimit, FollowLimits, FollowList, FollowRefusal, UnfollowOutcome, UserId,
+        FollowLimit, FollowLimits, FollowList, FollowPageKey, FollowRefusal, ListReader,
+        UnfollowOutcome, UserId,
     },
     store::{Error, Result, Store},
 };
@@ -13,11 +14,13 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, assert_sound, at, cases, counts, create, follow, four_users,
-    list, model::Model, new_user, newest, page, users,
+    list,
+    model::{Model, any_action, any_privacy},
+    new_user, newest, page, users,
 };
 use crate::support::{
     database::{Database, Engine},
-    follow::{self as outcome, FollowOne},
+    follow::{self as outcome, FollowOne, counts_of},
 };
 
 cases! {
@@ -77,10 +80,11 @@ async fn change_all(store: &dyn Store, batch: &[FollowChange]) -> Vec<FollowChan
     let results = results.unwrap();
     let users = batch.iter().flat_map(|change| [change.follower, change.followee]);
     let users: Vec<_> = users.collect();
-    let counts = store.counts_by_ids(Audience::Everybody, &users).await.unwrap();
+    let counts = counts_of(store.lists_by_ids(Audience::EVERYBODY, &users).await.unwrap());
     for (change, result) in batch.iter().zip(&results) {
         let ends = [(change.follower, result.follower), (change.followee, result.followee)];
         for (user, returned) in ends.into_iter().filter(|(_, returned)| returned.is_some()) {
+            let returned = returned.map(|lists| lists.counts);
             assert_eq!(returned, counts.get(&user).copied(), "{user}");
         }
     }
@@ -127,7 +131,7 @@ async fn changes_of_one_pair_act_in_their_order(store: &dyn Store) {
 
     assert_eq!(outcomes, [FOLLOWED, ALREADY, UNFOLLOWED, FOLLOWED]);
     let found = page(store, newest(FollowList::Followers, BOB, 10)).await;
-    assert_eq!(found.counts, FollowCounts { followers: 1, following: 0 });
+    assert_eq!(found.lists.counts, FollowCounts { followers: 1, following: 0 });
     assert_eq!(found.page.items[0].followed_at, at(4));
     assert_sound(store).await;
 
@@ -370,9 +374,9 @@ fn any_batch(random: &mut ChaCha8Rng, ids: i64, limits: FollowLimits) -> Vec<Fol
             continue;
         }
         let micros = random.random_range(0..80);
-        let follow = limited(follows(one, other, micros), limits);
-        let unfollow = unfollows(one, other, micros);
-        batch.push(if random.random_bool(0.6) { follow } else { unfollow });
+        let change = FollowChange { action: any_action(random), ..follows(one, other, micros) };
+        let is_follow = matches!(change.action, FollowAction::Follow(_));
+        batch.push(if is_follow { limited(change, limits) } else { change });
     }
     batch
 }
@@ -386,17 +390,23 @@ async fn random_batches_equal_the_model(store: &dyn Store) {
         model.create(UserId(id), &name);
     }
     for step in 0..300 {
+        if random.random_bool(0.3) {
+            let (user, change) = (UserId(random.random_range(1..=6)), any_privacy(random));
+            let privacy = store.update_privacy(user, change).await.unwrap();
+            assert_eq!(privacy, model.update_privacy(user, &change), "step {step}");
+        }
         // User 4 does not exist.
         let batch = any_batch(random, 6, FollowLimits::NONE);
         let expected: Vec<_> = batch.iter().map(|change| model.change(change)).collect();
         assert_eq!(change_all(store, &batch).await, expected, "step {step}: {batch:#?}");
         for id in [1, 2, 3, 5, 6].map(UserId) {
             let list = model.list(FollowList::Following, id);
-            let found = page(store, newest(FollowList::Following, id, 100)).await;
+            let key = newest(FollowList::Following, id, 100);
+            let found = page(store, FollowPageKey { reader: ListReader::Everything, ..key }).await;
             let mut items: Vec<_> = found.page.items.iter().map(FollowItem::position).collect();
             items.reverse();
             assert_eq!(items, list, "step {step}: {batch:#?}");
-            assert_eq!(found.counts, model.counts(id), "step {step}: {batch:#?}");
+            assert_eq!(found.lists.counts, model.counts(id), "step {step}: {batch:#?}");
         }
     }
     assert_sound(store).await;
@@ -411,6 +421,12 @@ async fn a_batch_has_the_outcomes_of_its_changes_one_by_one(store: &dyn Store) {
     let twin = |id: UserId| UserId(id.0 + IDS);
 
     for step in 0..200 {
+        if random.random_bool(0.3) {
+            let (user, change) = (UserId(random.random_range(1..=IDS)), any_privacy(random));
+            for user in [user, twin(user)] {
+                store.update_privacy(user, change).await.unwrap();
+            }
+        }
         let mut batch = any_batch(random, IDS, limits);
         for change in &mut batch {
             // Forward by a day every 20 steps, with clocks that disagree about midnight.

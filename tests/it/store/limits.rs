@@ -56,7 +56,10 @@ async fn new_follows_are_limited_per_day(store: &dyn Store) {
     assert_eq!(try_follow(store, (ALICE, DAVE), 0, LIMITS).await, day);
 
     let expected = FollowCounts { followers: 0, following: 2 };
-    assert_eq!(usage(store, ALICE).await, Some(FollowUsage { counts: expected, today: 2 }));
+    assert_eq!(
+        usage(store, ALICE).await,
+        Some(FollowUsage { counts: expected, requests: 0, today: 2 })
+    );
     assert_eq!(counts(store, DAVE).await, FollowCounts::default());
     assert_sound(store).await;
     assert_eq!(try_follow(store, (BOB, DAVE), 0, LIMITS).await, FOLLOWED);

@@ -9,7 +9,7 @@ super::cases! { ; database: a_message_has_the_words_and_the_code_of_the_database
 
 async fn a_message_has_the_words_and_the_code_of_the_database(database: &Database) {
     database.execute("ALTER TABLE follow_counts RENAME TO gone").await;
-    let error = database.store().counts_by_ids(Audience::Everybody, &[ALICE]).await.unwrap_err();
+    let error = database.store().lists_by_ids(Audience::EVERYBODY, &[ALICE]).await.unwrap_err();
     let Error::Corrupt(cause) = error else { panic!("unexpected: {error}") };
 
     let message = match database.engine() {

@@ -92,7 +92,7 @@ async fn migrating_twice_changes_nothing(database: &Database) {
     database.store.migrate().await.unwrap();
 
     assert_eq!(state(database).await, SchemaState::Current);
-    assert_eq!(database.store.users_by_ids(Audience::Everybody, &[ALICE]).await.unwrap().len(), 1);
+    assert_eq!(database.store.users_by_ids(Audience::EVERYBODY, &[ALICE]).await.unwrap().len(), 1);
 }
 
 async fn a_database_with_a_missing_migration_is_older(database: &Database) {
@@ -117,7 +117,7 @@ async fn migrating_fills_what_users_are_searched_by(database: &Database) {
     database.store.migrate().await.unwrap();
 
     let search = UserSearch::parse("love").unwrap();
-    assert_eq!(database.store.count_users(Audience::Everybody, &search).await.unwrap(), 1);
+    assert_eq!(database.store.count_users(Audience::EVERYBODY, &search).await.unwrap(), 1);
     assert_sound(database.store()).await;
 }
 

@@ -8,6 +8,7 @@ mod concurrency;
 mod damage;
 mod deletion;
 mod drift;
+mod drift_kinds;
 mod faults;
 mod follows;
 mod group_faults;
@@ -20,6 +21,8 @@ mod mirrors;
 mod model;
 mod pages;
 mod poolers;
+mod privacy;
+mod privacy_races;
 mod search_plans;
 mod servers;
 mod sessions;
@@ -34,9 +37,9 @@ use std::{collections::HashMap, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entourage::{
     domain::{
-        Audience, Ends, Follow, FollowCounts, FollowItem, FollowLimits, FollowList, FollowPage,
-        FollowPageKey, FollowPosition, NewUser, OrderDirection, PageRequest, User, UserId,
-        Username, Window,
+        Audience, Ends, Follow, FollowAction, FollowChange, FollowCounts, FollowItem, FollowLimits,
+        FollowList, FollowPage, FollowPageKey, FollowPosition, ListReader, Mute, MuteOutcome,
+        NewUser, OrderDirection, PageRequest, PrivacyChange, User, UserId, Username, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -112,16 +115,51 @@ async fn follow(store: &dyn Store, follower: UserId, followee: UserId, micros: i
     assert_eq!(outcome, FOLLOWED);
 }
 
+/// Makes a change of the edges between two users.
+async fn change(store: &dyn Store, one: UserId, other: UserId, action: FollowAction, micros: i64) {
+    let change = FollowChange { follower: one, followee: other, at: at(micros), action };
+    store.outcomes(&[change]).await.remove(0).unwrap();
+}
+
+async fn mute(store: &dyn Store, muter: UserId, muted: UserId, micros: i64) {
+    let outcome = store.mute(muter, muted, Mute { until: None }, at(micros), 99).await.unwrap();
+    assert_eq!(outcome, MuteOutcome::Muted);
+}
+
+async fn make_private(store: &dyn Store, user: UserId) {
+    let change = PrivacyChange { is_private: Some(true), ..PrivacyChange::default() };
+    store.update_privacy(user, change).await.unwrap();
+}
+
+/// Makes alice, bob, carol, dave, who is private, and erin, with edges of all kinds and mutes. The
+/// number of each is the microsecond at which it was added.
+async fn all_kinds_of_edges(store: &dyn Store) {
+    four_users(store).await;
+    create(store, UserId(6), "erin").await;
+    make_private(store, DAVE).await;
+    for (follower, followee, micros) in [(ALICE, BOB, 1), (ALICE, CAROL, 2), (BOB, ALICE, 3)] {
+        follow(store, follower, followee, micros).await;
+    }
+    for (one, micros) in [(ALICE, 5), (BOB, 6)] {
+        change(store, one, DAVE, FollowAction::Follow(FollowLimits::NONE), micros).await;
+    }
+    for (one, other, micros) in [(DAVE, CAROL, 7), (CAROL, DAVE, 8), (UserId(6), ALICE, 9)] {
+        change(store, one, other, FollowAction::Block { limit: 99 }, micros).await;
+    }
+    mute(store, ALICE, BOB, 11).await;
+    mute(store, CAROL, ALICE, 12).await;
+}
+
 const fn edge(follower: UserId, followee: UserId, followed_at: DateTime<Utc>) -> Follow {
     Follow { follower, followee, followed_at }
 }
 
 async fn counts(store: &dyn Store, id: UserId) -> FollowCounts {
-    store.counts_by_ids(Audience::Everybody, &[id]).await.unwrap()[&id]
+    store.lists_by_ids(Audience::EVERYBODY, &[id]).await.unwrap()[&id].counts
 }
 
 async fn user(store: &dyn Store, id: UserId) -> Arc<User> {
-    Arc::clone(&store.users_by_ids(Audience::Everybody, &[id]).await.unwrap()[&id])
+    Arc::clone(&store.users_by_ids(Audience::EVERYBODY, &[id]).await.unwrap()[&id])
 }
 
 async fn page(store: &dyn Store, key: FollowPageKey) -> FollowPage {
@@ -129,7 +167,7 @@ async fn page(store: &dyn Store, key: FollowPageKey) -> FollowPage {
 }
 
 async fn pages(store: &dyn Store, keys: &[FollowPageKey]) -> HashMap<FollowPageKey, FollowPage> {
-    store.pages_of_follows(Audience::Everybody, keys).await.unwrap()
+    store.pages_of_follows(Audience::EVERYBODY, keys).await.unwrap()
 }
 
 /// Asserts that a page has these entries in this order.
@@ -162,5 +200,5 @@ fn newest(list: FollowList, user: UserId, n: u32) -> FollowPageKey {
         before: None,
         ends: Ends::BOTH,
     };
-    FollowPageKey { user, list, request }
+    FollowPageKey { user, list, reader: ListReader::Other(None), request }
 }

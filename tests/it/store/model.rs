@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        Audience, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
-        FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal, OrderDirection,
-        PageRequest, Relation, UnfollowOutcome, UserId, UserListRequest, UserOrderField,
-        UserSearch, Window,
+        AcceptOutcome, Audience, BlockOutcome, BlockRefusal, EdgeKind, Ends, FollowAction,
+        FollowChange, FollowChanged, FollowCounts, FollowLimits, FollowList, FollowOutcome,
+        FollowPageKey, FollowPosition, FollowRefusal, ListReader, ListVisibility, OfEdges,
+        OrderDirection, OwnList, PageRequest, Privacy, PrivacyChange, RejectOutcome, Relation,
+        RemoveOutcome, Tie, UnblockOutcome, UnfollowOutcome, UserId, UserListRequest,
+        UserOrderField, UserSearch, Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -15,7 +17,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{assert_entries, assert_sound, at, cases, new_user, pages, pages::expected};
-use crate::support::follow::{ALREADY, FOLLOWED, FollowOne};
+use crate::support::follow::{ALREADY, FOLLOWED, counts_of};
 
 cases! {
     a_random_sequence_of_operations_equals_the_model,
@@ -26,13 +28,13 @@ const SEED: u64 = 0x00E7_0C2A_6E50_0001;
 /// So few that operations often meet on the same users.
 const IDS: i64 = 14;
 
-/// The state that the store should have.
+/// The state that the store should have. Edges are microseconds, by both users.
 #[derive(Default)]
 pub(super) struct Model {
     /// The usernames, by id.
     users: BTreeMap<UserId, String>,
-    /// The microseconds, by follower and followee.
-    edges: BTreeMap<(UserId, UserId), i64>,
+    edges: OfEdges<BTreeMap<(UserId, UserId), i64>>,
+    privacy: BTreeMap<UserId, Privacy>,
 }
 
 impl Model {
@@ -48,44 +50,144 @@ impl Model {
     }
 
     fn delete(&mut self, id: UserId) -> bool {
-        self.edges.retain(|(follower, followee), _| *follower != id && *followee != id);
+        for kind in EdgeKind::ALL {
+            self.edges[kind].retain(|(one, other), _| *one != id && *other != id);
+        }
+        self.privacy.remove(&id);
         self.users.remove(&id).is_some()
+    }
+
+    fn privacy(&self, user: UserId) -> Privacy {
+        self.privacy.get(&user).copied().unwrap_or_default()
+    }
+
+    pub(super) fn update_privacy(
+        &mut self,
+        user: UserId,
+        change: &PrivacyChange,
+    ) -> Option<Privacy> {
+        let after = self.privacy(user).after(change);
+        self.users.contains_key(&user).then(|| {
+            self.privacy.insert(user, after);
+            after
+        })
+    }
+
+    fn exist(&self, pair: (UserId, UserId)) -> bool {
+        self.users.contains_key(&pair.0) && self.users.contains_key(&pair.1)
+    }
+
+    fn has(&self, kind: EdgeKind, pair: (UserId, UserId)) -> bool {
+        self.edges[kind].contains_key(&pair)
+    }
+
+    fn remove(&mut self, kind: EdgeKind, pair: (UserId, UserId)) -> bool {
+        self.edges[kind].remove(&pair).is_some()
     }
 
     fn follow(
         &mut self,
-        follower: UserId,
-        followee: UserId,
+        pair: (UserId, UserId),
         micros: i64,
     ) -> Result<FollowOutcome, FollowRefusal> {
-        if !self.users.contains_key(&follower) || !self.users.contains_key(&followee) {
+        let back = (pair.1, pair.0);
+        if !self.exist(pair) {
             return Err(FollowRefusal::NotFound);
         }
-        if self.edges.contains_key(&(follower, followee)) {
+        if self.has(EdgeKind::Block, back) {
+            return Err(FollowRefusal::Blocked);
+        }
+        if self.has(EdgeKind::Block, pair) {
+            return Err(FollowRefusal::Blocking);
+        }
+        if self.has(EdgeKind::Follow, pair) {
             return ALREADY;
         }
-        self.edges.insert((follower, followee), micros);
+        let privacy = self.privacy(pair.1);
+        let consents = privacy.accepts_followed() && self.has(EdgeKind::Follow, back);
+        if privacy.is_private() && !consents {
+            if self.has(EdgeKind::Request, pair) {
+                return Ok(FollowOutcome::AlreadyRequested);
+            }
+            self.edges[EdgeKind::Request].insert(pair, micros);
+            return Ok(FollowOutcome::Requested);
+        }
+        self.remove(EdgeKind::Request, pair);
+        self.edges[EdgeKind::Follow].insert(pair, micros);
         FOLLOWED
     }
 
-    fn unfollow(&mut self, follower: UserId, followee: UserId) -> UnfollowOutcome {
-        match self.edges.remove(&(follower, followee)) {
-            Some(_) => UnfollowOutcome::Unfollowed,
-            None => UnfollowOutcome::NotFollowing,
+    fn unfollow(&mut self, pair: (UserId, UserId)) -> UnfollowOutcome {
+        if self.remove(EdgeKind::Follow, pair) {
+            UnfollowOutcome::Unfollowed
+        } else if self.remove(EdgeKind::Request, pair) {
+            UnfollowOutcome::RequestWithdrawn
+        } else {
+            UnfollowOutcome::NotFollowing
         }
     }
 
-    /// A change without limits.
+    fn accept(&mut self, pair: (UserId, UserId), micros: i64) -> AcceptOutcome {
+        if self.remove(EdgeKind::Request, pair) {
+            self.edges[EdgeKind::Follow].insert(pair, micros);
+            AcceptOutcome::Accepted
+        } else if self.has(EdgeKind::Follow, pair) {
+            AcceptOutcome::AlreadyFollower
+        } else {
+            AcceptOutcome::NoRequest
+        }
+    }
+
+    fn block(
+        &mut self,
+        pair: (UserId, UserId),
+        micros: i64,
+        limit: i64,
+    ) -> Result<BlockOutcome, BlockRefusal> {
+        if !self.exist(pair) {
+            return Err(BlockRefusal::NotFound);
+        }
+        if self.has(EdgeKind::Block, pair) {
+            return Ok(BlockOutcome::AlreadyBlocked);
+        }
+        let blocked = self.edges[EdgeKind::Block].keys().filter(|(one, _)| *one == pair.0).count();
+        if i64::try_from(blocked).expect("they are few") >= limit {
+            return Err(BlockRefusal::LimitReached);
+        }
+        for kind in [EdgeKind::Follow, EdgeKind::Request] {
+            self.remove(kind, pair);
+            self.remove(kind, (pair.1, pair.0));
+        }
+        self.edges[EdgeKind::Block].insert(pair, micros);
+        Ok(BlockOutcome::Blocked)
+    }
+
+    /// A change without limits on follows.
     pub(super) fn change(&mut self, change: &FollowChange) -> FollowChanged {
         let FollowChange { follower, followee, at: moment, action } = *change;
         let micros = (moment - at(0)).num_microseconds().expect("it is short");
+        let pair = (follower, followee);
+        let either = |is_done, done, other| if is_done { done } else { other };
         match action {
-            FollowAction::Follow(_) => {
-                FollowChanged::Follow(self.follow(follower, followee, micros))
-            }
-            FollowAction::Unfollow { .. } => {
-                FollowChanged::Unfollow(self.unfollow(follower, followee))
-            }
+            FollowAction::Follow(_) => FollowChanged::Follow(self.follow(pair, micros)),
+            FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair)),
+            FollowAction::Accept => FollowChanged::Accept(self.accept(pair, micros)),
+            FollowAction::Reject => either(
+                self.remove(EdgeKind::Request, pair),
+                FollowChanged::Reject(RejectOutcome::Rejected),
+                FollowChanged::Reject(RejectOutcome::NoRequest),
+            ),
+            FollowAction::Remove => either(
+                self.remove(EdgeKind::Follow, pair),
+                FollowChanged::Remove(RemoveOutcome::Removed),
+                FollowChanged::Remove(RemoveOutcome::NotAFollower),
+            ),
+            FollowAction::Block { limit } => FollowChanged::Block(self.block(pair, micros, limit)),
+            FollowAction::Unblock => either(
+                self.remove(EdgeKind::Block, pair),
+                FollowChanged::Unblock(UnblockOutcome::Unblocked),
+                FollowChanged::Unblock(UnblockOutcome::NotBlocked),
+            ),
         }
     }
 
@@ -98,7 +200,8 @@ impl Model {
         let position = |(pair, micros): (&(UserId, UserId), &i64)| {
             other(*pair).map(|user| FollowPosition { followed_at: at(*micros), user })
         };
-        let mut list: Vec<_> = self.edges.iter().filter_map(position).collect();
+        let follows = &self.edges[EdgeKind::Follow];
+        let mut list: Vec<_> = follows.iter().filter_map(position).collect();
         list.sort_unstable();
         list
     }
@@ -112,11 +215,70 @@ impl Model {
         }
     }
 
+    /// A list that only its owner reads, in ascending order.
+    fn own_list(&self, list: OwnList, owner: UserId) -> Vec<FollowPosition> {
+        let (kind, is_received) = match list {
+            OwnList::RequestsReceived => (EdgeKind::Request, true),
+            OwnList::RequestsSent => (EdgeKind::Request, false),
+            OwnList::Blocked => (EdgeKind::Block, false),
+            OwnList::Muted => unreachable!("mutes are not part of the model"),
+        };
+        let position = |((one, other), micros): (&(UserId, UserId), &i64)| {
+            let (own, user) = if is_received { (*other, *one) } else { (*one, *other) };
+            (own == owner).then(|| FollowPosition { followed_at: at(*micros), user })
+        };
+        let mut list: Vec<_> = self.edges[kind].iter().filter_map(position).collect();
+        list.sort_unstable();
+        list
+    }
+
+    fn tie(&self, viewer: UserId, other: UserId) -> Option<Tie> {
+        let requests = &self.edges[EdgeKind::Request];
+        let tie = Tie {
+            requested_at: requests.get(&(viewer, other)).copied().map(at),
+            has_requested_viewer: requests.contains_key(&(other, viewer)),
+            is_blocking: self.has(EdgeKind::Block, (viewer, other)),
+            mute: None,
+        };
+        (tie != Tie::default()).then_some(tie)
+    }
+
     fn relation(&self, viewer: UserId, other: UserId) -> Option<Relation> {
-        let followed_at = self.edges.get(&(viewer, other)).copied().map(at);
-        let followed_back_at = self.edges.get(&(other, viewer)).copied().map(at);
+        let follows = &self.edges[EdgeKind::Follow];
+        let followed_at = follows.get(&(viewer, other)).copied().map(at);
+        let followed_back_at = follows.get(&(other, viewer)).copied().map(at);
         let any = followed_at.is_some() || followed_back_at.is_some();
         any.then_some(Relation { followed_at, followed_back_at })
+    }
+}
+
+/// Any change, mostly follows and unfollows.
+pub(super) fn any_action(random: &mut ChaCha8Rng) -> FollowAction {
+    match random.random_range(0..100) {
+        0..50 => FollowAction::Follow(FollowLimits::NONE),
+        50..68 => FollowAction::Unfollow { is_counted: true },
+        68..78 => FollowAction::Accept,
+        78..82 => FollowAction::Reject,
+        82..86 => FollowAction::Remove,
+        86..92 => FollowAction::Block { limit: 3 },
+        _ => FollowAction::Unblock,
+    }
+}
+
+/// Any change of settings.
+pub(super) fn any_privacy(random: &mut ChaCha8Rng) -> PrivacyChange {
+    let visibilities =
+        [ListVisibility::Everybody, ListVisibility::Followers, ListVisibility::Nobody];
+    let mut list = || {
+        let visibility = visibilities.get(random.random_range(0..6)).copied();
+        random.random_bool(0.3).then_some(visibility)
+    };
+    let (followers, following) = (list(), list());
+    PrivacyChange {
+        is_private: random.random_bool(0.7).then(|| random.random()),
+        accepts_followed: random.random_bool(0.3).then(|| random.random()),
+        followers,
+        following,
     }
 }
 
@@ -153,7 +315,7 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
     for _ in 0..random.random_range(1..6) {
         let (user, list) = (any_user(random), any_direction(random));
         let request = any_request(random, &model.list(list, user));
-        keys.push(FollowPageKey { user, list, request });
+        keys.push(FollowPageKey { user, list, reader: ListReader::Everything, request });
     }
 
     let pages = pages(store, &keys).await;
@@ -167,7 +329,7 @@ async fn check_pages(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) 
         assert_entries(&key, &page.page.items, &right.items);
         let ends = (page.page.has_previous, page.page.has_next);
         assert_eq!(ends, (right.has_previous, right.has_next), "{key:?}");
-        assert_eq!(page.counts, model.counts(key.user));
+        assert_eq!(page.lists.counts, model.counts(key.user));
     }
 }
 
@@ -177,14 +339,34 @@ async fn check_relations(store: &dyn Store, model: &Model, random: &mut ChaCha8R
 
     let relations = store.relations(viewer, &others, &others).await.unwrap();
 
+    let ties = store.ties(viewer, &others).await.unwrap();
     for other in others {
         assert_eq!(relations.get(&other).copied(), model.relation(viewer, other));
+        assert_eq!(ties.get(&other).copied(), model.tie(viewer, other));
+    }
+}
+
+async fn check_own_lists(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) {
+    let owner = any_user(random);
+    let lengths = store.own_lengths(Audience::EVERYBODY, owner).await.unwrap();
+    for list in [OwnList::RequestsReceived, OwnList::RequestsSent, OwnList::Blocked] {
+        let all = model.own_list(list, owner);
+        let request = any_request(random, &all);
+        let page = store.page_of_own(Audience::EVERYBODY, owner, list, &request).await.unwrap();
+        let right = expected(&all, &request);
+        let items = page.items.iter().map(|item| (item.since, item.user)).collect::<Vec<_>>();
+        let expected: Vec<_> =
+            right.items.iter().map(|item| (item.followed_at, item.user)).collect();
+        assert_eq!(items, expected, "{list:?} of {owner}, {request:?}");
+        let ends = (page.has_previous, page.has_next);
+        assert_eq!(ends, (right.has_previous, right.has_next), "{list:?} of {owner}, {request:?}");
+        assert_eq!(usize::try_from(lengths.of(list)), Ok(all.len()), "{list:?} of {owner}");
     }
 }
 
 async fn check_users(store: &dyn Store, model: &Model) {
     let ids: Vec<_> = (1..=IDS).map(UserId).collect();
-    let counts = store.counts_by_ids(Audience::Everybody, &ids).await.unwrap();
+    let counts = counts_of(store.lists_by_ids(Audience::EVERYBODY, &ids).await.unwrap());
     for id in ids {
         let right = model.users.contains_key(&id).then(|| model.counts(id));
         assert_eq!(counts.get(&id).copied(), right, "{id}");
@@ -199,7 +381,7 @@ async fn check_users(store: &dyn Store, model: &Model) {
     };
     let search = UserSearch::default();
     let request = UserListRequest { order: UserOrderField::Username, page, search };
-    let names = store.page_of_users(Audience::Everybody, &request).await.unwrap().items;
+    let names = store.page_of_users(Audience::EVERYBODY, &request).await.unwrap().items;
     let names: Vec<_> = names.iter().map(|user| user.username.clone()).collect();
     let right: BTreeSet<_> = model.users.values().cloned().collect();
     assert_eq!(names, right.into_iter().collect::<Vec<_>>());
@@ -221,18 +403,22 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
                 let deleted = store.delete_user(one).await.unwrap();
                 assert_eq!(deleted, model.delete(one), "step {step}");
             }
-            8..50 if one != other => {
+            8..60 if one != other => {
                 // Few times, so that many follows have the same.
-                let micros = random.random_range(0..80);
-                let outcome =
-                    store.follow(one, other, at(micros), FollowLimits::NONE).await.unwrap();
-                assert_eq!(outcome, model.follow(one, other, micros), "step {step}");
+                let (micros, action) = (random.random_range(0..80), any_action(random));
+                let (follower, followee) = (one, other);
+                let change = FollowChange { follower, followee, at: at(micros), action };
+                let outcome = store.change_follow(change).await.unwrap().outcome;
+                assert_eq!(outcome, model.change(&change), "step {step}: {change:?}");
             }
-            50..68 => {
-                let outcome = store.unfollow(one, other, at(0)).await.unwrap();
-                assert_eq!(outcome, model.unfollow(one, other), "step {step}");
+            60..68 => {
+                let change = any_privacy(random);
+                let privacy = store.update_privacy(one, change).await.unwrap();
+                assert_eq!(privacy, model.update_privacy(one, &change), "step {step}");
+                assert_eq!(store.find_privacy(one).await.unwrap(), privacy, "step {step}");
             }
-            68..92 => check_pages(store, &model, random).await,
+            68..88 => check_pages(store, &model, random).await,
+            88..92 => check_own_lists(store, &model, random).await,
             92..97 => check_relations(store, &model, random).await,
             _ => check_users(store, &model).await,
         }

@@ -2,8 +2,8 @@
 
 use entourage::{
     domain::{
-        Ends, FollowItem, FollowList, FollowPageKey, FollowPosition, OrderDirection, Page,
-        PageRequest, UserId, Window,
+        Ends, FollowItem, FollowList, FollowPageKey, FollowPosition, ListReader, OrderDirection,
+        Page, PageRequest, UserId, Window,
     },
     store::Store,
 };
@@ -91,7 +91,7 @@ fn position(micros: i64, user: i64) -> FollowPosition {
 }
 
 fn key(user: UserId, request: PageRequest<FollowPosition>) -> FollowPageKey {
-    FollowPageKey { user, list: FollowList::Followers, request }
+    FollowPageKey { user, list: FollowList::Followers, reader: ListReader::Other(None), request }
 }
 
 fn first(n: u32) -> PageRequest<FollowPosition> {
@@ -212,7 +212,7 @@ async fn first_pages_of_both_lists_fit_into_one_batch(store: &dyn Store) {
             assert_eq!(ids(&page.page.items), others[..size], "{key:?}");
             let has_next = key.request.ends.next && size < others.len();
             assert_eq!((page.page.has_previous, page.page.has_next), (false, has_next), "{key:?}");
-            assert_eq!(page.counts.of(key.list), i64::try_from(others.len()).unwrap());
+            assert_eq!(page.lists.counts.of(key.list), i64::try_from(others.len()).unwrap());
         }
     }
 }
@@ -330,7 +330,7 @@ async fn a_page_includes_both_counts_of_its_owner(store: &dyn Store) {
 
     for list in [FollowList::Followers, FollowList::Following] {
         let page = page(store, FollowPageKey { list, ..key(ALICE, first(0)) }).await;
-        assert_eq!((page.counts.followers, page.counts.following), (1, 2));
+        assert_eq!((page.lists.counts.followers, page.lists.counts.following), (1, 2));
         assert!(page.page.items.is_empty() && page.page.has_next);
     }
 }

@@ -85,8 +85,8 @@ fn first(n: u32) -> PageRequest<UserPosition<'static>> {
 async fn keys(store: &dyn Store, text: &str) -> Vec<String> {
     let order = UserOrderField::Username;
     let request = UserListRequest { order, page: first(100), search: search(text) };
-    let page = store.page_of_users(Audience::Everybody, &request).await.unwrap();
-    let count = store.count_users(Audience::Everybody, &request.search).await.unwrap();
+    let page = store.page_of_users(Audience::EVERYBODY, &request).await.unwrap();
+    let count = store.count_users(Audience::EVERYBODY, &request.search).await.unwrap();
     assert_eq!(usize::try_from(count).unwrap(), page.items.len(), "{text}");
     page.items.iter().map(|user| user.username.to_lowercase()).collect()
 }
@@ -115,7 +115,7 @@ async fn every_page_by_username_is_right(store: &dyn Store) {
             let order = UserOrderField::Username;
             let asked = UserListRequest { order, page, search: search(text) };
 
-            let page = store.page_of_users(Audience::Everybody, &asked).await.unwrap();
+            let page = store.page_of_users(Audience::EVERYBODY, &asked).await.unwrap();
 
             let Page { items, has_next, has_previous } = page;
             let items: Vec<_> = items.iter().map(|user| user.username.to_lowercase()).collect();
@@ -137,7 +137,7 @@ async fn every_page_by_age_is_right(store: &dyn Store) {
             let (order, page) = (UserOrderField::CreatedAt, map(&request, position));
             let asked = UserListRequest { order, page, search: search(text) };
 
-            let page = store.page_of_users(Audience::Everybody, &asked).await.unwrap();
+            let page = store.page_of_users(Audience::EVERYBODY, &asked).await.unwrap();
 
             let Page { items, has_next, has_previous } = page;
             let position = |micros: chrono::TimeDelta| micros.num_microseconds().expect("small");
@@ -213,8 +213,8 @@ async fn a_page_never_looks_beyond_its_search(store: &dyn Store) {
         search: search("ali"),
     };
 
-    let by_name = store.page_of_users(Audience::Everybody, &by_name).await.unwrap();
-    let by_age = store.page_of_users(Audience::Everybody, &by_age).await.unwrap();
+    let by_name = store.page_of_users(Audience::EVERYBODY, &by_name).await.unwrap();
+    let by_age = store.page_of_users(Audience::EVERYBODY, &by_age).await.unwrap();
 
     assert_eq!(by_name.items.len(), 1);
     assert!(!by_name.has_next && !by_name.has_previous);
@@ -227,7 +227,7 @@ async fn users_are_counted_by_search(store: &dyn Store) {
 
     for text in SEARCHES {
         let found = users.iter().filter(|user| matches(user, text)).count();
-        let count = store.count_users(Audience::Everybody, &search(text)).await.unwrap();
+        let count = store.count_users(Audience::EVERYBODY, &search(text)).await.unwrap();
         assert_eq!(usize::try_from(count).unwrap(), found, "{text}");
     }
 }
@@ -278,7 +278,7 @@ async fn a_position_of_another_order_is_refused(store: &dyn Store) {
     let order = UserOrderField::CreatedAt;
     let request = UserListRequest { order, page, search: UserSearch::default() };
 
-    let refused = store.page_of_users(Audience::Everybody, &request).await;
+    let refused = store.page_of_users(Audience::EVERYBODY, &request).await;
 
     assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
 }

@@ -11,7 +11,10 @@ use entourage::{
 use super::{
     ALICE, BOB, CAROL, NOBODY, at, cases, counts, create, follow, four_users, new_user, user,
 };
-use crate::support::database::{Database, Engine};
+use crate::support::{
+    database::{Database, Engine},
+    follow::counts_of,
+};
 
 cases! {
     a_new_user_is_found_by_id_and_by_username_in_any_case,
@@ -51,7 +54,7 @@ async fn a_new_user_is_found_by_id_and_by_username_in_any_case(store: &dyn Store
     create(store, ALICE, "AliCe").await;
 
     let by_id = user(store, ALICE).await;
-    let by_name = store.users_by_usernames(Audience::Everybody, &[key("aLIcE")]).await.unwrap();
+    let by_name = store.users_by_usernames(Audience::EVERYBODY, &[key("aLIcE")]).await.unwrap();
 
     assert_eq!(by_id.username, "AliCe");
     assert_eq!(by_name[&key("alice")], by_id);
@@ -75,10 +78,10 @@ async fn keys_may_repeat_and_missing_rows_are_missing(store: &dyn Store) {
     four_users(store).await;
     let ids = [ALICE, NOBODY, BOB, ALICE];
 
-    let users = store.users_by_ids(Audience::Everybody, &ids).await.unwrap();
-    let counts = store.counts_by_ids(Audience::Everybody, &ids).await.unwrap();
+    let users = store.users_by_ids(Audience::EVERYBODY, &ids).await.unwrap();
+    let counts = counts_of(store.lists_by_ids(Audience::EVERYBODY, &ids).await.unwrap());
     let named = [key("alice"), key("nobody"), key("alice")];
-    let named = store.users_by_usernames(Audience::Everybody, &named).await.unwrap();
+    let named = store.users_by_usernames(Audience::EVERYBODY, &named).await.unwrap();
 
     assert_eq!(users.len(), 2);
     assert!(users.contains_key(&ALICE) && users.contains_key(&BOB));
@@ -89,9 +92,9 @@ async fn keys_may_repeat_and_missing_rows_are_missing(store: &dyn Store) {
 async fn an_empty_batch_gives_an_empty_map(store: &dyn Store) {
     four_users(store).await;
 
-    assert!(store.users_by_ids(Audience::Everybody, &[]).await.unwrap().is_empty());
-    assert!(store.users_by_usernames(Audience::Everybody, &[]).await.unwrap().is_empty());
-    assert!(store.counts_by_ids(Audience::Everybody, &[]).await.unwrap().is_empty());
+    assert!(store.users_by_ids(Audience::EVERYBODY, &[]).await.unwrap().is_empty());
+    assert!(store.users_by_usernames(Audience::EVERYBODY, &[]).await.unwrap().is_empty());
+    assert!(store.lists_by_ids(Audience::EVERYBODY, &[]).await.unwrap().is_empty());
     assert!(store.relations(ALICE, &[], &[]).await.unwrap().is_empty());
 }
 
@@ -119,8 +122,8 @@ async fn a_taken_username_subject_or_id_creates_no_user(store: &dyn Store) {
         assert_eq!(store.create_user(&taken).await.unwrap(), outcome);
     }
 
-    assert_eq!(store.users_by_ids(Audience::Everybody, &[BOB]).await.unwrap().len(), 0);
-    assert_eq!(store.counts_by_ids(Audience::Everybody, &[BOB]).await.unwrap().len(), 0);
+    assert_eq!(store.users_by_ids(Audience::EVERYBODY, &[BOB]).await.unwrap().len(), 0);
+    assert_eq!(store.lists_by_ids(Audience::EVERYBODY, &[BOB]).await.unwrap().len(), 0);
     assert_eq!(user(store, ALICE).await.username, "Alice_1");
 }
 
@@ -213,8 +216,9 @@ async fn credentials_are_found_by_name_and_by_id(store: &dyn Store) {
     create(store, CAROL, "carol").await;
 
     let hash = Some("$argon2id$x".to_owned());
-    let hers = Some(Credentials { id: ALICE, password_hash: hash, token_epoch: 0 });
-    let none = Some(Credentials { id: CAROL, password_hash: None, token_epoch: 0 });
+    let subject = Some("idp|1".to_owned());
+    let hers = Some(Credentials { id: ALICE, password_hash: hash, subject, token_epoch: 0 });
+    let none = Some(Credentials { id: CAROL, password_hash: None, subject: None, token_epoch: 0 });
     assert_eq!(store.find_credentials(&key("ALICE_1")).await.unwrap(), hers);
     assert_eq!(store.find_credentials_by_id(ALICE).await.unwrap(), hers);
     assert_eq!(store.find_credentials(&key("carol")).await.unwrap(), none);

@@ -7,7 +7,7 @@ use entourage::{
     app::{self, App, Settings},
     domain::{Limits, UsernameKey},
     graphql::Projections,
-    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens, Visibility},
+    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -130,7 +130,6 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
-            visibility: Visibility::Public,
             limits: Limits::default(),
         });
         let caches_users = settings.limits.users_cached_max > 0;

@@ -136,7 +136,7 @@ impl Database {
 
     /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
-        self.execute("DELETE FROM _sqlx_migrations WHERE version = 18").await;
+        self.execute("DELETE FROM _sqlx_migrations WHERE version = 34").await;
     }
 
     pub(crate) async fn sqlite_connection(&self) -> SqliteConnection {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use entourage::{
     domain::{
-        Audience, FollowCounts, FollowPage, FollowPageKey, Page, Relation, User, UserId,
+        Audience, FollowPage, FollowPageKey, Page, Relation, SeenLists, User, UserId,
         UserListRequest, UserSearch, UsernameKey,
     },
     store::{Error, Result, Store},
@@ -56,7 +56,7 @@ forward_reads! {
     ) -> HashMap<UsernameKey, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
     fn count_users(audience: Audience, search: &UserSearch) -> i64;
-    fn counts_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, FollowCounts>;
+    fn lists_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, SeenLists>;
     fn pages_of_follows(
         audience: Audience, keys: &[FollowPageKey]
     ) -> HashMap<FollowPageKey, FollowPage>;

@@ -1,11 +1,13 @@
 //! Single follows and unfollows, and outcomes of batches, for tests of the store.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use entourage::{
     domain::{
-        FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome, FollowRefusal,
-        UnfollowOutcome, UserId,
+        FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits, FollowOutcome,
+        FollowRefusal, SeenLists, UnfollowOutcome, UserId,
     },
     store::{Result, Store},
 };
@@ -52,7 +54,7 @@ impl<S: Store + ?Sized> FollowOne for S {
         let action = FollowAction::Follow(limits);
         match change(self, FollowChange { follower, followee, at, action }).await? {
             FollowChanged::Follow(outcome) => Ok(outcome),
-            FollowChanged::Unfollow(_) => panic!("not the outcome of a follow"),
+            other => panic!("not the outcome of a follow: {other:?}"),
         }
     }
 
@@ -65,7 +67,7 @@ impl<S: Store + ?Sized> FollowOne for S {
         let action = FollowAction::Unfollow { is_counted: true };
         match change(self, FollowChange { follower, followee, at, action }).await? {
             FollowChanged::Unfollow(outcome) => Ok(outcome),
-            FollowChanged::Follow(_) => panic!("not the outcome of an unfollow"),
+            other => panic!("not the outcome of an unfollow: {other:?}"),
         }
     }
 
@@ -73,6 +75,11 @@ impl<S: Store + ?Sized> FollowOne for S {
         let results = self.change_follows(changes).await.into_iter();
         results.map(|result| result.map(|changed| changed.outcome)).collect()
     }
+}
+
+/// The lengths in lists.
+pub(crate) fn counts_of(lists: HashMap<UserId, SeenLists>) -> HashMap<UserId, FollowCounts> {
+    lists.into_iter().map(|(user, lists)| (user, lists.counts)).collect()
 }
 
 async fn change<S: Store + ?Sized>(store: &S, change: FollowChange) -> Result<FollowChanged> {

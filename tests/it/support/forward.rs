@@ -19,6 +19,34 @@ macro_rules! forward_store {
                 others: &[entourage::domain::UserId],
                 day: entourage::domain::Day
             ) -> Option<entourage::domain::FollowStanding>;
+            fn ties(
+                viewer: entourage::domain::UserId, others: &[entourage::domain::UserId]
+            ) -> std::collections::HashMap<entourage::domain::UserId, entourage::domain::Tie>;
+            fn find_privacy(
+                user: entourage::domain::UserId
+            ) -> Option<entourage::domain::Privacy>;
+            fn update_privacy(
+                user: entourage::domain::UserId, change: entourage::domain::PrivacyChange
+            ) -> Option<entourage::domain::Privacy>;
+            fn mute(
+                muter: entourage::domain::UserId,
+                muted: entourage::domain::UserId,
+                mute: entourage::domain::Mute,
+                at: chrono::DateTime<chrono::Utc>,
+                limit: i64
+            ) -> entourage::domain::MuteOutcome;
+            fn unmute(
+                muter: entourage::domain::UserId, muted: entourage::domain::UserId
+            ) -> bool;
+            fn own_lengths(
+                audience: entourage::domain::Audience, user: entourage::domain::UserId
+            ) -> entourage::domain::OwnLengths;
+            fn page_of_own(
+                audience: entourage::domain::Audience,
+                user: entourage::domain::UserId,
+                list: entourage::domain::OwnList,
+                request: &entourage::domain::PageRequest<entourage::domain::FollowPosition>
+            ) -> entourage::domain::Page<entourage::domain::OwnItem>;
             fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
             fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
             fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;

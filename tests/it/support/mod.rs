@@ -12,7 +12,6 @@ pub(crate) mod figures;
 pub(crate) mod follow;
 pub(crate) mod forward;
 pub(crate) mod graph;
-pub(crate) mod hiding;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod nginx;

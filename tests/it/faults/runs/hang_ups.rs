@@ -19,6 +19,7 @@ use crate::support::{
     answer::Caller,
     database::{Database, Engine},
     figures::{tell, until},
+    follow::counts_of,
     process::Server,
 };
 use entourage::domain::Audience;
@@ -60,7 +61,8 @@ pub(crate) async fn run(database: &Database, clients: usize) {
     }
     assert_sound(&database.url);
     let store = database.another_store().await;
-    let counts = store.counts_by_ids(Audience::Everybody, &people.ids).await.expect("it answers");
+    let counts =
+        counts_of(store.lists_by_ids(Audience::EVERYBODY, &people.ids).await.expect("it answers"));
     store.close().await;
     tell(&format!(
         "{clients} clients hung up after 0 to {STAY_MS_MAX} ms, {answered} of them answered: {} \

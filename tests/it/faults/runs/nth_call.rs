@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use entourage::{
-    domain::{Audience, FollowLimits, NewUser, UserId, Username, UsernameKey},
+    domain::{
+        Audience, FollowLimits, FollowOutcome, NewUser, PrivacyChange, UserId, Username,
+        UsernameKey,
+    },
     store::{self, CreateOutcome, Options, Store},
 };
 use futures_util::future::join_all;
@@ -44,13 +47,19 @@ struct Mutation {
 enum Happened {
     Followed,
     Unfollowed,
+    /// The other user follows or does not.
+    Accepted,
+    Removed,
+    Blocked,
+    Muted,
+    BecamePrivate,
     SignedUp,
     TokensEnded,
     Renamed,
     Deleted,
 }
 
-const MUTATIONS: [Mutation; 8] = [
+const MUTATIONS: [Mutation; 13] = [
     Mutation {
         field: "follow",
         input: r#"user: {username: "OTHER"}"#,
@@ -62,6 +71,36 @@ const MUTATIONS: [Mutation; 8] = [
         input: r#"user: {username: "OTHER"}"#,
         payload: "outcome user { followers { totalCount } } viewer { user { following { totalCount } } }",
         happened: Some(Happened::Unfollowed),
+    },
+    Mutation {
+        field: "acceptFollowRequest",
+        input: r#"user: {username: "OTHER"}"#,
+        payload: "outcome followerEdge { node { username } } viewer { user { followerCount } }",
+        happened: Some(Happened::Accepted),
+    },
+    Mutation {
+        field: "removeFollower",
+        input: r#"user: {username: "OTHER"}"#,
+        payload: "outcome user { isFollowingViewer } viewer { user { followerCount } }",
+        happened: Some(Happened::Removed),
+    },
+    Mutation {
+        field: "block",
+        input: r#"user: {username: "OTHER"}"#,
+        payload: "outcome user { viewerIsBlocking } viewer { blockedUsers { totalCount } }",
+        happened: Some(Happened::Blocked),
+    },
+    Mutation {
+        field: "mute",
+        input: r#"user: {username: "OTHER"}"#,
+        payload: "outcome user { viewerIsMuting } viewer { mutedUsers { totalCount } }",
+        happened: Some(Happened::Muted),
+    },
+    Mutation {
+        field: "updatePrivacy",
+        input: "isPrivate: true",
+        payload: "viewer { privacy { isPrivate } }",
+        happened: Some(Happened::BecamePrivate),
     },
     Mutation {
         field: "signUp",
@@ -203,6 +242,12 @@ impl Site {
             let outcome = self.direct.create_user(&user).await.expect("it answers");
             assert_eq!(outcome, CreateOutcome::Created);
         }
+        if mutation.field == "acceptFollowRequest" {
+            self.set_private(me).await;
+            let followed = self.direct.follow(other, me, beginning(), FollowLimits::NONE).await;
+            assert_eq!(followed.expect("it answers"), Ok(FollowOutcome::Requested));
+            return me;
+        }
         let mut edges = vec![(other, me)];
         if mutation.field == "unfollow" {
             edges.push((me, other));
@@ -214,20 +259,41 @@ impl Site {
         me
     }
 
+    async fn set_private(&self, user: UserId) {
+        let private = PrivacyChange { is_private: Some(true), ..PrivacyChange::default() };
+        self.direct.update_privacy(user, private).await.expect("it answers");
+    }
+
     async fn has_happened(&self, mutation: &Mutation, me: UserId, case: usize) -> Option<bool> {
         let (store, other) = (&self.direct, UserId(me.0 + 1));
         let user = async |id| {
-            store.users_by_ids(Audience::Everybody, &[id]).await.expect("it answers").remove(&id)
+            store.users_by_ids(Audience::EVERYBODY, &[id]).await.expect("it answers").remove(&id)
         };
         Some(match mutation.happened? {
             Happened::Followed | Happened::Unfollowed => {
                 let edge = store.relations(me, &[other], &[]).await.expect("it answers");
                 edge.is_empty() == matches!(mutation.happened?, Happened::Unfollowed)
             }
+            Happened::Accepted | Happened::Removed => {
+                let edge = store.relations(me, &[], &[other]).await.expect("it answers");
+                edge.is_empty() == matches!(mutation.happened?, Happened::Removed)
+            }
+            Happened::Blocked | Happened::Muted => {
+                let ties = store.ties(me, &[other]).await.expect("it answers");
+                let tie = ties.get(&other).copied().unwrap_or_default();
+                match mutation.happened? {
+                    Happened::Blocked => tie.is_blocking,
+                    _ => tie.mute.is_some(),
+                }
+            }
+            Happened::BecamePrivate => {
+                let privacy = store.find_privacy(me).await.expect("it answers");
+                privacy.expect("the user exists").is_private()
+            }
             Happened::SignedUp => {
                 let key = UsernameKey::parse(&format!("new{case}")).expect("a name");
                 let found = store
-                    .users_by_usernames(Audience::Everybody, &[key])
+                    .users_by_usernames(Audience::EVERYBODY, &[key])
                     .await
                     .expect("it answers");
                 !found.is_empty()

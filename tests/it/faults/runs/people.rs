@@ -30,7 +30,7 @@ impl People {
 
         let keys: Vec<_> = names.iter().filter_map(|name| UsernameKey::parse(name)).collect();
         let store = store::connect(url, Options::default()).await.expect("it was just there");
-        let found = store.users_by_usernames(Audience::Everybody, &keys).await.expect("it answers");
+        let found = store.users_by_usernames(Audience::EVERYBODY, &keys).await.expect("it answers");
         store.close().await;
         Self { ids: keys.iter().map(|key| found[key].id).collect(), tokens }
     }

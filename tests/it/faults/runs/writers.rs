@@ -14,7 +14,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::people::{People, username};
-use crate::support::answer::{Answer, Caller};
+use crate::support::{
+    answer::{Answer, Caller},
+    follow::counts_of,
+};
 use entourage::domain::Audience;
 
 pub(crate) const FOLLOW: &str = "mutation($username: String!) {
@@ -178,7 +181,8 @@ impl AtWork {
 /// number of acknowledged follows.
 pub(crate) async fn assert_kept(url: &str, people: &People, writers: &[Writer]) -> usize {
     let store = store::connect(url, Options::default()).await.expect("it is there");
-    let counts = store.counts_by_ids(Audience::Everybody, &people.ids).await.expect("it answers");
+    let counts =
+        counts_of(store.lists_by_ids(Audience::EVERYBODY, &people.ids).await.expect("it answers"));
     let mut acknowledged = 0;
     for writer in writers {
         let id = people.ids[writer.place];
