@@ -224,7 +224,7 @@ impl SeenBy {
     }
 
     /// What is between the viewer and these users besides follows; users without any of that are
-    /// left out. A mute that has lapsed is none.
+    /// left out. A lapsed mute counts as no mute.
     ///
     /// # Errors
     /// When the store fails.

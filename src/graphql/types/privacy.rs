@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::ListVisibility")]
 pub(crate) enum Visibility {
-    /// Whoever sees the account.
+    /// All who see the account.
     Everybody,
     /// The followers of the user.
     Followers,

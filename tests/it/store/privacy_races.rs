@@ -100,8 +100,8 @@ async fn any_changes_of_two_servers_keep_the_invariants(database: &Database) {
     assert_sound(database.store()).await;
 }
 
-/// How many edges of each kind were added, by the callers who were told so, minus those who were
-/// told that they removed one.
+/// Adds one for each edge that an outcome says was added, and takes one off for each that it says was
+/// removed.
 fn balance(balances: &mut BTreeMap<EdgeKind, i64>, outcome: &FollowChanged) {
     use EdgeKind::{Block, Follow, Request};
     let changes: &[(EdgeKind, i64)] = match outcome {
