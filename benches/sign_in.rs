@@ -15,7 +15,7 @@ use std::{
 use entourage::{
     app::{self, App, Settings},
     domain::{Limits, SystemClock},
-    service::{NewAccount, Parts, Service, SystemRandom, Tokens, Visibility},
+    service::{NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{self, Options},
 };
 use reqwest::{Client, header::CONTENT_TYPE};
@@ -46,7 +46,6 @@ async fn main() -> Result<ExitCode> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
-        visibility: Visibility::Public,
         limits: Limits::default(),
     });
     for n in 0..SIGN_INS {

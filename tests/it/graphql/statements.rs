@@ -5,14 +5,17 @@
 
 use std::sync::Arc;
 
-use entourage::app::Settings;
+use entourage::{
+    app::Settings,
+    domain::{FollowAction, FollowChange, ListVisibility, PrivacyChange, UserId},
+};
 use serde_json::{Value, json};
 
 use super::{data, on_both_engines};
 use crate::support::{
     app::{TestApp, settings, uncached},
     database::Engine,
-    graph::draw,
+    graph::{beginning, draw},
 };
 
 on_both_engines! {
@@ -28,6 +31,73 @@ on_both_engines! {
     a_count_alone_costs_one_statement,
     exact_page_info_costs_nothing_more,
     a_follow_costs_the_same_for_every_user,
+    settings_and_blocks_cost_the_same_for_every_user,
+    own_lists_cost_the_same_for_every_length,
+}
+
+/// Users whose lists are all for followers, or who block `u59`, by their number in the ring.
+async fn arrange(app: &TestApp, users: &[UserId], hidden: usize, blockers: usize) {
+    let change = PrivacyChange {
+        is_private: Some(true),
+        followers: Some(Some(ListVisibility::Followers)),
+        ..PrivacyChange::default()
+    };
+    for user in &users[..hidden] {
+        app.store.update_privacy(*user, change).await.expect("it works");
+    }
+    for user in &users[..blockers] {
+        let change = FollowChange {
+            follower: *user,
+            followee: users[59],
+            at: beginning(),
+            action: FollowAction::Block { limit: 100 },
+        };
+        app.store.change_follow(change).await.expect("it works");
+    }
+}
+
+/// The statements are those of the account, the users, their pages, the users on these and the
+/// relations; for a viewer whom others block, one more counts the lists of the level.
+async fn settings_and_blocks_cost_the_same_for_every_user(app: TestApp) {
+    let users = draw(&*app.store, &ring(60, 12)).await;
+    let users: Vec<_> = (0..60).map(|i| users[&format!("u{i:02}")]).collect();
+    let query = "query ($n: Int) { users(last: $n) { nodes { isPrivate followerCount
+        viewerIsFollowing viewerHasRequested viewerIsBlocking
+        followers(first: 5) { isHidden totalCount nodes { username } }
+        following(first: 5) { isHidden totalCount nodes { username } } } } }";
+    let token = app.token("u59", None).await;
+    for (hidden, blockers, expected) in [(0, 0, 6), (30, 0, 6), (60, 0, 6), (60, 1, 7), (60, 40, 7)]
+    {
+        arrange(&app, &users, hidden, blockers).await;
+        for n in [2, 15] {
+            let (cost, _) =
+                cost_with(uncached(), &app, query, json!({ "n": n }), Some(&token)).await;
+            let what = format!("{n} users, {hidden} hide their lists, {blockers} block the viewer");
+            assert_eq!(cost, Cost { cold: expected, warm: expected }, "{what}");
+        }
+    }
+}
+
+/// The account, and for each list its page, its length, and the users on it with their counts.
+async fn own_lists_cost_the_same_for_every_length(app: TestApp) {
+    let users = draw(&*app.store, &ring(60, 1)).await;
+    let users: Vec<_> = (0..60).map(|i| users[&format!("u{i:02}")]).collect();
+    let query = "{ viewer { blockedUsers(first: 50) { totalCount nodes { followerCount } } } }";
+    let token = app.token("u59", None).await;
+    for blocked in [2, 50] {
+        for user in &users[..blocked] {
+            let change = FollowChange {
+                follower: users[59],
+                followee: *user,
+                at: beginning(),
+                action: FollowAction::Block { limit: 100 },
+            };
+            app.store.change_follow(change).await.expect("it works");
+        }
+        let (cost, answer) = cost_with(uncached(), &app, query, json!({}), Some(&token)).await;
+        assert_eq!(answer["viewer"]["blockedUsers"]["totalCount"], blocked);
+        assert_eq!(cost, Cost { cold: 5, warm: 5 }, "{blocked} blocked users");
+    }
 }
 
 /// A ring of users, each following the next `degree`.

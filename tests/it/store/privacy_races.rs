@@ -25,7 +25,7 @@ use super::{
     assert_sound, at, cases,
     concurrency::together,
     model::{any_action, any_privacy},
-    newest, users,
+    new_user, newest, users,
 };
 use crate::support::database::Database;
 
@@ -82,6 +82,13 @@ async fn any_changes_of_two_servers_keep_the_invariants(database: &Database) {
             let random = &mut ChaCha8Rng::seed_from_u64(u64::from(task));
             for step in 0..steps {
                 let pair = any_pair(random);
+                if random.random_bool(0.01) {
+                    store.delete_user(pair.0).await.unwrap();
+                    // Another task may have created them again.
+                    let name = format!("u{}", pair.0);
+                    store.create_user(&new_user(pair.0, &name)).await.unwrap();
+                    continue;
+                }
                 if random.random_bool(0.1) {
                     store.update_privacy(pair.0, any_privacy(random)).await.unwrap();
                     continue;
