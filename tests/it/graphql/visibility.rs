@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::tokens,
     database::{Database, Engine},
+    figures::{number_of, tell},
     graph::beginning,
 };
 
@@ -42,9 +43,8 @@ async fn every_answer_is_that_of_the_oracle_on_postgresql() {
 }
 
 async fn compare(engine: Engine) {
-    let graphs = std::env::var("VISIBILITY_GRAPHS").ok().and_then(|n| n.parse().ok());
     let mut cases = 0;
-    for seed in 0..graphs.unwrap_or(GRAPHS) {
+    for seed in 0..number_of("VISIBILITY_GRAPHS", GRAPHS) {
         let database = Database::migrated(engine).await;
         database
             .run(async |database| {
@@ -54,7 +54,9 @@ async fn compare(engine: Engine) {
             })
             .await;
     }
-    println!("{cases} cases of a graph, a reader and a document, each with and without fast paths");
+    tell(&format!(
+        "{cases} cases of a graph, a reader and a document, with and without fast paths"
+    ));
 }
 
 /// Compares all answers of one graph, and returns their number.
@@ -69,7 +71,7 @@ async fn check(graph: &Graph, seed: u64, database: &Database) -> usize {
         Api::new(service(&unshared, uncached), uncached).without_projection(),
     ];
     let mut cases = 0;
-    for reader in graph.readers() {
+    for reader in Graph::readers() {
         for (query, expected) in documents(graph, &reader) {
             for api in &apis {
                 // As a server does for each request.
@@ -247,7 +249,7 @@ impl Graph {
     }
 
     /// The signed-out reader and every user.
-    fn readers(&self) -> impl Iterator<Item = Reader> + use<> {
+    fn readers() -> impl Iterator<Item = Reader> {
         let of_user = |user| Reader { user: Some(user), moderates: is_moderator(user) };
         users().map(of_user).chain([Reader { user: None, moderates: false }])
     }
@@ -451,15 +453,16 @@ fn documents(graph: &Graph, reader: &Reader) -> Vec<(String, Value)> {
                 name(of),
                 selection(2),
             ),
-            match graph.exists(of, reader) {
-                false => json!({ "user": null, "by": null, "node": null,
-                    "users": { "totalCount": 0, "nodes": [] } }),
-                true => json!({
+            if graph.exists(of, reader) {
+                json!({
                     "user": user(graph, reader, of, 2),
                     "by": { "username": name(of) },
                     "node": { "followers": user(graph, reader, of, 1)["count"] },
                     "users": { "totalCount": 1, "nodes": [{ "username": name(of) }] },
-                }),
+                })
+            } else {
+                json!({ "user": null, "by": null, "node": null,
+                    "users": { "totalCount": 0, "nodes": [] } })
             },
         ));
     }

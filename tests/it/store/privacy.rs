@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use entourage::{
     domain::{
-        Audience, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowLimits,
-        FollowList, FollowPageKey, ListReader, ListVisibility, Mute, MuteOutcome, OrderDirection,
-        OwnList, PageRequest, Privacy, PrivacyChange, UserId, UserListRequest, UserOrderField,
-        UserSearch, UsernameKey, Window,
+        Audience, Ends, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowItem,
+        FollowLimits, FollowList, FollowPageKey, ListReader, ListVisibility, Mute, MuteOutcome,
+        OrderDirection, OwnList, PageRequest, Privacy, PrivacyChange, UserId, UserListRequest,
+        UserOrderField, UserSearch, UsernameKey, Window,
     },
     store::Store,
 };
@@ -211,7 +211,7 @@ async fn walk(store: &dyn Store, audience: Audience, key: FollowPageKey) -> Vec<
         let page =
             store.pages_of_follows(audience, &[key]).await.unwrap().remove(&key).unwrap().page;
         found.extend(super::ids(&page.items));
-        after = page.items.last().map(|item| item.position());
+        after = page.items.last().map(FollowItem::position);
         if !page.has_next {
             return found;
         }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -27,7 +26,7 @@ use super::{
     model::{any_action, any_privacy},
     new_user, newest, users,
 };
-use crate::support::database::Database;
+use crate::support::{database::Database, figures::number_of};
 
 cases! {
     ;
@@ -44,7 +43,7 @@ const USERS: i64 = 12;
 
 /// The number of operations of a test, or that of `RACE_OPERATIONS`.
 fn operations(number: u32) -> u32 {
-    env::var("RACE_OPERATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(number)
+    number_of("RACE_OPERATIONS", number)
 }
 
 async fn two_servers(database: &Database) -> [Arc<dyn Store>; 2] {
@@ -109,7 +108,7 @@ async fn any_changes_of_two_servers_keep_the_invariants(database: &Database) {
 
 /// Adds one for each edge that an outcome says was added, and takes one off for each that it says was
 /// removed.
-fn balance(balances: &mut BTreeMap<EdgeKind, i64>, outcome: &FollowChanged) {
+fn balance(balances: &mut BTreeMap<EdgeKind, i64>, outcome: FollowChanged) {
     use EdgeKind::{Block, Follow, Request};
     let changes: &[(EdgeKind, i64)] = match outcome {
         FollowChanged::Follow(Ok(FollowOutcome::Followed)) => &[(Follow, 1)],
@@ -167,7 +166,7 @@ async fn each_change_has_one_caller_who_made_it(database: &Database) {
                 };
                 let micros = i64::from(task) * 1_000_000 + i64::from(step);
                 if let Ok(outcome) = change(&*store, (one, other), micros, action).await {
-                    balance(&mut balances, &outcome);
+                    balance(&mut balances, outcome);
                 }
             }
             balances

@@ -1,6 +1,9 @@
 //! Figures of a run, printed for the reader, and bounded waiting.
 
-use std::time::{Duration, Instant};
+use std::{
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 /// How often a condition is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
@@ -9,6 +12,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 #[expect(clippy::print_stdout, reason = "the harness shows or keeps what is printed in this way")]
 pub(crate) fn tell(line: &str) {
     println!("\n    {line}");
+}
+
+/// How many of something a test does: as this variable says, or so many.
+pub(crate) fn number_of<N: FromStr>(variable: &str, default: N) -> N {
+    #[expect(clippy::disallowed_methods, reason = "a longer run is asked for in this way")]
+    let number = std::env::var(variable).ok();
+    number.and_then(|number| number.parse().ok()).unwrap_or(default)
 }
 
 /// The median.
