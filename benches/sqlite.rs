@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entourage::store;
+use entourage::{domain::ListReader, store};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use support::{Result, Scale, Server, run, say, username};
@@ -244,7 +244,7 @@ impl Answer for Loop {
                         users[n]
                     } else {
                         let names = json!([username(n + 1)]).to_string();
-                        let user = sqlx::query(statements["user"]).bind(names);
+                        let user = sqlx::query(statements["user"]).bind(names).bind(NO_READER);
                         user.fetch_one(&mut *connection).await?.try_get(0)?
                     };
                     pages(connection, statements["pages"], &[id], &[FOLLOWERS], 20).await
@@ -256,7 +256,8 @@ impl Answer for Loop {
                         .bind(false)
                         .bind(false)
                         .bind(after)
-                        .bind("~");
+                        .bind("~")
+                        .bind(NO_READER);
                     let users = users.fetch_all(&mut *connection).await?;
                     let users = users.iter().take(PAGE).map(|user| user.try_get(2));
                     let ids = users.collect::<sqlx::Result<Vec<i64>>>()?;
@@ -275,6 +276,9 @@ fn statement(path: &str) -> &'static str {
     found.next().map(|(_, sql)| sql).expect("there is such a constant")
 }
 
+/// A reader who is signed out, from whom no user is hidden.
+const NO_READER: Option<i64> = None;
+
 /// How the page statement distinguishes the two lists.
 const FOLLOWERS: i64 = 1;
 const FOLLOWING: i64 = 0;
@@ -288,14 +292,15 @@ async fn pages(
     lists: &[i64],
     first: i64,
 ) -> Result<()> {
+    let rule = ListReader::Other(None).rule();
     let of_list = |list: &i64| {
         let list = *list;
-        owners.iter().map(move |owner| [*owner, 0, i64::MIN, 0, 0, i64::MAX, 0, 0, list])
+        owners.iter().map(move |owner| [*owner, 0, i64::MIN, 0, 0, i64::MAX, 0, 0, list, 0, rule])
     };
     let keys: Vec<_> = lists.iter().flat_map(of_list).collect();
     let rows = sqlx::query(sql).bind(serde_json::to_string(&keys)?).bind(first);
     let rows = rows.fetch_all(connection).await?;
-    let edges = rows.iter().map(|row| row.try_get::<&str, _>(5).map(str::len));
+    let edges = rows.iter().map(|row| row.try_get::<&str, _>(7).map(str::len));
     let edges: usize = edges.sum::<sqlx::Result<usize>>()?;
     // An empty list is two brackets; one user may have an empty list, but not all of many.
     let are_empty = keys.len() > 1 && edges <= 2 * keys.len();
