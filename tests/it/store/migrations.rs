@@ -1,15 +1,18 @@
 //! Migrations: both folders in step, and every state of a schema.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use entourage::{
     domain::{Audience, NewUser, UserSearch},
     store::{Error, SchemaState},
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{ALICE, assert_sound, create, new_user};
-use crate::support::database::{Database, Engine};
+use crate::support::{
+    database::{Database, Engine},
+    figures::until,
+};
 
 /// Makes a test of each case on each engine, on an empty database.
 macro_rules! cases {
@@ -171,6 +174,45 @@ async fn eight_concurrent_migrations_migrate_once(database: &Database) {
 
     assert_eq!(state(database).await, SchemaState::Current);
     assert_sound(database.store()).await;
+}
+
+/// A transaction that has read a table holds up a migration of it. Statements that come later are
+/// held up only for as long as the migration waits at a time.
+#[tokio::test]
+async fn readers_go_on_while_a_migration_waits_for_its_table() {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let database = Database::empty(Engine::Postgres).await;
+    database
+        .run(async |database| {
+            database.store.migrate().await.unwrap();
+            database.execute("ALTER TABLE follow_counts DROP COLUMN muting").await;
+            database.execute("DELETE FROM _sqlx_migrations WHERE version = 24").await;
+            let mut holder = database.postgres_connection().await;
+            for sql in ["BEGIN", "SELECT count(*) FROM follow_counts"] {
+                sqlx::query(sql).execute(&mut holder).await.unwrap();
+            }
+
+            let store = Arc::clone(&database.store);
+            let migration = tokio::spawn(async move { store.migrate().await });
+            let mut reader = database.postgres_connection().await;
+            until(PATIENCE, "the migration waits", async || {
+                let waits = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \
+                             WHERE query LIKE '%ALTER TABLE follow_counts%' \
+                             AND wait_event_type = 'Lock' AND datname = current_database())";
+                sqlx::query_scalar(waits).fetch_one(&mut reader).await.unwrap()
+            })
+            .await;
+            for _ in 0..5 {
+                let read = sqlx::query("SELECT count(*) FROM follow_counts").execute(&mut reader);
+                timeout(PATIENCE, read).await.expect("it is not held up").unwrap();
+            }
+            assert!(!migration.is_finished(), "the transaction is still open");
+
+            sqlx::query("COMMIT").execute(&mut holder).await.unwrap();
+            migration.await.unwrap().unwrap();
+            assert_eq!(state(database).await, SchemaState::Current);
+        })
+        .await;
 }
 
 #[tokio::test]

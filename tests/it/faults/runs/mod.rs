@@ -8,6 +8,7 @@ pub(crate) mod hang_ups;
 pub(crate) mod kill;
 pub(crate) mod nth_call;
 pub(crate) mod people;
+pub(crate) mod privacy;
 pub(crate) mod restarts;
 pub(crate) mod starts;
 pub(crate) mod toggling;
