@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use self::{
     runs::{
-        crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, restarts, starts, toggling,
+        crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts, starts,
+        toggling,
     },
     support::{
         database::{Database, Engine},
@@ -24,11 +25,15 @@ use self::{
     },
 };
 
-on_both_engines! { killed, crowded, hung_up_on, started_at_once }
+on_both_engines! { killed, killed_amid_privacy, crowded, hung_up_on, started_at_once }
 
 async fn killed(database: &Database) {
     let size = kill::Size { writers: 32, rounds: 50, ready_within: Duration::from_secs(2) };
     kill::run(&database.url, size).await;
+}
+
+async fn killed_amid_privacy(database: &Database) {
+    privacy::run(&database.url, 5_000).await;
 }
 
 async fn crowded(database: &Database) {

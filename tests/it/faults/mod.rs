@@ -25,7 +25,7 @@ async fn every_acknowledged_follow_survives_kills(database: &Database) {
 }
 
 async fn a_kill_amid_privacy_leaves_whole_transactions(database: &Database) {
-    privacy::run(&database.url).await;
+    privacy::run(&database.url, 2_300).await;
 }
 
 async fn clients_behind_held_locks_are_refused_and_later_served(database: &Database) {

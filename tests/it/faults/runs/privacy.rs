@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -28,8 +28,7 @@ use crate::support::{
 
 /// The longest wait for a number of changes.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// As many as a transaction accepts, twice, and some more.
-const REQUESTS: usize = 2_300;
+/// The number of requests that a transaction accepts.
 const TOGETHER: usize = 1_000;
 const BLOCKERS: usize = 4;
 
@@ -46,8 +45,9 @@ async fn lengths(store: &dyn Store, user: UserId) -> (usize, usize) {
     (size(lists[&user].counts.followers), size(own.requests_received))
 }
 
-pub(crate) async fn run(url: &str) {
-    let people = People::make(url, REQUESTS + 1, 1).await;
+/// Kills a server twice while it accepts so many requests, and once while it blocks users.
+pub(crate) async fn run(url: &str, requests: usize) {
+    let people = People::make(url, requests + 1, 1).await;
     let (owner, token) = (people.ids[0], people.tokens[0].as_str());
     let store = store::connect(url, Options::default()).await.expect("it was just there");
     ask_to_follow(&*store, owner, &people.ids[1..]).await;
@@ -65,7 +65,7 @@ pub(crate) async fn run(url: &str) {
         drop(server);
         assert_sound(url);
         let (followers, waiting) = lengths(&*store, owner).await;
-        assert_eq!(followers + waiting, REQUESTS, "none is lost");
+        assert_eq!(followers + waiting, requests, "none is lost");
         assert!(followers % TOGETHER == 0 || waiting == 0, "{followers}: a transaction is whole");
         kept.push(followers);
     }
@@ -76,7 +76,7 @@ pub(crate) async fn run(url: &str) {
     let answer = caller.ask(Some(token), GO_PUBLIC, json!({})).await.data();
     let rest = json!({ "acceptedRequests": waiting, "remainingRequests": 0 });
     assert_eq!(answer["updatePrivacy"], rest);
-    assert_eq!(lengths(&*store, owner).await, (REQUESTS, 0));
+    assert_eq!(lengths(&*store, owner).await, (requests, 0));
 
     let blocked = block_until_killed(server, &caller, token).await;
     assert_sound(url);
@@ -87,7 +87,7 @@ pub(crate) async fn run(url: &str) {
     assert_eq!(relations.len(), 0, "a block ends the follows");
     store.close().await;
     tell(&format!(
-        "killed while an account became public, with {kept:?} of {REQUESTS} requests accepted, and \
+        "killed while an account became public, with {kept:?} of {requests} requests accepted, and \
          after {} acknowledged blocks: each is whole, and a repeated call ends it",
         blocked.len()
     ));
@@ -110,7 +110,7 @@ async fn ask_to_follow(store: &dyn Store, owner: UserId, others: &[UserId]) {
 /// Blocks one user after the other in several tasks, kills the server, and returns the places of
 /// the users whose blocks were acknowledged.
 async fn block_until_killed(server: Server, caller: &Caller, token: &str) -> Vec<usize> {
-    let (next, acknowledged) = (AtomicUsize::new(1), Arc::<Mutex<Vec<usize>>>::default());
+    let (next, acknowledged) = (AtomicUsize::new(1), Mutex::<Vec<usize>>::default());
     let block = async || {
         loop {
             let place = next.fetch_add(1, SeqCst);
@@ -133,6 +133,5 @@ async fn block_until_killed(server: Server, caller: &Caller, token: &str) -> Vec
     };
     tokio::join!(blocks, kill);
     drop(server);
-    let acknowledged = acknowledged.lock().expect("no task panics with it").clone();
-    acknowledged
+    acknowledged.into_inner().expect("no task panics with it")
 }
