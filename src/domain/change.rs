@@ -29,6 +29,8 @@ pub enum FollowAction {
     },
     /// The second accepts the request of the first.
     Accept,
+    /// The same, because the second has become public. If that is no longer so, nothing changes.
+    AcceptIfPublic,
     /// The second rejects the request of the first.
     Reject,
     /// The second removes the first from their followers.
@@ -49,7 +51,7 @@ pub enum FollowChanged {
     Follow(Result<FollowOutcome, FollowRefusal>),
     /// Of a [`FollowAction::Unfollow`].
     Unfollow(UnfollowOutcome),
-    /// Of a [`FollowAction::Accept`].
+    /// Of a [`FollowAction::Accept`] or [`FollowAction::AcceptIfPublic`].
     Accept(AcceptOutcome),
     /// Of a [`FollowAction::Reject`].
     Reject(RejectOutcome),

@@ -164,8 +164,10 @@ impl SeenBy {
         let changed = self.service.store.change_follow(change).await?;
         let rows = [(follower, changed.follower), (followee, changed.followee)];
         let follows = match changed.outcome {
-            FollowChanged::Follow(Ok(outcome)) => Some(outcome == FollowOutcome::Followed),
-            FollowChanged::Unfollow(_) | FollowChanged::Block(_) => Some(false),
+            FollowChanged::Follow(Ok(outcome)) => {
+                Some(matches!(outcome, FollowOutcome::Followed | FollowOutcome::AlreadyFollowing))
+            }
+            FollowChanged::Unfollow(_) | FollowChanged::Block(Ok(_)) => Some(false),
             _ => None,
         };
         let seen = |(user, row): (UserId, Option<ListsRow>)| {

@@ -116,7 +116,7 @@ impl SeenBy {
         Ok(match changed.outcome {
             Ok(outcome) => Ok(Change { outcome, lists: changed.lists }),
             Err(BlockRefusal::LimitReached) => Err(Refusal::BlocksLimitReached),
-            Err(BlockRefusal::NotFound) => Err(Refusal::NotFound),
+            Err(BlockRefusal::NotFound) => Err(self.user_not_found().await?),
         })
     }
 
@@ -152,7 +152,7 @@ impl SeenBy {
         Ok(match outcome {
             MuteOutcome::Muted => Ok(Change { outcome, lists: Vec::new() }),
             MuteOutcome::LimitReached => Err(Refusal::MutesLimitReached),
-            MuteOutcome::NotFound => Err(Refusal::NotFound),
+            MuteOutcome::NotFound => Err(self.user_not_found().await?),
         })
     }
 
@@ -210,12 +210,17 @@ impl SeenBy {
                     follower,
                     followee: viewer,
                     at,
-                    action: FollowAction::Accept,
+                    action: FollowAction::AcceptIfPublic,
                 };
                 let changes: Vec<_> = page.items.iter().map(|item| accept(item.user)).collect();
+                let before = accepted;
                 for changed in store.change_follows(&changes).await {
                     let is_new = FollowChanged::Accept(AcceptOutcome::Accepted);
                     accepted += usize::from(changed?.outcome == is_new);
+                }
+                // The account is private again, or others have answered these requests.
+                if accepted == before {
+                    break;
                 }
             }
         }
@@ -289,6 +294,13 @@ impl SeenBy {
         let viewer = self.signed_in()?;
         let Some(user) = user.filter(|user| *user != viewer.id()) else { return Ok(None) };
         self.change(viewer, (viewer.id(), user), self.service.clock.now(), action).await.map(Some)
+    }
+
+    /// The refusal of a change when one of the two users does not exist any more.
+    async fn user_not_found(&self) -> Result<Refusal> {
+        let viewer = self.signed_in()?.id();
+        let account = self.service.store.find_account(viewer).await?;
+        account.map(|_| Refusal::NotFound).ok_or(Error::Unauthenticated)
     }
 
     /// Why a change of something between the viewer and this user is refused.

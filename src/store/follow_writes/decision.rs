@@ -138,7 +138,14 @@ impl Plan {
         };
         let is_none = |edges: &OfEdges<SortedEdges>| edges.iter().all(|(_, e)| e.is_empty());
         if is_none(&self.added) {
-            !is_none(&self.removed) && !any_is_there(&self.removed)
+            // A request that is gone may have become a follow elsewhere.
+            let is_accepted = |pair| {
+                state.edges[EdgeKind::Follow].contains_key(pair)
+                    && !self.edges_after[EdgeKind::Follow].contains_key(pair)
+            };
+            !is_none(&self.removed)
+                && !any_is_there(&self.removed)
+                && !self.removed[EdgeKind::Request].keys().any(is_accepted)
         } else {
             any_is_there(&self.added)
         }
@@ -163,6 +170,10 @@ impl Replay {
                 FollowChanged::Unfollow(self.unfollow(pair, today, is_counted))
             }
             FollowAction::Accept => FollowChanged::Accept(self.accept(pair, at)),
+            FollowAction::AcceptIfPublic if self.counts(followee).privacy.is_private() => {
+                FollowChanged::Accept(AcceptOutcome::NoRequest)
+            }
+            FollowAction::AcceptIfPublic => FollowChanged::Accept(self.accept(pair, at)),
             FollowAction::Reject => {
                 FollowChanged::Reject(match self.remove(EdgeKind::Request, pair) {
                     Some(_) => RejectOutcome::Rejected,

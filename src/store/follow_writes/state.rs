@@ -47,9 +47,10 @@ impl Keys {
             keys.users.extend([follower, followee]);
             let (follows, requests, blocks): (&[_], &[_], &[_]) = match action {
                 FollowAction::Follow(_) => (&[pair], &[pair], &[pair, back]),
-                FollowAction::Unfollow { .. } | FollowAction::Accept | FollowAction::Reject => {
-                    (&[pair], &[pair], &[])
-                }
+                FollowAction::Unfollow { .. }
+                | FollowAction::Accept
+                | FollowAction::AcceptIfPublic
+                | FollowAction::Reject => (&[pair], &[pair], &[]),
                 FollowAction::Remove => (&[pair], &[], &[]),
                 FollowAction::Block { .. } => (&[pair, back], &[pair, back], &[pair]),
                 FollowAction::Unblock => (&[], &[], &[pair]),

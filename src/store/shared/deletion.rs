@@ -59,7 +59,7 @@ pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
     }
 }
 
-/// Removes some edges of each kind and direction, and some mutes. An edge that is being committed on
+/// Removes some edges of each kind and direction, blocks last, and some mutes. An edge that is being committed on
 /// several servers may be visible before its mirror, which would then be left over; a mirror that
 /// stays away is lost, and then the deletion is there to `accept_lost_mirrors`.
 async fn step(
@@ -75,7 +75,7 @@ async fn step(
     }
 
     let mut taken = Taken::default();
-    for kind in EdgeKind::ALL {
+    for kind in [EdgeKind::Follow, EdgeKind::Request] {
         take_edges(&mut tx, kind, id, &mut taken).await?;
     }
     let muters = query_scalar(TAKE_MUTERS).bind(id.0).bind(i64::from(EDGES));
@@ -83,6 +83,10 @@ async fn step(
     taken.note(muters.len());
     for muter in muters {
         taken.losses.entry(UserId(muter)).or_default()[Length::Muting] += 1;
+    }
+    // Blocks go last: until then, they hide the user from those whom the user blocks.
+    if taken.is_all {
+        take_edges(&mut tx, EdgeKind::Block, id, &mut taken).await?;
     }
     if taken.lacks_mirrors && !accept_lost_mirrors {
         tx.rollback().await?;

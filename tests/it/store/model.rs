@@ -171,7 +171,12 @@ impl Model {
         match action {
             FollowAction::Follow(_) => FollowChanged::Follow(self.follow(pair, micros)),
             FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair)),
-            FollowAction::Accept => FollowChanged::Accept(self.accept(pair, micros)),
+            FollowAction::AcceptIfPublic if self.privacy(followee).is_private() => {
+                FollowChanged::Accept(AcceptOutcome::NoRequest)
+            }
+            FollowAction::Accept | FollowAction::AcceptIfPublic => {
+                FollowChanged::Accept(self.accept(pair, micros))
+            }
             FollowAction::Reject => either(
                 self.remove(EdgeKind::Request, pair),
                 FollowChanged::Reject(RejectOutcome::Rejected),
@@ -257,7 +262,8 @@ pub(super) fn any_action(random: &mut ChaCha8Rng) -> FollowAction {
     match random.random_range(0..100) {
         0..50 => FollowAction::Follow(FollowLimits::NONE),
         50..68 => FollowAction::Unfollow { is_counted: true },
-        68..78 => FollowAction::Accept,
+        68..75 => FollowAction::Accept,
+        75..78 => FollowAction::AcceptIfPublic,
         78..82 => FollowAction::Reject,
         82..86 => FollowAction::Remove,
         86..92 => FollowAction::Block { limit: 3 },
