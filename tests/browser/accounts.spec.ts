@@ -100,8 +100,11 @@ test("signing out in one tab signs out the others", async ({ page, server, conte
   await second.goto(server.origin);
   await expect(second.getByRole("banner")).toContainText("emily");
 
-  // A message that offers to undo something ends with the session.
+  // A message that offers to undo something ends with the session. An unfollow that overtakes its
+  // follow has nothing to undo.
+  const followed = page.waitForResponse("**/graphql");
   await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
+  await followed;
   await page.getByRole("button", { name: "Unfollow Ada Lovelace" }).click();
   await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
   await second.getByRole("button", { name: "Sign out" }).click();
