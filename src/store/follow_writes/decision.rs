@@ -169,11 +169,12 @@ impl Replay {
             FollowAction::Unfollow { is_counted } => {
                 FollowChanged::Unfollow(self.unfollow(pair, today, is_counted))
             }
-            FollowAction::Accept => FollowChanged::Accept(self.accept(pair, at)),
             FollowAction::AcceptIfPublic if self.counts(followee).privacy.is_private() => {
                 FollowChanged::Accept(AcceptOutcome::NoRequest)
             }
-            FollowAction::AcceptIfPublic => FollowChanged::Accept(self.accept(pair, at)),
+            FollowAction::Accept | FollowAction::AcceptIfPublic => {
+                FollowChanged::Accept(self.accept(pair, at))
+            }
             FollowAction::Reject => {
                 FollowChanged::Reject(match self.remove(EdgeKind::Request, pair) {
                     Some(_) => RejectOutcome::Rejected,
