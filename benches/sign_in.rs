@@ -46,6 +46,7 @@ async fn main() -> Result<ExitCode> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        events_kept: Duration::from_hours(1),
         limits: Limits::default(),
     });
     for n in 0..SIGN_INS {

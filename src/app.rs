@@ -42,6 +42,8 @@ pub struct Settings {
     pub sign_up: bool,
     /// Whether the limits over time apply.
     pub rate_limits: bool,
+    /// How long events are kept; zero for no events.
+    pub events_kept: Duration,
     /// Whether errors suggest names of the schema.
     pub suggestions: bool,
     /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
@@ -67,6 +69,7 @@ impl Default for Settings {
             proxies: Vec::new(),
             sign_up: false,
             rate_limits: true,
+            events_kept: Duration::from_hours(30 * 24),
             suggestions: true,
             projection: true,
             documents: DocumentRules::default(),
@@ -98,6 +101,7 @@ impl App {
             random: Arc::clone(&settings.random),
             sign_up: settings.sign_up,
             rate_limits: settings.rate_limits,
+            events_kept: settings.events_kept,
             limits: settings.limits,
         });
         let mut documents = settings.documents;
@@ -223,6 +227,8 @@ pub async fn serve(
         _ = served => {}
         () = state.metrics.keep_up() => {}
         () = state.service.keep_users_fresh() => {}
+        () = state.service.keep_events_flowing() => {}
+        () = state.service.keep_logs_short() => {}
     }
 
     if timeout(CLOSE_TIME_MAX, state.store.close()).await.is_err() {

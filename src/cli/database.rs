@@ -1,6 +1,6 @@
 //! Opens the database for the commands.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 
@@ -60,6 +60,7 @@ pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        events_kept: Duration::ZERO,
         limits: Limits::default(),
     })
 }

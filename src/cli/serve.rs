@@ -98,6 +98,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         proxies: front.trusted_proxies(),
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
+        events_kept: database.events_kept,
         documents,
         suggestions: service.suggestions == Switch::On,
         playground,

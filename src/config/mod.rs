@@ -66,7 +66,7 @@ pub struct Database {
 
     /// Pool size
     ///
-    /// One more connection is used for `LISTEN`.
+    /// Two more connections are used for `LISTEN`.
     #[arg(
         long = "database-connections-max",
         env = "ENTOURAGE_DATABASE_CONNECTIONS_MAX",
@@ -97,6 +97,19 @@ pub struct Database {
         value_parser = duration
     )]
     statement_timeout: Duration,
+
+    /// How long events are kept, or 0 for no events
+    ///
+    /// Subscribers that were away for longer have to load their lists again. Of one user, events
+    /// beyond the last 10,000 may go after an hour. With 0 there are no subscriptions.
+    #[arg(
+        long = "events-kept",
+        env = "ENTOURAGE_EVENTS_KEPT",
+        value_name = "TIME",
+        default_value = "30d",
+        value_parser = time_kept
+    )]
+    pub events_kept: Duration,
 }
 
 impl Database {
@@ -112,6 +125,7 @@ impl Database {
             acquire_timeout: self.acquire_timeout,
             statement_timeout: self.statement_timeout,
             shared_lookups: true,
+            events_are_kept: !self.events_kept.is_zero(),
         }
     }
 }
@@ -523,6 +537,16 @@ pub fn duration(text: &str) -> Result<Duration, &'static str> {
     let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
     let time = Duration::from_millis(ms.ok_or(RULE)?);
     if time.is_zero() || time > LONGEST { Err(RULE) } else { Ok(time) }
+}
+
+/// Parses for how long something is kept: 0, or at least an hour.
+fn time_kept(text: &str) -> Result<Duration, &'static str> {
+    const RULE: &str = "write 0, or a time of at least 1h, such as 30d";
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let time = duration(text)?;
+    if time < Duration::from_hours(1) { Err(RULE) } else { Ok(time) }
 }
 
 /// Checks a log filter when the command line is parsed, not when logging starts.

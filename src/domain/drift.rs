@@ -9,7 +9,7 @@ use std::fmt;
 use super::{Edge, EdgeKind, Length, Lengths, UserId};
 
 /// One difference. The tables `follows`, `follow_requests`, `blocks`, `mutes` and `users` are the
-/// truth; everything else derives from them. Among these, a user must exist to have edges, a block
+/// truth; everything else but the events derives from them. Among these, a user must exist to have edges, a block
 /// goes before a follow, and a follow before a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drift {
@@ -41,6 +41,19 @@ pub enum Drift {
     },
     /// There are counts of a user who does not exist.
     OrphanCounts(UserId),
+    /// The events of a user are not one run of numbers that ends at the number of the last event.
+    Log {
+        /// The owner of the log.
+        user: UserId,
+        /// The lowest and the highest number.
+        ends: (i64, i64),
+        /// The number of events.
+        events: i64,
+        /// The number of the last event, as stored with the counts.
+        last: i64,
+    },
+    /// There are events of a user who does not exist.
+    OrphanLog(UserId),
     /// What a user is searched by are not the beginnings of their name, or the user does not exist.
     Search(UserId),
 }
@@ -84,6 +97,14 @@ impl fmt::Display for Drift {
             }
             Self::OrphanCounts(user) => {
                 write!(f, "user {user}: counts of a user who does not exist")
+            }
+            Self::Log { user, ends: (first, highest), events, last } => write!(
+                f,
+                "user {user}: {events} events with the numbers {first} to {highest}, and the last \
+                 one should be {last}"
+            ),
+            Self::OrphanLog(user) => {
+                write!(f, "user {user}: events of a user who does not exist")
             }
             Self::Search(user) => {
                 write!(f, "user {user}: what searches compare differs from the name")

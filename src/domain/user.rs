@@ -51,6 +51,8 @@ pub struct Account {
     pub is_blocking: bool,
     /// Whether anybody blocks the user.
     pub is_blocked: bool,
+    /// The number of the last event in the user's log; 0 without any.
+    pub last_event: i64,
 }
 
 /// The stored credentials of an account.

@@ -11,6 +11,7 @@
 
 mod auth;
 mod error;
+mod events;
 mod follows;
 mod limits;
 mod policy;
@@ -18,19 +19,24 @@ mod random;
 mod safety;
 mod users;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use self::{
     auth::Passwords,
+    events::EventHub,
     limits::{Attempts, Budgets},
     users::cache::UserCache,
 };
 pub use self::{
     auth::{
         ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
+        SecretError, Session, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
     },
     error::{Error, Result},
+    events::{EventBatch, EventFeed, EventFeedEnd},
     follows::{Change, FollowQuota, RefusedFollow},
     limits::Budget,
     policy::{FollowDenial, FollowDenials, Viewer, authorize},
@@ -58,6 +64,8 @@ pub struct Parts {
     pub sign_up: bool,
     /// Whether there are limits over time: on sign-ins, follows and cost.
     pub rate_limits: bool,
+    /// How long events are kept; zero for no events.
+    pub events_kept: Duration,
     /// The limits.
     pub limits: Limits,
 }
@@ -76,6 +84,9 @@ pub struct Service {
     attempts: Option<Attempts>,
     budgets: Option<Budgets>,
     follow_limits: FollowLimits,
+    /// `None` when no events are kept.
+    events: Option<Arc<EventHub>>,
+    events_kept: Duration,
     sign_up: bool,
 }
 
@@ -83,7 +94,8 @@ impl Service {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, tokens, clock, random, sign_up, rate_limits, limits } = parts;
+        let Parts { store, tokens, clock, random, sign_up, rate_limits, events_kept, limits } =
+            parts;
         Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
@@ -96,6 +108,8 @@ impl Service {
             ids: UserIds::default(),
             passwords: Passwords::default(),
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
+            events: (!events_kept.is_zero()).then(Arc::default),
+            events_kept,
             sign_up,
         })
     }

@@ -3,19 +3,21 @@
 //! The guard of the mutations, `viewerCanFollow` and `viewerCannotFollowReasons` all come here,
 //! so a button that shows is a mutation that works.
 
-use super::{Error, Result};
+use super::{Error, Result, Session};
 use crate::domain::{
     Account, Audience, FollowFacts, FollowLimit, FollowRefusal, Permission, Permissions, UserId,
     decide_follow,
 };
 
 /// The signed-in caller, with what they may do now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Viewer {
     /// The account, as the database has it now.
     pub account: Account,
     /// What the role gives, narrowed by the scope of the token.
     pub permissions: Permissions,
+    /// The token's scope and how long it is valid.
+    pub session: Session,
 }
 
 impl Viewer {

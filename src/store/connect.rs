@@ -21,6 +21,8 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// Whether look-ups of concurrent callers share a statement. Answers are the same without.
     pub shared_lookups: bool,
+    /// Whether events are written to the logs of users. If not, they are only counted.
+    pub events_are_kept: bool,
 }
 
 impl Default for Options {
@@ -30,6 +32,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             shared_lookups: true,
+            events_are_kept: true,
         }
     }
 }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-    Store, UserChanges,
+    CreateOutcome, Error, EventHintStream, EventLog, EventPage, EventSweep, Graph, LoadOutcome,
+    OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
     calls::Calls,
     health::Health,
     statement::{Meter, Statements},
@@ -103,6 +103,10 @@ macro_rules! measured {
                 self.inner.watch_users().await
             }
 
+            async fn watch_events(&self) -> Result<(Box<dyn EventHintStream>, bool)> {
+                self.inner.watch_events().await
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }
@@ -138,6 +142,10 @@ measured! {
     fn page_of_own(
         audience: Audience, user: UserId, list: OwnList, request: &PageRequest<FollowPosition>
     ) -> Page<OwnItem>;
+    fn events_after(places: &[(UserId, i64)]) -> HashMap<(UserId, i64), EventLog>;
+    fn page_of_events(user: UserId, request: &PageRequest<i64>) -> EventPage;
+    fn last_events(users: &[UserId]) -> HashMap<UserId, i64>;
+    fn sweep_events(sweep: EventSweep, from: (UserId, i64)) -> Swept;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;
     fn find_credentials(key: &UsernameKey) -> Option<Credentials>;
@@ -149,7 +157,7 @@ measured! {
     ) -> bool;
     fn end_tokens(id: UserId, at: DateTime<Utc>) -> bool;
     fn set_role(id: UserId, role: &str) -> SetRoleOutcome;
-    fn delete_user(id: UserId) -> bool;
+    fn delete_user(id: UserId, at: DateTime<Utc>) -> bool;
     fn schema_state() -> SchemaState;
     fn migrate() -> ();
     fn test_write() -> ();

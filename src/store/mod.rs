@@ -12,6 +12,8 @@
 //!   `follow_requests` and `blocks`;
 //! - each length equals the number of its edges or mutes;
 //! - both users of an edge or mute exist;
+//! - the numbers of the events of a user are one run, which ends at the number of the last event that
+//!   is stored with the counts, unless all events up to it were deleted;
 //! - `name_prefixes` holds exactly the beginnings of the words of each user's name.
 //!
 //! **Invariant:** one method is one unit of work. No transaction handle leaves an engine.
@@ -33,6 +35,7 @@ mod batching;
 mod calls;
 mod connect;
 mod error;
+mod events;
 mod follow_writes;
 mod health;
 mod metered;
@@ -58,6 +61,10 @@ pub use self::{
     calls::Calls,
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
+    events::{
+        EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventLog, EventPage,
+        EventSweep, Swept,
+    },
     metered::Metered,
     statement::Statements,
 };
@@ -266,13 +273,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Makes changes as if one after the other, in their order, and commits them together. The
     /// results are in the same order.
     ///
+    /// Each change that changes something is an event in the logs of the users who may know of it, in
+    /// the order of the changes, unless the change is of a user whom the owner of the log mutes.
+    ///
     /// A change fails alone: if the database refuses one of them, or others keep changing the same
     /// edges, the changes are committed in smaller parts. Only if the database is not available do
     /// all fail.
     ///
     /// The number of statements does not depend on the number of changes. One reads the state; if
     /// something changes, for each kind of edge two remove and two add, two count changes of pairs
-    /// after an unfollow, and one changes all counts; on PostgreSQL, one more looks for blocks and
+    /// after an unfollow, one changes all counts, and on SQLite one writes the events; on PostgreSQL, one more looks for blocks and
     /// requests that were committed meanwhile. PostgreSQL writes most batches of follows and
     /// unfollows optimistically, without reading first: one statement for edges, one for counts, and
     /// one if pairs have limits. A batch that turns out to need the state is rolled back and then
@@ -328,6 +338,29 @@ pub trait Store: Debug + Send + Sync + 'static {
         request: &PageRequest<FollowPosition>,
     ) -> Result<Page<OwnItem>>;
 
+    // Events
+
+    /// The logs of users, each after a number, and what is kept of the next events. One statement.
+    /// Users who do not exist are missing from the map.
+    async fn events_after(
+        &self,
+        places: &[(UserId, i64)],
+    ) -> Result<HashMap<(UserId, i64), EventLog>>;
+
+    /// A page of the log of a user, by number. One statement.
+    async fn page_of_events(&self, user: UserId, request: &PageRequest<i64>) -> Result<EventPage>;
+
+    /// The numbers of the last events of users, 0 without any. One statement.
+    async fn last_events(&self, users: &[UserId]) -> Result<HashMap<UserId, i64>>;
+
+    /// Hints of every log that grows from now on, by this process, and by others as far as the
+    /// database can report that; with whether it can. Statements of the hints are not counted.
+    async fn watch_events(&self) -> Result<(Box<dyn EventHintStream>, bool)>;
+
+    /// Deletes old events, in one bounded transaction: one step of a walk over all logs, which
+    /// goes on from `from`. What is left of a log is one run of numbers.
+    async fn sweep_events(&self, sweep: EventSweep, from: (UserId, i64)) -> Result<Swept>;
+
     // Accounts
 
     /// The user with their role, for a signed-in request. One statement.
@@ -379,13 +412,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// One statement if the role is set, otherwise two.
     async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome>;
 
-    /// Deletes a user with all their edges in both directions, and lowers the counts of the users
-    /// at the other ends; returns whether there was such a user.
+    /// Deletes a user with all their edges in both directions and their log, lowers the counts of the
+    /// users at the other ends, and writes events to their logs; returns whether there was such a
+    /// user.
     ///
     /// The edges are removed in bounded transactions, the last of which deletes the user. Each one
     /// keeps the invariants, so a call that is interrupted leaves a user with fewer edges, and can
     /// be repeated. Some ten statements for each thousand edges.
-    async fn delete_user(&self, id: UserId) -> Result<bool>;
+    async fn delete_user(&self, id: UserId, at: DateTime<Utc>) -> Result<bool>;
 
     // Administration
 

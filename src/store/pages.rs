@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Result, batching::KEYS_MAX};
 use crate::domain::{
-    FollowItem, FollowPage, FollowPageKey, FollowPosition, ListReader, OrderDirection, Outside,
-    OwnItem, Page, PageRequest, SeenLists, TIMES, User, UserId, UserPosition,
+    FollowEvent, FollowItem, FollowPage, FollowPageKey, FollowPosition, ListReader, OrderDirection,
+    Outside, OwnItem, Page, PageRequest, SeenLists, TIMES, User, UserId, UserPosition,
 };
 
 /// A position may hold any time, and PostgreSQL refuses some of them, so positions are clamped to
@@ -138,6 +138,15 @@ pub(super) fn own_page(
     outside: Outside,
 ) -> Page<OwnItem> {
     page(request, items, outside, |item| (item.since, item.user))
+}
+
+/// The page of a log, from its events in any order.
+pub(super) fn event_page(
+    request: &PageRequest<i64>,
+    events: Vec<FollowEvent>,
+    outside: Outside,
+) -> Page<FollowEvent> {
+    page(request, events, outside, |event| event.sequence)
 }
 
 /// The page of users by age, from its items in any order.

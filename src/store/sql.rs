@@ -15,8 +15,8 @@ macro_rules! user_columns {
 }
 pub(super) use user_columns;
 
-/// The account of one user, by a condition on `users u`, with whether they block anybody and whether
-/// anybody blocks them. The columns of the user come last, so that a new one moves none of the
+/// The account of one user, by a condition on `users u`, with whether they block anybody, whether
+/// anybody blocks them, and the number of their last event. The columns of the user come last, so that a new one moves none of the
 /// others.
 macro_rules! account {
     ($condition:literal) => {
@@ -24,6 +24,7 @@ macro_rules! account {
             "SELECT r.name, r.permissions, u.token_epoch, u.tokens_valid_after, ",
             "EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = u.id), ",
             "EXISTS (SELECT 1 FROM blocked_by b WHERE b.blocked_id = u.id), ",
+            "coalesce((SELECT c.events FROM follow_counts c WHERE c.user_id = u.id), 0), ",
             $crate::store::sql::user_columns!("u."),
             " FROM users u JOIN roles r ON r.id = u.role_id WHERE ",
             $condition
@@ -176,6 +177,19 @@ macro_rules! stored_lengths {
 }
 pub(super) use stored_lengths;
 
+/// The logs of users: the lowest and the highest number, how many events there are, and the number of
+/// the last one as stored with the counts. Users without counts are missing.
+macro_rules! logs {
+    ($among:literal) => {
+        concat! {
+            "SELECT e.user_id, min(e.sequence), max(e.sequence), count(*), c.events ",
+            "FROM follow_events e JOIN follow_counts c ON c.user_id = e.user_id ",
+            "WHERE e.user_id ", $among, " GROUP BY e.user_id, c.events"
+        }
+    };
+}
+pub(super) use logs;
+
 /// All edges of users in one of the tables.
 macro_rules! edges_of {
     ($edges:literal, $one:literal, $other:literal, $at:literal; $owner:literal $among:literal) => {
@@ -241,6 +255,23 @@ macro_rules! own_rows {
         concat! {
             "SELECT ", $columns, " FROM ", $table, " e WHERE e.", $owner, " = $1 AND ",
             visible!(concat!("e.", $other), "$3")
+        }
+    };
+}
+
+/// A page of the log of `$1`, between two numbers, both exclusive. An empty page also has a row.
+macro_rules! event_page {
+    ($order:literal) => {
+        concat! {
+            "SELECT c.events, ",
+                   "(SELECT min(o.sequence) FROM follow_events o WHERE o.user_id = $1), ",
+                   "p.sequence, p.kind, p.cause, p.other_id, p.at, p.is_repeat ",
+            "FROM follow_counts c ",
+            "LEFT JOIN (SELECT e.sequence, e.kind, e.cause, e.other_id, e.at, e.is_repeat ",
+                       "FROM follow_events e ",
+                       "WHERE e.user_id = $1 AND e.sequence > $2 AND e.sequence < $3 ",
+                       "ORDER BY e.sequence", $order, " LIMIT $4 + 0) p ON true ",
+            "WHERE c.user_id = $1"
         }
     };
 }
@@ -331,6 +362,14 @@ statements! {
         "UPDATE follow_counts SET muting = CASE WHEN muting > 0 THEN muting - 1 ELSE 0 END \
          WHERE user_id = $1";
 
+    // Events
+    EVENTS_NEWEST = event_page!(" DESC");
+    EVENTS_OLDEST = event_page!("");
+    EVENTS_SWEPT =
+        "SELECT e.user_id, e.sequence, e.at, c.events \
+         FROM follow_events e LEFT JOIN follow_counts c ON c.user_id = e.user_id \
+         WHERE (e.user_id, e.sequence) > ($1, $2) ORDER BY e.user_id, e.sequence LIMIT $3";
+
     // Deletion of a user
     TAKE_FOLLOWING = take_edges_from!("follows", "follower_id", "followee_id", "followed_at");
     TAKE_REQUESTS_SENT =
@@ -352,6 +391,11 @@ statements! {
            (SELECT muter_id FROM mutes WHERE muted_id = $1 LIMIT $2) \
          RETURNING muter_id";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
+    // The beginning of the log, so that the rest stays one run.
+    TAKE_EVENTS =
+        "DELETE FROM follow_events WHERE user_id = $1 \
+         AND sequence < (SELECT min(o.sequence) FROM follow_events o WHERE o.user_id = $1) + $2";
+    DELETE_LOG = "DELETE FROM follow_events WHERE user_id = $1";
 
     // Drift
     STRANGERS_FOLLOWING = strangers!("follower_id", "follows");
@@ -361,6 +405,7 @@ statements! {
     STRANGERS_BLOCKING = strangers!("blocker_id", "blocks");
     STRANGERS_BLOCKED = strangers!("blocked_id", "blocked_by");
     STRANGERS_COUNTED = strangers!("user_id", "follow_counts");
+    STRANGERS_LOGGED = strangers!("user_id", "follow_events");
     STRANGERS_NAMED = strangers!("user_id", "name_prefixes");
     FOLLOWS_AFTER = edges_after!(
         "follows", "follower_id", "followee_id", "followed_at";
@@ -433,6 +478,22 @@ statements! {
     REMOVE_COUNTS_OF_NOBODY =
         "DELETE FROM follow_counts WHERE user_id = $1 \
          AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
+    REMOVE_LOG_OF_NOBODY =
+        "DELETE FROM follow_events WHERE user_id = $1 \
+         AND NOT EXISTS (SELECT 1 FROM users WHERE id = $1)";
+    RAISE_EVENTS =
+        "UPDATE follow_counts \
+         SET events = (SELECT max(e.sequence) FROM follow_events e WHERE e.user_id = $1) \
+         WHERE user_id = $1 \
+         AND events < (SELECT max(e.sequence) FROM follow_events e WHERE e.user_id = $1)";
+    // The log goes as a whole if its last events are missing.
+    TRIM_LOG =
+        "DELETE FROM follow_events WHERE user_id = $1 AND ( \
+           sequence < (SELECT max(e.sequence) FROM follow_events e WHERE e.user_id = $1 \
+                       AND NOT EXISTS (SELECT 1 FROM follow_events p WHERE p.user_id = $1 \
+                                       AND p.sequence = e.sequence - 1)) \
+           OR (SELECT max(e.sequence) FROM follow_events e WHERE e.user_id = $1) \
+              < (SELECT c.events FROM follow_counts c WHERE c.user_id = $1))";
     ADD_COUNTS =
         "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
          ON CONFLICT DO NOTHING RETURNING user_id";

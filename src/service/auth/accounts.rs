@@ -176,7 +176,8 @@ impl Service {
     }
 
     async fn remove_user(&self, id: UserId) -> Result<bool> {
-        let delete = |store: Arc<dyn Store>| async move { store.delete_user(id).await };
+        let at = self.clock.now();
+        let delete = |store: Arc<dyn Store>| async move { store.delete_user(id, at).await };
         self.change_user(id, delete).await
     }
 

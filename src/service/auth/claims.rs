@@ -3,6 +3,8 @@
 //! **Invariant:** `exp` is required, `nbf` is honoured, and `iat` must not be in the future for
 //! tokens that are revoked by it. All three are compared to the injected clock with [`LEEWAY_S`].
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,15 +21,30 @@ const SUBJECT_BYTES_MAX: usize = 255;
 pub struct TokenClaims {
     /// The user that it identifies.
     pub subject: Subject,
+    /// What it permits, and for how long.
+    pub session: Session,
+}
+
+/// What a token permits, and for how long. The default is everything, for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Session {
     /// Narrows the role's permissions; `None` leaves them as they are.
     pub scope: Option<Permissions>,
+    /// When it expires, in seconds since 1970.
+    expires_at_s: Option<f64>,
     /// The account's epoch when it was issued. Only our own tokens have one, and not all of them.
     epoch: Option<i64>,
     /// When it was issued, in seconds since 1970, if it says so.
     issued_at_s: Option<f64>,
 }
 
-impl TokenClaims {
+impl Session {
+    /// How long it is still valid; `None` without an end.
+    pub(crate) fn left(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let left_s = self.expires_at_s? - seconds(now);
+        Some(Duration::try_from_secs_f64(left_s.max(0.0)).unwrap_or(Duration::MAX))
+    }
+
     /// Refuses a token without an epoch whose `iat` is in the future: until that time, revoking
     /// the account's tokens would not revoke it. Tokens with an epoch do not depend on `iat`, so
     /// setting the server's clock back invalidates no sign-in.
@@ -119,12 +136,11 @@ impl Claims {
     /// too, and those may lack an epoch.
     pub(crate) fn into_own(self) -> Result<TokenClaims, &'static str> {
         let id = self.sub.parse().map_err(|_| "its subject is not a user id")?;
+        let session = self.session();
         let epoch = self.epoch.map(|epoch| epoch.as_i64().ok_or("its epoch is not a number"));
         Ok(TokenClaims {
             subject: Subject::User(UserId(id)),
-            scope: self.scope.as_deref().map(Permissions::from_scope),
-            epoch: epoch.transpose()?,
-            issued_at_s: self.iat,
+            session: Session { epoch: epoch.transpose()?, ..session },
         })
     }
 
@@ -134,6 +150,7 @@ impl Claims {
         if !fits || self.sub.contains('\0') {
             return Err("its subject is empty, too long or contains a NUL character");
         }
+        let session = self.session();
         Ok(TokenClaims {
             subject: Subject::Foreign(ForeignAccount {
                 subject: self.sub,
@@ -141,10 +158,18 @@ impl Claims {
                 name: self.name,
                 picture: self.picture,
             }),
+            session,
+        })
+    }
+
+    /// The session of a token without an epoch.
+    fn session(&self) -> Session {
+        Session {
             scope: self.scope.as_deref().map(Permissions::from_scope),
+            expires_at_s: Some(self.exp),
             epoch: None,
             issued_at_s: self.iat,
-        })
+        }
     }
 }
 
@@ -184,6 +209,7 @@ mod tests {
             tokens_valid_after: revoked_at_ms.map(at_ms),
             is_blocking: false,
             is_blocked: false,
+            last_event: 0,
         };
         let before = account(0, None);
         let after = account(2, Some(100_500));
@@ -198,7 +224,7 @@ mod tests {
             (json!({ "iat": 100.6 }), false, false),
             (json!({ "iat": 101 }), false, false),
         ] {
-            let token = claims(extra.clone()).into_own().expect("valid claims");
+            let token = claims(extra.clone()).into_own().expect("valid claims").session;
             assert_eq!(token.is_revoked(&before), is_revoked_before, "{extra}");
             assert_eq!(token.is_revoked(&after), is_revoked_after, "{extra}");
         }

@@ -17,7 +17,7 @@ mod tokens;
 pub(super) use self::passwords::Passwords;
 pub use self::{
     accounts::NewAccount,
-    claims::{ForeignAccount, Subject, TokenClaims},
+    claims::{ForeignAccount, Session, Subject, TokenClaims},
     key_set::JwksError,
     provider::{IdentityProvider, KeySource, Trust},
     sessions::{PasswordChange, SignIn, SignedIn},

@@ -8,9 +8,13 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 
-use super::{claims::Subject, passwords::Passwords, tokens::refused_token};
+use super::{
+    claims::{Session, Subject},
+    passwords::Passwords,
+    tokens::refused_token,
+};
 use crate::{
-    domain::{Account, BrokenRule, Form, FormError, Permissions, UsernameKey},
+    domain::{Account, BrokenRule, Form, FormError, UsernameKey},
     service::{Error, Operator, Result, SeenBy, Service, Viewer},
 };
 
@@ -60,11 +64,28 @@ impl Service {
             Subject::Foreign(foreign) => Some(self.find_or_create_foreign(foreign).await?),
         };
         let account = account.ok_or_else(|| refused_token("its account is gone"))?;
-        if claims.is_revoked(&account) {
+        if claims.session.is_revoked(&account) {
             return Err(refused_token("it has been revoked"));
         }
 
-        Ok(viewer(account, claims.scope))
+        Ok(viewer(account, claims.session))
+    }
+
+    /// The viewer as they are now, with the same token.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the token has expired or was revoked or the account is gone,
+    /// or when the store fails.
+    pub(crate) async fn find_again(&self, before: &Viewer) -> Result<Viewer> {
+        let session = before.session;
+        if session.left(self.clock.now()).is_some_and(|left| left.is_zero()) {
+            return Err(Error::Unauthenticated);
+        }
+        let account = self.store.find_account(before.id()).await?.ok_or(Error::Unauthenticated)?;
+        if session.is_revoked(&account) {
+            return Err(Error::Unauthenticated);
+        }
+        Ok(viewer(account, session))
     }
 
     /// Issues a token that is valid while the account stays in `epoch`, which must be the epoch
@@ -72,7 +93,7 @@ impl Service {
     pub(crate) fn start_session(&self, account: Account, epoch: i64) -> Result<SignedIn> {
         let now = self.clock.now();
         let token = self.tokens.issue(account.user.id, epoch, None, now, SIGN_IN_TTL)?;
-        Ok(SignedIn { token, viewer: viewer(account, None) })
+        Ok(SignedIn { token, viewer: viewer(account, Session::default()) })
     }
 }
 
@@ -204,8 +225,8 @@ impl Operator<'_> {
 }
 
 /// A viewer with the permissions that both the role and the token's scope grant.
-fn viewer(account: Account, scope: Option<Permissions>) -> Viewer {
+fn viewer(account: Account, session: Session) -> Viewer {
     let permissions = account.role.permissions;
-    let permissions = scope.map_or(permissions, |scope| permissions.intersection(scope));
-    Viewer { account, permissions }
+    let permissions = session.scope.map_or(permissions, |scope| permissions.intersection(scope));
+    Viewer { account, permissions, session }
 }

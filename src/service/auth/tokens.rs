@@ -120,7 +120,7 @@ impl Tokens {
             claims.check_times(now)?;
             claims.into_foreign()?
         };
-        claims.check_issued_at(now)?;
+        claims.session.check_issued_at(now)?;
         Ok(claims)
     }
 

@@ -4,7 +4,7 @@
 //! available all fail.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     mem,
     sync::{
         Mutex, PoisonError,
@@ -24,6 +24,7 @@ use crate::{
         Error, Result,
         batching::BatchPermit,
         error::{is_foreign_key_violation, is_of_some_rows, is_transient},
+        events::EventHints,
         retry::{self, Tries},
     },
 };
@@ -35,6 +36,9 @@ const CONTENDED_MAX: u32 = 4;
 pub(crate) trait FollowWriter: Clone + Send + Sync + 'static {
     /// The most batches that are written concurrently.
     const BATCHES_MAX: usize;
+
+    /// Where to report whose logs have grown.
+    fn hints(&self) -> &EventHints;
 
     /// Writes the changes of an attempt in one transaction. `None` if others changed the same
     /// edges meanwhile: then nothing is written, and the attempt has to be repeated.
@@ -82,7 +86,7 @@ impl Attempt<'_> {
         }
         let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = committing.as_ref().filter(|plan| plan.is_done(state))?;
-        Some(plan.outcomes.clone().into())
+        Some(Written { logs: plan.logs(), ..plan.outcomes.clone().into() })
     }
 
     /// The outcomes of a plan that turned out to write nothing. `None` if it has something to
@@ -102,11 +106,11 @@ impl Attempt<'_> {
         plan: Plan,
         counts: HashMap<UserId, CountsRow>,
     ) -> sqlx::Result<Written> {
-        let outcomes = plan.outcomes.clone();
+        let (outcomes, logs) = (plan.outcomes.clone(), plan.logs());
         drop(mem::take(&mut *self.permit.lock().unwrap_or_else(PoisonError::into_inner)));
         *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         self.tries.commit(tx).await?;
-        Ok(Written { outcomes, counts })
+        Ok(Written { outcomes, counts, logs })
     }
 }
 
@@ -117,11 +121,13 @@ pub(crate) struct Written {
     outcomes: Vec<FollowChanged>,
     /// As of the commit, of the users whose counts the write returned.
     counts: HashMap<UserId, CountsRow>,
+    /// The users whose logs have grown.
+    logs: BTreeSet<UserId>,
 }
 
 impl From<Vec<FollowChanged>> for Written {
     fn from(outcomes: Vec<FollowChanged>) -> Self {
-        Self { outcomes, counts: HashMap::new() }
+        Self { outcomes, counts: HashMap::new(), logs: BTreeSet::new() }
     }
 }
 
@@ -131,7 +137,7 @@ impl Written {
         self,
         changes: &[FollowChange],
     ) -> impl Iterator<Item = Result<Changed<FollowChanged>>> {
-        let Self { outcomes, counts } = self;
+        let Self { outcomes, counts, .. } = self;
         changes.iter().zip(outcomes).map(move |(change, outcome)| {
             let lists = |user| counts.get(user).map(CountsRow::lists);
             let (follower, followee) = (lists(&change.follower), lists(&change.followee));
@@ -159,7 +165,8 @@ pub(super) async fn write<W: FollowWriter>(
         // Only the last part may release the permit: before that, more than a commit is left.
         let permit = if parts.is_empty() { &permit } else { &no_permit };
         let (error, is_of_some_rows) = match write_part(writer, part, permit).await {
-            Ok(Some(written)) => {
+            Ok(Some(mut written)) => {
+                writer.hints().send(mem::take(&mut written.logs));
                 results.extend(written.results(part));
                 continue;
             }

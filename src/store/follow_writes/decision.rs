@@ -10,11 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::state::{CountsDelta, CountsRow, Edges, Pair, PairChanges, State};
+use super::{
+    events::NewEvent,
+    state::{CountsDelta, CountsRow, Edges, Pair, PairChanges, State},
+};
 use crate::domain::{
-    AcceptOutcome, BlockOutcome, BlockRefusal, Day, EdgeKind, FollowAction, FollowChange,
-    FollowChanged, FollowFacts, FollowLimits, FollowOutcome, FollowRefusal, FollowTies, Length,
-    OfEdges, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome, UserId, decide_follow,
+    AcceptOutcome, BlockOutcome, BlockRefusal, Day, EdgeKind, EventCause, EventKind, FollowAction,
+    FollowChange, FollowChanged, FollowFacts, FollowLimits, FollowOutcome, FollowRefusal,
+    FollowTies, Length, OfEdges, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome,
+    UserId, decide_follow,
 };
 
 /// Edges of one kind in the order of their pairs, and when they were added.
@@ -35,8 +39,11 @@ pub(crate) struct Plan {
     pub(crate) expired: BTreeMap<UserId, i64>,
     /// Changes of pairs to count, after the deletion.
     pub(crate) changes: BTreeMap<Pair, PairChanges>,
-    /// Changes of the lengths of lists and of the follows of the day.
+    /// Changes of the lengths of lists, of the follows of the day and of the number of events.
     pub(crate) counts: BTreeMap<UserId, CountsDelta>,
+    /// Events to write, in the order of the changes. A follow and an unfollow of a pair in one batch
+    /// are two events, although they change no edge.
+    pub(crate) events: Vec<NewEvent>,
 }
 
 impl Plan {
@@ -62,6 +69,11 @@ impl Plan {
         }
         plan.edges_after = now.edges;
         plan
+    }
+
+    /// The users whose logs grow.
+    pub(crate) fn logs(&self) -> BTreeSet<UserId> {
+        self.events.iter().map(|event| event.log).collect()
     }
 
     /// Whether there is nothing to write.
@@ -163,17 +175,20 @@ struct Replay {
 impl Replay {
     fn change(&mut self, change: &FollowChange) -> FollowChanged {
         let FollowChange { follower, followee, at, action } = *change;
-        let (pair, today) = ((follower, followee), Day::of(at).0);
+        let pair = (follower, followee);
         match action {
             FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(pair, at, limits)),
             FollowAction::Unfollow { is_counted } => {
-                FollowChanged::Unfollow(self.unfollow(pair, today, is_counted))
+                FollowChanged::Unfollow(self.unfollow(pair, at, is_counted))
             }
             FollowAction::AcceptIfPublic if self.counts(followee).privacy.is_private() => {
                 FollowChanged::Accept(AcceptOutcome::NoRequest)
             }
-            FollowAction::Accept | FollowAction::AcceptIfPublic => {
-                FollowChanged::Accept(self.accept(pair, at))
+            FollowAction::Accept => {
+                FollowChanged::Accept(self.accept(pair, at, EventCause::RequestAccepted))
+            }
+            FollowAction::AcceptIfPublic => {
+                FollowChanged::Accept(self.accept(pair, at, EventCause::PrivacyChanged))
             }
             FollowAction::Reject => {
                 FollowChanged::Reject(match self.remove(EdgeKind::Request, pair) {
@@ -181,12 +196,7 @@ impl Replay {
                     None => RejectOutcome::NoRequest,
                 })
             }
-            FollowAction::Remove => {
-                FollowChanged::Remove(match self.remove(EdgeKind::Follow, pair) {
-                    Some(_) => RemoveOutcome::Removed,
-                    None => RemoveOutcome::NotAFollower,
-                })
-            }
+            FollowAction::Remove => FollowChanged::Remove(self.remove_follower(pair, at)),
             FollowAction::Block { limit } => FollowChanged::Block(self.block(pair, at, limit)),
             FollowAction::Unblock => {
                 FollowChanged::Unblock(match self.remove(EdgeKind::Block, pair) {
@@ -204,13 +214,12 @@ impl Replay {
         limits: FollowLimits,
     ) -> Result<FollowOutcome, FollowRefusal> {
         let ((follower, followee), today) = (pair, Day::of(at).0);
-        let changes = self.now.changes.get(&pair).filter(|row| row.day >= today);
         let outcome = decide_follow(&FollowFacts {
             follower,
             followee: self.exist(pair).then_some(followee),
             ties: self.ties(pair),
             limits,
-            pair_changes: Some(changes.map_or(0, |row| row.changes)),
+            pair_changes: Some(self.changes(pair, today)),
             usage: Some(self.counts(follower).usage(today)),
         })?;
         let added = match outcome {
@@ -228,6 +237,11 @@ impl Replay {
             self.plan.counts.entry(follower).or_default().add_follow(today);
         }
         self.add(added, pair, at);
+        let kind = match added {
+            EdgeKind::Request => EventKind::Requested,
+            EdgeKind::Follow | EdgeKind::Block => EventKind::Followed,
+        };
+        self.log_of_other((followee, follower), kind, EventCause::User, at);
         Ok(outcome)
     }
 
@@ -245,23 +259,39 @@ impl Replay {
         }
     }
 
-    fn unfollow(&mut self, pair: Pair, today: i64, is_counted: bool) -> UnfollowOutcome {
+    fn unfollow(&mut self, pair: Pair, at: DateTime<Utc>, is_counted: bool) -> UnfollowOutcome {
         let follow = self.remove(EdgeKind::Follow, pair);
         let Some(since) = follow.or_else(|| self.remove(EdgeKind::Request, pair)) else {
             return UnfollowOutcome::NotFollowing;
         };
         if is_counted {
-            self.count_changes(pair, since, today);
+            self.count_changes(pair, since, Day::of(at).0);
         }
-        match follow {
-            Some(_) => UnfollowOutcome::Unfollowed,
-            None => UnfollowOutcome::RequestWithdrawn,
+        // The followee is not notified of an unfollow.
+        if follow.is_some() {
+            self.log(pair, EventKind::FollowEnded, EventCause::User, at);
+            UnfollowOutcome::Unfollowed
+        } else {
+            let (back, kind) = ((pair.1, pair.0), EventKind::RequestWithdrawn);
+            self.log_of_other(back, kind, EventCause::User, at);
+            UnfollowOutcome::RequestWithdrawn
         }
     }
 
-    fn accept(&mut self, pair: Pair, at: DateTime<Utc>) -> AcceptOutcome {
+    fn remove_follower(&mut self, pair: Pair, at: DateTime<Utc>) -> RemoveOutcome {
+        if self.remove(EdgeKind::Follow, pair).is_none() {
+            return RemoveOutcome::NotAFollower;
+        }
+        let (back, cause) = ((pair.1, pair.0), EventCause::FollowerRemoved);
+        self.log(back, EventKind::FollowerLost, cause, at);
+        RemoveOutcome::Removed
+    }
+
+    fn accept(&mut self, pair: Pair, at: DateTime<Utc>, cause: EventCause) -> AcceptOutcome {
         if self.remove(EdgeKind::Request, pair).is_some() {
             self.add(EdgeKind::Follow, pair, at);
+            self.log((pair.1, pair.0), EventKind::Followed, cause, at);
+            self.log_of_other(pair, EventKind::RequestAccepted, cause, at);
             AcceptOutcome::Accepted
         } else if self.now.edges[EdgeKind::Follow].contains_key(&pair) {
             AcceptOutcome::AlreadyFollower
@@ -285,9 +315,17 @@ impl Replay {
         if self.counts(pair.0).lengths[Length::Blocking] >= limit {
             return Err(BlockRefusal::LimitReached);
         }
-        for kind in [EdgeKind::Follow, EdgeKind::Request] {
-            self.remove(kind, pair);
-            self.remove(kind, (pair.1, pair.0));
+        let (back, cause) = ((pair.1, pair.0), EventCause::Block);
+        if self.remove(EdgeKind::Follow, pair).is_some() {
+            self.log(pair, EventKind::FollowEnded, cause, at);
+        }
+        if self.remove(EdgeKind::Follow, back).is_some() {
+            self.log(pair, EventKind::FollowerLost, cause, at);
+        }
+        // A log says nothing of the requests that its owner has made.
+        self.remove(EdgeKind::Request, pair);
+        if self.remove(EdgeKind::Request, back).is_some() {
+            self.log(pair, EventKind::RequestWithdrawn, cause, at);
         }
         self.add(EdgeKind::Block, pair, at);
         Ok(BlockOutcome::Blocked)
@@ -299,6 +337,28 @@ impl Replay {
 
     fn counts(&self, user: UserId) -> CountsRow {
         self.now.counts.get(&user).copied().unwrap_or_default()
+    }
+
+    /// How often a pair was changed today.
+    fn changes(&self, pair: Pair, today: i64) -> i64 {
+        let changes = self.now.changes.get(&pair).filter(|row| row.day >= today);
+        changes.map_or(0, |row| row.changes)
+    }
+
+    /// Adds an event to the log of the first user. It is about the second.
+    fn log(&mut self, pair: Pair, kind: EventKind, cause: EventCause, at: DateTime<Utc>) {
+        let (log, other) = pair;
+        let is_new = matches!(kind, EventKind::Followed | EventKind::Requested);
+        let is_repeat = is_new && self.changes((other, log), Day::of(at).0) > 0;
+        self.plan.events.push(NewEvent { log, kind, cause, other, at, is_repeat });
+        self.plan.counts.entry(log).or_default().events += 1;
+    }
+
+    /// The same for an event that the second user has caused, unless the first mutes the second.
+    fn log_of_other(&mut self, pair: Pair, kind: EventKind, cause: EventCause, at: DateTime<Utc>) {
+        if !self.now.mutes.get(&pair).is_some_and(|mute| mute.holds(at)) {
+            self.log(pair, kind, cause, at);
+        }
     }
 
     fn add(&mut self, kind: EdgeKind, pair: Pair, at: DateTime<Utc>) {

@@ -7,14 +7,17 @@
 
 mod attempt;
 mod decision;
+mod events;
 mod queue;
 mod state;
 
 pub(crate) use self::{
     attempt::{Attempt, FollowWriter, Written},
     decision::{Plan, SortedEdges},
+    events::{NewEvent, numbered},
     queue::FollowQueue,
     state::{
-        COUNTS, CountsDelta, CountsRow, Keys, Pair, PairChanges, State, StateRow, counts_columns,
+        COUNTS, CountsDelta, CountsRow, DELTAS, Keys, Pair, PairChanges, State, StateRow,
+        counts_columns,
     },
 };

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::{
     Day, EdgeKind, FollowAction, FollowChange, FollowCounts, FollowUsage, Length, Lengths,
-    ListsRow, OfEdges, Privacy, UserId,
+    ListsRow, Mute, OfEdges, Privacy, UserId,
 };
 
 /// The users at the beginning and at the end of an edge. Every batch writes its pairs in ascending
@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) edges: Edges,
     /// How often the pairs were changed on their last day.
     pub(crate) changes: BTreeMap<Pair, PairChanges>,
+    /// Who mutes whom, and until when.
+    pub(crate) mutes: HashMap<Pair, Mute>,
 }
 
 /// What a batch has to know before it is decided: users, and pairs that may have edges. Follows in
@@ -67,7 +69,8 @@ impl Keys {
 /// - 0, a user;
 /// - 1, a user, the columns of [`CountsRow`];
 /// - 2, 3 or 4, both users of a follow, a request or a block, when it was added;
-/// - 5, both users of a pair, day and number of its last changes.
+/// - 5, both users of a pair, day and number of its last changes;
+/// - 6, a user and one whom they mute, the end of the mute; 0 if it has no end.
 pub(crate) type StateRow = Vec<i64>;
 
 impl State {
@@ -115,13 +118,15 @@ impl State {
                         3 => EdgeKind::Request,
                         _ => EdgeKind::Block,
                     };
-                    let since = DateTime::from_timestamp_micros(since)
-                        .ok_or_else(|| sqlx::Error::Decode(format!("{since} is no time").into()))?;
-                    state.edges[kind].insert((UserId(one), UserId(other)), since);
+                    state.edges[kind].insert((UserId(one), UserId(other)), time(since)?);
                 }
                 [5, one, other, day, changes] => {
                     let row = PairChanges { day, changes };
                     state.changes.insert((UserId(one), UserId(other)), row);
+                }
+                [6, muter, muted, until] => {
+                    let until = if until == 0 { None } else { Some(time(until)?) };
+                    state.mutes.insert((UserId(muter), UserId(muted)), Mute { until });
                 }
                 _ => return Err(unknown(&row)),
             }
@@ -135,6 +140,11 @@ impl State {
         let has = |user, length| self.counts.get(user).is_none_or(|row| row.lengths[length] > 0);
         has(&one, of_one) && has(&other, of_other)
     }
+}
+
+fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros)
+        .ok_or_else(|| sqlx::Error::Decode(format!("{micros} is no time").into()))
 }
 
 fn unknown(row: &[i64]) -> sqlx::Error {
@@ -152,8 +162,10 @@ pub(crate) struct CountsRow {
     pub(crate) follows_today: i64,
 }
 
-/// The number of columns of a [`CountsRow`] and of a [`CountsDelta`].
+/// The number of columns of a [`CountsRow`].
 pub(crate) const COUNTS: usize = LENGTHS + 3;
+/// The number of columns of a [`CountsDelta`].
+pub(crate) const DELTAS: usize = LENGTHS + 4;
 /// The lengths among them: all but that of mutes, which are not part of the write path.
 const LENGTHS: usize = 6;
 
@@ -261,6 +273,8 @@ pub(crate) struct CountsDelta {
     pub(crate) follows: i64,
     pub(crate) follows_day: i64,
     pub(crate) follows_since: i64,
+    /// New events in the log of the user.
+    pub(crate) events: i64,
 }
 
 impl CountsDelta {
@@ -274,10 +288,10 @@ impl CountsDelta {
     }
 
     /// The values of a statement that changes counts, after the user.
-    pub(crate) fn columns(&self) -> [i64; COUNTS] {
+    pub(crate) fn columns(&self) -> [i64; DELTAS] {
         let lengths = self.lengths.0.into_iter().take(LENGTHS);
-        let follows = [self.follows, self.follows_day, self.follows_since];
-        let mut columns = lengths.chain(follows);
+        let others = [self.follows, self.follows_day, self.follows_since, self.events];
+        let mut columns = lengths.chain(others);
         array::from_fn(|_| columns.next().unwrap_or_default())
     }
 }

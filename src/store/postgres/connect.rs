@@ -15,7 +15,10 @@ use super::{
     Postgres, address::Address, follows, hosts::Hosts, lookups::Reads, pooler, requirements,
     session::Session,
 };
-use crate::store::{ConnectError, Options, error, follow_writes::FollowQueue, statement::query_as};
+use crate::store::{
+    ConnectError, Options, error, events::EventHints, follow_writes::FollowQueue,
+    statement::query_as,
+};
 
 /// A connection that was idle for longer is pinged before it is used.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -85,15 +88,18 @@ impl Postgres {
         let following = Arc::new(Following { hosts: Arc::clone(&hosts), task });
         let own = Route { hosts, session, acquire_timeout, has_sessions: !shares_sessions };
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
+        let hints = EventHints::new(options.events_are_kept);
         let follows = FollowQueue::new(follows::writes::Writer {
             connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
+            hints: hints.clone(),
         });
         Ok(Self {
             readers: pool.clone(),
             writer: pool,
             reads,
             follows,
+            hints,
             route: direct.unwrap_or(own),
             server,
             following,

@@ -16,7 +16,7 @@ use crate::{
         Account, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey,
     },
     store::{
-        Options,
+        EventLog, Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
         pages::{ListsKey, are_few_rows},
@@ -34,6 +34,7 @@ pub(super) struct Reads {
     pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) lists: Lookup<ListsKey, SeenLists>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
+    pub(super) events: Lookup<(UserId, i64), EventLog>,
     in_one_place: bool,
     newest_pages: Lookup<FollowPageKey, FollowPage>,
     any_pages: Lookup<FollowPageKey, FollowPage>,
@@ -57,6 +58,7 @@ impl Reads {
             .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
             lists: SharedLookup::new(c(), |c, keys| Box::pin(follows::lists(c, keys, None))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
+            events: SharedLookup::new(c(), |c, places| Box::pin(shared::events::after(c, places))),
             newest_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::newest(c, keys)))
                 .sharing_only(are_few_rows),
             any_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys, None)))

@@ -11,6 +11,7 @@ mod accounts;
 pub(super) mod address;
 mod arrays;
 mod connect;
+mod events;
 mod follows;
 mod hosts;
 mod lookups;
@@ -34,7 +35,12 @@ use self::{
     connect::{Following, Route, Server},
     lookups::Reads,
 };
-use super::{Statement, follow_writes::FollowQueue, sql};
+use super::{
+    Statement,
+    events::EventHints,
+    follow_writes::{FollowQueue, NewEvent, numbered},
+    sql,
+};
 use crate::domain::{Edge, FollowCounts, Length, Lengths, UserId};
 
 /// A PostgreSQL database.
@@ -45,6 +51,7 @@ pub(super) struct Postgres {
     writer: PgPool,
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
+    hints: EventHints,
     /// For work without time limits, on a connection of its own.
     route: Route,
     server: Server,
@@ -65,6 +72,7 @@ pub(super) fn statements() -> Vec<Statement> {
     [
         accounts::STATEMENTS,
         connect::STATEMENTS,
+        events::STATEMENTS,
         &follows::writes::statements(),
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,
@@ -115,12 +123,34 @@ fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
         .bind(counts.iter().map(|(_, counts)| counts.following).collect::<Vec<_>>())
 }
 
-/// Binds lengths as arrays: users, and each of [`Length::ALL`].
-fn bind_lengths(query: Query, rows: &[(UserId, Lengths)]) -> Query {
-    let query = query.bind(rows.iter().map(|(user, _)| user.0).collect::<Vec<_>>());
-    Length::ALL.into_iter().fold(query, |query, length| {
-        query.bind(rows.iter().map(|(_, lengths)| lengths[length]).collect::<Vec<_>>())
-    })
+/// Binds losses as arrays: users, each of [`Length::ALL`], and new events.
+fn bind_losses(query: Query, rows: &[(UserId, Lengths, i64)]) -> Query {
+    let query = query.bind(rows.iter().map(|(user, ..)| user.0).collect::<Vec<_>>());
+    let query = Length::ALL.into_iter().fold(query, |query, length| {
+        query.bind(rows.iter().map(|(_, lengths, _)| lengths[length]).collect::<Vec<_>>())
+    });
+    query.bind(rows.iter().map(|(.., events)| *events).collect::<Vec<_>>())
+}
+
+/// Binds places in logs as arrays: users and numbers.
+fn bind_places(query: Query, places: &[(UserId, i64)]) -> Query {
+    query
+        .bind(places.iter().map(|(user, _)| user.0).collect::<Vec<_>>())
+        .bind(places.iter().map(|(_, number)| *number).collect::<Vec<_>>())
+}
+
+/// Binds events as arrays: log, number counted back, kind, cause, other user, time, and whether it
+/// repeats.
+fn bind_events(query: Query, events: &[NewEvent]) -> Query {
+    let rows: Vec<_> = numbered(events).collect();
+    query
+        .bind(rows.iter().map(|(event, _)| event.log.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, back)| *back).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(event, _)| event.kind as i16).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(event, _)| event.cause as i16).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(event, _)| event.other.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(event, _)| event.at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(event, _)| event.is_repeat).collect::<Vec<_>>())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]

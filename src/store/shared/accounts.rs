@@ -30,12 +30,13 @@ pub(crate) fn account(row: &<Db as Database>::Row) -> sqlx::Result<Account> {
     let permissions = Permissions::from_bits(row.try_get(1)?);
     let valid_after: Option<Time> = row.try_get(3)?;
     Ok(Account {
-        user: users::user(row, 6)?,
+        user: users::user(row, 7)?,
         role: Role { name: row.try_get(0)?, permissions },
         token_epoch: row.try_get(2)?,
         tokens_valid_after: valid_after.map(time).transpose()?,
         is_blocking: row.try_get(4)?,
         is_blocked: row.try_get(5)?,
+        last_event: row.try_get(6)?,
     })
 }
 

@@ -1,12 +1,14 @@
 //! Deleting a user, in steps that keep the invariants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use sqlx::Transaction;
 
 use super::{
     super::{
-        Db, Engine, begin, bind_edges, bind_lengths,
+        Db, Engine, begin, bind_edges, bind_events, bind_losses,
+        events::ADD_EVENTS,
         follows::writes::remove_mirrors,
         id_list,
         maintenance::deletion::{
@@ -16,13 +18,14 @@ use super::{
     follows::edge,
 };
 use crate::{
-    domain::{EdgeKind, Length, Lengths, UserId},
+    domain::{EdgeKind, EventCause, EventKind, Length, Lengths, UserId},
     store::{
         Result,
+        follow_writes::NewEvent,
         retry::{self, Tries},
         sql::{
-            DELETE_USER, SOME_BLOCKERS, SOME_FOLLOWERS, SOME_REQUESTS_RECEIVED, TAKE_BLOCKED,
-            TAKE_FOLLOWING, TAKE_MUTERS, TAKE_REQUESTS_SENT,
+            DELETE_LOG, DELETE_USER, SOME_BLOCKERS, SOME_FOLLOWERS, SOME_REQUESTS_RECEIVED,
+            TAKE_BLOCKED, TAKE_EVENTS, TAKE_FOLLOWING, TAKE_MUTERS, TAKE_REQUESTS_SENT,
         },
         statement::{query, query_scalar},
     },
@@ -46,11 +49,11 @@ enum Step {
     Deleted,
 }
 
-pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
+pub(super) async fn delete(engine: Engine, id: UserId, at: DateTime<Utc>) -> Result<bool> {
     let mut found = false;
     let mut repeats = CONTENDED_MAX;
     loop {
-        match retry::retried(|tries| step(tries, &engine, id, repeats == 0)).await? {
+        match retry::retried(|tries| step(tries, &engine, (id, at), repeats == 0)).await? {
             Step::Contended => repeats -= 1,
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
@@ -65,7 +68,7 @@ pub(super) async fn delete(engine: Engine, id: UserId) -> Result<bool> {
 async fn step(
     tries: Tries,
     engine: &Engine,
-    id: UserId,
+    (id, at): (UserId, DateTime<Utc>),
     accept_lost_mirrors: bool,
 ) -> sqlx::Result<Step> {
     let mut tx = begin(&engine.writer).await?;
@@ -74,7 +77,7 @@ async fn step(
         return Ok(if is_ours { Step::Deleted } else { Step::NoSuchUser });
     }
 
-    let mut taken = Taken::default();
+    let mut taken = Taken::new(id, at);
     for kind in [EdgeKind::Follow, EdgeKind::Request] {
         take_edges(&mut tx, kind, id, &mut taken).await?;
     }
@@ -84,6 +87,8 @@ async fn step(
     for muter in muters {
         taken.losses.entry(UserId(muter)).or_default()[Length::Muting] += 1;
     }
+    let events = query(TAKE_EVENTS).bind(id.0).bind(i64::from(EDGES)).execute(&mut *tx).await?;
+    taken.note(usize::try_from(events.rows_affected()).unwrap_or(usize::MAX));
     // Blocks go last: until then, they hide the user from those whom the user blocks.
     if taken.is_all {
         take_edges(&mut tx, EdgeKind::Block, id, &mut taken).await?;
@@ -94,36 +99,46 @@ async fn step(
     }
 
     // The order of ids is the order of locks.
-    let losses: Vec<_> = taken.losses.into_iter().collect();
-    bind_lengths(query(LOWER_COUNTS), &losses).execute(&mut *tx).await?;
+    bind_losses(query(LOWER_COUNTS), &taken.changes()).execute(&mut *tx).await?;
+    if engine.hints.are_kept() && !taken.events.is_empty() {
+        bind_events(query(ADD_EVENTS), &taken.events).execute(&mut *tx).await?;
+    }
 
     if taken.is_all {
         query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
+        // The counts went with the user, so no other write can add to the log any more.
+        query(DELETE_LOG).bind(id.0).execute(&mut *tx).await?;
         if let Some(sql) = tell(engine) {
             query(sql).bind(id.0).execute(&mut *tx).await?;
         }
     }
     tries.commit(tx).await?;
+    engine.hints.send(taken.events.iter().map(|event| event.log).collect::<BTreeSet<_>>());
     Ok(if taken.is_all { Step::Deleted } else { Step::Unfinished })
 }
 
 /// What a step has removed so far.
 struct Taken {
+    /// The user.
+    user: UserId,
+    /// When the deletion was requested.
+    at: DateTime<Utc>,
     /// By how much lengths have to be lowered.
     losses: BTreeMap<UserId, Lengths>,
+    /// Events for the users at the other ends.
+    events: Vec<NewEvent>,
     /// Whether an edge had no mirror.
     lacks_mirrors: bool,
     /// Whether nothing is left.
     is_all: bool,
 }
 
-impl Default for Taken {
-    fn default() -> Self {
-        Self { losses: BTreeMap::new(), lacks_mirrors: false, is_all: true }
-    }
-}
-
 impl Taken {
+    fn new(user: UserId, at: DateTime<Utc>) -> Self {
+        let (losses, events) = (BTreeMap::new(), Vec::new());
+        Self { user, at, losses, events, lacks_mirrors: false, is_all: true }
+    }
+
     /// Notes that a statement found so many rows.
     const fn note(&mut self, rows: usize) {
         self.is_all &= rows < EDGES as usize;
@@ -133,6 +148,26 @@ impl Taken {
         let lengths = kind.lengths();
         self.losses.entry(one).or_default()[lengths.0] += 1;
         self.losses.entry(other).or_default()[lengths.1] += 1;
+        let kind = match kind {
+            EdgeKind::Follow if one == self.user => EventKind::FollowerLost,
+            EdgeKind::Follow => EventKind::FollowEnded,
+            EdgeKind::Request if one == self.user => EventKind::RequestWithdrawn,
+            // A log says nothing of the requests and blocks of its owner.
+            EdgeKind::Request | EdgeKind::Block => return,
+        };
+        let log = if one == self.user { other } else { one };
+        let (other, at, cause) = (self.user, self.at, EventCause::AccountDeleted);
+        self.events.push(NewEvent { log, kind, cause, other, at, is_repeat: false });
+    }
+
+    /// For each user, by how much lengths are lowered, and how many events they have.
+    fn changes(&self) -> Vec<(UserId, Lengths, i64)> {
+        let mut events = HashMap::<UserId, i64>::new();
+        for event in &self.events {
+            *events.entry(event.log).or_default() += 1;
+        }
+        let of = |user| events.get(user).copied().unwrap_or_default();
+        self.losses.iter().map(|(user, lengths)| (*user, *lengths, of(user))).collect()
     }
 }
 

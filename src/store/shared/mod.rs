@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 mod deletion;
 mod drift;
+pub(crate) mod events;
 pub(crate) mod follows;
 mod load;
 mod privacy;

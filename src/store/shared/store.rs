@@ -13,7 +13,7 @@ use super::{
         maintenance::schema::{migrate, ping},
         users, watch,
     },
-    accounts, deletion, drift, follows, load,
+    accounts, deletion, drift, events, follows, load,
     privacy::{self, Muting},
     schema, search,
 };
@@ -26,8 +26,9 @@ use crate::{
         UsernameKey,
     },
     store::{
-        CreateOutcome, Error, Graph, LoadOutcome, OnProgress, Result, SchemaState, SetRoleOutcome,
-        Store, UserChanges, relations, retry,
+        CreateOutcome, Error, EventHintStream, EventLog, EventPage, EventSweep, Graph, LoadOutcome,
+        OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges, relations,
+        retry,
     },
 };
 
@@ -213,6 +214,32 @@ impl Store for Engine {
         Ok(privacy::page_of_own(&self.readers, user, list, request, viewer).await?)
     }
 
+    // Events
+
+    async fn events_after(
+        &self,
+        places: &[(UserId, i64)],
+    ) -> Result<HashMap<(UserId, i64), EventLog>> {
+        self.reads.events.get(places).await
+    }
+
+    async fn page_of_events(&self, user: UserId, request: &PageRequest<i64>) -> Result<EventPage> {
+        Ok(events::page(&self.readers, user, request).await?)
+    }
+
+    async fn last_events(&self, users: &[UserId]) -> Result<HashMap<UserId, i64>> {
+        Ok(events::last(&self.readers, users).await?)
+    }
+
+    async fn watch_events(&self) -> Result<(Box<dyn EventHintStream>, bool)> {
+        watch::events(self).await
+    }
+
+    async fn sweep_events(&self, sweep: EventSweep, from: (UserId, i64)) -> Result<Swept> {
+        let pool = self.writer.clone();
+        retry::write(move |_| events::sweep(pool.clone(), sweep, from)).await
+    }
+
     // Accounts
 
     async fn find_account(&self, id: UserId) -> Result<Option<Account>> {
@@ -268,8 +295,8 @@ impl Store for Engine {
         retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
     }
 
-    async fn delete_user(&self, id: UserId) -> Result<bool> {
-        retry::detached(deletion::delete(self.clone(), id)).await
+    async fn delete_user(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
+        retry::detached(deletion::delete(self.clone(), id, at)).await
     }
 
     async fn schema_state(&self) -> Result<SchemaState> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey},
     store::{
-        Options,
+        EventLog, Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
         pages::{ListsKey, are_small},
@@ -30,6 +30,7 @@ pub(super) struct Reads {
     pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) lists: Lookup<ListsKey, SeenLists>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
+    pub(super) events: Lookup<(UserId, i64), EventLog>,
     follow_pages: Lookup<FollowPageKey, FollowPage>,
 }
 
@@ -50,6 +51,7 @@ impl Reads {
             .sharing_only(|searches| searches.iter().all(UserSearch::matches_all)),
             lists: SharedLookup::new(c(), |c, keys| Box::pin(follows::lists(c, keys, None))),
             edges: SharedLookup::new(c(), |c, pairs| Box::pin(follows::edges(c, pairs))),
+            events: SharedLookup::new(c(), |c, places| Box::pin(shared::events::after(c, places))),
             follow_pages: SharedLookup::new(c(), |c, keys| Box::pin(pages::any(c, keys, None)))
                 .sharing_only(are_small),
             connections,

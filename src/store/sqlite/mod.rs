@@ -8,6 +8,7 @@
 //! costs more than reading a page. So the limit of a page is a sum, `LIMIT $2 + 0`.
 
 mod accounts;
+mod events;
 mod file;
 mod follows;
 mod lookups;
@@ -37,7 +38,10 @@ use sqlx::{
 
 use self::{file::Witness, lookups::Reads};
 use super::{
-    ConnectError, Options, SchemaState, Statement, error, follow_writes::FollowQueue, retry, sql,
+    ConnectError, Options, SchemaState, Statement, error,
+    events::EventHints,
+    follow_writes::{FollowQueue, NewEvent, numbered},
+    retry, sql,
     statement::query_scalar,
 };
 use crate::domain::{Edge, FollowCounts, Lengths, TIMES, UserId};
@@ -67,6 +71,7 @@ pub(super) struct Sqlite {
     readers: SqlitePool,
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
+    hints: EventHints,
     witness: Witness,
 }
 
@@ -126,8 +131,10 @@ impl Sqlite {
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         let reads = Arc::new(Reads::new(readers.clone(), options));
-        let follows = FollowQueue::new(follows::writes::Writer(writer.clone()));
-        Ok(Self { writer, connections, readers, reads, follows, witness })
+        let hints = EventHints::new(options.events_are_kept);
+        let follow_writer = follows::writes::Writer { pool: writer.clone(), hints: hints.clone() };
+        let follows = FollowQueue::new(follow_writer);
+        Ok(Self { writer, connections, readers, reads, follows, hints, witness })
     }
 
     /// For long work.
@@ -204,6 +211,7 @@ pub(super) fn statements() -> Vec<Statement> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
+        events::STATEMENTS,
         follows::writes::STATEMENTS,
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,
@@ -245,12 +253,27 @@ fn bind_counts(query: Query, counts: &[(UserId, FollowCounts)]) -> Query {
     query.bind(json(&counts.iter().map(row).collect::<Vec<_>>()))
 }
 
-/// Binds lengths as JSON: user, and each of [`Length::ALL`](crate::domain::Length::ALL).
-fn bind_lengths(query: Query, rows: &[(UserId, Lengths)]) -> Query {
-    let row = |(user, lengths): &(UserId, Lengths)| {
-        iter::once(user.0).chain(lengths.0).collect::<Vec<_>>()
+/// Binds losses as JSON: user, each of [`Length::ALL`](crate::domain::Length::ALL), and new events.
+fn bind_losses(query: Query, rows: &[(UserId, Lengths, i64)]) -> Query {
+    let row = |(user, lengths, events): &(UserId, Lengths, i64)| {
+        iter::once(user.0).chain(lengths.0).chain([*events]).collect::<Vec<_>>()
     };
     query.bind(json(&rows.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Binds places in logs as JSON: users and numbers.
+fn bind_places(query: Query, places: &[(UserId, i64)]) -> Query {
+    query.bind(json(&places.iter().map(|(user, number)| (user.0, *number)).collect::<Vec<_>>()))
+}
+
+/// Binds events as JSON: log, number counted back, kind, cause, other user, microseconds, and whether
+/// it repeats.
+fn bind_events(query: Query, events: &[NewEvent]) -> Query {
+    let row = |(event, back): (NewEvent, i64)| {
+        let NewEvent { log, kind, cause, other, at, is_repeat } = event;
+        (log.0, back, kind as i64, cause as i64, other.0, stored(at), i64::from(is_repeat))
+    };
+    query.bind(json(&numbered(events).map(row).collect::<Vec<_>>()))
 }
 
 fn time(micros: Time) -> sqlx::Result<DateTime<Utc>> {

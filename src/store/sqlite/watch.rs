@@ -1,4 +1,4 @@
-//! Reports of changed users, by the version of the file.
+//! Reports of changed users and hints of grown logs, by the version of the file.
 //!
 //! On each connection, SQLite has a version that changes when another connection commits. On the
 //! one connection that writes here, it changes when another process commits. It does not say which
@@ -17,7 +17,10 @@ use sqlx::SqlitePool;
 use tokio::time::{sleep, timeout};
 
 use super::Sqlite;
-use crate::store::{Result, UserChanges, UserNews, statement::query_scalar};
+use crate::store::{
+    EventHint, EventHintStream, Result, UserChanges, UserNews, events::LocalHints,
+    statement::query_scalar,
+};
 
 /// How often the version is read.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -45,9 +48,13 @@ struct Changes {
 
 /// Watches from now on.
 pub(super) async fn users(engine: &Sqlite) -> Result<Option<Box<dyn UserChanges>>> {
+    Ok(Some(Box::new(changes(engine).await?)))
+}
+
+async fn changes(engine: &Sqlite) -> Result<Changes> {
     let (writer, connections) = (engine.writer.clone(), Arc::clone(&engine.connections));
     let last = version(&writer, &connections).await?;
-    Ok(Some(Box::new(Changes { writer, connections, last })))
+    Ok(Changes { writer, connections, last })
 }
 
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {
@@ -68,5 +75,34 @@ impl UserChanges for Changes {
         let is_same = version == self.last;
         self.last = version;
         Ok(if is_same { UserNews::NobodyChanged } else { UserNews::AnyChanged })
+    }
+}
+
+/// The hints of this process, and the changes by others.
+struct Hints {
+    own: LocalHints,
+    others: Changes,
+}
+
+/// Hints of this process, and of others.
+pub(super) async fn events(engine: &Sqlite) -> Result<(Box<dyn EventHintStream>, bool)> {
+    let own = engine.hints.listen();
+    let others = changes(engine).await?;
+    Ok((Box::new(Hints { own, others }), true))
+}
+
+#[async_trait]
+impl EventHintStream for Hints {
+    async fn next(&mut self) -> Result<EventHint> {
+        loop {
+            tokio::select! {
+                hint = self.own.next() => return Ok(hint),
+                news = self.others.next() => {
+                    if news? == UserNews::AnyChanged {
+                        return Ok(EventHint::AnyGrown);
+                    }
+                }
+            }
+        }
     }
 }

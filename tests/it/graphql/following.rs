@@ -115,7 +115,12 @@ async fn a_missing_user_is_always_not_found(app: TestApp) {
     let bob = data(&bob)["user"]["id"].as_str().expect("an id").to_owned();
     let bob_id = app.graphql("{ users { nodes { username } } }", json!({}), None).await;
     assert_eq!(data(&bob_id)["users"]["nodes"].as_array().expect("a list").len(), 2);
-    assert!(app.store.delete_user(entourage::domain::UserId(2)).await.expect("it works"));
+    assert!(
+        app.store
+            .delete_user(entourage::domain::UserId(2), chrono::DateTime::UNIX_EPOCH)
+            .await
+            .expect("it works")
+    );
 
     let of_another_type = "Rm9sbG93OjE";
     for id in [&bob, "", "bob", "!!!", of_another_type] {

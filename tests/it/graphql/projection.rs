@@ -159,6 +159,7 @@ fn service(store: &Arc<dyn Store>) -> Arc<Service> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        events_kept: Duration::from_hours(1),
         limits: Limits::default(),
     })
 }

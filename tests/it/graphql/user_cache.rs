@@ -76,6 +76,7 @@ impl Servers {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
+            events_kept: Duration::from_hours(1),
             limits: Limits { users_cached_max: 100, ..Limits::default() },
         });
         let refresher = {
@@ -232,7 +233,9 @@ async fn a_change_elsewhere_is_seen_within_a_second(servers: Servers) {
 
 async fn a_user_deleted_elsewhere_is_gone_within_a_second(servers: Servers) {
     let bob: UserId = servers.user("bob").await.expect("bob is there").id;
-    assert!(servers.elsewhere.delete_user(bob).await.expect("it works"));
+    assert!(
+        servers.elsewhere.delete_user(bob, chrono::DateTime::UNIX_EPOCH).await.expect("it works")
+    );
     servers.within_seconds(5, async || servers.user("bob").await.is_none()).await;
     assert_eq!(servers.followers("ann").await.len(), 1);
 }

@@ -14,7 +14,7 @@ use entourage::{
         UserId, Username,
     },
     graphql::{Api, Caller, GlobalId, Request},
-    service::{Parts, Service, SystemRandom, Viewer},
+    service::{Parts, Service, Session, SystemRandom, Viewer},
     store::Store,
 };
 use rand::{RngExt, SeedableRng};
@@ -98,6 +98,7 @@ fn service(store: &Arc<dyn Store>, limits: Limits) -> Arc<Service> {
         random: Arc::new(SystemRandom),
         sign_up: true,
         rate_limits: false,
+        events_kept: std::time::Duration::from_hours(1),
         limits,
     })
 }
@@ -115,7 +116,7 @@ async fn caching(store: &Arc<dyn Store>) -> (Arc<Service>, tokio::task::JoinHand
 
 async fn viewer(store: &dyn Store, user: UserId) -> Viewer {
     let account = store.find_account(user).await.expect("it answers").expect("the user is there");
-    Viewer { permissions: account.role.permissions, account }
+    Viewer { permissions: account.role.permissions, account, session: Session::default() }
 }
 
 async fn answer(api: &Api, query: &str, viewer: Option<Viewer>) -> Value {

@@ -162,7 +162,12 @@ impl Attacked {
             ended.push((what, token));
         }
         let (now, hash) = (beginning(), "$argon2id$x");
-        assert!(app.store.delete_user(users["bob"]).await.expect("it works"));
+        assert!(
+            app.store
+                .delete_user(users["bob"], chrono::DateTime::UNIX_EPOCH)
+                .await
+                .expect("it works")
+        );
         assert!(app.store.end_tokens(users["carol"], now).await.expect("it works"));
         let changed = app.store.change_password(users["dave"], None, hash, now).await;
         assert!(changed.expect("it works"));

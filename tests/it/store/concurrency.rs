@@ -141,7 +141,7 @@ async fn deletions_amid_follows_leave_no_trace(database: &Database) {
                 let _ = store.follow(other, deleted, at(2), FollowLimits::NONE).await.unwrap();
             }
             if task % 2 == 0 {
-                assert!(store.delete_user(deleted).await.unwrap());
+                assert!(store.delete_user(deleted, at(0)).await.unwrap());
             }
         }
     })

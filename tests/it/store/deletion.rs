@@ -34,7 +34,7 @@ async fn a_deleted_user_is_gone_with_all_edges_and_counts(store: &dyn Store) {
         follow(store, follower, followee, 1).await;
     }
 
-    assert!(store.delete_user(ALICE).await.unwrap());
+    assert!(store.delete_user(ALICE, at(0)).await.unwrap());
 
     assert!(store.users_by_ids(Audience::EVERYBODY, &[ALICE]).await.unwrap().is_empty());
     assert!(store.lists_by_ids(Audience::EVERYBODY, &[ALICE]).await.unwrap().is_empty());
@@ -51,16 +51,16 @@ async fn a_deleted_user_is_gone_with_all_edges_and_counts(store: &dyn Store) {
 async fn a_missing_user_cannot_be_deleted(store: &dyn Store) {
     four_users(store).await;
 
-    assert!(!store.delete_user(NOBODY).await.unwrap());
-    assert!(store.delete_user(ALICE).await.unwrap());
-    assert!(!store.delete_user(ALICE).await.unwrap());
+    assert!(!store.delete_user(NOBODY, at(0)).await.unwrap());
+    assert!(store.delete_user(ALICE, at(0)).await.unwrap());
+    assert!(!store.delete_user(ALICE, at(0)).await.unwrap());
 
     assert_sound(store).await;
 }
 
 async fn a_deleted_user_cannot_be_followed_and_leaves_the_name_free(store: &dyn Store) {
     four_users(store).await;
-    store.delete_user(ALICE).await.unwrap();
+    store.delete_user(ALICE, at(0)).await.unwrap();
 
     assert_eq!(
         store.follow(BOB, ALICE, at(1), FollowLimits::NONE).await.unwrap(),
@@ -92,7 +92,7 @@ async fn a_user_with_more_edges_than_one_step_removes_is_deleted(store: &dyn Sto
     let users = users.map(|id| new_user(id, &format!("u{id}"))).collect();
     store.load(Graph { users, follows }, &|_| {}).await.unwrap();
 
-    assert!(store.delete_user(celebrity).await.unwrap());
+    assert!(store.delete_user(celebrity, at(0)).await.unwrap());
 
     assert!(store.users_by_ids(Audience::EVERYBODY, &[celebrity]).await.unwrap().is_empty());
     assert_eq!(counts(store, UserId(2)).await, FollowCounts { followers: 2_598, following: 1 });
@@ -117,7 +117,7 @@ async fn a_deleted_user_is_gone_with_requests_blocks_and_mutes(store: &dyn Store
         mute(store, muter, muted, 7).await;
     }
 
-    assert!(store.delete_user(ALICE).await.unwrap());
+    assert!(store.delete_user(ALICE, at(0)).await.unwrap());
 
     let own = async |user| store.own_lengths(Audience::EVERYBODY, user).await.unwrap();
     let bob = OwnLengths { requests_sent: 1, ..OwnLengths::default() };
@@ -178,7 +178,7 @@ async fn more_edges_of_all_kinds_than_one_step_removes_are_gone(database: &Datab
     database.execute("UPDATE follow_counts SET muting = 2299 WHERE user_id = 1").await;
     assert_sound(store).await;
 
-    assert!(store.delete_user(celebrity).await.unwrap());
+    assert!(store.delete_user(celebrity, at(0)).await.unwrap());
 
     let lengths = store.own_lengths(Audience::EVERYBODY, UserId(2)).await.unwrap();
     assert_eq!(lengths, OwnLengths::default());

@@ -54,9 +54,9 @@ async fn a_write_whose_commit_is_unanswered_reports_what_it_did() {
 
         follow(&*store, BOB, CAROL, 3).await;
         link.faults.set(Fault::AfterCommit);
-        assert!(store.delete_user(BOB).await.unwrap());
+        assert!(store.delete_user(BOB, at(0)).await.unwrap());
         assert!(link.faults.clear());
-        assert!(!store.delete_user(BOB).await.unwrap());
+        assert!(!store.delete_user(BOB, at(0)).await.unwrap());
         assert_sound(&*store).await;
         store.close().await;
     })

@@ -200,7 +200,7 @@ async fn deleting_a_user_deletes_their_counted_changes(store: &dyn Store) {
         follow(store, follower, followee, 1).await;
         store.unfollow(follower, followee, at(2)).await.unwrap();
     }
-    assert!(store.delete_user(ALICE).await.unwrap());
+    assert!(store.delete_user(ALICE, at(0)).await.unwrap());
     // The rows of the other direction are deleted by bob's next unfollow.
     follow(store, BOB, CAROL, 3).await;
     store.unfollow(BOB, CAROL, at(0) + TimeDelta::days(1)).await.unwrap();

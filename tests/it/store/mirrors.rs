@@ -66,7 +66,7 @@ async fn a_deletion_waits_for_mirrors_that_are_not_visible_yet() {
         for (deleted, follower, followee) in [(ALICE, ALICE, CAROL), (BOB, CAROL, BOB)] {
             follow(database.store(), follower, followee, 1).await;
             hide_mirrors(database, 1).await;
-            assert!(database.store().delete_user(deleted).await.unwrap());
+            assert!(database.store().delete_user(deleted, at(0)).await.unwrap());
             assert_sound(database.store()).await;
         }
     })
@@ -95,6 +95,6 @@ async fn a_user_whose_edges_have_lost_their_mirrors_can_be_deleted(database: &Da
     follow(store, ALICE, CAROL, 1).await;
     database.execute("DELETE FROM followers").await;
 
-    assert!(store.delete_user(ALICE).await.unwrap());
+    assert!(store.delete_user(ALICE, at(0)).await.unwrap());
     assert_sound(store).await;
 }

@@ -9,6 +9,7 @@ mod damage;
 mod deletion;
 mod drift;
 mod drift_kinds;
+mod events;
 mod faults;
 mod follows;
 mod group_faults;

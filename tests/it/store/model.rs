@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entourage::{
     domain::{
-        AcceptOutcome, Audience, BlockOutcome, BlockRefusal, EdgeKind, Ends, FollowAction,
-        FollowChange, FollowChanged, FollowCounts, FollowLimits, FollowList, FollowOutcome,
-        FollowPageKey, FollowPosition, FollowRefusal, ListReader, ListVisibility, OfEdges,
-        OrderDirection, OwnList, PageRequest, Privacy, PrivacyChange, RejectOutcome, Relation,
-        RemoveOutcome, Tie, UnblockOutcome, UnfollowOutcome, UserId, UserListRequest,
-        UserOrderField, UserSearch, Window,
+        AcceptOutcome, Audience, BlockOutcome, BlockRefusal, EdgeKind, Ends, EventCause, EventKind,
+        FollowAction, FollowChange, FollowChanged, FollowCounts, FollowEvent, FollowLimits,
+        FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal, ListReader,
+        ListVisibility, Mute, OfEdges, OrderDirection, OwnList, PageRequest, Privacy,
+        PrivacyChange, RejectOutcome, Relation, RemoveOutcome, Tie, UnblockOutcome,
+        UnfollowOutcome, UserId, UserListRequest, UserOrderField, UserSearch, Window,
     },
-    store::{CreateOutcome, Store},
+    store::{CreateOutcome, EventLog, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{assert_entries, assert_sound, at, cases, new_user, pages, pages::expected};
+use super::{assert_entries, assert_sound, at, cases, mute, new_user, pages, pages::expected};
 use crate::support::follow::{ALREADY, FOLLOWED, counts_of};
 
 cases! {
@@ -35,6 +35,11 @@ pub(super) struct Model {
     users: BTreeMap<UserId, String>,
     edges: OfEdges<BTreeMap<(UserId, UserId), i64>>,
     privacy: BTreeMap<UserId, Privacy>,
+    /// Who mutes whom.
+    mutes: BTreeSet<(UserId, UserId)>,
+    /// The pairs that have been unfollowed. All of it happens on one day.
+    unfollowed: BTreeSet<(UserId, UserId)>,
+    logs: BTreeMap<UserId, Vec<FollowEvent>>,
 }
 
 impl Model {
@@ -50,11 +55,51 @@ impl Model {
     }
 
     fn delete(&mut self, id: UserId) -> bool {
+        if self.users.remove(&id).is_none() {
+            return false;
+        }
+        for other in self.users.keys().copied().collect::<Vec<_>>() {
+            if self.remove(EdgeKind::Follow, (id, other)) {
+                self.log((other, id), EventKind::FollowerLost, EventCause::AccountDeleted, 0);
+            }
+            if self.remove(EdgeKind::Follow, (other, id)) {
+                self.log((other, id), EventKind::FollowEnded, EventCause::AccountDeleted, 0);
+            }
+            if self.remove(EdgeKind::Request, (id, other)) {
+                self.log((other, id), EventKind::RequestWithdrawn, EventCause::AccountDeleted, 0);
+            }
+        }
         for kind in EdgeKind::ALL {
             self.edges[kind].retain(|(one, other), _| *one != id && *other != id);
         }
         self.privacy.remove(&id);
-        self.users.remove(&id).is_some()
+        self.mutes.retain(|(one, other)| *one != id && *other != id);
+        self.unfollowed.retain(|(follower, _)| *follower != id);
+        self.logs.remove(&id);
+        true
+    }
+
+    /// Adds an event to the log of the first user, about the second.
+    fn log(&mut self, pair: (UserId, UserId), kind: EventKind, cause: EventCause, micros: i64) {
+        let (owner, other) = pair;
+        let is_new = matches!(kind, EventKind::Followed | EventKind::Requested);
+        let is_repeat = is_new && self.unfollowed.contains(&(other, owner));
+        let log = self.logs.entry(owner).or_default();
+        let sequence = i64::try_from(log.len()).expect("it is short") + 1;
+        log.push(FollowEvent { sequence, kind, cause, other, at: at(micros), is_repeat });
+    }
+
+    /// The same, unless the first user mutes the second, who has caused it.
+    fn log_of_other(
+        &mut self,
+        pair: (UserId, UserId),
+        kind: EventKind,
+        cause: EventCause,
+        at: i64,
+    ) {
+        if !self.mutes.contains(&pair) {
+            self.log(pair, kind, cause, at);
+        }
     }
 
     fn privacy(&self, user: UserId) -> Privacy {
@@ -110,26 +155,35 @@ impl Model {
                 return Ok(FollowOutcome::AlreadyRequested);
             }
             self.edges[EdgeKind::Request].insert(pair, micros);
+            self.log_of_other(back, EventKind::Requested, EventCause::User, micros);
             return Ok(FollowOutcome::Requested);
         }
         self.remove(EdgeKind::Request, pair);
         self.edges[EdgeKind::Follow].insert(pair, micros);
+        self.log_of_other(back, EventKind::Followed, EventCause::User, micros);
         FOLLOWED
     }
 
-    fn unfollow(&mut self, pair: (UserId, UserId)) -> UnfollowOutcome {
+    fn unfollow(&mut self, pair: (UserId, UserId), micros: i64) -> UnfollowOutcome {
+        let (back, cause) = ((pair.1, pair.0), EventCause::User);
         if self.remove(EdgeKind::Follow, pair) {
+            self.unfollowed.insert(pair);
+            self.log(pair, EventKind::FollowEnded, cause, micros);
             UnfollowOutcome::Unfollowed
         } else if self.remove(EdgeKind::Request, pair) {
+            self.unfollowed.insert(pair);
+            self.log_of_other(back, EventKind::RequestWithdrawn, cause, micros);
             UnfollowOutcome::RequestWithdrawn
         } else {
             UnfollowOutcome::NotFollowing
         }
     }
 
-    fn accept(&mut self, pair: (UserId, UserId), micros: i64) -> AcceptOutcome {
+    fn accept(&mut self, pair: (UserId, UserId), micros: i64, cause: EventCause) -> AcceptOutcome {
         if self.remove(EdgeKind::Request, pair) {
             self.edges[EdgeKind::Follow].insert(pair, micros);
+            self.log((pair.1, pair.0), EventKind::Followed, cause, micros);
+            self.log_of_other(pair, EventKind::RequestAccepted, cause, micros);
             AcceptOutcome::Accepted
         } else if self.has(EdgeKind::Follow, pair) {
             AcceptOutcome::AlreadyFollower
@@ -154,9 +208,16 @@ impl Model {
         if i64::try_from(blocked).expect("they are few") >= limit {
             return Err(BlockRefusal::LimitReached);
         }
-        for kind in [EdgeKind::Follow, EdgeKind::Request] {
-            self.remove(kind, pair);
-            self.remove(kind, (pair.1, pair.0));
+        let (back, cause) = ((pair.1, pair.0), EventCause::Block);
+        if self.remove(EdgeKind::Follow, pair) {
+            self.log(pair, EventKind::FollowEnded, cause, micros);
+        }
+        if self.remove(EdgeKind::Follow, back) {
+            self.log(pair, EventKind::FollowerLost, cause, micros);
+        }
+        self.remove(EdgeKind::Request, pair);
+        if self.remove(EdgeKind::Request, back) {
+            self.log(pair, EventKind::RequestWithdrawn, cause, micros);
         }
         self.edges[EdgeKind::Block].insert(pair, micros);
         Ok(BlockOutcome::Blocked)
@@ -170,23 +231,30 @@ impl Model {
         let either = |is_done, done, other| if is_done { done } else { other };
         match action {
             FollowAction::Follow(_) => FollowChanged::Follow(self.follow(pair, micros)),
-            FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair)),
+            FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair, micros)),
             FollowAction::AcceptIfPublic if self.privacy(followee).is_private() => {
                 FollowChanged::Accept(AcceptOutcome::NoRequest)
             }
-            FollowAction::Accept | FollowAction::AcceptIfPublic => {
-                FollowChanged::Accept(self.accept(pair, micros))
+            FollowAction::Accept => {
+                FollowChanged::Accept(self.accept(pair, micros, EventCause::RequestAccepted))
+            }
+            FollowAction::AcceptIfPublic => {
+                FollowChanged::Accept(self.accept(pair, micros, EventCause::PrivacyChanged))
             }
             FollowAction::Reject => either(
                 self.remove(EdgeKind::Request, pair),
                 FollowChanged::Reject(RejectOutcome::Rejected),
                 FollowChanged::Reject(RejectOutcome::NoRequest),
             ),
-            FollowAction::Remove => either(
-                self.remove(EdgeKind::Follow, pair),
-                FollowChanged::Remove(RemoveOutcome::Removed),
-                FollowChanged::Remove(RemoveOutcome::NotAFollower),
-            ),
+            FollowAction::Remove => {
+                let is_removed = self.remove(EdgeKind::Follow, pair);
+                if is_removed {
+                    let cause = EventCause::FollowerRemoved;
+                    self.log((followee, follower), EventKind::FollowerLost, cause, micros);
+                }
+                let (removed, not) = (RemoveOutcome::Removed, RemoveOutcome::NotAFollower);
+                FollowChanged::Remove(if is_removed { removed } else { not })
+            }
             FollowAction::Block { limit } => FollowChanged::Block(self.block(pair, micros, limit)),
             FollowAction::Unblock => either(
                 self.remove(EdgeKind::Block, pair),
@@ -243,7 +311,7 @@ impl Model {
             requested_at: requests.get(&(viewer, other)).copied().map(at),
             has_requested_viewer: requests.contains_key(&(other, viewer)),
             is_blocking: self.has(EdgeKind::Block, (viewer, other)),
-            mute: None,
+            mute: self.mutes.contains(&(viewer, other)).then_some(Mute { until: None }),
         };
         (tie != Tie::default()).then_some(tie)
     }
@@ -370,6 +438,33 @@ async fn check_own_lists(store: &dyn Store, model: &Model, random: &mut ChaCha8R
     }
 }
 
+async fn check_log(store: &dyn Store, model: &Model, random: &mut ChaCha8Rng) {
+    let owner = any_user(random);
+    let log = model.logs.get(&owner).cloned().unwrap_or_default();
+    let last = i64::try_from(log.len()).expect("it is short");
+    let after = random.random_range(0..=last);
+    let found = store.events_after(&[(owner, after)]).await.unwrap().remove(&(owner, after));
+    let next = log.iter().filter(|event| event.sequence > after).copied().take(100).collect();
+    let is_there = model.users.contains_key(&owner);
+    assert_eq!(found, is_there.then_some(EventLog { last, events: next }), "{owner} {after}");
+
+    let mut bound = || random.random_bool(0.5).then(|| random.random_range(0..=last + 1));
+    let (after, before) = (bound(), bound());
+    let size = random.random_range(0..6);
+    let window = if random.random() { Window::First(size) } else { Window::Last(size) };
+    let direction = if random.random() { OrderDirection::Asc } else { OrderDirection::Desc };
+    let ends = any_ends(random);
+    let request = PageRequest { direction, window, after, before, ends };
+    let found = store.page_of_events(owner, &request).await.unwrap();
+    let numbers: Vec<_> = log.iter().map(|event| event.sequence).collect();
+    let right = expected(&numbers, &request);
+    let sequences = found.page.items.iter().map(|event| event.sequence).collect::<Vec<_>>();
+    assert_eq!(sequences, right.items, "{owner} {request:?}");
+    let ends = (found.page.has_previous, found.page.has_next);
+    assert_eq!(ends, (right.has_previous, right.has_next), "{owner} {request:?}");
+    assert_eq!(found.oldest, numbers.first().copied());
+}
+
 async fn check_users(store: &dyn Store, model: &Model) {
     let ids: Vec<_> = (1..=IDS).map(UserId).collect();
     let counts = counts_of(store.lists_by_ids(Audience::EVERYBODY, &ids).await.unwrap());
@@ -406,7 +501,7 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
                 assert_eq!(outcome, model.create(one, &name), "step {step}");
             }
             6..8 => {
-                let deleted = store.delete_user(one).await.unwrap();
+                let deleted = store.delete_user(one, at(0)).await.unwrap();
                 assert_eq!(deleted, model.delete(one), "step {step}");
             }
             8..60 if one != other => {
@@ -423,7 +518,17 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
                 assert_eq!(privacy, model.update_privacy(one, &change), "step {step}");
                 assert_eq!(store.find_privacy(one).await.unwrap(), privacy, "step {step}");
             }
-            68..88 => check_pages(store, &model, random).await,
+            68..70 if one != other && model.exist((one, other)) => {
+                let is_muted = !model.mutes.remove(&(one, other));
+                if is_muted {
+                    model.mutes.insert((one, other));
+                    mute(store, one, other, step.into()).await;
+                } else {
+                    assert!(store.unmute(one, other).await.unwrap(), "step {step}");
+                }
+            }
+            68..85 => check_pages(store, &model, random).await,
+            85..88 => check_log(store, &model, random).await,
             88..92 => check_own_lists(store, &model, random).await,
             92..97 => check_relations(store, &model, random).await,
             _ => check_users(store, &model).await,

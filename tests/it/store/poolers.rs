@@ -85,7 +85,7 @@ async fn a_shared_session_migrates_by_the_direct_address() {
             let store = store::connect_by(&url, direct, Options::default()).await.unwrap();
             store.migrate().await.unwrap();
             assert!(store.watch_users().await.unwrap().is_some(), "it listens");
-            assert!(!store.delete_user(UserId(1)).await.unwrap());
+            assert!(!store.delete_user(UserId(1), super::at(0)).await.unwrap());
             store.close().await;
         })
         .await;

@@ -82,7 +82,7 @@ async fn any_changes_of_two_servers_keep_the_invariants(database: &Database) {
             for step in 0..steps {
                 let pair = any_pair(random);
                 if random.random_bool(0.01) {
-                    store.delete_user(pair.0).await.unwrap();
+                    store.delete_user(pair.0, at(0)).await.unwrap();
                     // Another task may have created them again.
                     let name = format!("u{}", pair.0);
                     store.create_user(&new_user(pair.0, &name)).await.unwrap();

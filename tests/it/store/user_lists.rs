@@ -255,7 +255,7 @@ async fn a_search_follows_the_name_of_a_user(store: &dyn Store) {
     assert_eq!(keys(store, "ad").await, [""; 0]);
 
     rename(Some("Ada")).await;
-    store.delete_user(ALICE).await.unwrap();
+    store.delete_user(ALICE, at(0)).await.unwrap();
     assert_eq!(keys(store, "ada").await, [""; 0]);
     assert_sound(store).await;
 }

@@ -130,6 +130,7 @@ impl TestApp {
             random: Arc::new(SystemRandom),
             sign_up: true,
             rate_limits: false,
+            events_kept: Duration::from_hours(1),
             limits: Limits::default(),
         });
         let caches_users = settings.limits.users_cached_max > 0;

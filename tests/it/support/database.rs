@@ -42,6 +42,7 @@ const OPTIONS: Options = Options {
     acquire_timeout: Duration::from_mins(1),
     statement_timeout: Duration::from_mins(1),
     shared_lookups: true,
+    events_are_kept: true,
 };
 
 impl Database {
@@ -107,6 +108,12 @@ impl Database {
         store::connect(&self.url, options).await.expect("the database is there")
     }
 
+    /// A second store on the same database, which keeps no events.
+    pub(crate) async fn store_without_events(&self) -> Arc<dyn Store> {
+        let options = Options { events_are_kept: false, ..OPTIONS };
+        store::connect(&self.url, options).await.expect("the database is there")
+    }
+
     /// Runs a test on the database and deletes the database, even if the test fails.
     pub(crate) async fn run(self, test: impl AsyncFnOnce(&Self)) {
         let result = AssertUnwindSafe(test(&self)).catch_unwind().await;
@@ -136,7 +143,8 @@ impl Database {
 
     /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
-        self.execute("DELETE FROM _sqlx_migrations WHERE version = 34").await;
+        let last = "(SELECT max(version) FROM _sqlx_migrations)";
+        self.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {last}")).await;
     }
 
     pub(crate) async fn sqlite_connection(&self) -> SqliteConnection {

@@ -47,6 +47,21 @@ macro_rules! forward_store {
                 list: entourage::domain::OwnList,
                 request: &entourage::domain::PageRequest<entourage::domain::FollowPosition>
             ) -> entourage::domain::Page<entourage::domain::OwnItem>;
+            fn events_after(
+                places: &[(entourage::domain::UserId, i64)]
+            ) -> std::collections::HashMap<
+                (entourage::domain::UserId, i64), entourage::store::EventLog
+            >;
+            fn page_of_events(
+                user: entourage::domain::UserId, request: &entourage::domain::PageRequest<i64>
+            ) -> entourage::store::EventPage;
+            fn last_events(
+                users: &[entourage::domain::UserId]
+            ) -> std::collections::HashMap<entourage::domain::UserId, i64>;
+            fn watch_events() -> (Box<dyn entourage::store::EventHintStream>, bool);
+            fn sweep_events(
+                sweep: entourage::store::EventSweep, from: (entourage::domain::UserId, i64)
+            ) -> entourage::store::Swept;
             fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
             fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
             fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;
@@ -63,7 +78,9 @@ macro_rules! forward_store {
             ) -> bool;
             fn end_tokens(id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>) -> bool;
             fn set_role(id: entourage::domain::UserId, role: &str) -> entourage::store::SetRoleOutcome;
-            fn delete_user(id: entourage::domain::UserId) -> bool;
+            fn delete_user(
+                id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>
+            ) -> bool;
             fn schema_state() -> entourage::store::SchemaState;
             fn migrate() -> ();
             fn ping() -> ();

@@ -23,11 +23,12 @@ statements! {
              requests_received = greatest(0, c.requests_received - d.requests_received), \
              blocking = greatest(0, c.blocking - d.blocking), \
              blocked_by = greatest(0, c.blocked_by - d.blocked_by), \
-             muting = greatest(0, c.muting - d.muting) \
+             muting = greatest(0, c.muting - d.muting), \
+             events = c.events + d.events \
          FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[], $7::bigint[], $8::bigint[]) \
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]) \
               AS d (user_id, followers, following, requests_sent, requests_received, blocking, \
-                    blocked_by, muting) \
+                    blocked_by, muting, events) \
          WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
     TELL = "SELECT pg_notify('entourage_users', $1::text)";
 }

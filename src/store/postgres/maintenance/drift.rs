@@ -9,7 +9,7 @@ use crate::{
     domain::EdgeKind,
     store::{
         postgres::{Db, Postgres},
-        sql::{count_rows, edges_of, find_edge, stored_lengths},
+        sql::{count_rows, edges_of, find_edge, logs, stored_lengths},
     },
 };
 
@@ -49,6 +49,7 @@ macro_rules! lock_edge {
 statements! {
     USERS = "SELECT id FROM users WHERE id = ANY($1)";
     STORED = stored_lengths!("= ANY($1)");
+    LOGS = logs!("= ANY($1)");
     NAMES = "SELECT id, username_key, name FROM users WHERE id = ANY($1)";
     NAME_PREFIXES =
         "SELECT user_id, username_key, string_agg(prefix, ' ' ORDER BY prefix) FROM name_prefixes \

@@ -23,7 +23,7 @@ use crate::{
     store::{
         Result,
         retry::Report,
-        sql::{COUNT_USERS, STRANGERS_COUNTED, STRANGERS_NAMED},
+        sql::{COUNT_USERS, STRANGERS_COUNTED, STRANGERS_LOGGED, STRANGERS_NAMED},
         statement::query_scalar,
     },
 };
@@ -72,15 +72,19 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
     let orphan_counts = snapshot.all_owners(STRANGERS_COUNTED).await?;
     found.extend(orphan_counts.into_iter().map(Drift::OrphanCounts));
 
+    let orphan_logs = snapshot.all_owners(STRANGERS_LOGGED).await?;
+    found.extend(orphan_logs.into_iter().map(Drift::OrphanLog));
+
     let not_existing = snapshot.all_owners(STRANGERS_NAMED).await?;
     found.extend(not_existing.into_iter().map(Drift::Search));
 
-    // 4. The counts, compared with the edges as they will be after the repair of the mirrors, and
-    // the names.
+    // 4. The counts, compared with the edges as they will be after the repair of the mirrors, the
+    // logs and the names.
     let off_by = mirror_counts(&mirror);
     let mut users = Users::default();
     while let Some(users) = users.next(snapshot, &mut progress).await? {
         found.extend(wrong_counts(snapshot, &users, &off_by).await?);
+        found.extend(snapshot.wrong_logs(&users).await?);
         found.extend(snapshot.wrongly_searched(&users).await?.into_iter().map(Drift::Search));
     }
 
@@ -175,6 +179,8 @@ const fn mirrored(drift: &Drift) -> Option<Edge> {
         | Drift::OrphanEdge(_)
         | Drift::OrphanMute { .. }
         | Drift::OrphanCounts(_)
+        | Drift::Log { .. }
+        | Drift::OrphanLog(_)
         | Drift::Search(_) => None,
     }
 }
@@ -219,6 +225,8 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Edge>, Option<UserId>) {
         Drift::OrphanEdge(edge) => (edge.from, 5, Some(edge), None),
         Drift::OrphanMute { muter, muted } => (muter, 6, None, Some(muted)),
         Drift::OrphanCounts(user) => (user, 7, None, None),
-        Drift::Search(user) => (user, 8, None, None),
+        Drift::Log { user, .. } => (user, 8, None, None),
+        Drift::OrphanLog(user) => (user, 9, None, None),
+        Drift::Search(user) => (user, 10, None, None),
     }
 }

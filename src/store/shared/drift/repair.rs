@@ -25,12 +25,12 @@ use crate::{
         Result, retry,
         sql::{
             ADD_BLOCKED_BY, ADD_COUNTS, ADD_FOLLOWER, ADD_REQUEST_RECEIVED, FIND_BLOCK,
-            FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR, FIND_REQUEST, REMOVE_BLOCK,
-            REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY, REMOVE_BLOCKED_BY_OF_NOBODY,
+            FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR, FIND_REQUEST, RAISE_EVENTS,
+            REMOVE_BLOCK, REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY, REMOVE_BLOCKED_BY_OF_NOBODY,
             REMOVE_COUNTS_OF_NOBODY, REMOVE_FOLLOW, REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER,
-            REMOVE_FOLLOWER_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST,
+            REMOVE_FOLLOWER_OF_NOBODY, REMOVE_LOG_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST,
             REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED, REMOVE_REQUEST_RECEIVED_OF_NOBODY,
-            SET_LENGTHS, USERS_AFTER,
+            SET_LENGTHS, TRIM_LOG, USERS_AFTER,
         },
         statement::{query, query_as},
     },
@@ -83,11 +83,15 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
     // A stray mirror of a block is in the place of the right one: both have the key of the pair.
     found.sort_by_key(|drift| !matches!(drift, Drift::MirrorStray(_)));
     let mut changed = 0;
-    let mut touched = BTreeSet::new();
+    let (mut touched, mut logs) = (BTreeSet::new(), BTreeSet::new());
     for drift in found {
         match drift {
-            Drift::Counts { user, .. } => {
+            Drift::Counts { user, stored, .. } => {
                 touched.insert(user);
+                // With the counts, the number of the last event is missing.
+                if stored.is_none() {
+                    logs.insert(user);
+                }
                 continue;
             }
             Drift::BesideBlock(edge)
@@ -96,12 +100,19 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
             | Drift::MirrorStray(edge)
             | Drift::OrphanEdge(edge) => touched.extend([edge.from, edge.to]),
             Drift::OrphanMute { muter, .. } => drop(touched.insert(muter)),
-            Drift::OrphanCounts(_) | Drift::Search(_) => {}
+            Drift::Log { user, .. } => {
+                logs.insert(user);
+                continue;
+            }
+            Drift::OrphanCounts(_) | Drift::OrphanLog(_) | Drift::Search(_) => {}
         }
         changed += retry::retried(|_| repair_row(&pool, drift)).await?;
     }
     for user in touched {
         changed += retry::retried(|_| repair_counts(&pool, user)).await?;
+    }
+    for user in logs {
+        changed += retry::retried(|_| repair_log(&pool, user)).await?;
     }
     Ok(changed)
 }
@@ -123,12 +134,16 @@ pub(in super::super) async fn repair_names(engine: Engine) -> Result<()> {
     }
 }
 
-/// Repairs one difference if it still exists, and returns the number of changed rows. Counts are
-/// left to [`repair_counts`].
+/// Repairs one difference if it still exists, and returns the number of changed rows. Counts and logs
+/// are left to [`repair_counts`] and [`repair_log`].
 async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
     let mut tx = begin(pool).await?;
     let changed = match drift {
-        Drift::Counts { .. } => 0,
+        Drift::Counts { .. } | Drift::Log { .. } => 0,
+        Drift::OrphanLog(user) => {
+            let remove = query(REMOVE_LOG_OF_NOBODY).bind(user.0);
+            remove.execute(&mut *tx).await?.rows_affected()
+        }
         Drift::BesideBlock(edge) | Drift::BesideFollow(edge) => {
             remove_excluded(&mut tx, edge).await?
         }
@@ -219,4 +234,18 @@ async fn repair_counts(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
     let corrected = set.execute(&mut *tx).await?.rows_affected();
     tx.commit().await?;
     Ok(added.max(corrected))
+}
+
+/// Leaves the last run of numbers in a log, up to the number of the last event, which is raised if
+/// it is too low. Readers notice what is gone by the numbers.
+async fn repair_log(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    // A write raises the number of the last event before it adds to the log.
+    if let Some(lock) = LOCK_COUNTS {
+        query(lock).bind(user.0).execute(&mut *tx).await?;
+    }
+    let raised = query(RAISE_EVENTS).bind(user.0).execute(&mut *tx).await?.rows_affected();
+    let trimmed = query(TRIM_LOG).bind(user.0).execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(raised + trimmed)
 }

@@ -10,15 +10,16 @@ use super::super::{
         Db, bind_edges, bind_pairs, id_list,
         maintenance::drift::{
             BLOCKED_BY, BLOCKS, COUNT_ROWS, FOLLOWERS, FOLLOWS, FOLLOWS_AMONG, IN_BLOCKED_BY,
-            IN_BLOCKS, IN_FOLLOWERS, IN_FOLLOWS, IN_REQUESTS, IN_REQUESTS_RECEIVED, NAME_PREFIXES,
-            NAMES, REQUESTS, REQUESTS_AMONG, REQUESTS_RECEIVED, STORED, USERS as EXISTING,
+            IN_BLOCKS, IN_FOLLOWERS, IN_FOLLOWS, IN_REQUESTS, IN_REQUESTS_RECEIVED, LOGS,
+            NAME_PREFIXES, NAMES, REQUESTS, REQUESTS_AMONG, REQUESTS_RECEIVED, STORED,
+            USERS as EXISTING,
         },
         stored,
     },
     follows::edge,
 };
 use crate::{
-    domain::{Edge, EdgeKind, Length, Lengths, UserId, name_prefixes},
+    domain::{Drift, Edge, EdgeKind, Length, Lengths, UserId, name_prefixes},
     store::{
         pages::LOWEST,
         sql::{
@@ -199,6 +200,17 @@ impl Snapshot {
             Ok((UserId(row.try_get(0)?), lengths))
         };
         rows.iter().map(lengths).collect()
+    }
+
+    /// The logs of users that are not one run up to the last event.
+    pub(super) async fn wrong_logs(&mut self, users: &[UserId]) -> sqlx::Result<Vec<Drift>> {
+        let logs = query_as(LOGS).bind(id_list(users)).fetch_all(&mut *self.0).await?;
+        let wrong = |(user, first, highest, events, last): (i64, i64, i64, i64, i64)| {
+            let is_run = highest == last && highest - first + 1 == events;
+            let ends = (first, highest);
+            (!is_run).then_some(Drift::Log { user: UserId(user), ends, events, last })
+        };
+        Ok(logs.into_iter().filter_map(wrong).collect())
     }
 
     /// Those of the users who are not searched by the beginnings of their names.

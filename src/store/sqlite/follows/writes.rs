@@ -10,10 +10,11 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use crate::{
     domain::EdgeKind,
     store::{
+        events::EventHints,
         follow_writes::{
             Attempt, FollowWriter, Keys, Pair, Plan, SortedEdges, State, Written, counts_columns,
         },
-        sqlite::{begin, json, stored},
+        sqlite::{begin, bind_events, events::ADD_EVENTS, json, stored},
         statement::{query, query_scalar},
     },
 };
@@ -25,6 +26,17 @@ macro_rules! edges_found {
             "SELECT json_array(", $kind, ", e.", $one, ", e.", $other, ", e.", $at, ") ",
             "FROM json_each(", $pairs, ") k CROSS JOIN ", $edges, " e ",
             "ON e.", $one, " = k.value ->> 0 AND e.", $other, " = k.value ->> 1"
+        }
+    };
+}
+
+/// The mutes of one user of each pair of requests, named by their places, as parts of a state.
+macro_rules! mutes_found {
+    ($muter:literal, $muted:literal) => {
+        concat! {
+            "SELECT json_array(6, m.muter_id, m.muted_id, coalesce(m.muted_until, 0)) ",
+            "FROM json_each($2) k CROSS JOIN mutes m ",
+            "ON m.muter_id = k.value ->> ", $muter, " AND m.muted_id = k.value ->> ", $muted
         }
     };
 }
@@ -84,7 +96,8 @@ statements! {
         " UNION ALL \
            SELECT json_array(5, follower_id, followee_id, day, changes) \
            FROM json_each($1) k CROSS JOIN follow_changes p \
-             ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1)"
+             ON p.follower_id = k.value ->> 0 AND p.followee_id = k.value ->> 1 \
+           UNION ALL ", mutes_found!("0", "1"), " UNION ALL ", mutes_found!("1", "0"), ")"
     );
     REMOVE_EDGES = remove!("follows", "followee_id": 1, "follower_id": 0);
     REMOVE_REQUESTS = remove!("follow_requests", "target_id": 1, "requester_id": 0);
@@ -129,7 +142,8 @@ statements! {
              blocked_by = max(0, blocked_by + (k.value ->> 6)), \
              follows_day = max(follows_day, k.value ->> 8), \
              follows_today = CASE WHEN follows_day >= k.value ->> 8 \
-                                  THEN follows_today + (k.value ->> 7) ELSE k.value ->> 9 END \
+                                  THEN follows_today + (k.value ->> 7) ELSE k.value ->> 9 END, \
+             events = events + (k.value ->> 10) \
          FROM json_each($1) k WHERE user_id = k.value ->> 0";
 }
 
@@ -171,13 +185,20 @@ pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
 
 /// Writes batches of changes.
 #[derive(Clone, Debug)]
-pub(crate) struct Writer(pub(crate) SqlitePool);
+pub(crate) struct Writer {
+    pub(crate) pool: SqlitePool,
+    pub(crate) hints: EventHints,
+}
 
 impl FollowWriter for Writer {
     const BATCHES_MAX: usize = 1;
 
+    fn hints(&self) -> &EventHints {
+        &self.hints
+    }
+
     async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
-        let mut tx = begin(&self.0).await?;
+        let mut tx = begin(&self.pool).await?;
         let state = find_state(&mut tx, attempt).await?;
         if let Some(written) = attempt.committed_before(&state) {
             return Ok(Some(written));
@@ -187,6 +208,9 @@ impl FollowWriter for Writer {
             return Ok(Some(plan.outcomes.into()));
         }
         write_plan(&mut tx, &plan).await?;
+        if self.hints.are_kept() && !plan.events.is_empty() {
+            bind_events(query(ADD_EVENTS), &plan.events).execute(&mut *tx).await?;
+        }
         attempt.commit(tx, plan, HashMap::new()).await.map(Some)
     }
 }

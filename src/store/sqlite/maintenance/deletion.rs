@@ -21,7 +21,8 @@ statements! {
              requests_received = max(0, requests_received - (d.value ->> 4)), \
              blocking = max(0, blocking - (d.value ->> 5)), \
              blocked_by = max(0, blocked_by - (d.value ->> 6)), \
-             muting = max(0, muting - (d.value ->> 7)) \
+             muting = max(0, muting - (d.value ->> 7)), \
+             events = events + (d.value ->> 8) \
          FROM json_each($1) d WHERE user_id = d.value ->> 0";
 }
 

@@ -7,7 +7,7 @@ use sqlx::Transaction;
 use crate::{
     domain::EdgeKind,
     store::{
-        sql::{FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, stored_lengths},
+        sql::{FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, logs, stored_lengths},
         sqlite::{Db, Sqlite},
     },
 };
@@ -40,6 +40,7 @@ macro_rules! edges_in {
 statements! {
     USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each($1))";
     STORED = stored_lengths!("IN (SELECT value FROM json_each($1))");
+    LOGS = logs!("IN (SELECT value FROM json_each($1))");
     NAMES = "SELECT id, username_key, name FROM users WHERE id IN (SELECT value FROM json_each($1))";
     NAME_PREFIXES =
         "SELECT user_id, username_key, group_concat(prefix, ' ' ORDER BY prefix) FROM name_prefixes \

@@ -25,35 +25,58 @@ use crate::{
     store::{
         Statement,
         batching::WarmConnections,
+        events::EventHints,
         follow_writes::{
-            Attempt, COUNTS, CountsDelta, CountsRow, FollowWriter, Pair, PairChanges, Plan, State,
-            Written, counts_columns,
+            Attempt, COUNTS, CountsDelta, CountsRow, DELTAS, FollowWriter, Pair, PairChanges, Plan,
+            State, Written, counts_columns,
         },
+        postgres::{bind_events, events::ADD_EVENTS},
         statement::{query, query_as},
     },
 };
 
+/// Changes counts. A count that is too low already stays at zero: that is for `check` to report, and
+/// must not fail an unfollow. The day never goes back: where clocks disagree about midnight, the
+/// later day counts.
+macro_rules! change_counts {
+    ($returned:literal) => {
+        concat!(
+            "UPDATE follow_counts c \
+             SET followers = greatest(0, c.followers + k.followers), \
+                 following = greatest(0, c.following + k.following), \
+                 requests_sent = greatest(0, c.requests_sent + k.requests_sent), \
+                 requests_received = greatest(0, c.requests_received + k.requests_received), \
+                 blocking = greatest(0, c.blocking + k.blocking), \
+                 blocked_by = greatest(0, c.blocked_by + k.blocked_by), \
+                 follows_day = greatest(c.follows_day, k.day), \
+                 follows_today = CASE WHEN c.follows_day >= k.day \
+                                      THEN c.follows_today + k.follows ELSE k.since END, \
+                 events = c.events + k.events \
+             FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+                         $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], \
+                         $11::bigint[]) \
+                  AS k (user_id, followers, following, requests_sent, requests_received, \
+                        blocking, blocked_by, follows, day, since, events) \
+             WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
+             RETURNING c.user_id, ",
+            counts_columns!("c."),
+            $returned
+        )
+    };
+}
+
 statements! {
-    // A count that is too low already stays at zero: that is for `check` to report, and must not
-    // fail an unfollow. The day never goes back: where clocks disagree about midnight, the later
-    // day counts.
-    CHANGE_COUNTS = concat!(
-        "UPDATE follow_counts c \
-         SET followers = greatest(0, c.followers + k.followers), \
-             following = greatest(0, c.following + k.following), \
-             requests_sent = greatest(0, c.requests_sent + k.requests_sent), \
-             requests_received = greatest(0, c.requests_received + k.requests_received), \
-             blocking = greatest(0, c.blocking + k.blocking), \
-             blocked_by = greatest(0, c.blocked_by + k.blocked_by), \
-             follows_day = greatest(c.follows_day, k.day), \
-             follows_today = CASE WHEN c.follows_day >= k.day \
-                                  THEN c.follows_today + k.follows ELSE k.since END \
-         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
-                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]) \
-              AS k (user_id, followers, following, requests_sent, requests_received, blocking, \
-                    blocked_by, follows, day, since) \
-         WHERE c.user_id = k.user_id AND c.user_id = ANY($1) \
-         RETURNING c.user_id, ", counts_columns!("c.")
+    CHANGE_COUNTS = change_counts!("");
+    CHANGE_COUNTS_AND_LOG = concat!(
+        "WITH counted AS (", change_counts!(", c.events"), "), logged AS ( \
+             INSERT INTO follow_events \
+                 (user_id, sequence, kind, cause, other_id, at, is_repeat) \
+             SELECT e.user_id, c.events + e.back, e.kind, e.cause, e.other_id, e.at, e.is_repeat \
+             FROM unnest($12::bigint[], $13::bigint[], $14::smallint[], $15::smallint[], \
+                         $16::bigint[], $17::timestamptz[], $18::boolean[]) \
+                  AS e (user_id, back, kind, cause, other_id, at, is_repeat) \
+             JOIN counted c ON c.user_id = e.user_id) \
+         SELECT * FROM counted"
     );
     FIND_CHANGES =
         "SELECT p.follower_id, p.followee_id, p.day, p.changes \
@@ -73,6 +96,28 @@ pub(crate) struct Writer {
     pub(crate) connections: WarmConnections<Postgres>,
     /// Whether the server can write several tables in one statement.
     pub(crate) is_optimistic: bool,
+    pub(crate) hints: EventHints,
+}
+
+/// How events are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Logging {
+    /// The log is off.
+    Off,
+    /// By the statement that changes the counts.
+    WithCounts,
+    /// By a statement after it, since the server cannot write both tables in one.
+    AfterCounts,
+}
+
+impl Writer {
+    const fn logging(&self) -> Logging {
+        match (self.hints.are_kept(), self.is_optimistic) {
+            (false, _) => Logging::Off,
+            (true, true) => Logging::WithCounts,
+            (true, false) => Logging::AfterCounts,
+        }
+    }
 }
 
 impl FollowWriter for Writer {
@@ -80,14 +125,18 @@ impl FollowWriter for Writer {
     /// them would only be smaller.
     const BATCHES_MAX: usize = 3;
 
+    fn hints(&self) -> &EventHints {
+        &self.hints
+    }
+
     async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
         let mut connection = self.connections.take().await?;
         let mut written = None;
         if self.is_optimistic && attempt.is_first() {
-            written = optimistic::write(&mut connection, attempt).await?;
+            written = optimistic::write(&mut connection, self.logging(), attempt).await?;
         }
         if written.is_none() {
-            written = slow_path::write(&mut connection, attempt).await?;
+            written = slow_path::write(&mut connection, self.logging(), attempt).await?;
         }
         // Without a commit a transaction may still have to be rolled back; the pool does that.
         if written.is_some() && attempt.may_have_committed() {
@@ -106,18 +155,24 @@ struct Counted {
     is_outdated: bool,
 }
 
-/// Changes the counts, and corrects the counts in the state. This is the last write, so that the
-/// row of a celebrity is locked only until the commit.
+/// Changes the counts, writes the events, and corrects the counts in the state. This is the last
+/// write, so that the row of a celebrity is locked only until the commit.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
+    logging: Logging,
     plan: &Plan,
     state: &mut State,
 ) -> sqlx::Result<Counted> {
     let columns: Vec<_> = plan.counts.values().map(CountsDelta::columns).collect();
     let users: Vec<_> = plan.counts.keys().map(|user| user.0).collect();
-    let change = (0..COUNTS).fold(query(CHANGE_COUNTS).bind(users), |change, column| {
+    let logs_at_once = logging == Logging::WithCounts && !plan.events.is_empty();
+    let sql = if logs_at_once { CHANGE_COUNTS_AND_LOG } else { CHANGE_COUNTS };
+    let mut change = (0..DELTAS).fold(query(sql).bind(users), |change, column| {
         change.bind(columns.iter().map(|row| row[column]).collect::<Vec<i64>>())
     });
+    if logs_at_once {
+        change = bind_events(change, &plan.events);
+    }
 
     let mut counts = HashMap::with_capacity(plan.counts.len());
     let mut is_outdated = false;
@@ -133,6 +188,9 @@ async fn change_counts(
             is_outdated |= delta.follows > 0 && !now.has_follows_of(expected);
             *before = now.before(delta);
         }
+    }
+    if logging == Logging::AfterCounts && !plan.events.is_empty() {
+        bind_events(query(ADD_EVENTS), &plan.events).execute(&mut **tx).await?;
     }
     Ok(Counted { counts, is_outdated })
 }

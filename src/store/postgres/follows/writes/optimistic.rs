@@ -4,11 +4,11 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-use super::{change_counts, columns, find_changes};
+use super::{Logging, change_counts, columns, find_changes};
 use crate::{
-    domain::{Day, EdgeKind, FollowChanged, FollowLimits, UnfollowOutcome, UserId},
+    domain::{Day, EdgeKind, FollowChanged, FollowLimits, Mute, UnfollowOutcome, UserId},
     store::{
-        follow_writes::{Attempt, Plan, State, Written},
+        follow_writes::{Attempt, PairChanges, Plan, State, Written},
         postgres::BEGIN,
         statement::query_as,
     },
@@ -18,7 +18,8 @@ statements! {
     // $1 and $2 are edges to remove, $7 says which of these removals are counted; $3 to $5 are
     // edges to add, and $6 is the day. All parts of the statement see the tables as they were
     // before it, so each part that depends on an edge starts from the rows that were removed or
-    // added. Expired changes of other pairs are deleted last, and only those that no other
+    // added. For each added edge it returns how often its pair was changed today, and whether the
+    // followee mutes the follower. Expired changes of other pairs are deleted last, and only those that no other
     // transaction has locked: the deletion never waits, so two unfollows of one follower cannot
     // deadlock. An edge that the statement sees has its mirror: both became visible at one moment.
     CHANGE_EDGES =
@@ -61,14 +62,27 @@ statements! {
                                  WHERE again.follower_id = p.follower_id \
                                  AND again.followee_id = p.followee_id) \
                  FOR UPDATE SKIP LOCKED))) \
-         SELECT follower_id, followee_id, followed_at FROM removed \
-         UNION ALL SELECT follower_id, followee_id, NULL FROM added";
+         SELECT follower_id, followee_id, followed_at, NULL::bigint, NULL::boolean FROM removed \
+         UNION ALL \
+         SELECT follower_id, followee_id, NULL, \
+                (SELECT p.changes FROM follow_changes p \
+                 WHERE p.follower_id = added.follower_id AND p.followee_id = added.followee_id \
+                 AND p.day = $6::bigint), \
+                (SELECT true FROM mutes m \
+                 WHERE m.muter_id = added.followee_id AND m.muted_id = added.follower_id \
+                 AND (m.muted_until IS NULL OR m.muted_until > added.followed_at)) \
+         FROM added";
 }
+
+/// Both users; when a removed edge was added; the changes of the pair of an added one, and whether
+/// its followee mutes its follower.
+type EdgeRow = (i64, i64, Option<DateTime<Utc>>, Option<i64>, Option<bool>);
 
 /// Writes a batch without reading anything first. `None`, with nothing written, if that cannot
 /// decide the batch: then the slow path has to.
 pub(crate) async fn write(
     connection: &mut PgConnection,
+    logging: Logging,
     attempt: &Attempt<'_>,
 ) -> sqlx::Result<Option<Written>> {
     let changes = attempt.changes;
@@ -99,7 +113,7 @@ pub(crate) async fn write(
     // 3. Change the counts. The rows, now locked, say how much of its limits each follower had
     // used before; the changes of their pairs are locked by the edges. They also say whether there
     // may be a request or a block, which was not read.
-    let counted = change_counts(&mut tx, &plan, &mut state).await?;
+    let counted = change_counts(&mut tx, logging, &plan, &mut state).await?;
     if plan.may_be_contradicted(&state) {
         return Ok(None);
     }
@@ -126,7 +140,7 @@ async fn change_edges(
     let (removed, added) = (&plan.removed[EdgeKind::Follow], &plan.added[EdgeKind::Follow]);
     let (removed_followers, removed_followees) = columns(removed.keys());
     let (added_followers, added_followees) = columns(added.keys());
-    let rows: Vec<(i64, i64, Option<DateTime<Utc>>)> = query_as(CHANGE_EDGES)
+    let rows: Vec<EdgeRow> = query_as(CHANGE_EDGES)
         .bind(removed_followers)
         .bind(removed_followees)
         .bind(added_followers)
@@ -142,12 +156,18 @@ async fn change_edges(
     // because it does not.
     let edges = &mut state.edges[EdgeKind::Follow];
     *edges = added.clone().into_iter().collect();
-    for (follower, followee, since) in rows {
+    for (follower, followee, since, changes, is_muted) in rows {
         let pair = (UserId(follower), UserId(followee));
         match since {
             Some(since) => edges.insert(pair, since),
             None => edges.remove(&pair),
         };
+        if let Some(changes) = changes {
+            state.changes.insert(pair, PairChanges { day: today.0, changes });
+        }
+        if is_muted == Some(true) {
+            state.mutes.insert((pair.1, pair.0), Mute { until: None });
+        }
     }
     Ok(edges_changed)
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Row, Transaction, postgres::PgRow};
 
-use super::{change_counts, columns, find_changes};
+use super::{Logging, change_counts, columns, find_changes};
 use crate::{
     domain::{EdgeKind, UserId},
     store::{
@@ -44,6 +44,19 @@ macro_rules! edges_found {
             "FROM ", $edges, " e JOIN ", pairs!($ones, $others),
             " ON e.", $one, " = k.one AND e.", $other, " = k.other ",
             "WHERE e.", $one, " = ANY(", $ones, ")"
+        }
+    };
+}
+
+/// The mutes of the first users of pairs, as rows of a state.
+macro_rules! mutes_found {
+    ($ones:literal, $others:literal) => {
+        concat! {
+            "SELECT ARRAY[6, m.muter_id, m.muted_id, ",
+                         "coalesce((extract(epoch FROM m.muted_until) * 1000000)::bigint, 0)] ",
+            "FROM mutes m JOIN ", pairs!($ones, $others),
+            " ON m.muter_id = k.one AND m.muted_id = k.other ",
+            "WHERE m.muter_id = ANY(", $ones, ")"
         }
     };
 }
@@ -83,8 +96,8 @@ macro_rules! remove_mirrors {
 
 statements! {
     // $1 and $2 are pairs that may have follows, $3 and $4 requests, $5 and $6 blocks; $7 are all
-    // users in them. Follows in return matter where the followee consents to them at once. For the
-    // rows, see `StateRow`.
+    // users in them. Follows in return matter where the followee consents to them at once, mutes
+    // among the pairs of requests. For the rows, see `StateRow`.
     FIND = concat!(
         "SELECT ARRAY[0, u.id] FROM users u WHERE u.id = ANY($7) \
          UNION ALL \
@@ -106,7 +119,8 @@ statements! {
          SELECT ARRAY[5, p.follower_id, p.followee_id, p.day, p.changes] \
          FROM follow_changes p JOIN ", pairs!("$1", "$2"),
         " ON p.follower_id = k.one AND p.followee_id = k.other \
-         WHERE p.follower_id = ANY($1)"
+         WHERE p.follower_id = ANY($1) \
+         UNION ALL ", mutes_found!("$3", "$4"), " UNION ALL ", mutes_found!("$4", "$3")
     );
     REMOVE_EDGES = remove!("follows", "follower_id", "followee_id", "followed_at");
     REMOVE_REQUESTS = remove!("follow_requests", "requester_id", "target_id", "requested_at");
@@ -176,6 +190,7 @@ pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
 /// changed the same edges meanwhile.
 pub(crate) async fn write(
     connection: &mut PgConnection,
+    logging: Logging,
     attempt: &Attempt<'_>,
 ) -> sqlx::Result<Option<Written>> {
     let changes = attempt.changes;
@@ -212,7 +227,7 @@ pub(crate) async fn write(
         }
     }
     count_changes(&mut tx, &plan).await?;
-    let counted = change_counts(&mut tx, &plan, &mut state).await?;
+    let counted = change_counts(&mut tx, logging, &plan, &mut state).await?;
 
     // 4. A follower with new follows since the state was read may have changes of the same pairs as
     // well: read those again. If we have counted changes ourselves, those rows include ours and

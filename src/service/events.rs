@@ -1,0 +1,350 @@
+//! The feed of a user's events: a subscriber reads its own log, and is woken by hints.
+//!
+//! Nothing is queued for a subscriber. It reads on when it has taken what it read last, so a slow
+//! one is behind, and has lost nothing.
+//!
+//! **Invariant:** the viewer is looked up after events were read and before they are returned, so no
+//! event that came after the end of a session is returned.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+};
+
+use super::{Error, Result, SeenBy, Service, Viewer};
+use crate::{
+    domain::{Ends, FollowEvent, OrderDirection, PageRequest, UserId, Window},
+    store::{EventHint, EventLog, EventPage, EventSweep, Store},
+};
+
+/// How often a viewer who waits for events is looked up.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// How often logs are polled besides hints, which may be lost.
+const POLL_EVERY: Duration = Duration::from_secs(30);
+/// How often logs are polled where the database reports no changes of other servers.
+const POLL_WITHOUT_HINTS_EVERY: Duration = Duration::from_secs(1);
+/// The most logs that are polled by one statement.
+const POLLED_TOGETHER: usize = 1_000;
+/// How often old events are deleted.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// Events that are younger stay even if a log is longer than it should be.
+const CROWDED_AFTER: Duration = Duration::from_hours(1);
+/// How much longer a sweep pauses after a step than the step took.
+const SWEEP_PAUSES: u32 = 9;
+
+/// Events that were read together, as the viewer sees them now.
+#[derive(Clone, Debug)]
+pub struct EventBatch {
+    /// The viewer, looked up after the events were read.
+    pub seen_by: SeenBy,
+    /// The events in their order, at least one.
+    pub events: Vec<FollowEvent>,
+}
+
+/// Why a feed has ended.
+#[derive(Debug)]
+pub enum EventFeedEnd {
+    /// The token has expired or was revoked, or the account is gone.
+    Unauthenticated,
+    /// The next events were deleted. The feed can go on after the number `oldest`; the lists in
+    /// between have to be loaded again.
+    Expired {
+        /// The number before that of the oldest event that is kept.
+        oldest: i64,
+    },
+    /// The store failed.
+    Failed(Error),
+}
+
+impl From<Error> for EventFeedEnd {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unauthenticated => Self::Unauthenticated,
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// The events of a viewer from a number on. Dropping it ends the subscription.
+#[derive(Debug)]
+pub struct EventFeed {
+    service: Arc<Service>,
+    viewer: Arc<Viewer>,
+    hints: Subscription,
+    /// The number of the last event that was returned.
+    after: i64,
+    /// Whether there may be events to read.
+    is_behind: bool,
+    check_at: Instant,
+}
+
+impl EventFeed {
+    /// The next events, once there are any. If the future is dropped, nothing is lost.
+    ///
+    /// # Errors
+    /// The end of the feed.
+    pub async fn next(&mut self) -> std::result::Result<EventBatch, EventFeedEnd> {
+        loop {
+            if self.is_behind {
+                // A hint that arrives while the log is read leads to another read.
+                self.hints.mark_read();
+                if let Some(batch) = self.read().await? {
+                    return Ok(batch);
+                }
+                self.is_behind = false;
+            }
+            tokio::select! {
+                () = self.hints.grown() => self.is_behind = true,
+                () = sleep_until(self.check_at) => {
+                    self.viewer = Arc::new(self.service.find_again(&self.viewer).await?);
+                    self.check_at = self.service.check_at(&self.viewer);
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self) -> std::result::Result<Option<EventBatch>, EventFeedEnd> {
+        let (store, place) = (&self.service.store, (self.viewer.id(), self.after));
+        let mut logs = store.events_after(&[place]).await.map_err(Error::from)?;
+        let EventLog { last, events } = logs.remove(&place).ok_or(EventFeedEnd::Unauthenticated)?;
+        let next = events.first().map_or(last + 1, |event| event.sequence);
+        if next != self.after + 1 {
+            return Err(self.expired().await?);
+        }
+        let Some(newest) = events.last().map(|event| event.sequence) else { return Ok(None) };
+
+        let viewer = Arc::new(self.service.find_again(&self.viewer).await?);
+        let seen_by = self.service.seen_by(Some(Arc::clone(&viewer)));
+        self.check_at = self.service.check_at(&viewer);
+        self.viewer = viewer;
+        self.after = newest;
+        Ok(Some(EventBatch { seen_by, events }))
+    }
+
+    async fn expired(&self) -> Result<EventFeedEnd> {
+        let page = PageRequest {
+            direction: OrderDirection::Asc,
+            window: Window::First(0),
+            after: None,
+            before: None,
+            ends: Ends::NONE,
+        };
+        let user = self.viewer.id();
+        let oldest = match self.service.store.page_of_events(user, &page).await?.oldest {
+            Some(oldest) => oldest - 1,
+            None => self.service.last_event(user).await?,
+        };
+        Ok(EventFeedEnd::Expired { oldest })
+    }
+}
+
+impl SeenBy {
+    /// The viewer's events after a number, and then live; without a number, live from now on.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when signed out, [`Error::Unavailable`] when no events are kept,
+    /// or when the store fails.
+    pub async fn follow_events(&self, after: Option<i64>) -> Result<EventFeed> {
+        let (service, viewer) = (&self.service, Arc::clone(self.signed_in()?));
+        let hub = service.hub()?;
+        // First the hints, then the number: whatever comes after the number is a hint.
+        let hints = Subscription::new(hub, viewer.id());
+        let after = match after {
+            Some(after) => after,
+            None => service.last_event(viewer.id()).await?,
+        };
+        let check_at = service.check_at(&viewer);
+        let service = Arc::clone(service);
+        Ok(EventFeed { service, viewer, hints, after, is_behind: true, check_at })
+    }
+
+    /// A page of the viewer's log.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when signed out, or when the store fails.
+    pub async fn page_of_events(&self, request: &PageRequest<i64>) -> Result<EventPage> {
+        let viewer = self.signed_in()?.id();
+        Ok(self.service.store.page_of_events(viewer, request).await?)
+    }
+}
+
+impl Service {
+    fn hub(&self) -> Result<&Arc<EventHub>> {
+        let off = || Error::Unavailable("the server keeps no events".to_owned());
+        self.events.as_ref().ok_or_else(off)
+    }
+
+    async fn last_event(&self, user: UserId) -> Result<i64> {
+        let last = self.store.last_events(&[user]).await?.remove(&user);
+        last.ok_or(Error::Unauthenticated)
+    }
+
+    /// When to look up a viewer again: when the token expires, and from time to time.
+    fn check_at(&self, viewer: &Viewer) -> Instant {
+        let left = viewer.session.left(self.clock.now());
+        Instant::now() + left.unwrap_or(CHECK_EVERY).min(CHECK_EVERY)
+    }
+
+    /// Keeps the feeds of all subscribers going.
+    pub async fn keep_events_flowing(&self) {
+        let Some(hub) = &self.events else { return std::future::pending().await };
+        loop {
+            match self.store.watch_events().await {
+                Ok((mut hints, has_all)) => {
+                    hub.wake_all();
+                    let every = if has_all { POLL_EVERY } else { POLL_WITHOUT_HINTS_EVERY };
+                    let mut polls = interval(every);
+                    polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                    let error = loop {
+                        let mut hint = hints.next();
+                        let hint = loop {
+                            tokio::select! {
+                                hint = &mut hint => break hint,
+                                _ = polls.tick() => hub.poll(&*self.store).await,
+                            }
+                        };
+                        match hint {
+                            Ok(EventHint::Grown(logs)) => hub.wake(&logs),
+                            Ok(EventHint::AnyGrown) => hub.poll(&*self.store).await,
+                            Err(error) => break error,
+                        }
+                    };
+                    tracing::warn!(%error, "events of other servers are polled for now");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "events of other servers are polled for now");
+                }
+            }
+            sleep(POLL_WITHOUT_HINTS_EVERY).await;
+            hub.poll(&*self.store).await;
+        }
+    }
+
+    /// Deletes old events from time to time; all of them if none are kept. Several servers may do
+    /// that at once.
+    pub async fn keep_logs_short(&self) {
+        loop {
+            let mut from = (UserId::MIN, 0);
+            loop {
+                let begin = Instant::now();
+                match self.store.sweep_events(self.sweep(), from).await {
+                    Ok(swept) => match swept.next {
+                        Some(next) => from = next,
+                        None => break,
+                    },
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot delete old events");
+                        break;
+                    }
+                }
+                sleep(begin.elapsed() * SWEEP_PAUSES).await;
+            }
+            sleep(SWEEP_EVERY).await;
+        }
+    }
+
+    fn sweep(&self) -> EventSweep {
+        let now = self.clock.now();
+        if self.events.is_none() {
+            return EventSweep { before: now, crowded_before: now };
+        }
+        EventSweep { before: now - self.events_kept, crowded_before: now - CROWDED_AFTER }
+    }
+}
+
+/// Wakes the subscribers of this process.
+#[derive(Debug, Default)]
+pub(super) struct EventHub(Mutex<HashMap<UserId, Log>>);
+
+/// A log with subscribers.
+#[derive(Debug)]
+struct Log {
+    grown: watch::Sender<()>,
+    /// The number of the last event at the last poll.
+    polled: i64,
+}
+
+impl EventHub {
+    fn logs(&self) -> MutexGuard<'_, HashMap<UserId, Log>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self, users: &[UserId]) {
+        let logs = self.logs();
+        for log in users.iter().filter_map(|user| logs.get(user)) {
+            log.grown.send_replace(());
+        }
+    }
+
+    fn wake_all(&self) {
+        for log in self.logs().values() {
+            log.grown.send_replace(());
+        }
+    }
+
+    /// Wakes the subscribers of all logs that have grown since the last poll.
+    async fn poll(&self, store: &dyn Store) {
+        let users: Vec<_> = self.logs().keys().copied().collect();
+        for users in users.chunks(POLLED_TOGETHER) {
+            let found = match store.last_events(users).await {
+                Ok(found) => found,
+                Err(error) => return tracing::warn!(%error, "cannot poll for events"),
+            };
+            let mut logs = self.logs();
+            for (user, last) in found {
+                if let Some(log) = logs.get_mut(&user).filter(|log| log.polled != last) {
+                    log.polled = last;
+                    log.grown.send_replace(());
+                }
+            }
+        }
+    }
+}
+
+/// The hints of one log for one subscriber.
+#[derive(Debug)]
+struct Subscription {
+    hub: Arc<EventHub>,
+    user: UserId,
+    /// `None` only while it is dropped.
+    grown: Option<watch::Receiver<()>>,
+}
+
+impl Subscription {
+    fn new(hub: &Arc<EventHub>, user: UserId) -> Self {
+        let new = || Log { grown: watch::Sender::new(()), polled: 0 };
+        let grown = hub.logs().entry(user).or_insert_with(new).grown.subscribe();
+        Self { hub: Arc::clone(hub), user, grown: Some(grown) }
+    }
+
+    fn mark_read(&mut self) {
+        if let Some(grown) = &mut self.grown {
+            grown.mark_unchanged();
+        }
+    }
+
+    async fn grown(&mut self) {
+        let Some(grown) = &mut self.grown else { return };
+        if grown.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut logs = self.hub.logs();
+        self.grown = None;
+        if let Entry::Occupied(log) = logs.entry(self.user)
+            && log.get().grown.receiver_count() == 0
+        {
+            log.remove();
+        }
+    }
+}
