@@ -230,6 +230,7 @@ impl Service {
     /// that at once.
     pub async fn keep_logs_short(&self) {
         loop {
+            sleep(SWEEP_EVERY).await;
             let mut from = (UserId::MIN, 0);
             loop {
                 let begin = Instant::now();
@@ -245,7 +246,6 @@ impl Service {
                 }
                 sleep(begin.elapsed() * SWEEP_PAUSES).await;
             }
-            sleep(SWEEP_EVERY).await;
         }
     }
 

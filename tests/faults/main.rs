@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use self::{
     runs::{
-        crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts, starts,
-        toggling,
+        crowd, events, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts,
+        starts, toggling,
     },
     support::{
         database::{Database, Engine},
@@ -25,11 +25,17 @@ use self::{
     },
 };
 
-on_both_engines! { killed, killed_amid_privacy, crowded, hung_up_on, started_at_once }
+on_both_engines! { killed, killed_and_logged, killed_amid_privacy, crowded, hung_up_on, started_at_once }
 
 async fn killed(database: &Database) {
     let size = kill::Size { writers: 32, rounds: 50, ready_within: Duration::from_secs(2) };
     kill::run(&database.url, size).await;
+}
+
+async fn killed_and_logged(database: &Database) {
+    let servers = if database.engine() == Engine::Sqlite { 1 } else { 2 };
+    let size = events::Size { servers, writers: 60, kills: 10, changes: 1_000 };
+    events::run(&database.url, size).await;
 }
 
 async fn killed_amid_privacy(database: &Database) {

@@ -6,13 +6,14 @@ mod runs;
 use std::time::Duration;
 
 use self::runs::{
-    crowd, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts, starts,
+    crowd, events, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts, starts,
     toggling,
 };
 use crate::support::database::{Database, Engine};
 
 on_both_engines! {
     every_acknowledged_follow_survives_kills,
+    every_acknowledged_change_is_one_event_despite_kills,
     a_kill_amid_privacy_leaves_whole_transactions,
     clients_behind_held_locks_are_refused_and_later_served,
     clients_who_hang_up_leave_no_transaction_open,
@@ -22,6 +23,12 @@ on_both_engines! {
 async fn every_acknowledged_follow_survives_kills(database: &Database) {
     let size = kill::Size { writers: 32, rounds: 2, ready_within: Duration::from_secs(20) };
     kill::run(&database.url, size).await;
+}
+
+async fn every_acknowledged_change_is_one_event_despite_kills(database: &Database) {
+    let servers = if database.engine() == Engine::Sqlite { 1 } else { 2 };
+    let size = events::Size { servers, writers: 20, kills: 2, changes: 200 };
+    events::run(&database.url, size).await;
 }
 
 async fn a_kill_amid_privacy_leaves_whole_transactions(database: &Database) {

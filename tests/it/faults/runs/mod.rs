@@ -3,6 +3,7 @@
 //! A server is a process here, as an operator starts it. Each run prints its figures.
 
 pub(crate) mod crowd;
+pub(crate) mod events;
 pub(crate) mod full_disk;
 pub(crate) mod hang_ups;
 pub(crate) mod kill;
