@@ -37,6 +37,14 @@ pub struct Limits {
     pub operations_max: usize,
     /// The most connections of clients; further ones wait to be accepted.
     pub client_connections_max: usize,
+    /// The most subscriptions, and the most sockets and event streams; one more is `UNAVAILABLE`.
+    pub subscriptions_max: usize,
+    /// The most operations that run at once on one socket; one more is `RATE_LIMITED`.
+    pub operations_per_socket_max: usize,
+    /// The most sockets and event streams of one viewer; one more is closed or refused.
+    pub sockets_per_viewer_max: usize,
+    /// The most sockets and event streams from one address; one more is `RATE_LIMITED`.
+    pub sockets_per_address_max: usize,
     /// The most users whose rows are cached between requests; 0 switches the cache off.
     pub users_cached_max: usize,
     /// The most that the operations of one viewer may cost in a minute; more is `RATE_LIMITED`.
@@ -64,6 +72,10 @@ impl Default for Limits {
             execution_time_max: Duration::from_secs(10),
             operations_max: 1_000,
             client_connections_max: 10_000,
+            subscriptions_max: 10_000,
+            operations_per_socket_max: 20,
+            sockets_per_viewer_max: 20,
+            sockets_per_address_max: 200,
             users_cached_max: 100_000,
             cost_per_minute_max: NonZeroU32::new(500_000).expect("not zero"),
             cost_per_address_max: NonZeroU32::new(5_000_000).expect("not zero"),

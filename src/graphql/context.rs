@@ -27,7 +27,7 @@ pub(super) struct RequestContext {
 impl RequestContext {
     /// The context of a resolver's request.
     pub(super) fn of<'a, T>(ctx: &ContextBase<'a, T>) -> &'a Self {
-        ctx.data_unchecked::<Self>()
+        ctx.data_unchecked::<Arc<Self>>()
     }
 
     /// The signed-in viewer; `None` when signed out.

@@ -16,6 +16,8 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
+/// The two bytes of the log of a user. Like those of the lists, they never change.
+const EVENTS: [u8; 2] = *b"e-";
 
 /// The two bytes that identify a list in an order. Every cursor that a client keeps has them.
 const fn tag(list: &OrderedList) -> [u8; 2] {
@@ -73,6 +75,22 @@ pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
             Some(Position::Time(FollowPosition { followed_at, user }))
         }
     }
+}
+
+/// The cursor of the event with this number in the log of a user.
+pub(super) fn encode_event(owner: UserId, sequence: i64) -> String {
+    let place = [owner.0.to_be_bytes(), sequence.to_be_bytes()];
+    BASE64.encode([&[VERSION], &EVENTS[..], place.as_flattened()].concat())
+}
+
+/// The number of the event that a cursor of this log stands for; `None` for any other text, and for
+/// the log of another user.
+pub(super) fn decode_event(owner: UserId, cursor: &str) -> Option<i64> {
+    let bytes = BASE64.decode(cursor).ok()?;
+    let place = bytes.strip_prefix(&[VERSION])?.strip_prefix(&EVENTS)?;
+    let sequence = place.strip_prefix(&owner.0.to_be_bytes())?;
+    let sequence = i64::from_be_bytes(sequence.try_into().ok()?);
+    (sequence >= 0).then_some(sequence)
 }
 
 #[cfg(test)]

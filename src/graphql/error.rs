@@ -46,6 +46,8 @@ codes! {
     BadUserInput = "BAD_USER_INPUT",
     /// A cursor is malformed, or belongs to another list or order; `argument` is its path.
     InvalidCursor = "INVALID_CURSOR",
+    /// The log no longer has the events after the cursor; `oldestCursor` is where it goes on.
+    EventsExpired = "EVENTS_EXPIRED",
     /// There is nothing at this path of the server.
     NotFound = "NOT_FOUND",
     /// The document is not GraphQL.
@@ -89,6 +91,7 @@ struct Details {
     required: Option<Permissions>,
     retry_after: Option<Duration>,
     cost: Option<(u64, u64)>,
+    oldest_cursor: Option<String>,
 }
 
 impl Failure {
@@ -100,6 +103,7 @@ impl Failure {
             required: None,
             retry_after: None,
             cost: None,
+            oldest_cursor: None,
         }))
     }
 
@@ -119,6 +123,14 @@ impl Failure {
             format!("the operation could return {cost} nodes, and at most {limit} may be");
         Self::new(Code::CostLimitExceeded, message)
             .with(|details| details.cost = Some((cost, limit)))
+    }
+
+    /// `EVENTS_EXPIRED`, with the cursor after which there are events.
+    pub(super) fn events_expired(oldest_cursor: String) -> Self {
+        let message = "the log no longer has the events after this cursor: load the lists again, and \
+                       go on after oldestCursor";
+        Self::new(Code::EventsExpired, message)
+            .with(|details| details.oldest_cursor = Some(oldest_cursor))
     }
 
     /// The same failure with the path of the argument at fault.
@@ -168,6 +180,9 @@ impl Failure {
         if let Some((cost, limit)) = details.cost {
             values.set("cost", cost);
             values.set("limit", limit);
+        }
+        if let Some(cursor) = &details.oldest_cursor {
+            values.set("oldestCursor", cursor.as_str());
         }
         values
     }

@@ -15,7 +15,7 @@ const NAME_LENGTH_MAX: usize = 64;
 pub struct OperationLabel {
     /// The name in the document, if it has one.
     pub name: Option<String>,
-    /// `query` or `mutation`.
+    /// `query`, `mutation` or `subscription`.
     pub kind: &'static str,
     /// The cost; `None` if the operation was refused before it was known.
     pub cost: Option<NonZeroU32>,

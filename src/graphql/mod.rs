@@ -14,6 +14,7 @@
 mod context;
 mod cursor;
 mod error;
+mod execution;
 mod global_id;
 mod label;
 pub mod lists;
@@ -23,27 +24,14 @@ mod permission;
 mod projection;
 mod reply;
 mod schema;
+mod subscription;
 mod types;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
-use apollo_compiler::response::JsonMap;
+use apollo_compiler::{executable::OperationType, response::JsonMap};
 use async_graphql::parser::types as parsed;
-use futures_util::FutureExt;
 
-use self::{
-    context::RequestContext,
-    error::Failure,
-    loaders::Loaders,
-    operation::{
-        coercion,
-        document::Documents,
-        guard::{self, Findings},
-        persisted::{Admission, Persisted},
-        translation,
-        values::Variables,
-    },
-};
 pub use self::{
     error::Code,
     global_id::GlobalId,
@@ -54,10 +42,23 @@ pub use self::{
     },
     projection::{count::Projections, projected_fields},
     reply::Reply,
+    subscription::{Delivery, Subscription},
+};
+use self::{
+    error::Failure,
+    execution::Execution,
+    operation::{
+        coercion,
+        document::Documents,
+        guard::{self, Findings},
+        persisted::{Admission, Persisted},
+        translation,
+        values::Variables,
+    },
 };
 use crate::{
     domain::{Limits, Permission},
-    service::{self, Service, Viewer},
+    service::{self, Budget, Service, Viewer},
 };
 
 /// The schema in the schema definition language: the text of `schema.graphql`.
@@ -75,11 +76,7 @@ pub struct Api {
     sdl: String,
     documents: Documents,
     persisted: Persisted,
-    executable: schema::Executable,
-    /// The path of the drawn pictures.
-    avatars: Arc<str>,
-    /// `None` if projection is switched off.
-    projections: Option<Projections>,
+    execution: Execution,
 }
 
 /// A GraphQL request.
@@ -113,7 +110,7 @@ pub struct Caller {
 pub struct Operation {
     executable: parsed::ExecutableDocument,
     findings: Findings,
-    is_mutation: bool,
+    ty: OperationType,
     label: OperationLabel,
     only_signs_in: bool,
     /// Whether the reply has the cost.
@@ -122,8 +119,13 @@ pub struct Operation {
 
 impl Operation {
     /// Whether it is a mutation.
-    pub const fn is_mutation(&self) -> bool {
-        self.is_mutation
+    pub fn is_mutation(&self) -> bool {
+        self.ty == OperationType::Mutation
+    }
+
+    /// Whether it is a subscription.
+    pub fn is_subscription(&self) -> bool {
+        self.ty == OperationType::Subscription
     }
 
     /// What the log says of it.
@@ -142,11 +144,14 @@ impl Api {
     pub fn new(service: Arc<Service>, limits: Limits) -> Self {
         let sdl = schema::sdl(service.sign_up_is_open());
         let documents = Documents::new(&sdl, limits);
-        let executable = schema::executable(&service);
-        let projections = Some(Projections::default());
         let persisted = Persisted::new(DocumentRules::default(), limits);
-        let avatars = types::avatar::FOLDER.into();
-        Self { service, limits, sdl, documents, persisted, executable, avatars, projections }
+        let execution = Execution {
+            executable: schema::executable(&service),
+            limits,
+            avatars: types::avatar::FOLDER.into(),
+            projections: Some(Projections::default()),
+        };
+        Self { service, limits, sdl, documents, persisted, execution }
     }
 
     /// The same API with other rules for documents.
@@ -158,8 +163,9 @@ impl Api {
     /// The same API behind a proxy that publishes the server below a path: those of drawn pictures
     /// begin with it.
     #[must_use]
-    pub fn with_avatars_below(self, base_path: &str) -> Self {
-        Self { avatars: [base_path, types::avatar::FOLDER].concat().into(), ..self }
+    pub fn with_avatars_below(mut self, base_path: &str) -> Self {
+        self.execution.avatars = [base_path, types::avatar::FOLDER].concat().into();
+        self
     }
 
     /// The same API with messages that suggest no names of the schema ("Did you mean").
@@ -171,14 +177,15 @@ impl Api {
     /// The same API with projection switched off: the resolvers answer everything. Tests compare
     /// projected answers with it.
     #[must_use]
-    pub fn without_projection(self) -> Self {
-        Self { projections: None, ..self }
+    pub fn without_projection(mut self) -> Self {
+        self.execution.projections = None;
+        self
     }
 
     /// The handle on the numbers of projections; both stay zero if projection is switched off.
     #[must_use]
     pub fn projections(&self) -> Projections {
-        self.projections.clone().unwrap_or_default()
+        self.execution.projections.clone().unwrap_or_default()
     }
 
     /// The schema in the schema definition language, without the fields that this server does not
@@ -232,25 +239,23 @@ impl Api {
             Err(refusal) => return Err(Reply { operation: Some(label), ..refusal }),
         };
 
-        let is_mutation = operation.is_mutation();
+        let ty = operation.operation_type;
         let mut fields = operation.root_fields(&document).map(|field| field.name.as_str());
-        let only_signs_in = is_mutation && fields.all(|name| SIGNING_IN.contains(&name));
+        let only_signs_in =
+            operation.is_mutation() && fields.all(|name| SIGNING_IN.contains(&name));
         let shows_cost = request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
         let label = OperationLabel { cost: Some(findings.cost), ..label };
-        Ok(Operation { executable, findings, is_mutation, label, only_signs_in, shows_cost })
+        Ok(Operation { executable, findings, ty, label, only_signs_in, shows_cost })
     }
 
     /// Executes an operation for a caller, within the time limit. Writes that have begun run to
-    /// their end even if the limit is exceeded.
+    /// their end even if the limit is exceeded. A subscription is refused: see [`Api::subscribe`].
     pub async fn execute(&self, operation: Operation, caller: Caller) -> Reply {
-        let Findings { required, cost } = operation.findings;
-        let viewer = caller.viewer.as_ref();
-        if let Some(required) = required
-            && let Err(error) = service::authorize(viewer, required)
-        {
-            return error.into();
+        if operation.is_subscription() {
+            return Failure::internal().into();
         }
-        let budget = match self.service.charge(viewer, caller.address, cost) {
+        let cost = operation.findings.cost;
+        let budget = match self.admit(&operation, &caller) {
             Ok(budget) => budget,
             Err(error) => return error.into(),
         };
@@ -258,37 +263,50 @@ impl Api {
         let mut request = async_graphql::Request::new("");
         request.set_parsed_query(operation.executable);
         let service = self.service.seen_by(caller.viewer.map(Arc::new));
-        let loaders = Loaders::new(&service);
-        if let Some(viewer) = service.viewer() {
-            loaders.prime_viewer(viewer).await;
-        }
-        let request = request.data(RequestContext {
-            loaders,
-            service,
-            address: caller.address,
-            limits: self.limits,
-            avatars: Arc::clone(&self.avatars),
-            projections: self.projections.clone(),
-            budget,
-        });
-
-        let limit = self.limits.execution_time_max;
-        let execution = AssertUnwindSafe(self.executable.execute(request)).catch_unwind();
-        match tokio::time::timeout(limit, execution).await {
-            Ok(Ok(response)) => {
+        let context = self.execution.context(service, caller.address, budget).await;
+        let execution = self.execution.executable.execute(request.data(context));
+        match self.execution.bounded(&caller.request_id, execution).await {
+            Ok(response) => {
                 let cost = operation.shows_cost.then_some(cost);
                 Reply::executed(response, &caller.request_id, cost)
             }
-            Ok(Err(_panic)) => {
-                tracing::error!("a resolver panicked");
-                let reply = Reply::failed(Failure::internal(), &caller.request_id);
-                Reply { is_charged: true, ..reply }
-            }
-            Err(_elapsed) => {
-                tracing::warn!(?limit, "an operation took too long");
-                let message = format!("the operation took longer than {limit:?}");
-                Reply { is_charged: true, ..Failure::new(Code::Timeout, message).into() }
-            }
+            Err(failure) => failure,
         }
+    }
+
+    /// Subscribes a caller. Without the argument `after` the subscription goes on after the cursor
+    /// `last_received`, if there is one.
+    ///
+    /// # Errors
+    /// The reply to a refused subscription.
+    pub async fn subscribe(
+        &self,
+        operation: Operation,
+        caller: Caller,
+        last_received: Option<&str>,
+    ) -> Result<Subscription, Reply> {
+        self.admit(&operation, &caller)?;
+        let Caller { viewer, address, request_id } = caller;
+        let cost = operation.findings.cost.get().saturating_sub(guard::SUBSCRIPTION_COST);
+        let plan = subscription::Plan {
+            document: operation.executable,
+            cost: NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN),
+            shows_cost: operation.shows_cost,
+            address,
+            request_id,
+        };
+        let seen_by = self.service.seen_by(viewer.map(Arc::new));
+        let parts = (Arc::clone(&self.service), self.execution.clone());
+        Subscription::open(parts, seen_by, plan, last_received).await
+    }
+
+    /// Checks the permissions of a caller, and charges the operation.
+    fn admit(&self, operation: &Operation, caller: &Caller) -> service::Result<Option<Budget>> {
+        let Findings { required, cost } = operation.findings;
+        let viewer = caller.viewer.as_ref();
+        if let Some(required) = required {
+            service::authorize(viewer, required)?;
+        }
+        self.service.charge(viewer, caller.address, cost)
     }
 }

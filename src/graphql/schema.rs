@@ -9,13 +9,13 @@ use apollo_compiler::{
     ast::{Definition, Document},
     validation::Valid,
 };
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema, ValidationMode};
+use async_graphql::{SDLExportOptions, Schema, ValidationMode};
 
-use super::types::{mutation::Mutation, query::Query};
+use super::types::{event::Subscription, mutation::Mutation, query::Query};
 use crate::service::Service;
 
 /// The schema that executes.
-pub(super) type Executable = Schema<Query, Mutation, EmptySubscription>;
+pub(super) type Executable = Schema<Query, Mutation, Subscription>;
 
 /// How deep selections may nest, including fragments. Deeper ones are refused before validation,
 /// and long before the executor's own limit.
@@ -26,8 +26,8 @@ pub(super) fn executable(service: &Arc<Service>) -> Executable {
     builder().data(service.clone()).finish()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query, Mutation, EmptySubscription)
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
         .validation_mode(ValidationMode::Fast)
         .limit_recursive_depth(NESTING_MAX * 2)
         .with_sorted_fields()

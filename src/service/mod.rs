@@ -24,6 +24,9 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
+
+pub(crate) use self::limits::network;
 use self::{
     auth::Passwords,
     events::EventHub,
@@ -117,6 +120,11 @@ impl Service {
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
+    }
+
+    /// The time, by the clock of the service.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// The service as one caller sees it: `viewer` when signed in, `None` when signed out.

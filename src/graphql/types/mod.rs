@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod avatar;
 pub(crate) mod connection;
 pub(crate) mod denial;
+pub(crate) mod event;
 pub(crate) mod follow;
 pub(crate) mod mutation;
 pub(crate) mod order;

@@ -10,4 +10,5 @@ mod budget;
 mod limiter;
 
 pub use self::budget::Budget;
+pub(crate) use self::limiter::network;
 pub(super) use self::{attempts::Attempts, budget::Budgets};

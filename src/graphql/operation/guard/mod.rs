@@ -80,6 +80,8 @@ pub(crate) fn inspect(
 
 /// The cost of a mutation: a transaction, and for some a password check.
 const MUTATION_COST: u64 = 10;
+/// The cost of a subscription: a registration and a first read. Each event costs its selection.
+pub(crate) const SUBSCRIPTION_COST: u32 = 10;
 /// The cost of the length of a list of follows, which is stored.
 const FOLLOW_COUNT_COST: u64 = 1;
 /// The cost of counting users, and of finding some by age: both read all who match.
@@ -156,6 +158,7 @@ fn work(parent: &Name, field: &Field, reads_page: bool) -> u64 {
 fn work_once(parent: &Name, field: &Field, arguments: &JsonMap) -> u64 {
     match (parent.as_str(), field.name.as_str()) {
         ("Mutation", _) => MUTATION_COST,
+        ("Subscription", _) => SUBSCRIPTION_COST.into(),
         // The numbers of followers and followed users are stored; users have to be counted.
         ("UserConnection", "totalCount") => USER_COUNT_COST,
         ("Query", "users") if is_search_by_age(arguments) => USER_COUNT_COST,

@@ -8,7 +8,8 @@ use crate::graphql::lists::List;
 /// What a text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextMeaning {
-    /// A cursor of a list: decoded by the guard.
+    /// A cursor: that of a list is decoded by the guard, that of a log, which belongs to one user,
+    /// when the viewer is known.
     Cursor,
     /// A global id: a malformed one names no object.
     Id,
@@ -40,16 +41,21 @@ const fn argument(field: &'static str, argument: &'static str, meaning: TextMean
     Text { ty: "Query", field, argument, meaning }
 }
 
+const fn cursor(ty: &'static str, field: &'static str, argument: &'static str) -> Text {
+    Text { ty, field, argument, meaning: TextMeaning::Cursor }
+}
+
 const fn input(ty: &'static str, field: &'static str, meaning: TextMeaning) -> Text {
     Text { ty, field, argument: "", meaning }
 }
 
 /// Every text of the schema but the cursors of lists.
-pub static TEXTS: [Text; 17] = [
+pub static TEXTS: [Text; 18] = [
     argument("node", "id", TextMeaning::Id),
     argument("nodes", "ids", TextMeaning::Id),
     argument("user", "username", TextMeaning::Username),
     argument("users", "query", TextMeaning::Search),
+    cursor("Subscription", "followEvents", "after"),
     input("ChangePasswordInput", "currentPassword", TextMeaning::Form),
     input("ChangePasswordInput", "newPassword", TextMeaning::Form),
     input("DeleteAccountInput", "password", TextMeaning::Password),

@@ -14,6 +14,7 @@ mod fields;
 mod fragments;
 mod overlap;
 mod print;
+mod subscriptions;
 mod suggestions;
 mod values;
 mod variables;
@@ -161,6 +162,7 @@ impl<'a> Walk<'a> {
 
     fn operation(&mut self, operation: &'a Operation<'a>) {
         self.operation_name(operation);
+        self.single_root_field(operation);
         self.unique_variables(operation);
         self.unique_directives(&operation.directives);
 

@@ -1,0 +1,222 @@
+//! A subscription: the events of a feed, each as the answer to the operation.
+//!
+//! The feed returns events in batches. The events of a batch are executed at the same time, with the
+//! same loaders, so a batch takes as many SQL statements as one event.
+//!
+//! **Invariant:** nothing is read ahead. A batch is read when the last answer has been taken.
+//!
+//! **Invariant:** a batch is executed for the viewer that the feed has just looked up.
+
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::{Arc, LazyLock},
+};
+
+use async_graphql::{
+    Response, Value,
+    parser::types::{DocumentOperations, ExecutableDocument, Selection},
+};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, future::join_all};
+use tokio::{sync::Semaphore, time::sleep};
+
+use super::{
+    cursor,
+    error::{Code, Failure},
+    execution::Execution,
+    reply::Reply,
+    types::event::FollowEvent,
+};
+use crate::{
+    domain,
+    service::{Error, EventBatch, EventFeed, EventFeedEnd, SeenBy, Service, Viewer},
+};
+
+/// How many batches are executed at once, in all subscriptions together. Further ones wait, so that
+/// they cannot occupy every connection to the database.
+const BATCHES_MAX: usize = 64;
+
+static BATCHES: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(BATCHES_MAX));
+
+/// An event, as the answer to the operation.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The response, as JSON.
+    pub body: Vec<u8>,
+    /// The cursor of the event.
+    pub cursor: String,
+    at: DateTime<Utc>,
+}
+
+/// What is answered for each event.
+pub(super) struct Plan {
+    pub document: ExecutableDocument,
+    /// What an event costs.
+    pub cost: NonZeroU32,
+    pub shows_cost: bool,
+    pub address: Option<IpAddr>,
+    pub request_id: String,
+}
+
+/// A running subscription. Dropping it ends it.
+pub struct Subscription {
+    service: Arc<Service>,
+    execution: Execution,
+    plan: Plan,
+    viewer: Arc<Viewer>,
+    feed: EventFeed,
+    /// The events of the last batch that were not executed yet.
+    batch: Option<(SeenBy, VecDeque<domain::FollowEvent>)>,
+    answered: VecDeque<Delivery>,
+    /// The events that were not paid yet.
+    unpaid: u32,
+}
+
+impl Subscription {
+    /// Subscribes a viewer to what follows `after`, or the argument of that name if it is given.
+    ///
+    /// # Errors
+    /// The reply to a subscription that is refused.
+    pub(super) async fn open(
+        (service, execution): (Arc<Service>, Execution),
+        seen_by: SeenBy,
+        plan: Plan,
+        after: Option<&str>,
+    ) -> Result<Self, Reply> {
+        let viewer = Arc::clone(seen_by.signed_in()?);
+        let (argument, field) = root_field(&plan.document);
+        let after = argument.as_deref().or(after);
+        let after = after.map(|text| cursor::decode_event(viewer.id(), text).ok_or(())).transpose();
+        let after = after.map_err(|()| {
+            let message = "after is not a cursor of your events";
+            Failure::new(Code::InvalidCursor, message).with_argument(format!("{field}.after"))
+        })?;
+
+        let feed = seen_by.follow_events(after).await?;
+        Ok(Self {
+            service,
+            execution,
+            plan,
+            viewer,
+            feed,
+            batch: None,
+            answered: VecDeque::new(),
+            unpaid: 0,
+        })
+    }
+
+    /// The next event, answered; waits until there is one.
+    ///
+    /// # Errors
+    /// The reply that the subscription ends with.
+    pub async fn next(&mut self) -> Result<Delivery, Reply> {
+        loop {
+            if let Some(delivery) = self.answered.pop_front() {
+                self.measure(&delivery);
+                return Ok(delivery);
+            }
+            self.pay().await;
+            match self.batch.take() {
+                Some((seen_by, events)) => self.answer(seen_by, events).await?,
+                None => {
+                    let batch = self.feed.next().await.map_err(|end| self.ending(end))?;
+                    let EventBatch { seen_by, events } = batch;
+                    self.batch = Some((seen_by, events.into()));
+                }
+            }
+        }
+    }
+
+    /// Pays for what was delivered. An empty budget delays the next batch.
+    async fn pay(&mut self) {
+        let cost = NonZeroU32::new(self.plan.cost.get().saturating_mul(self.unpaid));
+        let Some(cost) = cost else { return };
+        while let Err(Error::RateLimited { retry_after }) =
+            self.service.charge(Some(&self.viewer), self.plan.address, cost)
+        {
+            sleep(retry_after).await;
+        }
+        self.unpaid = 0;
+    }
+
+    /// Executes the first events of a batch, at most as many as cost one operation.
+    async fn answer(
+        &mut self,
+        seen_by: SeenBy,
+        mut events: VecDeque<domain::FollowEvent>,
+    ) -> Result<(), Reply> {
+        let Self { execution, plan, .. } = self;
+        let most = execution.limits.nodes_max / u64::from(plan.cost.get());
+        let count = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, events.len());
+        let chunk: Vec<_> = events.drain(..count).collect();
+
+        let _permit = BATCHES.acquire().await.expect("it is never closed");
+        let owner = self.viewer.id();
+        let context = execution.context(seen_by.clone(), plan.address, None).await;
+        let responses = join_all(chunk.iter().map(|event| {
+            let mut request = async_graphql::Request::new("");
+            request.set_parsed_query(plan.document.clone());
+            let request = request.data(Arc::clone(&context));
+            one_response(execution, request.data(FollowEvent { event: *event, owner }))
+        }));
+        let responses = execution.bounded(&plan.request_id, responses).await?;
+
+        let cost = plan.shows_cost.then_some(plan.cost);
+        self.answered.extend(chunk.iter().zip(responses).map(|(event, response)| Delivery {
+            body: Reply::executed(response, &plan.request_id, cost).body,
+            cursor: cursor::encode_event(owner, event.sequence),
+            at: event.at,
+        }));
+        self.unpaid = u32::try_from(count).unwrap_or(u32::MAX);
+        self.batch = (!events.is_empty()).then_some((seen_by, events));
+        Ok(())
+    }
+
+    fn ending(&self, end: EventFeedEnd) -> Reply {
+        match end {
+            EventFeedEnd::Unauthenticated => Error::Unauthenticated.into(),
+            EventFeedEnd::Forbidden => {
+                Failure::new(Code::Forbidden, "you may no longer read these events").into()
+            }
+            EventFeedEnd::Expired { oldest } => {
+                Failure::events_expired(cursor::encode_event(self.viewer.id(), oldest)).into()
+            }
+            EventFeedEnd::Failed(error) => {
+                let failure = Failure::from(error);
+                Reply::failed(failure, &self.plan.request_id)
+            }
+        }
+    }
+
+    fn measure(&self, delivery: &Delivery) {
+        let lag = self.service.now() - delivery.at;
+        let lag = lag.to_std().unwrap_or_default();
+        metrics::counter!("entourage_events_delivered_total").increment(1);
+        metrics::histogram!("entourage_event_lag_seconds").record(lag);
+    }
+}
+
+/// The answer of one event.
+async fn one_response(execution: &Execution, request: async_graphql::Request) -> Response {
+    let mut responses = execution.executable.execute_stream(request);
+    responses.next().await.unwrap_or_default()
+}
+
+/// The argument `after` of the root field, and the key of the field.
+fn root_field(document: &ExecutableDocument) -> (Option<String>, String) {
+    let DocumentOperations::Single(operation) = &document.operations else {
+        return (None, String::new());
+    };
+    let first = operation.node.selection_set.node.items.first();
+    let Some(Selection::Field(field)) = first.map(|first| &first.node) else {
+        return (None, String::new());
+    };
+    let after = field.node.get_argument("after").and_then(|value| value.node.clone().into_const());
+    let after = match after {
+        Some(Value::String(cursor)) => Some(cursor),
+        _ => None,
+    };
+    (after, field.node.response_key().node.to_string())
+}
