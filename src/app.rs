@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
-    http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Timeouts},
+    http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Seats, Timeouts},
     service::{Parts, Random, Service, SystemRandom, Tokens},
     store::{Metered, Statements, Store},
 };
@@ -126,6 +126,7 @@ impl App {
             base_path: settings.base_path,
             cors_origins: settings.cors_origins,
             proxies: settings.proxies,
+            seats: Seats::new(&settings.limits),
             operation_permits: Semaphore::new(settings.limits.operations_max),
             timeouts: settings.timeouts,
             slow_operation: settings.slow_operation,

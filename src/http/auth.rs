@@ -51,15 +51,20 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Failur
     }
 
     let Ok(value) = value.to_str() else { return Ok(Credentials::NoScheme) };
+    Ok(parse(value))
+}
+
+/// The credentials in the value of the header.
+pub(super) fn parse(value: &str) -> Credentials<'_> {
     let value = value.trim();
     let is_bearer = |scheme: &str| scheme.eq_ignore_ascii_case(CHALLENGE);
-    Ok(match value.split_once(' ') {
+    match value.split_once(' ') {
         Some((scheme, token)) if is_bearer(scheme) && !is_accident(token.trim()) => {
             Credentials::Bearer(token.trim())
         }
         None if !is_bearer(value) && !is_accident(value) => Credentials::NoScheme,
         Some(_) | None => Credentials::Absent,
-    })
+    }
 }
 
 /// Whether this is what a client writes in place of a token that it does not have.

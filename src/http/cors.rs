@@ -8,8 +8,10 @@ use std::{str::FromStr, time::Duration};
 
 use axum::extract::Request;
 use hyper::{
-    Method, StatusCode,
-    header::{ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, Method, StatusCode,
+    header::{
+        ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderValue, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
+    },
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::{Host, Url};
@@ -121,6 +123,19 @@ pub(super) fn expect_allowed(request: &Request, origins: &[Origin]) -> Result<()
     let message = "Scripts of this origin may not call the server: its operator can add the origin \
                    to ENTOURAGE_CORS_ORIGINS, or \"development\" for every port of localhost.";
     Err(Failure::new(StatusCode::FORBIDDEN, Code::Forbidden, message))
+}
+
+/// Whether a WebSocket may be opened by the page that asks for it. No preflight protects a
+/// WebSocket, so the server has to look: at `Origin`, which every browser sends. Other clients send
+/// none.
+pub(super) fn may_open_socket(headers: &HeaderMap, origins: &[Origin]) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let is_own = || {
+        let host = headers.get(HOST)?.to_str().ok()?;
+        let (_scheme, origin) = origin.to_str().ok()?.split_once("://")?;
+        Some(origin.eq_ignore_ascii_case(host))
+    };
+    origins.iter().any(|site| site.allows(origin)) || is_own() == Some(true)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub(super) fn status(reply: &Reply, media: MediaType) -> StatusCode {
     match code {
         Code::BadUserInput
         | Code::InvalidCursor
+        | Code::EventsExpired
         | Code::ParseFailed
         | Code::ValidationFailed
         | Code::QueryTooLarge

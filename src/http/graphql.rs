@@ -5,6 +5,9 @@
 //! and affordable, whether the server is free to run it, the viewer, and only then the operation
 //! itself. Everything before the viewer costs no SQL statement.
 //!
+//! A client that accepts `text/event-stream` gets subscriptions as such a stream, and everything else
+//! too if it accepts nothing else. A WebSocket is upgraded here.
+//!
 //! **Invariant:** GET changes nothing.
 
 use std::sync::Arc;
@@ -21,34 +24,58 @@ use hyper::{
 };
 
 use super::{
-    auth,
+    auth::{self, Credentials},
     base_path::TrailingSlash,
     body,
     failure::{self, Failure},
-    media::{self, MediaType},
+    live::{self, sse},
+    media::{self, Accepted, MediaType},
     metrics, params,
     request::{Findings, Outcome},
     request_id::RequestId,
+    server::Connection,
     state,
 };
-use crate::graphql::{Caller, Code, Reply};
+use crate::{
+    graphql::{Caller, Code, Operation, Reply},
+    service::Viewer,
+};
 
 /// `GET /graphql` and `POST /graphql`. A browser that opens the address is redirected to GraphiQL,
 /// which opens the operation in the query string.
 pub(super) async fn endpoint(State(state): State<Arc<state::State>>, request: Request) -> Response {
+    if live::is_upgrade(request.headers()) && request.method() == Method::GET {
+        let upgraded = live::upgrade(state, request).await;
+        return upgraded.unwrap_or_else(|failure| failure.into_response(MediaType::Json));
+    }
     if state.playground.is_some() && is_visit(&request) {
         return to_graphiql(&request);
     }
-    let Some(media) = MediaType::negotiate(request.headers()) else {
-        let message = "Replies are application/graphql-response+json or application/json.";
-        let failure = Failure::new(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message);
-        return failure.into_response(MediaType::Json);
-    };
+    let accepted = Accepted::of(request.headers());
+    if accepted.reply.is_none() && !accepted.stream {
+        let message = "Replies are application/graphql-response+json, application/json or \
+                       text/event-stream.";
+        return not_acceptable(message).into_response(MediaType::Json);
+    }
+    let media = accepted.reply.unwrap_or(MediaType::Json);
     let (head, body) = request.into_parts();
-    match answer(&state, &head, body).await {
-        Ok(reply) => response(reply, media),
+    match answer(&state, &head, body, accepted).await {
+        Ok(Answer::Reply(reply)) => response(reply, media),
+        Ok(Answer::Stream(stream)) => stream,
         Err(failure) => failure.into_response(media),
     }
+}
+
+fn not_acceptable(message: &str) -> Failure {
+    Failure::new(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message)
+}
+
+/// What a request is answered with.
+enum Answer {
+    /// The result of the operation.
+    Reply(Reply),
+    /// An event stream.
+    Stream(Response),
 }
 
 /// Whether a person opened this address in a browser. Clients of the API do not prefer HTML.
@@ -67,12 +94,21 @@ fn to_graphiql(request: &Request) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
 }
 
-async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply, Failure> {
+async fn answer(
+    state: &Arc<state::State>,
+    head: &Parts,
+    body: Body,
+    accepted: Accepted,
+) -> Result<Answer, Failure> {
     let findings = head.extensions.get::<Arc<Findings>>();
     let findings = findings.expect("the middleware gives every request its findings");
     let address = findings.client;
+    let refused = |reply: Reply| match accepted.reply {
+        Some(_) => Answer::Reply(reply),
+        None => Answer::Stream(sse::refusal(state, reply)),
+    };
     if let Err(error) = state.service.admit(address) {
-        return Ok(error.into());
+        return Ok(refused(error.into()));
     }
 
     let is_post = head.method == Method::POST;
@@ -91,13 +127,27 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
             if let Some(label) = reply.operation.take() {
                 findings.set_operation(label);
             }
-            return Ok(reply);
+            return Ok(refused(reply));
         }
     };
     findings.set_operation(operation.label().clone());
     if operation.is_mutation() && !is_post {
         let failure = Failure::wrong_method("Mutations must be sent by POST.");
         return Err(failure.with(ALLOW, "POST"));
+    }
+    if operation.is_subscription() && !accepted.stream {
+        let message = "A subscription needs a WebSocket, or Accept: text/event-stream.";
+        return Err(not_acceptable(message));
+    }
+
+    let id = head.extensions.get::<RequestId>().expect("the middleware gives every request an id");
+    let id = id.as_str().to_owned();
+    if operation.is_subscription() || accepted.reply.is_none() {
+        let connection = head.extensions.get::<Arc<Connection>>();
+        let connection = connection.expect("the server gives every request its connection");
+        let viewer = viewer(state, head, credentials, &operation).await?;
+        let caller = Caller { viewer, address, request_id: id };
+        return Ok(Answer::Stream(sse::answer(state, connection, (operation, caller), head).await));
     }
 
     // Refuse at once instead of queueing: a waiting request holds as much memory, and its client
@@ -107,19 +157,28 @@ async fn answer(state: &state::State, head: &Parts, body: Body) -> Result<Reply,
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
             .with(RETRY_AFTER, "1"));
     };
+    let viewer = viewer(state, head, credentials, &operation).await?;
+    let caller = Caller { viewer, address, request_id: id };
+    Ok(Answer::Reply(state.api.execute(operation, caller).await))
+}
 
+/// The viewer who asks for an operation.
+async fn viewer(
+    state: &state::State,
+    head: &Parts,
+    credentials: Credentials<'_>,
+    operation: &Operation,
+) -> Result<Option<Viewer>, Failure> {
     let id = head.extensions.get::<RequestId>().expect("the middleware gives every request an id");
     // A client whose token has expired must be able to sign in, whatever it still sends.
-    let viewer = if operation.only_signs_in() {
-        None
-    } else {
-        auth::viewer(&state.service, credentials, id).await?
-    };
-    if let Some(viewer) = &viewer {
+    if operation.only_signs_in() {
+        return Ok(None);
+    }
+    let viewer = auth::viewer(&state.service, credentials, id).await?;
+    if let (Some(viewer), Some(findings)) = (&viewer, head.extensions.get::<Arc<Findings>>()) {
         findings.set_viewer(viewer.id());
     }
-    let caller = Caller { viewer, address, request_id: id.as_str().to_owned() };
-    Ok(state.api.execute(operation, caller).await)
+    Ok(viewer)
 }
 
 fn response(reply: Reply, media: MediaType) -> Response {

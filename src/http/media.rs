@@ -42,6 +42,25 @@ impl MediaType {
     }
 }
 
+/// What a client accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// The type that it prefers for a single reply; `None` if it accepts none.
+    pub(super) reply: Option<MediaType>,
+    /// Whether it names `text/event-stream`.
+    pub(super) stream: bool,
+}
+
+impl Accepted {
+    /// By the `Accept` header. A stream has to be named: a client that accepts everything expects a
+    /// body that ends.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let stream = elements(headers, ACCEPT)
+            .any(|range| range.is_named("text/event-stream") && range.thousandths > 0);
+        Self { reply: MediaType::negotiate(headers), stream }
+    }
+}
+
 /// How much a client prefers a media type: first by weight, then by how exactly it is named.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Preference {

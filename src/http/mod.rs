@@ -26,6 +26,7 @@ mod failure;
 mod graphql;
 mod health;
 mod host;
+mod live;
 mod media;
 mod metrics;
 mod not_ready;
@@ -54,6 +55,7 @@ pub use self::{
     base_path::BasePath,
     client::ProxyNet,
     cors::Origin,
+    live::{Patience, Seats},
     metrics::Metrics,
     not_ready::not_ready,
     pages::{BuiltFile, Playground},
@@ -106,10 +108,13 @@ pub fn router(state: Arc<State>, part: Part) -> Router {
 fn layered(routes: Router<Arc<State>>, state: Arc<State>) -> Router {
     // A strong ETag promises these exact bytes: such a reply is already compressed, or not worth
     // compressing.
-    let has_no_etag = |_, _, headers: &HeaderMap, _: &_| !headers.contains_key(ETAG);
+    // An event stream must not wait for its next event before this one is sent.
+    let may_be_compressed = |_, _, headers: &HeaderMap, _: &_| {
+        !headers.contains_key(ETAG) && !live::sse::is_stream(headers)
+    };
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
-        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(has_no_etag));
+        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(may_be_compressed));
     let layers = (
         middleware::from_fn_with_state(Arc::clone(&state), request::observe),
         option_layer(cors::layer(&state.cors_origins)),

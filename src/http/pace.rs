@@ -31,6 +31,8 @@ struct Moments {
     in_flight: usize,
     /// When the last request was answered.
     idle_since: Instant,
+    /// Since when the client has taken nothing of what is sent to it.
+    stalled_since: Option<Instant>,
     /// HTTP/2 has frames that belong to no request, so heads are not timed.
     is_http2: bool,
 }
@@ -42,6 +44,8 @@ pub(super) enum End {
     LateHead,
     /// There was no request for too long.
     Idle,
+    /// The client did not take what is sent to it for too long.
+    Stalled,
 }
 
 impl Pace {
@@ -75,7 +79,13 @@ impl Pace {
 
 impl Moments {
     const fn new(now: Instant) -> Self {
-        Self { head_began: Some(now), in_flight: 0, idle_since: now, is_http2: false }
+        Self {
+            head_began: Some(now),
+            in_flight: 0,
+            idle_since: now,
+            stalled_since: None,
+            is_http2: false,
+        }
     }
 
     fn begin(&mut self, version: Version) {
@@ -96,14 +106,24 @@ impl Moments {
     }
 
     /// A reply is being sent. What was read before is the rest of its request, or waits for it.
-    const fn write(&mut self) {
+    fn write(&mut self, now: Instant, is_taken: bool) {
         self.head_began = None;
+        if is_taken {
+            self.stalled_since = None;
+        } else {
+            self.stalled_since.get_or_insert(now);
+        }
     }
 
     /// When to look again. A head that begins before then has its deadline after it, so no byte has
     /// to wake the timer.
     fn next_check(&self, now: Instant, timeouts: &Timeouts) -> Result<Instant, End> {
-        let soon = now + timeouts.headers.min(timeouts.idle);
+        let soon = now + timeouts.headers.min(timeouts.idle).min(timeouts.live.write);
+        let stalled = self.stalled_since.map(|since| since + timeouts.live.write);
+        if stalled.is_some_and(|deadline| now >= deadline) {
+            return Err(End::Stalled);
+        }
+        let soon = stalled.map_or(soon, |deadline| deadline.min(soon));
         if self.in_flight > 0 {
             return Ok(soon);
         }
@@ -157,8 +177,9 @@ impl AsyncWrite for Timed {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.pace.moments().write();
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.pace.moments().write(Instant::now(), polled.is_ready());
+        polled
     }
 
     fn poll_write_vectored(
@@ -166,8 +187,9 @@ impl AsyncWrite for Timed {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.pace.moments().write();
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.pace.moments().write(Instant::now(), polled.is_ready());
+        polled
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -240,7 +262,7 @@ mod tests {
         let now = Instant::now();
         let mut moments = used(now, Version::HTTP_11);
         moments.read(now);
-        moments.write();
+        moments.write(now, true);
         assert_eq!(end(&moments, now), (75, End::Idle));
     }
 
@@ -254,6 +276,18 @@ mod tests {
         assert!(moments.next_check(later, &Timeouts::default()).is_ok());
         moments.finish(later);
         assert_eq!(end(&moments, later), (75, End::Idle));
+    }
+
+    #[test]
+    fn a_client_that_stops_reading_is_not_awaited() {
+        let now = Instant::now();
+        let mut moments = used(now, Version::HTTP_11);
+        moments.begin(Version::HTTP_11);
+        moments.write(now, false);
+        moments.write(now + seconds(5), true);
+        moments.write(now + seconds(6), false);
+        moments.write(now + seconds(9), false);
+        assert_eq!(end(&moments, now), (16, End::Stalled));
     }
 
     #[test]

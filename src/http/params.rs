@@ -23,12 +23,18 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Failure> {
     // Some clients write a byte order mark, which JSON does not allow (RFC 8259, 8.1).
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let body = str::from_utf8(body).map_err(|_| Failure::bad_request("The body is not UTF-8."))?;
-    let mut body = match parsed("The body", "", body)? {
-        Value::Object(body) => body,
-        Value::Array(batch) => return Err(Failure::batch(batch.len())),
-        _ => return Err(Failure::bad_request("The body must be a JSON object.")),
-    };
+    match parsed("The body", "", body)? {
+        Value::Object(body) => from_object(body),
+        Value::Array(batch) => Err(Failure::batch(batch.len())),
+        _ => Err(Failure::bad_request("The body must be a JSON object.")),
+    }
+}
 
+/// Reads the parameters of an object.
+///
+/// # Errors
+/// Status 400 if a parameter has the wrong type, or without a document or its name.
+pub(super) fn from_object(mut body: Map<String, Value>) -> Result<Request, Failure> {
     let request = Request {
         query: string("query", body.remove("query"))?,
         document_id: string("documentId", body.remove("documentId"))?,

@@ -22,12 +22,13 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 
 use super::{
-    client::Peer,
     cors,
     failure::Failure,
     host, metrics,
     request_id::{REQUEST_ID, RequestId},
-    security, state,
+    security,
+    server::Connection,
+    state,
 };
 use crate::{
     domain::UserId,
@@ -134,8 +135,8 @@ struct Observation {
 
 impl Observation {
     fn begin(request: &Request, state: &state::State, span: Span) -> Self {
-        let peer = request.extensions().get::<Peer>();
-        let client = peer.map(|peer| peer.client(request.headers(), &state.proxies));
+        let connection = request.extensions().get::<Arc<Connection>>();
+        let client = connection.map(|from| from.peer.client(request.headers(), &state.proxies));
         let path = request.uri().path();
         let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str);
         Self {
@@ -200,7 +201,7 @@ impl Observation {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
+pub(super) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 

@@ -12,7 +12,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -21,6 +21,7 @@ use tower::Service;
 use super::{
     base_path::BasePath,
     client::Peer,
+    live::Patience,
     pace::{End, Pace, Timed},
 };
 
@@ -48,6 +49,8 @@ pub struct Timeouts {
     pub notice: Duration,
     /// For the requests that are in flight at shutdown.
     pub drain: Duration,
+    /// For the other end of a WebSocket or an event stream.
+    pub live: Patience,
 }
 
 impl Default for Timeouts {
@@ -60,6 +63,7 @@ impl Default for Timeouts {
             body: Duration::from_secs(15),
             notice: Duration::ZERO,
             drain: Duration::from_secs(10),
+            live: Patience::default(),
         }
     }
 }
@@ -73,6 +77,19 @@ struct Serving {
     timeouts: Timeouts,
     /// True once the server stops: finish what is in flight, then close.
     closing: watch::Receiver<bool>,
+    /// Held by whatever must end before the server does.
+    alive: mpsc::Sender<()>,
+}
+
+/// The connection that a request came on, for its handlers.
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    pub(super) pace: Arc<Pace>,
+    /// True once the server stops.
+    pub(super) closing: watch::Receiver<bool>,
+    /// The server does not end before this is dropped. A WebSocket outlives its connection, as hyper
+    /// counts them, so it holds this.
+    pub(super) _alive: mpsc::Sender<()>,
 }
 
 /// Serves until `draining` turns true. Then, after the notice, it stops accepting, closes idle
@@ -87,7 +104,8 @@ pub async fn serve(
 ) {
     let (close, closing) = watch::channel(false);
     let protocol = Arc::new(protocol(timeouts));
-    let serving = Serving { router, base_path, protocol, timeouts, closing };
+    let (alive, mut all_ended) = mpsc::channel(1);
+    let serving = Serving { router, base_path, protocol, timeouts, closing, alive };
     let mut connections = JoinSet::new();
 
     let mut stop = pin!(async {
@@ -109,7 +127,12 @@ pub async fn serve(
 
     drop(listener);
     close.send_replace(true);
-    let finished = async { while connections.join_next().await.is_some() {} };
+    drop(serving);
+    let finished = async {
+        while connections.join_next().await.is_some() {}
+        // Nothing is sent: it ends when the last WebSocket has dropped its sender.
+        all_ended.recv().await;
+    };
     if timeout(timeouts.drain, finished).await.is_err() {
         tracing::warn!(connections = connections.len(), "shutdown cut off requests");
         connections.shutdown().await;
@@ -146,16 +169,22 @@ async fn pause_after(error: &io::Error) {
 impl Serving {
     /// Serves one connection until it is closed.
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
-        let Self { router, base_path, protocol, timeouts, mut closing } = self;
+        let Self { router, base_path, protocol, timeouts, mut closing, alive } = self;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
 
         let pace = Pace::new();
+        let connection = Arc::new(Connection {
+            peer: Peer(peer.ip()),
+            pace: Arc::clone(&pace),
+            closing: closing.clone(),
+            _alive: alive,
+        });
         let service = service_fn(|mut request: Request<Incoming>| {
             let answering = pace.answering(request.version());
             base_path.strip_from(&mut request);
-            request.extensions_mut().insert(Peer(peer.ip()));
+            request.extensions_mut().insert(Arc::clone(&connection));
             let answer = router.clone().call(request);
             async move {
                 let response = answer.await;
@@ -164,13 +193,14 @@ impl Serving {
             }
         });
         let stream = TokioIo::new(Timed::new(stream, Arc::clone(&pace)));
-        let mut served = pin!(protocol.serve_connection(stream, service));
+        let mut served = pin!(protocol.serve_connection_with_upgrades(stream, service));
 
         let is_idle = tokio::select! {
             result = served.as_mut() => return log_failure(result),
             _ = closing.wait_for(|is_closing| *is_closing) => false,
             end = pace.end(&timeouts) => match end {
                 End::LateHead => return tracing::debug!("the head of a request took too long"),
+                End::Stalled => return tracing::debug!("the client does not read"),
                 End::Idle => true,
             },
         };

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 
 use super::{
-    base_path::BasePath, client::ProxyNet, cors::Origin, metrics::Metrics, pages::Playground,
-    server::Timeouts,
+    base_path::BasePath, client::ProxyNet, cors::Origin, live::Seats, metrics::Metrics,
+    pages::Playground, server::Timeouts,
 };
 use crate::{
     domain::Limits,
@@ -35,6 +35,8 @@ pub struct State {
     pub proxies: Vec<ProxyNet>,
     /// One permit for each operation that may run at once.
     pub operation_permits: Semaphore,
+    /// The places of sockets, event streams and subscriptions.
+    pub seats: Arc<Seats>,
     /// Operations that take at least so long are logged with the calls of the store that they made.
     pub slow_operation: Option<Duration>,
     /// How long a client may take.

@@ -5,6 +5,7 @@ mod authentication;
 mod base_path;
 mod connections;
 mod endpoint;
+mod live;
 mod log;
 mod negotiation;
 mod overload;
