@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     domain,
-    service::{Error, EventBatch, EventFeed, EventFeedEnd, SeenBy, Service, Viewer},
+    service::{Error, EventFeed, EventFeedEnd, SeenBy, Service, Viewer},
 };
 
 /// How many batches are executed at once, in all subscriptions together. Further ones wait, so that
@@ -118,14 +118,13 @@ impl Subscription {
                 return Ok(delivery);
             }
             self.pay().await;
-            match self.batch.take() {
-                Some((seen_by, events)) => self.answer(seen_by, events).await?,
-                None => {
-                    let batch = self.feed.next().await.map_err(|end| self.ending(end))?;
-                    let EventBatch { seen_by, events } = batch;
-                    self.batch = Some((seen_by, events.into()));
-                }
-            }
+            let (seen_by, events) = if let Some(rest) = self.batch.take() {
+                rest
+            } else {
+                let batch = self.feed.next().await.map_err(|end| self.ending(end))?;
+                (batch.seen_by, batch.events.into())
+            };
+            self.answer(seen_by, events).await?;
         }
     }
 

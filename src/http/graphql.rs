@@ -105,7 +105,7 @@ async fn answer(
     let address = findings.client;
     let refused = |reply: Reply| match accepted.reply {
         Some(_) => Answer::Reply(reply),
-        None => Answer::Stream(sse::refusal(state, reply)),
+        None => Answer::Stream(sse::refusal(state, &reply)),
     };
     if let Err(error) = state.service.admit(address) {
         return Ok(refused(error.into()));

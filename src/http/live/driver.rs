@@ -321,10 +321,7 @@ impl Driver {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
-        let due = match self.times.due(Instant::now()) {
-            Ok(due) => due,
-            Err(_) => return Ok(self.set_timer(cx)),
-        };
+        let Ok(due) = self.times.due(Instant::now()) else { return Ok(self.set_timer(cx)) };
         match due {
             Due::Init => self.close(Close::NO_INIT),
             Due::Ping => self.out.push_back(Message::Ping(Vec::new().into())),

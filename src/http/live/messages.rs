@@ -78,17 +78,17 @@ impl Driver {
         };
         let state = &self.opened.state;
         if let Err(error) = state.service.admit(self.opened.client) {
-            return self.refuse(&id, None, error.into());
+            return self.refuse(&id, None, &error.into());
         }
         if self.running.len() >= state.limits.operations_per_socket_max {
             let message = "Too many operations at once on this socket.";
-            return self.refuse(&id, None, Reply::refusal(Code::RateLimited, message));
+            return self.refuse(&id, None, &Reply::refusal(Code::RateLimited, message));
         }
         let operation = match state.api.prepare(request) {
             Ok(operation) => operation,
             Err(mut reply) => {
                 let label = reply.operation.take();
-                return self.refuse(&id, label, reply);
+                return self.refuse(&id, label, &reply);
             }
         };
 
@@ -120,7 +120,7 @@ impl Driver {
     }
 
     /// Answers an operation that was never opened.
-    fn refuse(&mut self, id: &str, label: Option<OperationLabel>, reply: Reply) {
+    fn refuse(&mut self, id: &str, label: Option<OperationLabel>, reply: &Reply) {
         let mut line = self.line(label);
         line.code = reply.error;
         metrics::count_operation(reply.error);

@@ -49,7 +49,7 @@ pub(in crate::http) async fn answer(
 ) -> Response {
     let seats = match seats(state, &caller) {
         Ok(seats) => seats,
-        Err(reply) => return refusal(state, reply),
+        Err(reply) => return refusal(state, &reply),
     };
     let last_received = head.headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let last_received = last_received.filter(|cursor| !cursor.is_empty());
@@ -68,12 +68,12 @@ pub(in crate::http) async fn answer(
             });
             respond(state, Outcome { code: None, is_charged: true }, events)
         }
-        Err(reply) => refusal(state, reply),
+        Err(reply) => refusal(state, &reply),
     }
 }
 
 /// The stream that says why an operation was refused.
-pub(in crate::http) fn refusal(state: &state::State, reply: Reply) -> Response {
+pub(in crate::http) fn refusal(state: &state::State, reply: &Reply) -> Response {
     metrics::count_operation(reply.error);
     let outcome = Outcome { code: reply.error, is_charged: reply.is_charged };
     let events = [next(&reply.body, None), complete()];

@@ -48,6 +48,15 @@ pub(super) async fn handshake(
     Ok((Socket(socket), response))
 }
 
+/// The status of a handshake that is refused.
+pub(super) async fn status(app: &TestApp, headers: &[(&'static str, &str)]) -> u16 {
+    match handshake(app, headers).await {
+        Err(Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("no answer: {error}"),
+        Ok(_) => 101,
+    }
+}
+
 impl Socket {
     /// A socket that speaks the protocol.
     pub(super) async fn open(app: &TestApp) -> Self {
@@ -85,8 +94,7 @@ impl Socket {
     /// What comes next, apart from pings of the WebSocket itself.
     pub(super) async fn next(&mut self) -> Got {
         loop {
-            let next = timeout(PATIENCE, self.0.next()).await.expect("something comes");
-            return match next {
+            return match self.raw().await {
                 Some(Ok(Message::Text(text))) => {
                     Got::Message(serde_json::from_str(&text).expect("messages are JSON"))
                 }
@@ -95,14 +103,18 @@ impl Socket {
                     Got::Closed(close.code.into())
                 }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                Some(Err(_) | Ok(Message::Close(None))) | None => Got::Lost,
                 Some(Ok(other)) => panic!("unexpected: {other:?}"),
-                Some(Err(_)) | None => Got::Lost,
             };
         }
     }
 
+    /// What comes next, whatever it is.
+    pub(super) async fn raw(&mut self) -> Option<Result<Message, Error>> {
+        timeout(PATIENCE, self.0.next()).await.expect("something comes")
+    }
+
     /// The next message.
-    #[track_caller]
     pub(super) async fn message(&mut self) -> Value {
         match self.next().await {
             Got::Message(message) => message,

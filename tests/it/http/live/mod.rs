@@ -1,11 +1,20 @@
 //! Subscriptions: `graphql-transport-ws` and GraphQL over server-sent events.
 
 mod client;
+mod hostile;
+mod limits;
 mod protocol;
+mod sessions;
+mod sse;
+mod stopping;
 
-use serde_json::json;
+use entourage::{
+    app::Settings,
+    http::{Patience, Timeouts},
+};
+use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, settings};
 
 /// A subscription to everything that plain data can say.
 const EVENTS: &str =
@@ -25,4 +34,15 @@ async fn unfollow(app: &TestApp, token: &str, username: &str) {
         unfollow(input: {user: {username: $name}}) { userErrors { message } } }";
     let reply = app.graphql(query, json!({ "name": username }), Some(token)).await;
     assert_eq!(reply["data"]["unfollow"]["userErrors"], json!([]), "{reply}");
+}
+
+/// A server that waits only so long for the other end.
+async fn patient(live: Patience) -> TestApp {
+    let timeouts = Timeouts { live, ..Timeouts::default() };
+    TestApp::with(Settings { timeouts, ..settings() }).await
+}
+
+/// The event in a message `next`.
+fn event(message: &Value) -> &Value {
+    &message["payload"]["data"]["followEvents"]
 }

@@ -1,0 +1,239 @@
+//! Clients that break the rules, stop reading, or vanish.
+
+use std::time::{Duration, Instant};
+
+use entourage::{app::Settings, domain::Limits, http::Patience};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpSocket, TcpStream},
+};
+
+use super::{
+    EVENTS,
+    client::{Got, Socket},
+    event, follow, patient, unfollow,
+};
+use crate::support::app::{TestApp, read_to_end, settings};
+
+const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
+    upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    sec-websocket-protocol: graphql-transport-ws\r\n\r\n";
+
+/// A socket, frame by frame.
+async fn by_hand(app: &TestApp) -> TcpStream {
+    let stream = TcpStream::connect(app.address).await.expect("accepts");
+    upgraded(stream).await
+}
+
+async fn upgraded(mut stream: TcpStream) -> TcpStream {
+    stream.write_all(HANDSHAKE.as_bytes()).await.expect("reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("answers"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    stream
+}
+
+/// A masked frame, whose mask is zero.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a short one");
+    assert!(length < 126);
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+/// The code of the close that comes, after whatever comes before.
+async fn close_code(stream: TcpStream) -> u16 {
+    let mut stream = stream;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let mut rest = &bytes[..];
+    while rest.len() >= 2 {
+        let (kind, length) = (rest[0], usize::from(rest[1]));
+        if kind == 0x88 {
+            return u16::from_be_bytes([rest[2], rest[3]]);
+        }
+        rest = &rest[2 + length..];
+    }
+    panic!("no close: {bytes:?}");
+}
+
+#[tokio::test]
+async fn a_malformed_frame_closes_the_socket() {
+    let app = TestApp::start().await;
+    for (bad, code) in [
+        (vec![0x81, 0x02, b'{', b'}'], 1002),
+        (frame(0x83, b"x"), 1002),
+        (frame(0xc1, b"{}"), 1002),
+        (frame(0x80, b"{}"), 1002),
+        (frame(0x09, b"x"), 1002),
+        (frame(0x81, &[0xff, 0xfe]), 1007),
+        (vec![0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], 1009),
+    ] {
+        let mut stream = by_hand(&app).await;
+        stream.write_all(&bad).await.expect("reads");
+        assert_eq!(close_code(stream).await, code, "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_may_come_in_fragments() {
+    let app = TestApp::start().await;
+    let mut stream = by_hand(&app).await;
+    stream.write_all(&frame(0x01, b"{\"type\":")).await.expect("reads");
+    stream.write_all(&frame(0x89, b"hi")).await.expect("reads");
+    stream.write_all(&frame(0x80, b"\"ping\"}")).await.expect("reads");
+    let mut bytes = [0; 4 + 17];
+    stream.read_exact(&mut bytes).await.expect("answers");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(text.contains("hi") && text.contains(r#"{"type":"pong"}"#), "{text:?}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_none_is_refused() {
+    let app = TestApp::start().await;
+    for (from, to) in [
+        ("version: 13", "version: 8"),
+        ("sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+        ("connection: upgrade", "connection: close"),
+        ("sec-websocket-protocol: graphql-transport-ws\r\n", ""),
+    ] {
+        let request = HANDSHAKE.replace(from, to).replace("host: x", "host: x\r\nx: y");
+        let mut stream = TcpStream::connect(app.address).await.expect("accepts");
+        stream.write_all(request.as_bytes()).await.expect("reads");
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.expect("answers");
+        assert_eq!(&status, b"HTTP/1.1 400", "{to:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_half_open_socket_is_dropped() {
+    let app = patient(Patience {
+        ping: Duration::from_millis(30),
+        silence: Duration::from_millis(150),
+        ..Patience::default()
+    })
+    .await;
+    // It answers no ping.
+    let stream = by_hand(&app).await;
+    let began = Instant::now();
+    read_to_end(stream).await;
+    assert!(began.elapsed() < Duration::from_secs(10));
+
+    // This one does, while it is read.
+    let mut socket = Socket::open(&app).await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(400) {
+        assert!(socket.raw().await.is_some_and(|frame| frame.is_ok()));
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_subscribes_are_answered_one_by_one() {
+    let app = TestApp::start().await;
+    let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
+    let mut socket = Socket::ready(&app, &ada).await;
+    let mut other = Socket::ready(&app, &bob).await;
+    other.subscribe("1", EVENTS).await;
+    assert!(other.ping().await.is_empty());
+
+    for batch in 0..100 {
+        for n in 0..100 {
+            socket.subscribe(&format!("{batch}-{n}"), EVENTS).await;
+        }
+        for message in socket.ping().await {
+            let code = &message["payload"][0]["extensions"]["code"];
+            assert_eq!((&message["type"], code), (&json!("error"), &json!("RATE_LIMITED")));
+        }
+    }
+    // The 20 that were opened run, and others are served.
+    follow(&app, &bob, "ada").await;
+    follow(&app, &ada, "bob").await;
+    for _ in 0..20 {
+        assert_eq!(event(&socket.message().await)["user"]["username"], "bob");
+    }
+    assert_eq!(event(&other.message().await)["user"]["username"], "ada");
+}
+
+/// A connection with small buffers, so that it is full soon.
+async fn narrow(app: &TestApp) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("it is supported");
+    socket.connect(app.address).await.expect("accepts")
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_dropped() {
+    let limits = Limits { operations_per_socket_max: 10_000, ..Limits::default() };
+    let live = Patience { write: Duration::from_millis(300), ..Patience::default() };
+    let timeouts = entourage::http::Timeouts { live, ..Default::default() };
+    let app = TestApp::with(Settings { limits, timeouts, ..settings() }).await;
+    let ada = app.sign_up("ada").await;
+    let mut quick = Socket::ready(&app, &ada).await;
+
+    let mut stream = upgraded(narrow(&app).await).await;
+    stream.write_all(&frame(0x81, br#"{"type":"connection_init"}"#)).await.expect("reads");
+    // It asks for more and more, and reads nothing.
+    let query = br#"{"type":"subscribe","id":"?","payload":{"query":"{__schema{types{name description}}}"}}"#;
+    let began = Instant::now();
+    let mut asked = 0_u32;
+    while began.elapsed() < Duration::from_secs(30) {
+        let mut query = query.to_vec();
+        query[25] = b'a' + u8::try_from(asked % 26).expect("a letter");
+        let frame = frame(0x81, &query);
+        let write = stream.write_all(&frame);
+        match tokio::time::timeout(Duration::from_millis(100), write).await {
+            Ok(Ok(())) => asked += 1,
+            Ok(Err(_)) => break,
+            Err(_elapsed) => {}
+        }
+        if asked.is_multiple_of(50) {
+            assert!(quick.ping().await.is_empty(), "others are served");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{asked}");
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_behind_and_loses_nothing() {
+    let app = TestApp::start().await;
+    let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    // Each unfollow is an event of bob alone.
+    for _ in 0..250 {
+        follow(&app, &bob, "ada").await;
+        unfollow(&app, &bob, "ada").await;
+    }
+    let mut cursors: Vec<Value> = Vec::new();
+    for _ in 0..250 {
+        cursors.push(event(&socket.message().await)["cursor"].clone());
+    }
+    let count = cursors.len();
+    cursors.dedup();
+    assert_eq!(cursors.len(), count);
+    assert!(socket.ping().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_frees_its_subscription() {
+    let limits = Limits { subscriptions_max: 1, ..Limits::default() };
+    let app = TestApp::with(Settings { limits, ..settings() }).await;
+    let ada = app.sign_up("ada").await;
+    for _ in 0..3 {
+        let mut socket = loop {
+            let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
+            if let Ok((socket, _)) = super::client::handshake(&app, &protocol).await {
+                break socket;
+            }
+        };
+        let payload = json!({ "authorization": format!("Bearer {ada}") });
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert!(matches!(socket.next().await, Got::Message(_)));
+        socket.subscribe("1", EVENTS).await;
+        assert!(socket.ping().await.is_empty());
+    }
+}
