@@ -1,0 +1,37 @@
+/**
+ * What the clients of both transports have in common: they follow the viewer with another account, and
+ * print what they hear of it.
+ */
+
+export const url = process.env.ENTOURAGE_URL;
+export const authorization = `Bearer ${process.env.ENTOURAGE_TOKEN}`;
+
+export const EVENTS = `subscription Events($after: String) {
+  followEvents(after: $after) { cursor kind cause isRepeat user { username } }
+}`;
+
+/** Sends a mutation of the other account. */
+export async function change(field) {
+  const query = `mutation { ${field}(input: { user: { username: "emily" } }) { userErrors { code } } }`;
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${process.env.ENTOURAGE_OTHER_TOKEN}`,
+  };
+  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+  const { data, errors } = await response.json();
+  if (errors || data[field].userErrors.length > 0) throw new Error(JSON.stringify({ data, errors }));
+}
+
+/** The data of the next result. */
+export async function next(results) {
+  const { value, done } = await results.next();
+  if (done) throw new Error('it is over');
+  if (value.errors) throw new Error(JSON.stringify(value.errors));
+  return value.data;
+}
+
+/** An event without its cursor, which differs from run to run. */
+export function seen({ followEvents: { cursor, ...event } }) {
+  if (typeof cursor !== 'string') throw new Error(`no cursor: ${cursor}`);
+  return event;
+}
