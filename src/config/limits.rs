@@ -107,26 +107,27 @@ limit_args! {
     client_connections_max => client_connections_max: usize, "ENTOURAGE_CLIENT_CONNECTIONS_MAX",
         "N" = "10000", count().range(1..=1_000_000);
 
-    /// Most subscriptions, and most WebSockets and event streams
+    /// Most subscriptions, sockets and streams
     ///
-    /// Further ones are refused with `UNAVAILABLE`.
+    /// A socket is a `WebSocket`, and a stream is one of server-sent events. Further ones are refused
+    /// with `UNAVAILABLE`.
     subscriptions_max => subscriptions_max: usize, "ENTOURAGE_SUBSCRIPTIONS_MAX",
         "N" = "10000", count().range(0..=1_000_000);
 
-    /// Most operations at once on one WebSocket
+    /// Most operations at once on one socket
     ///
     /// Further ones are refused with `RATE_LIMITED`.
     operations_per_socket_max => operations_per_socket_max: usize,
         "ENTOURAGE_OPERATIONS_PER_SOCKET_MAX", "N" = "20", count().range(1..=10_000);
 
-    /// Most WebSockets and event streams of one viewer
+    /// Most sockets and streams of one viewer
     ///
-    /// Further WebSockets are closed with code 1013, and further streams are refused with
+    /// Further sockets are closed with code 1013, and further streams are refused with
     /// `RATE_LIMITED`.
     sockets_per_viewer_max => sockets_per_viewer_max: usize, "ENTOURAGE_SOCKETS_PER_VIEWER_MAX",
         "N" = "20", count().range(1..=1_000_000);
 
-    /// Most WebSockets and event streams from one address
+    /// Most sockets and streams from one address
     ///
     /// Further ones are refused with `RATE_LIMITED`.
     sockets_per_address_max => sockets_per_address_max: usize,

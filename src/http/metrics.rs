@@ -52,6 +52,24 @@ impl Metrics {
             "entourage_persisted_documents_total",
             "Requests without a text: with the id of a trusted or registered document, or unknown."
         );
+        metrics::describe_gauge!(
+            "entourage_sockets_open",
+            "WebSockets and event streams that are open."
+        );
+        metrics::describe_counter!(
+            "entourage_sockets_closed_total",
+            "WebSockets that ended, by reason."
+        );
+        metrics::describe_gauge!("entourage_subscriptions_open", "Subscriptions that run.");
+        metrics::describe_counter!(
+            "entourage_events_delivered_total",
+            "Events that were sent to subscribers."
+        );
+        metrics::describe_histogram!(
+            "entourage_event_lag_seconds",
+            metrics::Unit::Seconds,
+            "Time from a change to its event."
+        );
         metrics::describe_histogram!(
             "entourage_http_seconds",
             metrics::Unit::Seconds,

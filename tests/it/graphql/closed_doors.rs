@@ -260,7 +260,9 @@ async fn every_root_of_plain_data_is_projected() {
     let is_plain = |ty: &str| ty == "Node" || projected.contains_key(ty);
     let roots = fields(&schema).into_iter();
     let roots = roots.filter(|(ty, field)| !is_plain(ty) && is_plain(returned(field)));
-    let in_schema: BTreeSet<_> = roots.map(|(ty, field)| format!("{ty}.{}", field.name)).collect();
+    let in_schema = roots.map(|(ty, field)| format!("{ty}.{}", field.name));
+    // The tests of subscriptions have this one.
+    let in_schema: BTreeSet<_> = in_schema.filter(|root| root != "FollowEvent.user").collect();
     let in_table: BTreeSet<_> = ROOTS.iter().map(|(root, _)| (*root).to_owned()).collect();
     assert_eq!(in_schema, in_table);
 

@@ -11,7 +11,7 @@ use super::{
     client::{Socket, handshake, status},
     event, follow, patient,
 };
-use crate::support::app::{TestApp, settings};
+use crate::support::app::{TestApp, settings, uncached};
 
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 const VIEWER: &str = "{ viewer { user { username } } }";
@@ -208,4 +208,45 @@ async fn a_cursor_ahead_of_the_log_has_expired() {
     let extensions = &message["payload"][0]["extensions"];
     assert_eq!(extensions["code"], "EVENTS_EXPIRED", "{message}");
     assert_eq!(extensions["oldestCursor"], cursor, "{message}");
+}
+
+/// How many statements a subscription takes to deliver `count` events of the past.
+async fn statements(app: &TestApp, socket: &mut Socket, after: &str, count: usize) -> u64 {
+    let query = format!(
+        "subscription {{ followEvents(after: \"{after}\") {{ kind user {{ username followerCount
+            viewerIsFollowing followers(first: 2) {{ nodes {{ username }} }} }} }} }}"
+    );
+    let before = app.statements();
+    socket.subscribe("s", &query).await;
+    for _ in 0..count {
+        let message = socket.message().await;
+        assert!(event(&message)["user"]["followers"].is_object(), "{message}");
+    }
+    let taken = app.statements() - before;
+    socket.send(json!({ "id": "s", "type": "complete" })).await;
+    assert!(socket.ping().await.is_empty());
+    taken
+}
+
+#[tokio::test]
+async fn the_events_of_a_batch_share_their_statements() {
+    let app = TestApp::with(uncached()).await;
+    let ada = app.sign_up("ada").await;
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    let mut cursors = Vec::new();
+    for n in 0..40 {
+        let token = app.sign_up(&format!("user_{n}")).await;
+        follow(&app, &token, "ada").await;
+        let message = socket.message().await;
+        cursors.push(event(&message)["cursor"].as_str().expect("one").to_owned());
+    }
+    socket.send(json!({ "id": "1", "type": "complete" })).await;
+
+    let projected = app.projections();
+    let few = statements(&app, &mut socket, &cursors[36], 3).await;
+    assert_eq!(app.projections() - projected, 3, "a user of an event is projected");
+    let many = statements(&app, &mut socket, &cursors[0], 39).await;
+    assert!(many <= few + 2, "3 events took {few} statements, and 39 took {many}");
 }
