@@ -176,9 +176,6 @@ impl Subscription {
     fn ending(&self, end: EventFeedEnd) -> Reply {
         match end {
             EventFeedEnd::Unauthenticated => Error::Unauthenticated.into(),
-            EventFeedEnd::Forbidden => {
-                Failure::new(Code::Forbidden, "you may no longer read these events").into()
-            }
             EventFeedEnd::Expired { oldest } => {
                 Failure::events_expired(cursor::encode_event(self.viewer.id(), oldest)).into()
             }

@@ -1,17 +1,24 @@
 //! Whom a socket speaks for, and what ends that.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use chrono::TimeDelta;
 use entourage::{app::Settings, http::Patience};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::{
     EVENTS,
-    client::{Socket, handshake, status},
+    client::{Got, Socket, handshake, status},
     event, follow, patient,
 };
-use crate::support::app::{TestApp, settings, uncached};
+use crate::support::{
+    app::{TestApp, settings, uncached},
+    clock::ByHand,
+};
 
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 const VIEWER: &str = "{ viewer { user { username } } }";
@@ -124,7 +131,7 @@ async fn a_socket_closes_when_its_viewer_signs_out() {
     follow(&app, &bob, "ada").await;
     // Within 30 seconds, and without the event.
     let code = timeout(Duration::from_secs(40), socket.next()).await.expect("in time");
-    assert_eq!(code, super::client::Got::Closed(4403));
+    assert_eq!(code, Got::Closed(4403));
 }
 
 #[tokio::test]
@@ -150,6 +157,41 @@ async fn an_operation_with_a_revoked_token_closes_the_socket() {
 }
 
 #[tokio::test]
+async fn a_socket_closes_when_its_account_is_deleted() {
+    let app = TestApp::start().await;
+    let ada = app.sign_up("ada").await;
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    let query = "mutation { deleteAccount(input: {}) { userErrors { message } } }";
+    let reply = app.graphql(query, json!({}), Some(&ada)).await;
+    assert_eq!(reply["data"]["deleteAccount"]["userErrors"], json!([]), "{reply}");
+    assert_eq!(socket.close_code().await, 4403);
+}
+
+#[tokio::test]
+async fn a_socket_closes_when_its_token_expires() {
+    let clock = ByHand::new("2026-01-31T12:00:00Z".parse().expect("a time"));
+    let app = TestApp::with(Settings { clock: Arc::new(clock.clone()), ..settings() }).await;
+    app.sign_up("ada").await;
+    let ada = app.token("ada", None).await;
+    // It has a second left.
+    clock.advance(TimeDelta::seconds(3_599));
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    clock.advance(TimeDelta::seconds(10));
+    let began = Instant::now();
+    assert_eq!(socket.next().await, Got::Closed(4403));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+/// The subscription from a cursor on.
+fn after(cursor: &str) -> String {
+    EVENTS.replace("followEvents", &format!("followEvents(after: \"{cursor}\")"))
+}
+
+#[tokio::test]
 async fn a_subscription_goes_on_after_a_cursor() {
     let app = TestApp::start().await;
     let ada = app.sign_up("ada").await;
@@ -164,9 +206,6 @@ async fn a_subscription_goes_on_after_a_cursor() {
     }
     drop(socket);
 
-    let after = |cursor: &str| {
-        EVENTS.replace("followEvents", &format!("followEvents(after: \"{cursor}\")"))
-    };
     let mut socket = Socket::ready(&app, &ada).await;
     socket.subscribe("2", &after(&cursors[0])).await;
     for (name, cursor) in [("eve", &cursors[1]), ("max", &cursors[2])] {
@@ -202,12 +241,16 @@ async fn a_cursor_ahead_of_the_log_has_expired() {
     let cursor = event(&socket.message().await)["cursor"].as_str().expect("one").to_owned();
     // The last characters are the number.
     let ahead = format!("{}w", &cursor[..cursor.len() - 1]);
-    let query = EVENTS.replace("followEvents", &format!("followEvents(after: \"{ahead}\")"));
-    socket.subscribe("2", &query).await;
+    socket.subscribe("2", &after(&ahead)).await;
     let message = socket.message().await;
     let extensions = &message["payload"][0]["extensions"];
     assert_eq!(extensions["code"], "EVENTS_EXPIRED", "{message}");
-    assert_eq!(extensions["oldestCursor"], cursor, "{message}");
+
+    // It can go on from there.
+    let oldest = extensions["oldestCursor"].as_str().expect("a cursor");
+    socket.subscribe("3", &after(oldest)).await;
+    let message = socket.message().await;
+    assert_eq!((&message["id"], &event(&message)["cursor"]), (&json!("3"), &json!(cursor)));
 }
 
 /// How many statements a subscription takes to deliver `count` events of the past.
