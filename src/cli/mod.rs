@@ -9,6 +9,7 @@ mod completions;
 mod database;
 mod demo;
 mod documents;
+mod events;
 mod healthcheck;
 mod jwks;
 mod migrate;
@@ -55,6 +56,7 @@ enum Command {
     #[command(subcommand)]
     User(user::Command),
     Token(token::Args),
+    Events(events::Args),
     Check(check::Args),
     Healthcheck(healthcheck::Args),
     Completions(completions::Args),
@@ -79,6 +81,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::User(command) => user::run(command).await,
         Command::Token(args) => token::run(args).await,
+        Command::Events(args) => events::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(args).await,
         Command::Completions(args) => completions::run(&args),

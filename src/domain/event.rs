@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::UserId;
+use super::{Page, UserId};
 
 /// What happened, as seen by the owner of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,19 @@ impl EventKind {
         Self::RequestAccepted,
         Self::RequestWithdrawn,
     ];
+
+    /// The name, as in the schema.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Followed => "FOLLOWED",
+            Self::FollowerLost => "FOLLOWER_LOST",
+            Self::FollowEnded => "FOLLOW_ENDED",
+            Self::Requested => "REQUESTED",
+            Self::RequestAccepted => "REQUEST_ACCEPTED",
+            Self::RequestWithdrawn => "REQUEST_WITHDRAWN",
+        }
+    }
 }
 
 /// Why it happened.
@@ -69,6 +82,21 @@ impl EventCause {
         Self::Import,
         Self::Administrator,
     ];
+
+    /// The name, as in the schema.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::RequestAccepted => "REQUEST_ACCEPTED",
+            Self::PrivacyChanged => "PRIVACY_CHANGED",
+            Self::FollowerRemoved => "FOLLOWER_REMOVED",
+            Self::Block => "BLOCK",
+            Self::AccountDeleted => "ACCOUNT_DELETED",
+            Self::Import => "IMPORT",
+            Self::Administrator => "ADMINISTRATOR",
+        }
+    }
 }
 
 /// An entry of the log of a user.
@@ -86,4 +114,32 @@ pub struct FollowEvent {
     pub at: DateTime<Utc>,
     /// Whether the same pair of users was followed and unfollowed earlier on the same day.
     pub is_repeat: bool,
+}
+
+/// What a log holds after a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventLog {
+    /// The number of the last event that the user has had; 0 without any.
+    pub last: i64,
+    /// The next events, oldest first, up to a bound. If the first of them is not the next number, or there are none although `last` is higher, those in between were deleted.
+    pub events: Vec<FollowEvent>,
+}
+
+/// A page of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPage {
+    /// The number of the last event that the user has had; 0 without any.
+    pub last: i64,
+    /// The number of the oldest event that is kept; `None` if the log is empty.
+    pub oldest: Option<i64>,
+    /// The page.
+    pub page: Page<FollowEvent>,
+}
+
+impl EventPage {
+    /// The number after which all events are kept.
+    #[must_use]
+    pub fn kept_after(&self) -> i64 {
+        self.oldest.map_or(self.last, |oldest| oldest - 1)
+    }
 }

@@ -76,6 +76,17 @@ pub struct PageRequest<P> {
     pub ends: Ends,
 }
 
+impl<P> PageRequest<P> {
+    /// A page without items, for what comes with a page.
+    pub const NOTHING: Self = Self {
+        direction: OrderDirection::Asc,
+        window: Window::First(0),
+        after: None,
+        before: None,
+        ends: Ends::NONE,
+    };
+}
+
 impl<P: Copy> PageRequest<P> {
     /// The direction of the scan: against the list's order for `Last`.
     #[must_use]

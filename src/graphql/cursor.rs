@@ -9,15 +9,13 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::DateTime;
 
-use super::lists::{OrderField, OrderedList};
+use super::lists::{FOLLOW_EVENTS, OrderField, OrderedList};
 use crate::{
     domain::{FollowPosition, OrderDirection, TIMES, UserId, Username},
     service::ListedUser,
 };
 
 const VERSION: u8 = 1;
-/// The two bytes of the log of a user. Like those of the lists, they never change.
-const EVENTS: [u8; 2] = *b"e-";
 
 /// The two bytes that identify a list in an order. Every cursor that a client keeps has them.
 const fn tag(list: &OrderedList) -> [u8; 2] {
@@ -34,6 +32,13 @@ pub(super) enum Position {
     Time(FollowPosition),
     /// By a username in lower case.
     Username(String),
+    /// By the number in the log of a user.
+    Event {
+        /// The owner of the log.
+        owner: UserId,
+        /// The number.
+        sequence: i64,
+    },
 }
 
 fn encode_time(list: &OrderedList, position: FollowPosition) -> String {
@@ -54,6 +59,8 @@ pub(super) fn encode(list: &OrderedList, item: &ListedUser) -> String {
         OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
             encode_time(list, item.position())
         }
+        // The list has no users.
+        OrderField::Sequence => encode_event(item.user.id, 0),
     }
 }
 
@@ -74,23 +81,30 @@ pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
             let user = UserId(i64::from_be_bytes(id.try_into().ok()?));
             Some(Position::Time(FollowPosition { followed_at, user }))
         }
+        OrderField::Sequence => {
+            let (owner, sequence) = position.split_first_chunk::<8>()?;
+            let owner = UserId(i64::from_be_bytes(*owner));
+            let sequence = i64::from_be_bytes(sequence.try_into().ok()?);
+            (sequence >= 0).then_some(Position::Event { owner, sequence })
+        }
     }
 }
 
 /// The cursor of the event with this number in the log of a user.
-pub(super) fn encode_event(owner: UserId, sequence: i64) -> String {
+#[must_use]
+pub fn encode_event(owner: UserId, sequence: i64) -> String {
     let place = [owner.0.to_be_bytes(), sequence.to_be_bytes()];
-    BASE64.encode([&[VERSION], &EVENTS[..], place.as_flattened()].concat())
+    encode_bytes(&FOLLOW_EVENTS.ordered(None, None), place.as_flattened())
 }
 
 /// The number of the event that a cursor of this log stands for; `None` for any other text, and for
 /// the log of another user.
-pub(super) fn decode_event(owner: UserId, cursor: &str) -> Option<i64> {
-    let bytes = BASE64.decode(cursor).ok()?;
-    let place = bytes.strip_prefix(&[VERSION])?.strip_prefix(&EVENTS)?;
-    let sequence = place.strip_prefix(&owner.0.to_be_bytes())?;
-    let sequence = i64::from_be_bytes(sequence.try_into().ok()?);
-    (sequence >= 0).then_some(sequence)
+#[must_use]
+pub fn decode_event(user: UserId, cursor: &str) -> Option<i64> {
+    match decode(&FOLLOW_EVENTS.ordered(None, None), cursor)? {
+        Position::Event { owner, sequence } if owner == user => Some(sequence),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +130,7 @@ mod tests {
             OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
                 Position::Time(FollowPosition { followed_at, user: UserId(42) })
             }
+            OrderField::Sequence => Position::Event { owner: UserId(42), sequence: 7 },
         }
     }
 
@@ -123,6 +138,10 @@ mod tests {
         match position {
             Position::Time(position) => encode_time(list, *position),
             Position::Username(key) => encode_bytes(list, key.as_bytes()),
+            Position::Event { owner, sequence } => {
+                let place = [owner.0.to_be_bytes(), sequence.to_be_bytes()];
+                encode_bytes(list, place.as_flattened())
+            }
         }
     }
 

@@ -38,6 +38,8 @@ pub enum Source {
     Users,
     /// A list that only the viewer reads.
     Own(OwnList),
+    /// The log of the viewer.
+    Events,
 }
 
 /// An order of a list.
@@ -61,6 +63,8 @@ pub enum OrderField {
     CreatedAt,
     /// The username, regardless of case.
     Username,
+    /// The number in a log.
+    Sequence,
 }
 
 impl OrderField {
@@ -72,6 +76,7 @@ impl OrderField {
             Self::MadeAt => "MADE_AT",
             Self::CreatedAt => "CREATED_AT",
             Self::Username => "USERNAME",
+            Self::Sequence => "SEQUENCE",
         }
     }
 
@@ -178,8 +183,20 @@ pub static MUTED_USERS: List = own_list!(
     b'm'
 );
 
+/// `Viewer.followEvents`. Its cursors are also those of `Subscription.followEvents`.
+pub static FOLLOW_EVENTS: List = List {
+    parent: "Viewer",
+    field: "followEvents",
+    connection: "FollowEventConnection",
+    edge: "FollowEventEdge",
+    edge_times: &[],
+    source: Source::Events,
+    orders: &[Order { field: OrderField::Sequence, tag: b'e' }],
+    direction: OrderDirection::Desc,
+};
+
 /// Every list.
-pub static LISTS: [&List; 7] = [
+pub static LISTS: [&List; 8] = [
     &FOLLOWERS,
     &FOLLOWING,
     &USERS,
@@ -187,6 +204,7 @@ pub static LISTS: [&List; 7] = [
     &SENT_FOLLOW_REQUESTS,
     &BLOCKED_USERS,
     &MUTED_USERS,
+    &FOLLOW_EVENTS,
 ];
 
 impl List {

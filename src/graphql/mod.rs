@@ -33,6 +33,7 @@ use apollo_compiler::{executable::OperationType, response::JsonMap};
 use async_graphql::parser::types as parsed;
 
 pub use self::{
+    cursor::{decode_event, encode_event},
     error::Code,
     global_id::GlobalId,
     label::OperationLabel,

@@ -19,8 +19,8 @@ use tokio::{
 
 use super::{Error, Result, SeenBy, Service, Viewer};
 use crate::{
-    domain::{Ends, FollowEvent, OrderDirection, PageRequest, UserId, Window},
-    store::{EventHint, EventLog, EventPage, EventSweep, Store},
+    domain::{EventLog, EventPage, FollowEvent, PageRequest, UserId},
+    store::{EventHint, EventSweep, Store},
 };
 
 /// How often a viewer who waits for events is looked up.
@@ -128,19 +128,8 @@ impl EventFeed {
     }
 
     async fn expired(&self) -> Result<EventFeedEnd> {
-        let page = PageRequest {
-            direction: OrderDirection::Asc,
-            window: Window::First(0),
-            after: None,
-            before: None,
-            ends: Ends::NONE,
-        };
-        let user = self.viewer.id();
-        let oldest = match self.service.store.page_of_events(user, &page).await?.oldest {
-            Some(oldest) => oldest - 1,
-            None => self.service.last_event(user).await?,
-        };
-        Ok(EventFeedEnd::Expired { oldest })
+        let page = self.service.store.page_of_events(self.viewer.id(), &PageRequest::NOTHING);
+        Ok(EventFeedEnd::Expired { oldest: page.await?.kept_after() })
     }
 }
 
@@ -167,9 +156,10 @@ impl SeenBy {
     /// A page of the viewer's log.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when signed out, or when the store fails.
+    /// As [`follow_events`](Self::follow_events).
     pub async fn page_of_events(&self, request: &PageRequest<i64>) -> Result<EventPage> {
         let viewer = self.signed_in()?.id();
+        self.service.hub()?;
         Ok(self.service.store.page_of_events(viewer, request).await?)
     }
 }

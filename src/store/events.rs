@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::broadcast;
 
 use super::Result;
-use crate::domain::{FollowEvent, Page, UserId};
+use crate::domain::UserId;
 
 /// The most events of one log that are read together.
 pub const EVENTS_TOGETHER: i64 = 100;
@@ -19,25 +19,6 @@ pub const EVENTS_TOGETHER: i64 = 100;
 pub const EVENTS_KEPT_MAX: i64 = 10_000;
 /// How many hints wait for a reader. One that is further behind is told that any log may have grown.
 const HINTS_MAX: usize = 1_024;
-
-/// What a log holds after a number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventLog {
-    /// The number of the last event that the user has had; 0 without any.
-    pub last: i64,
-    /// The next events, oldest first, at most [`EVENTS_TOGETHER`]. If the first of them is not the
-    /// next number, or there are none although `last` is higher, those in between were deleted.
-    pub events: Vec<FollowEvent>,
-}
-
-/// A page of a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventPage {
-    /// The number of the oldest event that is kept; `None` if the log is empty.
-    pub oldest: Option<i64>,
-    /// The page.
-    pub page: Page<FollowEvent>,
-}
 
 /// Which events are deleted, oldest first in each log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,17 +7,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CreateOutcome, Error, EventHintStream, EventLog, EventPage, EventSweep, Graph, LoadOutcome,
-    OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
+    CreateOutcome, Error, EventHintStream, EventSweep, Graph, LoadOutcome, OnProgress, Result,
+    SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
     calls::Calls,
     health::Health,
     statement::{Meter, Statements},
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged, FollowPage,
-    FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome, NewUser,
-    OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange,
-    Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch, UsernameKey,
+    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, FollowChange,
+    FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
+    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+    ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
+    UsernameKey,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics

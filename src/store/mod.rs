@@ -61,17 +61,14 @@ pub use self::{
     calls::Calls,
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
-    events::{
-        EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventLog, EventPage,
-        EventSweep, Swept,
-    },
+    events::{EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventSweep, Swept},
     metered::Metered,
     statement::Statements,
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, Follow, FollowChange, FollowChanged,
-    FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome,
-    NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, Follow, FollowChange,
+    FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
+    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
     ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
     UsernameKey,
 };

@@ -173,9 +173,10 @@ async fn page_of_users(
 ) -> Result<ListPage, Failure> {
     let order = match request.list.order.field {
         OrderField::Username => domain::UserOrderField::Username,
-        OrderField::CreatedAt | OrderField::FollowedAt | OrderField::MadeAt => {
-            domain::UserOrderField::CreatedAt
-        }
+        OrderField::CreatedAt
+        | OrderField::FollowedAt
+        | OrderField::MadeAt
+        | OrderField::Sequence => domain::UserOrderField::CreatedAt,
     };
     let page = request.page_of_users(needs.ends());
     let request = UserListRequest { order, page, search: search.clone() };

@@ -3,10 +3,19 @@
 use async_graphql::{Context, Enum, Object, Subscription as GraphqlSubscription};
 use futures_util::{Stream, stream::iter};
 
-use super::{mutation::has_permission, scalar::DateTime, user::User};
+use super::{
+    mutation::has_permission,
+    page::{PageArguments, PageInfo},
+    scalar::DateTime,
+    user::User,
+};
 use crate::{
-    domain::{self, UserId},
-    graphql::{context::RequestContext, cursor, error::Failure, projection::Projected},
+    domain::{self, Ends, Page, UserId},
+    graphql::{
+        context::RequestContext, cursor, error::Failure, lists::FOLLOW_EVENTS,
+        projection::Projected,
+    },
+    service::SeenBy,
 };
 
 /// What happened, as the viewer sees it.
@@ -91,6 +100,82 @@ impl FollowEvent {
     async fn user(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         let user = RequestContext::of(ctx).loaders.users.one(self.event.other).await;
         user.map(|user| user.map(User).map(Projected)).transpose()
+    }
+}
+
+/// A page of the events of the viewer, newest first.
+pub(crate) struct FollowEventConnection {
+    page: Page<domain::FollowEvent>,
+    owner: UserId,
+}
+
+impl FollowEventConnection {
+    /// The page that the arguments ask for.
+    pub(crate) async fn load(
+        ctx: &Context<'_>,
+        service: &SeenBy,
+        arguments: &PageArguments,
+    ) -> Result<Self, Failure> {
+        let owner = service.signed_in()?.id();
+        let limits = &RequestContext::of(ctx).limits;
+        let request = arguments.read(&FOLLOW_EVENTS, limits.page_size_max)?;
+        let request = request.page_of_events(owner, Ends::BOTH)?;
+        let found = service.page_of_events(&request).await?;
+        // A client that reads on from a cursor must notice that events in between are gone.
+        let kept_after = found.kept_after();
+        let is_known = |after| (kept_after..=found.last).contains(&after);
+        if request.before.is_none_or(is_known) {
+            Ok(Self { page: found.page, owner })
+        } else {
+            let failure = Failure::events_expired(cursor::encode_event(owner, kept_after));
+            Err(failure.with_argument("before"))
+        }
+    }
+
+    fn events(&self) -> impl DoubleEndedIterator<Item = FollowEvent> {
+        self.page.items.iter().map(|event| FollowEvent { event: *event, owner: self.owner })
+    }
+}
+
+#[Object]
+/// A page of the events of the viewer, newest first.
+impl FollowEventConnection {
+    /// The edges of the page.
+    async fn edges(&self) -> Vec<FollowEventEdge> {
+        self.events().map(FollowEventEdge).collect()
+    }
+
+    /// The events of the page, without their edges.
+    async fn nodes(&self) -> Vec<FollowEvent> {
+        self.events().collect()
+    }
+
+    /// Where the page lies within the log.
+    async fn page_info(&self) -> PageInfo {
+        let cursor = |event: FollowEvent| cursor::encode_event(event.owner, event.event.sequence);
+        PageInfo {
+            end_cursor: self.events().next_back().map(cursor),
+            has_next_page: self.page.has_next,
+            has_previous_page: self.page.has_previous,
+            start_cursor: self.events().next().map(cursor),
+        }
+    }
+}
+
+/// An event in the log of the viewer.
+pub(crate) struct FollowEventEdge(FollowEvent);
+
+#[Object]
+/// An event in the log of the viewer.
+impl FollowEventEdge {
+    /// The position of the event in the log.
+    async fn cursor(&self) -> String {
+        cursor::encode_event(self.0.owner, self.0.event.sequence)
+    }
+
+    /// The event.
+    async fn node(&self) -> FollowEvent {
+        self.0
     }
 }
 

@@ -8,7 +8,7 @@ use async_graphql_value::Value;
 
 use super::order;
 use crate::{
-    domain::{Ends, FollowPosition, OrderDirection, PageRequest, UserPosition, Window},
+    domain::{Ends, FollowPosition, OrderDirection, PageRequest, UserId, UserPosition, Window},
     graphql::{
         cursor::{self, Position},
         error::{Code, Failure},
@@ -116,7 +116,7 @@ impl ListRequest {
     pub(crate) fn page_by_time(&self, ends: Ends) -> PageRequest<FollowPosition> {
         self.page(ends, |position| match position {
             Position::Time(position) => Some(*position),
-            Position::Username(_) => None,
+            Position::Username(_) | Position::Event { .. } => None,
         })
     }
 
@@ -127,7 +127,29 @@ impl ListRequest {
                 Some(UserPosition::CreatedAt(*followed_at, *user))
             }
             Position::Username(key) => Some(UserPosition::Username(key)),
+            Position::Event { .. } => None,
         })
+    }
+
+    /// The page of the log of a user.
+    ///
+    /// # Errors
+    /// `INVALID_CURSOR` for a cursor of the log of another user.
+    pub(crate) fn page_of_events(
+        &self,
+        user: UserId,
+        ends: Ends,
+    ) -> Result<PageRequest<i64>, Failure> {
+        let positions = [("after", &self.after), ("before", &self.before)];
+        for (argument, position) in positions {
+            if matches!(position, Some(Position::Event { owner, .. }) if *owner != user) {
+                return Err(not_of_list(argument));
+            }
+        }
+        Ok(self.page(ends, |position| match position {
+            Position::Event { sequence, .. } => Some(*sequence),
+            Position::Time(_) | Position::Username(_) => None,
+        }))
     }
 
     fn page<'a, P>(
@@ -151,11 +173,12 @@ fn decoded(
     cursor: Option<&str>,
 ) -> Result<Option<Position>, Failure> {
     let Some(cursor) = cursor else { return Ok(None) };
-    let invalid = || {
-        let message = format!("{argument} is not a cursor of this list in this order");
-        Failure::new(Code::InvalidCursor, message).with_argument(argument)
-    };
-    cursor::decode(list, cursor).map(Some).ok_or_else(invalid)
+    cursor::decode(list, cursor).map(Some).ok_or_else(|| not_of_list(argument))
+}
+
+fn not_of_list(argument: &'static str) -> Failure {
+    let message = format!("{argument} is not a cursor of this list in this order");
+    Failure::new(Code::InvalidCursor, message).with_argument(argument)
 }
 
 /// Where a page of a connection lies within the whole list.

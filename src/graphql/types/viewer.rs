@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::{
     connection::{BlockedUserConnection, FollowRequestConnection, Listed, MutedUserConnection},
+    event::FollowEventConnection,
     page::PageArguments,
     privacy::PrivacySettings,
     quota::FollowQuota,
@@ -15,6 +16,7 @@ use crate::{
     domain::{self, OrderDirection},
     graphql::{
         context::RequestContext,
+        cursor,
         error::Failure,
         global_id::{self, GlobalId},
         lists::{BLOCKED_USERS, FOLLOW_REQUESTS, MUTED_USERS, OrderField, SENT_FOLLOW_REQUESTS},
@@ -88,6 +90,28 @@ viewer! {
     sent_follow_requests: SENT_FOLLOW_REQUESTS -> FollowRequestConnection;
     }
     fields {
+    /// What happened to the viewer's follows and follow requests, newest first, as long as the server
+    /// keeps it. Page with `before` to read on from a cursor; EVENTS_EXPIRED if events after it are no
+    /// longer kept. This log is exact, while a list that is read by time may skip what is added
+    /// meanwhile.
+    async fn follow_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only events after this cursor, which are older.")] after: Option<String>,
+        #[graphql(desc = "Only events before this cursor, which are newer.")]
+        before: Option<String>,
+        #[graphql(
+            desc = "The first n events, at most the server's page size. Without `first` and `last`, \
+            a page of the default size."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "The last n events, at most the server's page size.")] last: Option<i32>,
+    ) -> Result<FollowEventConnection, Failure> {
+        let order = None::<(OrderField, OrderDirection)>;
+        let arguments = PageArguments::new(first, last, after, before, order);
+        FollowEventConnection::load(ctx, &service_of(self, ctx), &arguments).await
+    }
+
     /// How many users the viewer may still follow; null if the server has no rate limits.
     async fn follow_quota(&self, ctx: &Context<'_>) -> Option<Result<FollowQuota, Failure>> {
         let quota = service_of(self, ctx).follow_quota().await;
@@ -97,6 +121,12 @@ viewer! {
     /// The opaque global ID of the viewer, which is not the one of their user.
     pub(crate) async fn id(&self) -> IdAnswer {
         Ok(GlobalId::Viewer(self.0.id()).into())
+    }
+
+    /// Where the viewer's log ends: subscribe with it as `after` to miss nothing that happens after
+    /// this answer.
+    async fn latest_event_cursor(&self) -> String {
+        cursor::encode_event(self.0.id(), self.0.account.last_event)
     }
 
     /// The permissions of the role, narrowed by the scope of the token.

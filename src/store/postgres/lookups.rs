@@ -13,10 +13,11 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey,
+        Account, EventLog, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch,
+        UsernameKey,
     },
     store::{
-        EventLog, Options,
+        Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
         pages::{ListsKey, are_few_rows},

@@ -10,9 +10,12 @@ use super::super::{
     id_list, stored, time,
 };
 use crate::{
-    domain::{EventCause, EventKind, FollowEvent, OrderDirection, Outside, PageRequest, UserId},
+    domain::{
+        EventCause, EventKind, EventLog, EventPage, FollowEvent, OrderDirection, Outside,
+        PageRequest, UserId,
+    },
     store::{
-        EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventLog, EventPage, EventSweep, Swept,
+        EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventSweep, Swept,
         pages::event_page,
         sql::{EVENTS_NEWEST, EVENTS_OLDEST, EVENTS_SWEPT},
         statement::{query, query_as},
@@ -89,7 +92,7 @@ pub(super) async fn page(
         below: probes_low && oldest.is_some_and(|oldest| oldest <= low),
         above: probes_high && oldest.is_some() && last >= high,
     };
-    Ok(EventPage { oldest, page: event_page(request, events, outside) })
+    Ok(EventPage { last, oldest, page: event_page(request, events, outside) })
 }
 
 /// The numbers of the last events of users.

@@ -19,16 +19,15 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, Audience, Changed, Credentials, Day, Drift, FollowChange, FollowChanged,
-        FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute, MuteOutcome,
-        NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
-        ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
-        UsernameKey,
+        Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, FollowChange,
+        FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage,
+        Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy,
+        PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest,
+        UserSearch, UsernameKey,
     },
     store::{
-        CreateOutcome, Error, EventHintStream, EventLog, EventPage, EventSweep, Graph, LoadOutcome,
-        OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges, relations,
-        retry,
+        CreateOutcome, Error, EventHintStream, EventSweep, Graph, LoadOutcome, OnProgress, Result,
+        SchemaState, SetRoleOutcome, Store, Swept, UserChanges, relations, retry,
     },
 };
 

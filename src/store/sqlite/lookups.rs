@@ -11,9 +11,11 @@ use super::{
     shared, users,
 };
 use crate::{
-    domain::{FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey},
+    domain::{
+        EventLog, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey,
+    },
     store::{
-        EventLog, Options,
+        Options,
         batching::{SharedLookup, WarmConnections},
         follow_writes::Pair,
         pages::{ListsKey, are_small},

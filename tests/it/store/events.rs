@@ -4,12 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use entourage::{
     domain::{
-        Drift, EventCause, EventKind, FollowAction, FollowChange, FollowEvent, FollowLimits, Mute,
-        PrivacyChange, UserId,
+        Drift, EventCause, EventKind, EventLog, FollowAction, FollowChange, FollowEvent,
+        FollowLimits, Mute, PrivacyChange, UserId,
     },
-    store::{
-        EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventLog, EventSweep, Store,
-    },
+    store::{EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventSweep, Store},
 };
 use futures_util::future::join_all;
 use tokio::time::timeout;

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use entourage::{
     domain::{
         AcceptOutcome, Audience, BlockOutcome, BlockRefusal, EdgeKind, Ends, EventCause, EventKind,
-        FollowAction, FollowChange, FollowChanged, FollowCounts, FollowEvent, FollowLimits,
-        FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal, ListReader,
-        ListVisibility, Mute, OfEdges, OrderDirection, OwnList, PageRequest, Privacy,
+        EventLog, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowEvent,
+        FollowLimits, FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal,
+        ListReader, ListVisibility, Mute, OfEdges, OrderDirection, OwnList, PageRequest, Privacy,
         PrivacyChange, RejectOutcome, Relation, RemoveOutcome, Tie, UnblockOutcome,
         UnfollowOutcome, UserId, UserListRequest, UserOrderField, UserSearch, Window,
     },
-    store::{CreateOutcome, EventLog, Store},
+    store::{CreateOutcome, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

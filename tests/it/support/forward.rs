@@ -50,11 +50,11 @@ macro_rules! forward_store {
             fn events_after(
                 places: &[(entourage::domain::UserId, i64)]
             ) -> std::collections::HashMap<
-                (entourage::domain::UserId, i64), entourage::store::EventLog
+                (entourage::domain::UserId, i64), entourage::domain::EventLog
             >;
             fn page_of_events(
                 user: entourage::domain::UserId, request: &entourage::domain::PageRequest<i64>
-            ) -> entourage::store::EventPage;
+            ) -> entourage::domain::EventPage;
             fn last_events(
                 users: &[entourage::domain::UserId]
             ) -> std::collections::HashMap<entourage::domain::UserId, i64>;
