@@ -2,8 +2,7 @@
 
 import type { ApolloClient } from "@apollo/client";
 import { getFragmentData, graphql, makeFragmentData } from "./generated";
-import { say } from "./messages";
-import { attempt, Changed_viewer, nameOf, type Person, refreshLists, refuse } from "./relations";
+import { change, nameOf, type Person } from "./relations";
 
 // A user in a payload updates the cached user of that `id` wherever they are shown: in the directory,
 // on their page, in every row. So the payload selects exactly the fields that the change affects.
@@ -63,70 +62,57 @@ export interface FollowTarget extends Person {
 /** Follows a user or asks to, unfollows or withdraws the request, whichever applies. */
 export function toggleFollow(client: ApolloClient, user: FollowTarget): Promise<void> {
   const isEnd = user.viewerIsFollowing || user.viewerHasRequested;
-  return attempt(() => (isEnd ? unfollow(client, user) : follow(client, user)));
+  return isEnd ? unfollow(client, user) : follow(client, user);
 }
 
-async function follow(client: ApolloClient, user: FollowTarget): Promise<void> {
+function follow(client: ApolloClient, user: FollowTarget): Promise<void> {
   // A private user may accept those whom they follow at once. Then the answer corrects this.
   const outcome = user.isPrivate ? "REQUESTED" : "FOLLOWED";
-  const { data } = await client.mutate({
-    mutation: Follow,
-    variables: { id: user.id },
-    optimisticResponse: {
-      follow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
-    },
+  const texts = {
+    FOLLOWED: `You are now following ${nameOf(user)}`,
+    ALREADY_FOLLOWING: "Looks like you are already following that user.",
+    REQUESTED: `You have asked to follow ${nameOf(user)}`,
+    ALREADY_REQUESTED: "Looks like you have already asked to follow that user.",
+  };
+  return change(client, user, async (variables) => {
+    const { data } = await client.mutate({
+      mutation: Follow,
+      variables,
+      optimisticResponse: {
+        follow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
+      },
+    });
+    const payload = data?.follow;
+    return { payload, text: payload?.outcome && texts[payload.outcome] };
   });
-  switch (data?.follow?.outcome) {
-    case "FOLLOWED":
-      say(`You are now following ${nameOf(user)}`);
-      break;
-    case "ALREADY_FOLLOWING":
-      say("Looks like you are already following that user.");
-      break;
-    case "REQUESTED":
-      say(`You have asked to follow ${nameOf(user)}`);
-      break;
-    case "ALREADY_REQUESTED":
-      say("Looks like you have already asked to follow that user.");
-      break;
-    default:
-      refuse(data?.follow?.userErrors);
-  }
-  await refreshLists(client, user.id, getFragmentData(Changed_viewer, data?.follow?.viewer));
 }
 
-async function unfollow(client: ApolloClient, user: FollowTarget): Promise<void> {
+function unfollow(client: ApolloClient, user: FollowTarget): Promise<void> {
   const outcome = user.viewerIsFollowing ? "UNFOLLOWED" : "REQUEST_WITHDRAWN";
-  const { data } = await client.mutate({
-    mutation: Unfollow,
-    variables: { id: user.id },
-    optimisticResponse: {
-      unfollow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
-    },
-  });
-  const unfollowed = getFragmentData(Follow_user, data?.unfollow?.user);
-  const undo = {
-    label: "Undo",
-    run: () => toggleFollow(client, { ...user, ...unfollowed }),
+  const texts = {
+    UNFOLLOWED: `You are no longer following ${nameOf(user)}`,
+    REQUEST_WITHDRAWN: `You no longer ask to follow ${nameOf(user)}`,
+    NOT_FOLLOWING: user.viewerHasRequested
+      ? "Looks like your request is no longer waiting."
+      : "Looks like you were not following that user.",
   };
-  switch (data?.unfollow?.outcome) {
-    case "UNFOLLOWED":
-      say(`You are no longer following ${nameOf(user)}`, undo);
-      break;
-    case "REQUEST_WITHDRAWN":
-      say(`You no longer ask to follow ${nameOf(user)}`, undo);
-      break;
-    case "NOT_FOLLOWING":
-      say(
-        user.viewerHasRequested
-          ? "Looks like your request is no longer waiting."
-          : "Looks like you were not following that user.",
-      );
-      break;
-    default:
-      refuse(data?.unfollow?.userErrors);
-  }
-  await refreshLists(client, user.id, getFragmentData(Changed_viewer, data?.unfollow?.viewer));
+  return change(client, user, async (variables) => {
+    const { data } = await client.mutate({
+      mutation: Unfollow,
+      variables,
+      optimisticResponse: {
+        unfollow: { outcome, viewer: null, userErrors: [], user: expected(user, outcome) },
+      },
+    });
+    const payload = data?.unfollow;
+    const unfollowed = getFragmentData(Follow_user, payload?.user);
+    const undo = { label: "Undo", run: () => toggleFollow(client, { ...user, ...unfollowed }) };
+    return {
+      payload,
+      text: payload?.outcome && texts[payload.outcome],
+      action: payload?.outcome === "NOT_FOLLOWING" ? undefined : undo,
+    };
+  });
 }
 
 /** How each change that succeeds moves the number of followers. */

@@ -1,10 +1,10 @@
-/** What all changes between the viewer and a user share: reporting failures, and fresh lists. */
+/** What all changes between the viewer and a user share: reporting results, and fresh lists. */
 
 import type { ApolloClient } from "@apollo/client";
 import type { Modifier } from "@apollo/client/cache";
 import { describeError, errorCode } from "./errors";
-import { graphql } from "./generated";
-import { warn } from "./messages";
+import { type FragmentType, getFragmentData, graphql } from "./generated";
+import { type Action, say, warn } from "./messages";
 
 /** A user, as messages name them. */
 export interface Person {
@@ -47,10 +47,34 @@ export function nameOf({ name, username }: Person): string {
   return name ?? username;
 }
 
-/** Runs a change. A failure of the whole operation becomes a message. */
-export async function attempt(change: () => Promise<void>): Promise<void> {
+/** What a change came to. */
+interface Result {
+  payload:
+    | {
+        viewer?: FragmentType<typeof Changed_viewer> | null;
+        userErrors: { code: string; message: string }[];
+      }
+    | null
+    | undefined;
+  /** The message after a success. A repeated change is a success too. */
+  text: string | null | undefined;
+  action?: Action | undefined;
+}
+
+/** Sends a change, reports its result and refreshes the lists that it affects. */
+export async function change(
+  client: ApolloClient,
+  user: Person,
+  send: (variables: { id: string }) => Promise<Result>,
+): Promise<void> {
   try {
-    await change();
+    const { payload, text, action } = await send({ id: user.id });
+    if (text) {
+      say(text, action);
+    } else {
+      refuse(payload?.userErrors);
+    }
+    await refreshLists(client, user.id, getFragmentData(Changed_viewer, payload?.viewer));
   } catch (error) {
     // The client has already reported that the session has ended.
     if (errorCode(error) !== "UNAUTHENTICATED") {
@@ -60,7 +84,7 @@ export async function attempt(change: () => Promise<void>): Promise<void> {
 }
 
 /** Reports why the server refused a change. */
-export function refuse(userErrors: { code: string; message: string }[] | undefined): void {
+function refuse(userErrors: { code: string; message: string }[] | undefined): void {
   const [error] = userErrors ?? [];
   warn(
     error?.code === "NOT_FOUND"

@@ -2,9 +2,9 @@
 
 import type { ApolloClient } from "@apollo/client";
 import { formatMoment } from "./format";
-import { type FragmentType, getFragmentData, graphql } from "./generated";
-import { type Action, say } from "./messages";
-import { attempt, Changed_viewer, nameOf, type Person, refreshLists, refuse } from "./relations";
+import { graphql } from "./generated";
+import type { Action } from "./messages";
+import { change, nameOf, type Person } from "./relations";
 
 // All that a change between two users may affect on the other one, wherever they are shown.
 export const Changed_user = graphql(`
@@ -235,35 +235,4 @@ function withdrawn(user: Person): string {
 
 function undo(run: () => Promise<void>): Action {
   return { label: "Undo", run };
-}
-
-/** What a change came to. */
-interface Result {
-  payload:
-    | {
-        viewer?: FragmentType<typeof Changed_viewer> | null;
-        userErrors: { code: string; message: string }[];
-      }
-    | null
-    | undefined;
-  /** The message after a success. A repeated change is a success too. */
-  text: string | null | undefined;
-  action?: Action;
-}
-
-/** Sends a change, reports its result and refreshes the lists that it affects. */
-function change(
-  client: ApolloClient,
-  user: Person,
-  send: (variables: { id: string }) => Promise<Result>,
-): Promise<void> {
-  return attempt(async () => {
-    const { payload, text, action } = await send({ id: user.id });
-    if (text) {
-      say(text, action);
-    } else {
-      refuse(payload?.userErrors);
-    }
-    await refreshLists(client, user.id, getFragmentData(Changed_viewer, payload?.viewer));
-  });
 }
