@@ -13,7 +13,7 @@ interface Tab {
   label: string;
 }
 
-interface Props<E extends Edge> {
+export interface Props<E extends Edge> {
   title: string;
   /** What the list is, or what to do with it. */
   intro: string;
@@ -22,15 +22,18 @@ interface Props<E extends Edge> {
   path: string;
   tabs: Tab[];
   columns: Columns<E>;
-  /** The viewer and the page: undefined while they load, null when signed out. */
-  viewer: { page: ListPage<E> } | null | undefined;
-  error: unknown;
-  retry: () => Promise<unknown>;
+  /** The query: its viewer is null when signed out. */
+  result: {
+    data: { viewer: { page: ListPage<E> } | null } | undefined;
+    error?: unknown;
+    refetch: () => Promise<unknown>;
+  };
 }
 
 export function ViewerList<E extends Edge>(props: Props<E>) {
-  const { title, intro, empty, path, tabs, columns, viewer, error, retry } = props;
-  if (viewer === null) {
+  const { title, intro, empty, path, tabs, columns, result } = props;
+  const { data, error, refetch } = result;
+  if (data && !data.viewer) {
     return (
       <section className="notice">
         <Heading>{title}</Heading>
@@ -47,9 +50,9 @@ export function ViewerList<E extends Edge>(props: Props<E>) {
       empty={empty}
       path={path}
       columns={columns}
-      page={viewer?.page}
+      page={data?.viewer?.page}
       error={error}
-      retry={retry}
+      retry={refetch}
     >
       <p className="lede">{intro}</p>
       <Tabs tabs={tabs} />

@@ -33,7 +33,7 @@ const BlockedUsersPage_query = graphql(`
 `);
 
 export function BlockedUsersPage() {
-  const { data, error, refetch } = useQuery(BlockedUsersPage_query, { variables: usePosition() });
+  const result = useQuery(BlockedUsersPage_query, { variables: usePosition() });
 
   return (
     <ViewerList
@@ -47,9 +47,7 @@ export function BlockedUsersPage() {
         time: ({ blockedAt }) => <Ago time={blockedAt} />,
         actions: ({ node }) => <UnblockButton user={node} />,
       }}
-      viewer={data && (data.viewer ?? null)}
-      error={error}
-      retry={refetch}
+      result={result}
     />
   );
 }

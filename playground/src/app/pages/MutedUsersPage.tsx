@@ -33,7 +33,7 @@ const MutedUsersPage_query = graphql(`
 `);
 
 export function MutedUsersPage() {
-  const { data, error, refetch } = useQuery(MutedUsersPage_query, { variables: usePosition() });
+  const result = useQuery(MutedUsersPage_query, { variables: usePosition() });
 
   return (
     <ViewerList
@@ -47,9 +47,7 @@ export function MutedUsersPage() {
         time: ({ mutedUntil }) => <Until time={mutedUntil} />,
         actions: ({ node }) => <UnmuteButton user={node} />,
       }}
-      viewer={data && (data.viewer ?? null)}
-      error={error}
-      retry={refetch}
+      result={result}
     />
   );
 }
