@@ -1,6 +1,6 @@
-//! Arrays of numbers, times and texts, read from a row in place.
+//! Arrays of numbers, times and texts, and edges as bytes, read from a row in place.
 //!
-//! A page of follows consists mostly of such arrays. sqlx decodes arrays of any type, element by
+//! A page of follows consists mostly of such values. sqlx decodes arrays of any type, element by
 //! element, which takes many times longer.
 
 use chrono::{DateTime, Utc};
@@ -31,12 +31,23 @@ pub(super) fn of_times(
     row: &PgRow,
     column: usize,
 ) -> sqlx::Result<impl ExactSizeIterator<Item = sqlx::Result<DateTime<Utc>>>> {
-    let time = |micros: i64| {
-        let micros = micros.checked_add(EPOCH_MICROS)?;
-        DateTime::from_timestamp_micros(micros)
+    Ok(of_numbers(row, column)?.map(|micros| time(micros?)))
+}
+
+/// The times and users of a `bytea` that holds edges one after the other; empty if it is null.
+pub(super) fn of_edges(
+    row: &PgRow,
+    column: usize,
+) -> sqlx::Result<impl ExactSizeIterator<Item = sqlx::Result<(DateTime<Utc>, i64)>>> {
+    let (values, rest) = bytes(row, column)?.as_chunks::<VALUE_LENGTH>();
+    let (edges, odd) = values.as_chunks();
+    if !rest.is_empty() || !odd.is_empty() {
+        return Err(unreadable());
+    }
+    let edge = |[micros, user]: &[[u8; VALUE_LENGTH]; 2]| {
+        Ok((time(i64::from_be_bytes(*micros))?, i64::from_be_bytes(*user)))
     };
-    let numbers = of_numbers(row, column)?;
-    Ok(numbers.map(move |micros| time(micros?).ok_or_else(unreadable)))
+    Ok(edges.iter().map(edge))
 }
 
 /// The elements of a `text[]`; empty if it is null.
@@ -46,11 +57,20 @@ pub(super) fn of_texts(row: &PgRow, column: usize) -> sqlx::Result<Vec<Option<&s
 
 /// The bytes of all elements.
 fn elements(row: &PgRow, column: usize) -> sqlx::Result<&[u8]> {
-    let value = row.try_get_raw(column)?;
-    let bytes =
-        if value.is_null() { &[][..] } else { value.as_bytes().map_err(sqlx::Error::Decode)? };
     // An empty array has no dimensions, and so a shorter header.
-    Ok(bytes.get(HEADER_LENGTH..).unwrap_or_default())
+    Ok(bytes(row, column)?.get(HEADER_LENGTH..).unwrap_or_default())
+}
+
+/// The bytes of a value; empty if it is null.
+fn bytes(row: &PgRow, column: usize) -> sqlx::Result<&[u8]> {
+    let value = row.try_get_raw(column)?;
+    if value.is_null() { Ok(&[]) } else { value.as_bytes().map_err(sqlx::Error::Decode) }
+}
+
+/// A `timestamptz`.
+fn time(micros: i64) -> sqlx::Result<DateTime<Utc>> {
+    let micros = micros.checked_add(EPOCH_MICROS);
+    micros.and_then(DateTime::from_timestamp_micros).ok_or_else(unreadable)
 }
 
 /// Texts, each after its length, which is -1 for null.
@@ -80,7 +100,7 @@ fn element(bytes: &[u8; ELEMENT_LENGTH]) -> sqlx::Result<i64> {
 }
 
 fn unreadable() -> sqlx::Error {
-    sqlx::Error::Decode("an array is malformed".into())
+    sqlx::Error::Decode("a value is malformed".into())
 }
 
 #[cfg(test)]

@@ -215,17 +215,19 @@ pub(super) struct Server {
     /// The server is Citus.
     is_citus: bool,
     /// The server is not distributed: it can plan a statement once for a connection, regardless of
-    /// the arguments, and write several tables in one statement.
+    /// the arguments, write several tables in one statement, and return values as bytes.
     pub(super) in_one_place: bool,
     /// The server reports changes of users by `NOTIFY`.
     pub(super) notifies: bool,
 }
 
 statements! {
+    // CockroachDB lists `int8send`, but refuses to run it, and so the whole statement.
     SERVER =
         "SELECT is_citus, \
-                NOT is_citus AND EXISTS (SELECT 1 FROM pg_settings \
-                                         WHERE name = 'plan_cache_mode') AS in_one_place, \
+                NOT is_citus AND int8send(0) IS NOT NULL \
+                    AND EXISTS (SELECT 1 FROM pg_settings \
+                                WHERE name = 'plan_cache_mode') AS in_one_place, \
                 NOT is_citus AND EXISTS (SELECT 1 FROM pg_proc \
                                          WHERE proname = 'pg_notify') AS notifies \
          FROM (SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') AS is_citus) c";
