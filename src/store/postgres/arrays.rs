@@ -1,7 +1,7 @@
-//! Arrays of numbers, times and texts, and edges as bytes, read from a row in place.
+//! Numbers, arrays of numbers, times and texts, and edges as bytes, read from a row in place.
 //!
-//! A page of follows consists mostly of such values. sqlx decodes arrays of any type, element by
-//! element, which takes many times longer.
+//! A page of follows consists of such values. sqlx decodes arrays of any type, element by element,
+//! and compares the type of each value, which takes many times longer.
 
 use chrono::{DateTime, Utc};
 use sqlx::{Row, ValueRef, postgres::PgRow};
@@ -16,6 +16,11 @@ const HEADER_LENGTH: usize = 5 * size_of::<u32>();
 /// An element: a length, and a value of 64 bits.
 const ELEMENT_LENGTH: usize = size_of::<u32>() + VALUE_LENGTH;
 const VALUE_LENGTH: usize = size_of::<i64>();
+
+/// A `bigint`.
+pub(super) fn number(row: &PgRow, column: usize) -> sqlx::Result<i64> {
+    bytes(row, column)?.try_into().map(i64::from_be_bytes).map_err(|_| unreadable())
+}
 
 /// The elements of a `bigint[]`; empty if it is null.
 pub(super) fn of_numbers(

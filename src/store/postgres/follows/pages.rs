@@ -358,11 +358,12 @@ fn read(
     let mut found = vec![None; keys.len()];
     let mut outside = vec![Outside::default(); keys.len()];
     for row in rows {
-        let n: i64 = row.try_get(0)?;
+        let number = |column| arrays::number(row, column);
+        let n = number(0)?;
         let row_key = usize::try_from(n - 1).ok().and_then(|n| row_keys.get(n));
         let row_key = row_key.ok_or_else(|| sqlx::Error::Decode(format!("row {n}").into()))?;
-        let counts = FollowCounts { followers: row.try_get(1)?, following: row.try_get(2)? };
-        let privacy = Privacy::from_bits(row.try_get(3)?);
+        let counts = FollowCounts { followers: number(1)?, following: number(2)? };
+        let privacy = Privacy::from_bits(number(3)?);
         let follows = row.try_get::<i32, _>(4)? == 1;
         let lists = SeenLists::new(counts, privacy, row_key.reader, follows);
         for (scan, place) in scans.clone().enumerate() {
