@@ -151,8 +151,10 @@ impl SeenBy {
         };
         let with_users = |(key, FollowPage { lists, page }): (_, FollowPage)| {
             let Page { items, has_next, has_previous } = page;
-            let items = items.into_iter().filter_map(&mut listed).collect();
-            (key, ListPage { lists, page: Page { items, has_next, has_previous } })
+            // With room for all of them, since nearly all pages keep all of their users.
+            let mut users = Vec::with_capacity(items.len());
+            users.extend(items.into_iter().filter_map(&mut listed));
+            (key, ListPage { lists, page: Page { items: users, has_next, has_previous } })
         };
         Ok(pages.into_iter().map(with_users).collect())
     }
