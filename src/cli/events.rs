@@ -123,10 +123,9 @@ async fn lines(store: &dyn Store, owner: UserId, events: &[FollowEvent]) -> anyh
     let ids: Vec<_> = events.iter().map(|event| event.other).collect();
     let users = store.users_by_ids(Audience::EVERYBODY, &ids).await?;
     let line = |event: &FollowEvent| {
-        let user = users.get(&event.other).map(|user| {
-            let id = async_graphql::ID::from(GlobalId::User(user.id));
-            json!({ "id": id.as_str(), "username": user.username })
-        });
+        let user = users
+            .get(&event.other)
+            .map(|user| json!({ "id": GlobalId::User(user.id).text(), "username": user.username }));
         let line = json!({
             "cursor": encode_event(owner, event.sequence),
             "kind": event.kind.name(),

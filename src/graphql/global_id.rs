@@ -44,15 +44,21 @@ impl GlobalId {
             Self::Viewer(_) => None,
         }
     }
+
+    /// The text of the id.
+    #[must_use]
+    pub fn text(self) -> String {
+        let (ty, id) = match self {
+            Self::User(id) => (USER, id),
+            Self::Viewer(id) => (VIEWER, id),
+        };
+        BASE64.encode(format!("{ty}:{id}"))
+    }
 }
 
 impl From<GlobalId> for ID {
     fn from(id: GlobalId) -> Self {
-        let (ty, id) = match id {
-            GlobalId::User(id) => (USER, id),
-            GlobalId::Viewer(id) => (VIEWER, id),
-        };
-        Self(BASE64.encode(format!("{ty}:{id}")))
+        Self(id.text())
     }
 }
 
