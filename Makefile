@@ -6,7 +6,7 @@ SHELL := /usr/bin/env bash
 MAKEFLAGS += --no-print-directory
 
 .PHONY: help run test test-faults playground clients fmt lint schema docs bench screenshots
-.PHONY: bench-peers bench-growth
+.PHONY: bench-peers bench-growth bench-live
 .PHONY: check-fmt check-doc check-playground check-browser deny node audit release all-tests browser
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -59,6 +59,9 @@ test-faults: ## Kill, starve, cut off and soak servers for twenty minutes; print
 
 bench: ## Measure requests per second and statements per request, on both engines
 	@tests/postgres.sh cargo bench --locked --bench load
+
+bench-live: ## Measure idle subscribers, and the lag of events
+	@tests/postgres.sh cargo bench --locked --bench live
 
 # OPTIONS=--smoke takes a minute; docs/performance.md lists the others.
 bench-peers: release benches/peers/node_modules/.package-lock.json ## Compare with PostGraphile, Mercurius and plain SQL

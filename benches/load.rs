@@ -17,8 +17,7 @@ use std::{
 
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use support::{Result, Scale, Server, run, say, username};
+use support::{Result, Scale, Server, make_postgres_database, run, say, username};
 use tempfile::TempDir;
 
 const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(5) };
@@ -50,22 +49,6 @@ async fn main() -> Result<()> {
 
     let postgres = make_postgres_database().await?;
     measure("PostgreSQL", &postgres, scale).await
-}
-
-/// An empty database on the server of `tests/postgres.sh`.
-async fn make_postgres_database() -> Result<String> {
-    #[expect(clippy::disallowed_methods, reason = "the script passes it in a variable")]
-    let server = std::env::var("TEST_POSTGRES_URL")
-        .map_err(|_| "TEST_POSTGRES_URL is not set: run `make bench`")?;
-    let mut connection = PgConnection::connect(&server).await?;
-    for statement in
-        ["DROP DATABASE IF EXISTS entourage_bench WITH (FORCE)", "CREATE DATABASE entourage_bench"]
-    {
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
-    }
-    let mut url = url::Url::parse(&server)?;
-    url.set_path("entourage_bench");
-    Ok(url.to_string())
 }
 
 /// Seeds a database, serves it and measures every operation.

@@ -14,7 +14,7 @@ const EXCEPTIONS = {
     'error',
     {
       fields: ['ObjectTypeDefinition', 'InterfaceTypeDefinition', 'InputObjectTypeDefinition'],
-      values: true,
+      // Values are in the order of their bytes, where the underscore is after the capitals.
       arguments: ['FieldDefinition', 'DirectiveDefinition'],
     },
   ],
@@ -28,8 +28,12 @@ const EXCEPTIONS = {
   // It mistakes `User.username` for a type prefix and allows no exceptions.
   'no-typename-prefix': 'off',
 
-  // Some lists are not paged: `nodes` next to `edges`, `userErrors`, `permissions`.
-  'relay-edge-types': ['error', { listTypeCanWrapOnlyEdgeType: false }],
+  // Some lists are not paged: `nodes` next to `edges`, `userErrors`, `permissions`. An event is a part
+  // of the viewer's log and has a cursor, but no ID.
+  'relay-edge-types': [
+    'error',
+    { listTypeCanWrapOnlyEdgeType: false, shouldImplementNode: false },
+  ],
 
   // Only nodes and roles have an ID. Other objects are parts of the object that they are reached by.
   'strict-id-in-types': [
@@ -37,7 +41,7 @@ const EXCEPTIONS = {
     {
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Error', 'Payload'],
-        types: ['FollowQuota', 'PageInfo', 'PrivacySettings', 'RateLimit'],
+        types: ['FollowEvent', 'FollowQuota', 'PageInfo', 'PrivacySettings', 'RateLimit'],
       },
     },
   ],

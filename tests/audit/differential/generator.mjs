@@ -4,8 +4,8 @@
  *
  * Where our server is deliberately stricter than the specification, nothing is generated: page sizes
  * out of bounds, both sizes at once, cursors of other lists, NUL characters, and anonymous mutations.
- * Generated requests stay far below the limits on size. The schema has no subscriptions; our
- * validator refuses them, graphql-js only when it executes them.
+ * Generated requests stay far below the limits on size. Subscriptions are not generated: they need
+ * another protocol.
  */
 
 import {

@@ -23,12 +23,20 @@ const userLists = USER_FIELDS.flatMap((field) =>
   ),
 ).join(' ');
 
+const EVENTS = `latestEventCursor
+    followEvents(last: 100, before: $read) {
+      edges { cursor node { at cause cursor isRepeat kind user { id } } }
+      pageInfo { hasPreviousPage }
+    }`;
+
 const EVERYTHING = `{
-  viewer { id user { id } role { id name permissions } permissions }
+  viewer { id user { id } role { id name permissions } permissions latestEventCursor followEvents(first: 100) {
+    edges { cursor node { at cause cursor isRepeat kind user { id } } }
+  } }
   users(first: 100) { totalCount nodes { id username name bio createdAt avatarUrl ${ordered('followers')} ${ordered('following')} } }
 }`;
-const PAIR = `query ($user: ID!) {
-  viewer { user { ${ordered('following')} } }
+const PAIR = `query ($user: ID!, $read: String) {
+  viewer { ${EVENTS} user { ${ordered('following')} } }
   node(id: $user) { ... on User { ${ordered('followers')} } }
 }`;
 
@@ -49,7 +57,12 @@ export class Graph {
     if (users.totalCount > USERS_MAX) {
       throw new Error(`the graph has ${users.totalCount} users; at most ${USERS_MAX} can be copied`);
     }
-    this.viewer = viewer;
+    const { latestEventCursor, followEvents, ...rest } = viewer;
+    this.viewer = rest;
+    this.latest = latestEventCursor;
+    /** The newest events of the viewer, oldest first. */
+    this.events = [];
+    this.#log(followEvents.edges);
     this.users = new Map(users.nodes.map((user) => [user.id, user]));
     this.follows = [];
     for (const user of users.nodes) {
@@ -69,7 +82,11 @@ export class Graph {
   /** Reloads what the last operation changed. */
   async refresh() {
     for (const changed of this.changed) {
-      const { viewer, node } = await this.server.run(PAIR, { user: changed }, this.token);
+      const variables = { user: changed, read: this.latest };
+      const { viewer, node } = await this.server.run(PAIR, variables, this.token);
+      this.latest = viewer.latestEventCursor;
+      this.events = this.events.filter(({ cursor }) => cursor !== FRESH);
+      this.#log(viewer.followEvents.edges);
       const me = this.viewer.user.id;
       this.unfollow(changed);
       const ofPair = (edge, other) => edge.node.id === other;
@@ -77,6 +94,15 @@ export class Graph {
       this.#read(viewer.user, 'following', (edge) => ofPair(edge, changed) && { follower: me, followee: changed });
     }
     this.changed.clear();
+  }
+
+  /** Adds events that were read, newest first. */
+  #log(edges) {
+    for (const { cursor, node } of edges.toReversed()) {
+      const place = (this.events.at(-1)?.place ?? 0) + 1;
+      this.places.set(cursor, place);
+      this.events.push({ cursor, place, ...node, user: node.user?.id });
+    }
   }
 
   #read(user, field, pairOf) {
@@ -117,8 +143,16 @@ export class Graph {
     return follow !== undefined;
   }
 
+  /** Adds the event of an unfollow. */
+  logUnfollow(user) {
+    const place = (this.events.at(-1)?.place ?? 0) + 1;
+    const fixed = { cause: 'USER', kind: 'FOLLOW_ENDED', isRepeat: false };
+    this.events.push({ cursor: FRESH, place, at: FRESH, ...fixed, user });
+  }
+
   /** A cursor of a list, named as in the queries above, for the generator. */
   cursors(list) {
+    if (list === 'followEvents') return this.events.map((event) => event.cursor);
     const edges = this.lists[list]?.edges ?? this.follows;
     return edges.map((edge) => edge.cursor ?? edge[list]).filter((cursor) => cursor !== undefined);
   }

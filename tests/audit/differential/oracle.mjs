@@ -7,7 +7,6 @@
  * - Introspection that is too deep is QUERY_TOO_DEEP, and so on for the other limits of the server.
  * - "Validation aborted." comes earlier or later: the server counts the work in another way.
  * - The contents of type system definitions in a document are not validated; that there are any is.
- * - Subscriptions are refused by validation. graphql-js refuses them when it executes them.
  */
 
 import {

@@ -24,8 +24,19 @@ const OWN = {
 export function root(graph, isSignedIn) {
   const me = isSignedIn ? graph.viewer.user.id : null;
   const user = (id) => (graph.users.has(id) ? new User(graph, me, graph.users.get(id)) : null);
+  // As of the authentication, so before the changes of the operation.
+  const { latest } = graph;
+  const followEvents = (args) => {
+    const edges = graph.events.map(({ cursor, place, user: other, ...event }) => {
+      const node = { __typename: 'FollowEvent', ...event, cursor, user: user(other) };
+      return { cursor, place, node };
+    });
+    return page(graph, edges.toReversed(), true, args);
+  };
   const viewer = () =>
-    isSignedIn ? { ...graph.viewer, ...OWN, __typename: 'Viewer', user: user(me) } : null;
+    isSignedIn
+      ? { ...graph.viewer, ...OWN, __typename: 'Viewer', user: user(me), latestEventCursor: latest, followEvents }
+      : null;
   const node = ({ id }) => (isSignedIn && id === graph.viewer.id ? viewer() : user(id));
   const target = ({ id, username }) => user(id ?? graph.byName(username)?.id);
 
@@ -64,7 +75,11 @@ export function root(graph, isSignedIn) {
         return 'FOLLOWED';
       }),
     unfollow: ({ input }) =>
-      change(input, 'unfollow', (id) => (graph.unfollow(id) ? 'UNFOLLOWED' : 'NOT_FOLLOWING')),
+      change(input, 'unfollow', (id) => {
+        if (!graph.unfollow(id)) return 'NOT_FOLLOWING';
+        graph.logUnfollow(id);
+        return 'UNFOLLOWED';
+      }),
   };
   return api;
 }

@@ -1,6 +1,7 @@
 //! The command line as an operator uses it: the real binary, its exit codes and its output.
 
 mod admin;
+mod events;
 mod help;
 mod refused;
 mod seed;

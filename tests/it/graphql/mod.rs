@@ -3,6 +3,7 @@
 mod accounts;
 mod closed_doors;
 mod documents;
+mod events;
 mod following;
 mod guard;
 mod limits;

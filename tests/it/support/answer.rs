@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, header::CONTENT_TYPE};
+use reqwest::{
+    Client, RequestBuilder, Response,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 
 /// The longest that a client waits, longer than every limit of the server.
@@ -41,6 +44,31 @@ impl Answer {
     }
 }
 
+/// A stream of server-sent events.
+pub(crate) struct EventStream {
+    response: Response,
+    unread: String,
+}
+
+impl EventStream {
+    /// The cursor of the next event; `None` at the end of the stream.
+    pub(crate) async fn next_cursor(&mut self) -> Option<String> {
+        loop {
+            while let Some((event, rest)) = self.unread.split_once("\n\n") {
+                assert!(!event.contains("\"errors\""), "{event}");
+                let cursor = event.lines().find_map(|line| line.strip_prefix("id: "));
+                let cursor = cursor.map(str::to_owned);
+                self.unread = rest.to_owned();
+                if cursor.is_some() {
+                    return cursor;
+                }
+            }
+            let more = self.response.chunk().await.ok()??;
+            self.unread += std::str::from_utf8(&more).expect("whole characters");
+        }
+    }
+}
+
 /// A client of a server, with reused connections.
 #[derive(Clone)]
 pub(crate) struct Caller {
@@ -65,6 +93,22 @@ impl Caller {
             None => request,
         })
         .await
+    }
+
+    /// Subscribes, as server-sent events; `None` if the server is gone.
+    pub(crate) async fn subscribe(
+        &self,
+        token: &str,
+        query: &str,
+        variables: Value,
+    ) -> Option<EventStream> {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = self.client.post(format!("{}/graphql", self.url));
+        let request = request.header(CONTENT_TYPE, "application/json").body(body);
+        let request = request.header(ACCEPT, "text/event-stream").bearer_auth(token);
+        let response = request.send().await.ok()?;
+        assert_eq!(response.status(), 200);
+        Some(EventStream { response, unread: String::new() })
     }
 
     /// The status of a path; `None` without an answer.

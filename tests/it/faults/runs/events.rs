@@ -12,12 +12,13 @@ use std::{
 
 use entourage::{
     domain::{EventKind, FollowEvent, UserId},
+    graphql::{decode_event, encode_event},
     store::{self, Options, Store},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::people::{People, UNLIMITED, assert_sound, username};
 use crate::support::{
@@ -31,9 +32,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause of a writer whose server is gone.
 const PAUSE: Duration = Duration::from_millis(20);
 const READERS: usize = 3;
+const SUBSCRIBERS: usize = 12;
+/// How long a subscriber waits before it looks whether the run is over.
+const SILENCE: Duration = Duration::from_millis(500);
 
 const FOLLOW: &str = "mutation ($username: String!) {
     change: follow(input: { user: { username: $username } }) { outcome } }";
+const SUBSCRIBE: &str = "subscription ($after: String) {
+    followEvents(after: $after) { cursor kind user { username } } }";
 const UNFOLLOW: &str = "mutation ($username: String!) {
     change: unfollow(input: { user: { username: $username } }) { outcome } }";
 
@@ -79,6 +85,10 @@ pub(crate) async fn run(url: &str, size: Size) {
     let readers: JoinSet<_> =
         (0..READERS).map(|_| read(Arc::clone(&shared), url.to_owned())).collect();
 
+    let subscribers: JoinSet<_> = (0..SUBSCRIBERS.min(size.writers))
+        .map(|place| subscribe(Arc::clone(&shared), place, url.to_owned(), size.servers))
+        .collect();
+
     for kill in 0..size.kills {
         let enough = shared.acknowledged.load(SeqCst) + size.changes;
         let is_enough = async || shared.acknowledged.load(SeqCst) >= enough;
@@ -93,6 +103,7 @@ pub(crate) async fn run(url: &str, size: Size) {
     let changes = writers.join_all().await;
     shared.is_done.store(true, SeqCst);
     let logs = readers.join_all().await;
+    let subscribed = subscribers.join_all().await;
     drop(servers);
 
     let mut ordered: Vec<_> = changes.into_iter().collect();
@@ -100,11 +111,17 @@ pub(crate) async fn run(url: &str, size: Size) {
     for logs in &logs {
         assert_complete(&shared.people.ids, &ordered, logs);
     }
+    let mut connections = 0;
+    for (user, seen, streams) in subscribed {
+        let all: Vec<_> = (1..).take(logs[0][&user].len()).collect();
+        assert_eq!(seen, all, "{user}: a subscriber missed an event");
+        connections += streams;
+    }
     assert_sound(url);
     let events: usize = logs[0].values().map(Vec::len).sum();
     tell(&format!(
         "{} servers, {} writers, {} kills: {} acknowledged changes, {events} events, each exactly \
-         once for {READERS} readers",
+         once for {READERS} readers; subscribers reconnected {connections} times and missed none",
         size.servers,
         size.writers,
         size.kills,
@@ -163,6 +180,48 @@ async fn read(shared: Arc<Shared>, url: String) -> HashMap<UserId, Vec<FollowEve
     }
     store.close().await;
     logs
+}
+
+/// Subscribes to the log of a writer, and reconnects with the last cursor at random moments, until
+/// the writers are done and nothing is left. Returns the numbers of the events, and how many streams
+/// it took.
+async fn subscribe(
+    shared: Arc<Shared>,
+    place: usize,
+    url: String,
+    servers: usize,
+) -> (UserId, Vec<i64>, usize) {
+    let store = store::connect(&url, Options::default()).await.expect("it was just there");
+    let mut random = ChaCha8Rng::seed_from_u64(1_000 + place as u64);
+    let (user, token) = (shared.people.ids[place], shared.people.tokens[place].as_str());
+    // Before the first event; a cursor is of a log, so an empty one has one, too.
+    let mut cursor = encode_event(user, 0);
+    let (mut seen, mut streams) = (Vec::new(), 0);
+    loop {
+        if shared.is_done.load(SeqCst) {
+            let last = store.last_events(&[user]).await.expect("it answers")[&user];
+            if seen.last().copied().unwrap_or_default() == last {
+                break;
+            }
+        }
+        let server = random.random_range(0..servers);
+        let caller = shared.callers.lock().expect("no holder panics")[server].clone();
+        let variables = json!({ "after": cursor });
+        let Some(mut stream) = caller.subscribe(token, SUBSCRIBE, variables).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        streams += 1;
+        for _ in 0..random.random_range(1..60) {
+            let Ok(Some(next)) = timeout(SILENCE, stream.next_cursor()).await else { break };
+            let number = decode_event(user, &next).expect("a cursor of this log");
+            assert_eq!(number, seen.last().copied().unwrap_or_default() + 1, "{user}");
+            seen.push(number);
+            cursor = next;
+        }
+    }
+    store.close().await;
+    (user, seen, streams)
 }
 
 /// Reads what is new in all logs, and returns how many events that were.
