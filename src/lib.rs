@@ -41,8 +41,9 @@
 //!   (`coercion.rs`), guard, translate; `lists.rs` has one row for each connection, `projection/`
 //!   answers plain data and has one row for each field (`types/user.rs`). It decides nothing about
 //!   follows.
-//! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; health, metrics, and the
-//!   pages for the browser, which `playground/` builds.
+//! - [`http`]: bytes to requests, tokens to viewers, replies to statuses; `live/` for subscriptions
+//!   over WebSocket and server-sent events; health, metrics, and the pages for the browser, which
+//!   `playground/` builds.
 //! - [`app`]: puts a server together from its parts. The only place that knows all layers.
 //! - [`config`]: flags and environment variables, parsed once.
 //! - [`cli`]: one file per command.

@@ -54,6 +54,7 @@ pub(crate) fn sdl(sign_up: bool) -> String {
     document.definitions.retain(|definition| !is_built_in(definition));
     document.definitions.extend(one_of.definitions);
     document.definitions.iter_mut().for_each(describe_arguments);
+    document.definitions.iter_mut().for_each(sort_values);
     document
         .definitions
         .sort_by_key(|d| (d.as_directive_definition().is_none(), d.name().cloned()));
@@ -80,6 +81,13 @@ fn is_built_in(definition: &Definition) -> bool {
         Definition::DirectiveDefinition(directive) => directive.name != "hasPermission",
         Definition::SchemaDefinition(_) => true,
         _ => false,
+    }
+}
+
+/// Sorts the values of an enum as a linter does: `FOLLOW_ENDED` is before `FOLLOWER_LOST`.
+fn sort_values(definition: &mut Definition) {
+    if let Definition::EnumTypeDefinition(definition) = definition {
+        definition.make_mut().values.sort_by_key(|value| value.value.to_lowercase());
     }
 }
 

@@ -37,10 +37,12 @@ impl Nginx {
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n\
              access_log off;\n{paths}\
+             map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}\n\
              upstream entourage {{ server {upstream}; {pool} }}\n\
              server {{\nlisten {address};\n\
-             location /social/ {{ proxy_http_version 1.1; proxy_set_header Connection \"\"; \
-             proxy_set_header Host $http_host; {location} }}\n\
+             location /social/ {{ proxy_http_version 1.1; \
+             proxy_set_header Connection $connection_upgrade; \
+             proxy_set_header Upgrade $http_upgrade; proxy_set_header Host $http_host; {location} }}\n\
              location / {{ return 418; }}\n}}\n}}\n"
         );
         fs::write(folder.path().join("conf"), configuration).expect("writes");

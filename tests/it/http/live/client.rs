@@ -1,6 +1,6 @@
 //! A client of `graphql-transport-ws` that does only what a test says, right or wrong.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -38,12 +38,21 @@ pub(super) async fn handshake(
     app: &TestApp,
     headers: &[(&'static str, &str)],
 ) -> Result<(Socket, Response), Error> {
-    let mut request = format!("ws://{}/graphql", app.address).into_client_request()?;
+    handshake_at(app.address, "/graphql", headers).await
+}
+
+/// The handshake of a server at a path.
+pub(super) async fn handshake_at(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(Socket, Response), Error> {
+    let mut request = format!("ws://{address}{path}").into_client_request()?;
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).expect("a header");
         request.headers_mut().insert(HeaderName::from_static(name), value);
     }
-    let stream = TcpStream::connect(app.address).await.expect("the server accepts");
+    let stream = TcpStream::connect(address).await.expect("the server accepts");
     let (socket, response) = client_async(request, stream).await?;
     Ok((Socket(socket), response))
 }
@@ -66,7 +75,12 @@ impl Socket {
 
     /// A socket that was acknowledged, for the holder of a token.
     pub(super) async fn ready(app: &TestApp, token: &str) -> Self {
-        let mut socket = Self::open(app).await;
+        Self::open(app).await.initialised(token).await
+    }
+
+    /// The same socket, acknowledged for the holder of a token.
+    pub(super) async fn initialised(self, token: &str) -> Self {
+        let mut socket = self;
         let payload = json!({ "authorization": format!("Bearer {token}") });
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.message().await, json!({ "type": "connection_ack" }));

@@ -1,6 +1,9 @@
 //! Clients that break the rules, stop reading, or vanish.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use entourage::{app::Settings, domain::Limits, http::Patience};
 use serde_json::{Value, json};
@@ -216,6 +219,35 @@ async fn a_slow_reader_is_behind_and_loses_nothing() {
     cursors.dedup();
     assert_eq!(cursors.len(), count);
     assert!(socket.ping().await.is_empty());
+}
+
+#[tokio::test]
+async fn subscriptions_on_a_socket_take_turns() {
+    let app = TestApp::start().await;
+    let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("first", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    for _ in 0..250 {
+        follow(&app, &bob, "ada").await;
+        unfollow(&app, &bob, "ada").await;
+    }
+    let first = event(&socket.message().await)["cursor"].as_str().expect("one").to_owned();
+    socket.send(json!({ "id": "first", "type": "complete" })).await;
+    socket.ping().await;
+
+    let query = EVENTS.replace("followEvents", &format!("followEvents(after: \"{first}\")"));
+    for id in ["a", "b", "c"] {
+        socket.subscribe(id, &query).await;
+    }
+    let mut delivered = HashMap::new();
+    while delivered.values().all(|count| *count < 249) {
+        let message = socket.message().await;
+        *delivered.entry(message["id"].as_str().expect("an id").to_owned()).or_insert(0) += 1;
+    }
+    // Each is read in batches of a hundred.
+    assert_eq!(delivered.len(), 3, "{delivered:?}");
+    assert!(delivered.values().all(|count| *count > 49), "{delivered:?}");
 }
 
 #[tokio::test]

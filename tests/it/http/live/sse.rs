@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use entourage::http::Patience;
+use entourage::{
+    app::Settings,
+    domain::Limits,
+    graphql::DocumentRules,
+    http::{Patience, Timeouts},
+};
 use reqwest::{
     Method, RequestBuilder, Response,
     header::{ACCEPT, CONTENT_TYPE},
@@ -11,8 +16,15 @@ use reqwest::{
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{EVENTS, follow, patient};
-use crate::support::app::TestApp;
+use super::{
+    EVENTS,
+    client::{Socket, handshake_at},
+    follow, patient,
+};
+use crate::support::{
+    app::{TestApp, settings},
+    nginx::Nginx,
+};
 
 /// An event of a stream.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,10 +49,16 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) async fn open(request: RequestBuilder) -> Self {
+        let stream = Self::at(request).await;
+        assert_eq!(stream.response.headers()["x-accel-buffering"], "no");
+        stream
+    }
+
+    /// The same behind a proxy, which may take headers away.
+    async fn at(request: RequestBuilder) -> Self {
         let response = request.header(ACCEPT, "text/event-stream").send().await.expect("answered");
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "text/event-stream");
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
         Self { response, text: String::new(), comments: 0 }
     }
 
@@ -217,4 +235,52 @@ async fn a_stream_ends_when_its_viewer_signs_out() {
     assert_eq!(event.json()["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     assert_eq!(stream.event().await.name, "complete");
     assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_is_no_idle_connection() {
+    let short = Duration::from_millis(100);
+    let live = Patience { ping: Duration::from_millis(50), ..Patience::default() };
+    let timeouts = Timeouts { headers: short, idle: short, live, ..Timeouts::default() };
+    let app = TestApp::with(Settings { timeouts, ..settings() }).await;
+    let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
+    let mut stream = Stream::open(post(&app, EVENTS, Some(&ada))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    follow(&app, &bob, "ada").await;
+    assert_eq!(stream.event().await.name, "next");
+}
+
+#[tokio::test]
+async fn sockets_and_streams_pass_through_a_proxy() {
+    let app = TestApp::start().await;
+    let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
+    let nginx = Nginx::start(app.address, "keepalive 4;", "proxy_pass http://entourage/;").await;
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
+    let handshake = handshake_at(nginx.address, "/social/graphql", &headers).await;
+    let mut socket = handshake.expect("upgraded").0.initialised(&ada).await;
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
+    let body = json!({ "query": EVENTS }).to_string();
+    let request = reqwest::Client::new().post(nginx.url("/social/graphql")).bearer_auth(&ada);
+    let mut stream = Stream::at(request.header(CONTENT_TYPE, "application/json").body(body)).await;
+
+    follow(&app, &bob, "ada").await;
+    assert_eq!(super::event(&socket.message().await)["user"]["username"], "bob");
+    let event = stream.event().await.json();
+    assert_eq!(event["data"]["followEvents"]["user"]["username"], "bob");
+}
+
+#[tokio::test]
+async fn only_trusted_documents_run_where_nothing_else_does() {
+    let mut documents = DocumentRules::default();
+    documents.only_trusted = true;
+    documents.trust_texts([EVENTS], &Limits::default());
+    let app = TestApp::with(Settings { documents, ..settings() }).await;
+    let ada = app.sign_up("ada").await;
+    let mut socket = Socket::ready(&app, &ada).await;
+    socket.subscribe("1", &EVENTS.replace("isRepeat", "")).await;
+    let message = socket.message().await;
+    assert_eq!(message["payload"][0]["extensions"]["code"], "PERSISTED_QUERY_ONLY", "{message}");
+    socket.subscribe("1", EVENTS).await;
+    assert!(socket.ping().await.is_empty());
 }
