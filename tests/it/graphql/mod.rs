@@ -41,7 +41,7 @@ macro_rules! on_both_engines {
         }
     };
 }
-use on_both_engines;
+pub(crate) use on_both_engines;
 
 use serde_json::Value;
 

@@ -15,10 +15,20 @@ use super::{
     client::{Got, Socket, handshake, status},
     event, follow, patient,
 };
-use crate::support::{
-    app::{TestApp, settings, uncached},
-    clock::ByHand,
+use crate::{
+    graphql::on_both_engines,
+    support::{
+        app::{TestApp, settings},
+        clock::ByHand,
+    },
 };
+
+on_both_engines! {
+    a_socket_closes_when_its_viewer_signs_out,
+    a_subscription_goes_on_after_a_cursor,
+    a_cursor_ahead_of_the_log_has_expired,
+    the_events_of_a_batch_share_their_statements,
+}
 
 const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 const VIEWER: &str = "{ viewer { user { username } } }";
@@ -118,9 +128,7 @@ async fn pages_of_other_sites_open_no_socket() {
     }
 }
 
-#[tokio::test]
-async fn a_socket_closes_when_its_viewer_signs_out() {
-    let app = TestApp::start().await;
+async fn a_socket_closes_when_its_viewer_signs_out(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let mut socket = Socket::ready(&app, &ada).await;
     socket.subscribe("1", EVENTS).await;
@@ -191,9 +199,7 @@ fn after(cursor: &str) -> String {
     EVENTS.replace("followEvents", &format!("followEvents(after: \"{cursor}\")"))
 }
 
-#[tokio::test]
-async fn a_subscription_goes_on_after_a_cursor() {
-    let app = TestApp::start().await;
+async fn a_subscription_goes_on_after_a_cursor(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let mut socket = Socket::ready(&app, &ada).await;
     socket.subscribe("1", EVENTS).await;
@@ -229,9 +235,7 @@ async fn a_subscription_goes_on_after_a_cursor() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_ahead_of_the_log_has_expired() {
-    let app = TestApp::start().await;
+async fn a_cursor_ahead_of_the_log_has_expired(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let bob = app.sign_up("bob").await;
     let mut socket = Socket::ready(&app, &ada).await;
@@ -271,9 +275,7 @@ async fn statements(app: &TestApp, socket: &mut Socket, after: &str, count: usiz
     taken
 }
 
-#[tokio::test]
-async fn the_events_of_a_batch_share_their_statements() {
-    let app = TestApp::with(uncached()).await;
+async fn the_events_of_a_batch_share_their_statements(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let mut socket = Socket::ready(&app, &ada).await;
     socket.subscribe("1", EVENTS).await;
