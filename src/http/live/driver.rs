@@ -172,7 +172,8 @@ impl Driver {
             match self.step(cx) {
                 Ok(true) => {}
                 Ok(false) => match self.poll_flush(cx) {
-                    Ok(()) => return Poll::Pending,
+                    Ok(true) => {}
+                    Ok(false) => return Poll::Pending,
                     Err(gone) => return Poll::Ready(gone),
                 },
                 Err(gone) => return Poll::Ready(gone),
@@ -219,23 +220,23 @@ impl Driver {
         Ok(moved)
     }
 
-    /// Sends what was written, once nothing else moves: many messages take one system call.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
+    /// Sends what was written, once nothing else moves: many messages take one system call. True if
+    /// something is due by now.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
         if !self.must_flush {
-            return Ok(());
+            return Ok(false);
         }
         match Pin::new(&mut self.socket).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.must_flush = false;
                 self.times.written(Instant::now(), true);
-                Ok(())
+                Ok(false)
             }
             Poll::Ready(Err(_)) => Err(Gone("the connection is lost")),
             Poll::Pending => {
                 self.times.written(Instant::now(), false);
                 // The time-out begins now.
-                self.set_timer(cx);
-                Ok(())
+                Ok(self.set_timer(cx))
             }
         }
     }
