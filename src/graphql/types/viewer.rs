@@ -91,8 +91,8 @@ viewer! {
     }
     fields {
     /// What happened to the viewer's follows and follow requests, newest first, as long as the server
-    /// keeps it. Page with `before` to read on from a cursor; EVENTS_EXPIRED if events after it are no
-    /// longer kept. This log is exact, while a list that is read by time may skip what is added
+    /// keeps it. Page with `before` to read on from a cursor; `EVENTS_EXPIRED` if events after it are
+    /// no longer kept. This log is exact, while a list that is read by time may skip what is added
     /// meanwhile.
     async fn follow_events(
         &self,

@@ -30,6 +30,23 @@ export async function next(results) {
   return value.data;
 }
 
+/** A queue of results, for clients that call back. A result that is an error is thrown. */
+export function queue() {
+  const results = [];
+  let wake = () => {};
+  const add = (result) => {
+    results.push(result);
+    wake();
+  };
+  const next = async () => {
+    while (results.length === 0) await new Promise((resolve) => (wake = resolve));
+    const result = results.shift();
+    if (result instanceof Error) throw result;
+    return result;
+  };
+  return { add, next };
+}
+
 /** An event without its cursor, which differs from run to run. */
 export function seen({ followEvents: { cursor, ...event } }) {
   if (typeof cursor !== 'string') throw new Error(`no cursor: ${cursor}`);

@@ -1,4 +1,4 @@
-//! Clients of subscriptions: npm `graphql-ws` and `graphql-sse`.
+//! Clients of subscriptions: npm `graphql-ws` and `graphql-sse`, Apollo, urql and Relay.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -69,9 +69,28 @@ async fn graphql_ws_hears_of_follows_and_of_a_restart() {
     assert_eq!(report["over"], "over");
 }
 
+async fn hears_of_follows(name: &str) {
+    let host = Host::start().await;
+    let client = script(&host, name).await;
+    assert_seen(&report(client).await);
+}
+
 #[tokio::test]
 async fn graphql_sse_hears_of_follows() {
-    let host = Host::start().await;
-    let client = script(&host, "live/sse.mjs").await;
-    assert_seen(&report(client).await);
+    hears_of_follows("live/sse.mjs").await;
+}
+
+#[tokio::test]
+async fn apollo_hears_of_follows() {
+    hears_of_follows("live/apollo.mjs").await;
+}
+
+#[tokio::test]
+async fn urql_hears_of_follows() {
+    hears_of_follows("live/urql.mjs").await;
+}
+
+#[tokio::test]
+async fn relay_hears_of_follows() {
+    hears_of_follows("live/relay.mjs").await;
 }

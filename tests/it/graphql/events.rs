@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use entourage::{
-    domain::{EventCause, EventKind, UserId},
+    domain::{Audience, EventCause, EventKind, UserId, UsernameKey},
     store::EventSweep,
 };
 use serde_json::{Value, json};
@@ -154,13 +154,14 @@ async fn a_user_who_is_gone_or_blocks_the_viewer_is_null(app: TestApp) {
     ask(&app, "cid", follow).await;
     let block = "mutation { block(input: { user: { username: \"ada\" } }) { outcome } }";
     assert_eq!(data(&ask(&app, "bob", block).await)["block"]["outcome"], "BLOCKED");
-    let service = app.service.operator();
-    let key = entourage::domain::UsernameKey::parse("cid").expect("a username");
-    assert!(service.delete_user(&key).await.expect("it works"));
+    let cid = UsernameKey::parse("cid").expect("a username");
+    let found = app.store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&cid)).await;
+    let id = found.expect("it answers")[&cid].id;
+    assert!(app.store.delete_user(id, beginning()).await.expect("it works"));
 
     let list = page(&app, "ada", "").await;
-    let kinds: Vec<_> = list["edges"].as_array().expect("a list").iter();
-    let kinds: Vec<_> = kinds.map(|edge| edge["node"]["kind"].as_str().unwrap_or("")).collect();
+    let edges = list["edges"].as_array().expect("a list").iter();
+    let kinds: Vec<_> = edges.map(|edge| edge["node"]["kind"].as_str().unwrap_or("")).collect();
     assert_eq!(kinds, ["FOLLOWER_LOST", "FOLLOWED", "FOLLOWED"]);
     assert_eq!(usernames(&list), ["null", "null", "null"]);
 }
