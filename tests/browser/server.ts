@@ -21,38 +21,36 @@ export class Server {
   private constructor(
     /** Its origin, and its path below that if it has one. */
     readonly origin: string,
-    private readonly child: ChildProcessWithoutNullStreams,
+    private child: ChildProcessWithoutNullStreams,
     private readonly folder: string,
+    private readonly environment: Record<string, string>,
   ) {}
 
   /** Starts one and waits until it prints its address. */
   static async start(environment: Record<string, string> = {}): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), "entourage-browser-"));
-    const child = spawn(BINARY, ["serve", "--demo", "--listen", "127.0.0.1:0"], {
-      cwd: folder,
-      env: { RUST_LOG: "warn", ...environment, DATABASE_URL: DATABASE },
-    });
-    // If the binary cannot be run, its output ends at once, and the error below has the cause.
-    let log = "";
-    child.on("error", (error) => {
-      log += error.message;
-    });
-    child.stderr.on("data", (chunk) => {
-      log += chunk;
-    });
-
-    const deadline = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
-    for await (const line of createInterface(child.stdout)) {
-      const origin = /GraphQL\s+(http:\/\/\S+)\/graphql$/.exec(line)?.[1];
-      if (origin) {
-        clearTimeout(deadline);
-        child.stdout.resume();
-        return new Server(origin, child, folder);
-      }
+    try {
+      const { child, origin } = await run(folder, "127.0.0.1:0", environment);
+      return new Server(origin, child, folder, environment);
+    } catch (error) {
+      await rm(folder, { recursive: true });
+      throw error;
     }
-    clearTimeout(deadline);
-    await rm(folder, { recursive: true });
-    throw new Error(`the server does not start:\n${log}`);
+  }
+
+  /** Ends the process and its connections; the address and the data stay. */
+  async halt(): Promise<void> {
+    if (this.child.exitCode === null) {
+      this.child.kill("SIGTERM");
+      await once(this.child, "exit");
+    }
+  }
+
+  /** Starts the process again after `halt`. */
+  async resume(): Promise<void> {
+    const { host } = new URL(this.origin);
+    const { child } = await run(this.folder, host, this.environment);
+    this.child = child;
   }
 
   /** The data of an operation that a test sends without a page. */
@@ -96,10 +94,35 @@ export class Server {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode === null) {
-      this.child.kill("SIGTERM");
-      await once(this.child, "exit");
-    }
+    await this.halt();
     await rm(this.folder, { recursive: true });
   }
+}
+
+/** Runs the binary and waits until it prints its address. */
+async function run(folder: string, address: string, environment: Record<string, string>) {
+  const child = spawn(BINARY, ["serve", "--demo", "--listen", address], {
+    cwd: folder,
+    env: { RUST_LOG: "warn", ...environment, DATABASE_URL: DATABASE },
+  });
+  // If the binary cannot be run, its output ends at once, and the error below has the cause.
+  let log = "";
+  child.on("error", (error) => {
+    log += error.message;
+  });
+  child.stderr.on("data", (chunk) => {
+    log += chunk;
+  });
+
+  const deadline = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
+  for await (const line of createInterface(child.stdout)) {
+    const origin = /GraphQL\s+(http:\/\/\S+)\/graphql$/.exec(line)?.[1];
+    if (origin) {
+      clearTimeout(deadline);
+      child.stdout.resume();
+      return { child, origin };
+    }
+  }
+  clearTimeout(deadline);
+  throw new Error(`the server does not start:\n${log}`);
 }

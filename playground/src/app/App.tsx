@@ -8,7 +8,9 @@ import { getToken, subscribe } from "../session";
 import { createClient } from "./client";
 import { Footer } from "./components/Footer";
 import { Header } from "./components/Header";
+import { Live } from "./components/Live";
 import { Messages } from "./components/Messages";
+import { Notices } from "./components/Notices";
 import {
   BLOCKED_PATH,
   MUTED_PATH,
@@ -62,8 +64,12 @@ export function App() {
           </Switch>
         </main>
         <Footer />
-        <Messages />
+        <div className="feedback">
+          <Notices />
+          <Messages />
+        </div>
       </Router>
+      {token !== null && <Live key={token} token={token} />}
     </ApolloProvider>
   );
 }

@@ -10,12 +10,26 @@ import { BASE_PATH } from "../base";
 import { clearToken, getToken } from "../session";
 import { warn } from "./messages";
 
+/** How often a query is sent while changes keep outdating its answers. */
+const ATTEMPTS_MAX = 3;
+
+/** What may outdate an answer that is on its way. */
+interface Changes {
+  /** The number of mutations without an answer. */
+  running: number;
+  /** The number of mutations that have ended, and of reported changes by others. */
+  ended: number;
+}
+
+const changesOf = new WeakMap<ApolloClient, Changes>();
+
 /** A client with this token, or an anonymous one. */
 export function createClient(token: string | null): ApolloClient {
-  return new ApolloClient({
+  const changes: Changes = { running: 0, ended: 0 };
+  const client = new ApolloClient({
     link: ApolloLink.from([
       endRefusedSession(token),
-      askAgainAfterMutations(),
+      askAgainAfterChanges(changes),
       new HttpLink({
         uri: `${BASE_PATH}/graphql`,
         headers: token === null ? {} : { authorization: `Bearer ${token}` },
@@ -37,6 +51,21 @@ export function createClient(token: string | null): ApolloClient {
     // its own.
     defaultOptions: { watchQuery: { fetchPolicy: "cache-and-network" } },
   });
+  changesOf.set(client, changes);
+  return client;
+}
+
+/** Whether a mutation of this client waits for its answer. */
+export function isMutating(client: ApolloClient): boolean {
+  return (changesOf.get(client)?.running ?? 0) > 0;
+}
+
+/** Reports a change that was made elsewhere: queries in flight may not know of it yet. */
+export function noteChange(client: ApolloClient): void {
+  const changes = changesOf.get(client);
+  if (changes) {
+    changes.ended += 1;
+  }
 }
 
 /**
@@ -58,26 +87,33 @@ function endRefusedSession(token: string | null): ErrorLink {
 }
 
 /**
- * Repeats a query if a mutation finished while it was in flight. Its answer may be from before the
- * mutation, and would revert the mutation's effect on the screen.
+ * Repeats a query if a mutation finished, or somebody else's change was reported, while it was in
+ * flight. Its answer may be from before the change, and would revert its effect on the screen.
  */
-function askAgainAfterMutations(): ApolloLink {
-  let ended = 0;
+function askAgainAfterChanges(changes: Changes): ApolloLink {
   return new ApolloLink((operation, forward) => {
     if (operation.operationType === OperationTypeNode.MUTATION) {
-      return forward(operation).pipe(
-        finalize(() => {
-          ended += 1;
-        }),
-      );
-    }
-    const ask = (): Observable<ApolloLink.Result> =>
-      defer(() => {
-        const endedBefore = ended;
+      return defer(() => {
+        changes.running += 1;
         return forward(operation).pipe(
-          switchMap((result) => (ended === endedBefore ? of(result) : ask())),
+          finalize(() => {
+            changes.running -= 1;
+            changes.ended += 1;
+          }),
         );
       });
-    return ask();
+    }
+    const ask = (attempt: number): Observable<ApolloLink.Result> =>
+      defer(() => {
+        const endedBefore = changes.ended;
+        return forward(operation).pipe(
+          switchMap((result) =>
+            changes.ended === endedBefore || attempt === ATTEMPTS_MAX
+              ? of(result)
+              : ask(attempt + 1),
+          ),
+        );
+      });
+    return ask(1);
   });
 }

@@ -74,7 +74,7 @@ export async function change(
     } else {
       refuse(payload?.userErrors);
     }
-    await refreshLists(client, user.id, getFragmentData(Changed_viewer, payload?.viewer));
+    await refreshLists(client, [user.id], getFragmentData(Changed_viewer, payload?.viewer));
   } catch (error) {
     // The client has already reported that the session has ended.
     if (errorCode(error) !== "UNAUTHENTICATED") {
@@ -95,11 +95,12 @@ function refuse(userErrors: { code: string; message: string }[] | undefined): vo
 
 /**
  * Only the server knows the new order of a list, and whether the viewer may see it. Evicts the
- * pages of all lists that a change between the two may affect, and refetches the visible one.
+ * pages of all lists that changes between the viewer and these users may affect, and refetches the
+ * visible one.
  */
 export async function refreshLists(
   client: ApolloClient,
-  userId: string,
+  userIds: string[],
   viewer: Viewer | null | undefined,
 ): Promise<void> {
   if (!viewer) {
@@ -107,7 +108,7 @@ export async function refreshLists(
   }
   await client.refetchQueries({
     updateCache(cache) {
-      for (const id of [userId, viewer.user.id]) {
+      for (const id of [...userIds, viewer.user.id]) {
         cache.evict({ id: `User:${id}`, fieldName: "followers" });
         cache.evict({ id: `User:${id}`, fieldName: "following" });
       }
@@ -122,6 +123,15 @@ export async function refreshLists(
       });
     },
     onQueryUpdated: ({ queryName }) => queryName !== undefined && LIST_PAGES.includes(queryName),
+  });
+}
+
+/** Fetches the page again, unless it has a form or a list that grows. */
+export async function refreshPages(client: ApolloClient): Promise<void> {
+  const pages = [...LIST_PAGES, "ProfilePage"];
+  await client.refetchQueries({
+    include: "active",
+    onQueryUpdated: ({ queryName }) => queryName !== undefined && pages.includes(queryName),
   });
 }
 

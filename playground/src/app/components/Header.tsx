@@ -27,6 +27,7 @@ const Header_query = graphql(`
         ...Avatar_user
       }
     }
+    ...Live_query
   }
 `);
 

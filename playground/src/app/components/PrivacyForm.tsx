@@ -67,7 +67,7 @@ export function PrivacyForm(props: { viewer: FragmentType<typeof PrivacyForm_vie
       const { data } = await updatePrivacy({ variables: { input } });
       const viewer = getFragmentData(PrivacyForm_viewer, data?.updatePrivacy?.viewer);
       if (viewer) {
-        await refreshLists(client, viewer.user.id, viewer);
+        await refreshLists(client, [], viewer);
       }
       return data?.updatePrivacy?.acceptedRequests ?? 0;
     } catch (error) {
