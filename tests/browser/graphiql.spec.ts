@@ -1,5 +1,6 @@
 /** GraphiQL, with its sign-in bar. */
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Page } from "@playwright/test";
 import { expect, expectAccessible, signedInAs, test } from "./fixtures";
@@ -89,6 +90,7 @@ test("every tab runs unchanged", async ({ page }) => {
     ["Unblock", '"outcome":"UNBLOCKED"'],
     ["Mute", '"outcome":"MUTED"'],
     ["Unmute", '"outcome":"UNMUTED"'],
+    ["FollowEventsLog", '"kind":"FOLLOW_ENDED"'],
   ] as const) {
     await openTab(page, name);
     expect(await run(page, name)).toContain(part);
@@ -103,6 +105,56 @@ test("every tab runs unchanged", async ({ page }) => {
   expect(await run(page, "ChangePassword")).toContain('"token"');
   await openTab(page, "DeleteAccount");
   expect(await run(page, "DeleteAccount")).toContain('"deletedUserId"');
+});
+
+test("a subscription shows each event until it is stopped", async ({ page, server }) => {
+  const { viewer } = await server.ask<{ viewer: { latestEventCursor: string } }>(
+    "{ viewer { latestEventCursor } }",
+    await server.token("emily"),
+  );
+  const follow = 'mutation { follow(input: {user: {username: "emily"}}) { outcome } }';
+  await server.ask(follow, await server.token("ada"));
+  await signedInAs(page, server, "emily");
+  const query = await readFile("../../playground/documents/follow-events.graphql", "utf8");
+  const variables = JSON.stringify({ after: viewer.latestEventCursor });
+  await page.goto(`/graphiql?${new URLSearchParams({ query, variables })}`);
+  await expect.poll(() => model(page, "operation.graphql")).toBe(query);
+
+  const opened = page.waitForEvent("websocket");
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  const socket = await opened;
+  expect(new URL(socket.url()).pathname).toBe("/graphql");
+  const shown = async () => JSON.parse((await model(page, "response.json")) || "null")?.data;
+  const event = { kind: "FOLLOWED", isRepeat: false };
+  await expect.poll(shown).toMatchObject({ followEvents: { ...event, user: { username: "ada" } } });
+  await server.ask(follow, await server.token("isaac"));
+  await expect
+    .poll(shown)
+    .toMatchObject({ followEvents: { ...event, user: { username: "isaac" } } });
+  const closed = socket.waitForEvent("close");
+  await page.getByRole("button", { name: /^Stop query/ }).click();
+  await closed;
+
+  await openTab(page, "FollowEventsLog");
+  const log = JSON.parse(await run(page, "FollowEventsLog"));
+  expect(log.viewer.followEvents.nodes).toMatchObject([
+    { user: { username: "isaac" } },
+    { user: { username: "ada" } },
+  ]);
+});
+
+test("a subscription ends with the session", async ({ page, server }) => {
+  await signedInAs(page, server, "emily");
+  await open(page);
+  await openTab(page, "FollowEvents");
+  const opened = page.waitForEvent("websocket");
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  const closed = (await opened).waitForEvent("close");
+  await bar(page).getByRole("button", { name: "Sign out" }).click();
+  await closed;
+  // The server's refusal is an answer.
+  await page.getByRole("button", { name: /^Execute query/ }).click();
+  await expect.poll(() => model(page, "response.json")).toContain("UNAUTHENTICATED");
 });
 
 test("the examples teach every mutation", async ({ page, server }) => {

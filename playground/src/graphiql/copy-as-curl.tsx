@@ -3,7 +3,7 @@ import { ToolbarButton, tryParseJSONC, useGraphiQL } from "@graphiql/react";
 import { getToken } from "../session";
 import type { Notice } from "./bar";
 import { curlCommand } from "./curl";
-import { operationToRun } from "./fetcher";
+import { isSubscription, operationToRun } from "./fetcher";
 
 export function CopyAsCurl({ onNotice }: { onNotice: (notice: Notice) => void }) {
   const queryEditor = useGraphiQL((state) => state.queryEditor);
@@ -22,7 +22,7 @@ export function CopyAsCurl({ onNotice }: { onNotice: (notice: Notice) => void })
           variables: tryParseJSONC(variableEditor?.getValue()),
         },
         tryParseJSONC(headerEditor?.getValue()) ?? {},
-        getToken() !== null,
+        { isSignedIn: getToken() !== null, isStream: isSubscription(query, operationName) },
       );
       // Browsers offer the clipboard only to pages from https or from this machine.
       await navigator.clipboard.writeText(command);

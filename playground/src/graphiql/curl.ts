@@ -9,11 +9,13 @@ export function curlCommand(
   url: string,
   operation: Operation,
   headers: Record<string, unknown>,
-  isSignedIn: boolean,
+  { isSignedIn, isStream }: { isSignedIn: boolean; isStream: boolean },
 ): string {
   const names = Object.keys(headers).map((name) => name.toLowerCase());
   const lines = [
     `curl ${quote(url)}`,
+    // Events are printed as they come.
+    ...(isStream ? [`--no-buffer -H ${quote("accept: text/event-stream")}`] : []),
     `-H ${quote("content-type: application/json")}`,
     ...(isSignedIn && !names.includes("authorization")
       ? ['-H "authorization: Bearer $TOKEN"']

@@ -5,6 +5,8 @@ import block from "../../documents/block.graphql?raw";
 import changePassword from "../../documents/change-password.graphql?raw";
 import deleteAccount from "../../documents/delete-account.graphql?raw";
 import follow from "../../documents/follow.graphql?raw";
+import followEvents from "../../documents/follow-events.graphql?raw";
+import followEventsLog from "../../documents/follow-events-log.graphql?raw";
 import followRequests from "../../documents/follow-requests.graphql?raw";
 import mute from "../../documents/mute.graphql?raw";
 import nested from "../../documents/nested.graphql?raw";
@@ -43,6 +45,8 @@ export const EXAMPLES: Example[] = [
   unblock,
   mute,
   unmute,
+  followEvents,
+  followEventsLog,
   signUp,
   updateProfile,
   changePassword,

@@ -1,8 +1,15 @@
 /** Sends the operations of the editor, measures them, and uses the tokens in their replies. */
 import type { Fetcher } from "@graphiql/toolkit";
-import { type ExecutionResult, Kind, type OperationDefinitionNode, parse } from "graphql";
+import {
+  type ExecutionResult,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  parse,
+} from "graphql";
 import { setToken } from "../session";
 import type { Client } from "./client";
+import { stream } from "./stream";
 
 /** What an operation took. */
 export interface Price {
@@ -25,6 +32,9 @@ export function createFetcher(
     if (operationName === "IntrospectionQuery") {
       return client(operation, options?.headers);
     }
+    if (isSubscription(query, operationName)) {
+      return stream(operation, options?.headers);
+    }
 
     const start = performance.now();
     const result = await client({ ...operation, extensions: { cost: true } }, options?.headers);
@@ -44,17 +54,27 @@ export function createFetcher(
  * of tabs, the name that GraphiQL has `chosen` is still from the previous tab.
  */
 export function operationToRun(query: string, chosen: string | null | undefined): string | null {
-  let operations: OperationDefinitionNode[];
+  const [operation, ...others] = operationsIn(query);
+  return (operation && others.length === 0 ? operation.name?.value : chosen) ?? null;
+}
+
+/** Whether the operation to run has a stream of answers. */
+export function isSubscription(query: string, chosen: string | null | undefined): boolean {
+  const operations = operationsIn(query);
+  const name = operationToRun(query, chosen);
+  const operation = operations.find((operation) => operation.name?.value === name) ?? operations[0];
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION;
+}
+
+function operationsIn(query: string): OperationDefinitionNode[] {
   try {
-    operations = parse(query).definitions.filter(
+    return parse(query).definitions.filter(
       (definition) => definition.kind === Kind.OPERATION_DEFINITION,
     );
   } catch {
     // The server will report what is wrong with the document.
-    operations = [];
+    return [];
   }
-  const [operation, ...others] = operations;
-  return (operation && others.length === 0 ? operation.name?.value : chosen) ?? null;
 }
 
 /** Takes the cost out of the reply: it is shown elsewhere, and the document did not ask for it. */

@@ -66,7 +66,8 @@ function examples(): TabState {
 }
 
 function tab({ query, variables }: Operation, operationName: string | null): Tab {
-  const name = operationName ?? /^\s*(?:query|mutation)\s+(\w+)/m.exec(query)?.[1] ?? null;
+  const name =
+    operationName ?? /^\s*(?:query|mutation|subscription)\s+(\w+)/m.exec(query)?.[1] ?? null;
   return {
     // Random, since the tabs of earlier visits have ids too.
     id: String(Math.random()),
