@@ -29,7 +29,13 @@ export default defineConfig(({ command, mode: page }) => ({
     reportCompressedSize: false,
   },
   optimizeDeps: { entries: ["index.html", "graphiql.html"] },
-  server: { proxy: { "/graphql": SERVER, "/schema.graphql": SERVER, "/avatars": SERVER } },
+  server: {
+    proxy: {
+      "/graphql": { target: SERVER, ws: true },
+      "/schema.graphql": SERVER,
+      "/avatars": SERVER,
+    },
+  },
 }));
 
 /**

@@ -1,5 +1,5 @@
 //! The content security policy of each file that a browser loads. `base-uri` is for the `<base>` of
-//! the pages.
+//! the pages. `connect-src 'self'` allows WebSockets to this server too (CSP 3).
 
 /// The example app: our own files only.
 pub(super) const APP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
