@@ -22,6 +22,12 @@ test("nothing outside of a base path is requested", async ({ page, server, condu
     }
   });
 
+  page.on("websocket", (socket) => {
+    if (new URL(socket.url()).pathname !== `${PATH}/graphql`) {
+      outside.push(socket.url());
+    }
+  });
+
   await test.step("the app", async () => {
     await page.goto(`${server.origin}/`);
     await page.getByRole("link", { name: "Ada Lovelace" }).click();
@@ -36,6 +42,13 @@ test("nothing outside of a base path is requested", async ({ page, server, condu
     await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
     await expect(page).toHaveURL(`${server.origin}/users/ada`);
     await expect(page.getByRole("status").getByRole("paragraph")).toHaveText(/signed in as emily/);
+    await server.ask(
+      'mutation { follow(input: {user: {username: "emily"}}) { outcome } }',
+      await server.token("ada"),
+    );
+    const news = page.getByRole("log", { name: "News" });
+    await expect(news).toContainText("Ada Lovelace follows you");
+    await expect(page.getByText("Follows you", { exact: true })).toBeVisible();
 
     await page.getByRole("link", { name: "24 followers" }).click();
     await page.reload();

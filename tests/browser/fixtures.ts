@@ -96,4 +96,9 @@ export async function signedInAs(page: Page, server: Server, username: string): 
   }, token);
 }
 
+/** Keeps the page from being told what others do, as a proxy without WebSockets does. */
+export async function withoutStream(page: Page): Promise<void> {
+  await page.routeWebSocket(/\/graphql$/, (socket) => socket.close({ code: 1011 }));
+}
+
 export { expect };

@@ -256,6 +256,18 @@ test("an operation is copied as curl, without the token", async ({ page, server,
   });
 });
 
+test("a subscription is copied as curl that reads a stream", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await open(page);
+  await openTab(page, "FollowEvents");
+  await page.getByRole("button", { name: "Copy as curl" }).click();
+  await expect(session(page)).toHaveText("Copied as curl.");
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  // Signed out it is refused, so the stream ends.
+  const { stdout } = await promisify(execFile)("sh", ["-c", `${command} --silent`]);
+  expect(stdout).toMatch(/^event: next\ndata: .*UNAUTHENTICATED/);
+});
+
 test("documents and history outlive the browser tab", async ({ page, context, server }) => {
   const link = new URLSearchParams({ query: "query Kept { viewer { permissions } }" });
   await page.goto(`/graphiql?${link}`);

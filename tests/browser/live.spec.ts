@@ -1,6 +1,6 @@
 /** What changes on a page while one looks at it. */
 import type { Page } from "@playwright/test";
-import { expect, expectAccessible, expectToFit, signedInAs, test } from "./fixtures";
+import { expect, expectAccessible, expectToFit, signedInAs, test, withoutStream } from "./fixtures";
 import type { Server } from "./server";
 
 const FOLDER = "../../target/screenshots";
@@ -51,9 +51,9 @@ test("counts, list and label change, and a notice tells who", async ({ page, ser
   await test.step("the profile of the follower", async () => {
     await page.goto("/users/jane");
     await expect(heading(page)).toHaveText("Jane Austen");
-    await expect(page.getByText("Follows you")).toHaveCount(0);
+    await expect(page.getByText("Follows you", { exact: true })).toHaveCount(0);
     await send(server, "jane", follow("emily"));
-    await expect(page.getByText("Follows you")).toBeVisible();
+    await expect(page.getByText("Follows you", { exact: true })).toBeVisible();
   });
 
   await page.getByRole("button", { name: "Dismiss: Jane Austen follows you" }).click();
@@ -70,7 +70,7 @@ test("a notice leads to the user, and leaves by itself", async ({ page, server }
   await expect(news(page)).toHaveText("Ada Lovelace follows you");
   await news(page).getByRole("link").click();
   await expect(page).toHaveURL("/users/ada");
-  await expect(page.getByText("Follows you")).toBeVisible();
+  await expect(page.getByText("Follows you", { exact: true })).toBeVisible();
   await expect(news(page)).toHaveCount(0);
 
   await send(server, "isaac", follow("emily"));
@@ -203,8 +203,7 @@ test("after a restart of the server nothing is missing", async ({ page, server, 
 });
 
 test("without a stream the app works", async ({ page, server }) => {
-  // As behind a proxy that does not pass on the upgrade.
-  await page.routeWebSocket(/\/graphql$/, (socket) => socket.close({ code: 1011 }));
+  await withoutStream(page);
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
   await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
@@ -236,6 +235,57 @@ test("events that are gone make the page read everything again", async ({ page, 
   await page.goto("/users/emily");
   await expect(page.getByRole("link", { name: "1 follower" })).toBeVisible();
   await expect(news(page)).toHaveText("Ada Lovelace follows you");
+});
+
+test("events that come together are one notice, and repeats none", async ({ page, server }) => {
+  const held: string[] = [];
+  let count = 0;
+  await page.routeWebSocket(/\/graphql$/, (socket) => {
+    socket.connectToServer().onMessage((message) => {
+      held.push(String(message));
+      count += JSON.parse(String(message)).type === "next" ? 1 : 0;
+      // The first three events pass together.
+      if (count === 0 || count >= 3) {
+        for (const text of held.splice(0)) {
+          socket.send(text);
+        }
+      }
+    });
+  });
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/emily/followers");
+  await expect(page.getByText("Nobody follows emily yet.")).toBeVisible();
+  for (const username of ["ada", "isaac", "jane"]) {
+    await send(server, username, follow("emily"));
+  }
+  await expect(news(page)).toHaveText("Ada Lovelace and 2 others follow you");
+  await expect(rows(page)).toHaveCount(4);
+
+  await send(server, "ada", unfollow("emily"), follow("emily"));
+  await expect(rows(page).nth(1)).toContainText("ada");
+  await expect(news(page)).toHaveText("Ada Lovelace and 2 others follow you");
+});
+
+test("the end of a session reaches a page that nobody touches", async ({
+  page,
+  server,
+  conduct,
+}) => {
+  // The browser logs every reply with that status.
+  conduct.expect(/status of 401/);
+  let close = () => {};
+  await page.routeWebSocket(/\/graphql$/, (socket) => {
+    socket.connectToServer();
+    // The server looks a session up again every half a minute.
+    close = () => socket.close({ code: 4403, reason: "Forbidden" });
+  });
+  await signedInAs(page, server, "emily");
+  await page.goto("/users/ada");
+  await expect(banner(page)).toContainText("emily");
+  await send(server, "emily", "signOutEverywhere { userErrors { code } }");
+  close();
+  await expect(page.getByRole("alert")).toHaveText(/^Your session has ended/);
+  await expect(banner(page).getByRole("link", { name: "Sign in" })).toBeVisible();
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

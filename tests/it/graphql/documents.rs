@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path};
 
+use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::{code, data};
@@ -18,11 +19,35 @@ async fn every_document_of_the_playground_runs_as_it_is() {
         let app = TestApp::start().await;
         draw(&*app.store, "ada\nemily").await;
         let token = app.token("emily", None).await;
-        let response = app.graphql(&document, json!({}), Some(&token)).await;
-        assert!(data(&response).is_object(), "{document}");
+        if document.contains("\nsubscription ") {
+            assert_streams(&app, &document, &token).await;
+        } else {
+            let response = app.graphql(&document, json!({}), Some(&token)).await;
+            assert!(data(&response).is_object(), "{document}");
+        }
         seen += 1;
     }
-    assert_eq!(seen, 20);
+    assert_eq!(seen, 22);
+}
+
+/// Opens a stream where the log ends, has ada follow emily, and reads the event.
+async fn assert_streams(app: &TestApp, document: &str, token: &str) {
+    let end = "{ viewer { latestEventCursor } }";
+    let end = app.graphql(end, json!({}), Some(token)).await;
+    let after = &data(&end)["viewer"]["latestEventCursor"];
+    let body = json!({ "query": document, "variables": { "after": after } }).to_string();
+    let request = app.post(body).bearer_auth(token).header(ACCEPT, "text/event-stream");
+    let mut stream = request.send().await.expect("answered");
+
+    let follow = r#"mutation { follow(input: { user: { username: "emily" } }) { outcome } }"#;
+    let ada = app.token("ada", None).await;
+    app.graphql(follow, json!({}), Some(&ada)).await;
+    let mut text = String::new();
+    while !text.contains("\n\n") {
+        let chunk = stream.chunk().await.expect("a chunk").expect("no end");
+        text += &String::from_utf8_lossy(&chunk);
+    }
+    assert!(text.contains(r#""data":{"followEvents":{"#), "{text}");
 }
 
 #[tokio::test]
