@@ -12,6 +12,7 @@ mod event;
 mod follow;
 mod follow_rule;
 mod form;
+mod global_id;
 mod id;
 mod limits;
 mod page;
@@ -21,6 +22,7 @@ mod role;
 mod search;
 pub mod text;
 mod user;
+mod webhook;
 
 pub use audience::Audience;
 pub use change::{
@@ -40,6 +42,7 @@ pub use follow_rule::{
     FollowTies, FollowUsage, decide_follow,
 };
 pub use form::{BrokenRule, Form, FormError};
+pub use global_id::GlobalId;
 pub use id::{UserId, UserIds};
 pub use limits::Limits;
 pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};
@@ -50,4 +53,7 @@ pub use search::{UserSearch, name_prefixes};
 pub use user::{
     Account, Credentials, NewUser, User, UserListRequest, UserOrderField, UserPosition, Username,
     UsernameError, UsernameKey,
+};
+pub use webhook::{
+    Webhook, WebhookAttempt, WebhookBacklog, WebhookKind, WebhookNames, WebhookOutcome, WebhookUser,
 };
