@@ -84,6 +84,10 @@ pub struct Database {
         value_parser = time_kept
     )]
     pub events_kept: Duration,
+
+    /// Whether changes are written to the outbox of the host's webhook: only by a server that has one.
+    #[arg(skip)]
+    pub writes_webhooks: bool,
 }
 
 impl Database {
@@ -100,6 +104,7 @@ impl Database {
             statement_timeout: self.statement_timeout,
             shared_lookups: true,
             events_are_kept: !self.events_kept.is_zero(),
+            writes_webhooks: self.writes_webhooks,
         }
     }
 }

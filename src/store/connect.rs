@@ -23,6 +23,8 @@ pub struct Options {
     pub shared_lookups: bool,
     /// Whether events are written to the logs of users. If not, they are only counted.
     pub events_are_kept: bool,
+    /// Whether new follows and requests are written to the outbox of the host's webhook.
+    pub writes_webhooks: bool,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             statement_timeout: Duration::from_secs(10),
             shared_lookups: true,
             events_are_kept: true,
+            writes_webhooks: false,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::{
     FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
     MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
     ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
-    UsernameKey,
+    UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -108,6 +108,10 @@ macro_rules! measured {
                 self.inner.watch_events().await
             }
 
+            async fn webhooks_written(&self) {
+                self.inner.webhooks_written().await;
+            }
+
             async fn close(&self) {
                 self.inner.close().await;
             }
@@ -147,6 +151,11 @@ measured! {
     fn page_of_events(user: UserId, request: &PageRequest<i64>) -> EventPage;
     fn last_events(users: &[UserId]) -> HashMap<UserId, i64>;
     fn sweep_events(sweep: EventSweep, from: (UserId, i64)) -> Swept;
+    fn claim_webhooks(now: DateTime<Utc>, until: DateTime<Utc>, limit: u32) -> Vec<Webhook>;
+    fn settle_webhooks(attempts: &[WebhookAttempt]) -> ();
+    fn parked_webhooks(after: &str, limit: u32) -> Vec<Webhook>;
+    fn resend_webhooks(ids: &[String], due_at: DateTime<Utc>) -> Vec<String>;
+    fn webhook_backlog() -> WebhookBacklog;
     fn find_account(id: UserId) -> Option<Account>;
     fn find_account_by_subject(subject: &str) -> Option<Account>;
     fn find_credentials(key: &UsernameKey) -> Option<Credentials>;

@@ -47,6 +47,7 @@ mod retry;
 mod sql;
 mod sqlite;
 mod statement;
+mod webhooks;
 
 use std::{
     collections::HashMap,
@@ -70,7 +71,7 @@ use crate::domain::{
     FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
     MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
     ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
-    UsernameKey,
+    UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
 };
 
 /// The outcome of creating a user.
@@ -273,16 +274,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Each change that changes something is an event in the logs of the users who may know of it, in
     /// the order of the changes, unless the change is of a user whom the owner of the log mutes.
     ///
+    /// Where [`Options::writes_webhooks`] is on, each such event that is a new follower or a new request
+    /// is also a message in the outbox, unless it is a repeat or was imported. It is committed with the
+    /// change.
+    ///
     /// A change fails alone: if the database refuses one of them, or others keep changing the same
     /// edges, the changes are committed in smaller parts. Only if the database is not available do
     /// all fail.
     ///
     /// The number of statements does not depend on the number of changes. One reads the state; if
     /// something changes, for each kind of edge two remove and two add, two count changes of pairs
-    /// after an unfollow, one changes all counts, and on SQLite one writes the events; on PostgreSQL, one more looks for blocks and
+    /// after an unfollow, one changes all counts, and on SQLite one writes the events; one writes messages for the webhook; on PostgreSQL, one more looks for blocks and
     /// requests that were committed meanwhile. PostgreSQL writes most batches of follows and
     /// unfollows optimistically, without reading first: one statement for edges, one for counts, and
-    /// one if pairs have limits. A batch that turns out to need the state is rolled back and then
+    /// one if pairs have limits, and one for messages. A batch that turns out to need the state is rolled back and then
     /// costs all of the above.
     async fn change_follows(&self, changes: &[FollowChange])
     -> Vec<Result<Changed<FollowChanged>>>;
@@ -357,6 +362,37 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Deletes old events, in one bounded transaction: one step of a walk over all logs, which
     /// goes on from `from`. What is left of a log is one run of numbers.
     async fn sweep_events(&self, sweep: EventSweep, from: (UserId, i64)) -> Result<Swept>;
+
+    // Webhooks
+
+    /// Waits until this process has committed messages for the host's webhook; returns at once if it
+    /// has since the last call. Waits for ever on a store that writes none.
+    async fn webhooks_written(&self);
+
+    /// Claims messages that are due, oldest first, at most `limit`: none of them is claimed again before
+    /// `until`, and each counts one more attempt. What another server claims at the same moment is
+    /// skipped. Two statements, or one if nothing is due.
+    async fn claim_webhooks(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Webhook>>;
+
+    /// Removes, postpones or parks claimed messages, in one transaction. A message that was claimed
+    /// again in the meantime stays as it is. At most two statements.
+    async fn settle_webhooks(&self, attempts: &[WebhookAttempt]) -> Result<()>;
+
+    /// Parked messages by id, those after `after`, at most `limit`. Two statements, or one if there
+    /// are none.
+    async fn parked_webhooks(&self, after: &str, limit: u32) -> Result<Vec<Webhook>>;
+
+    /// Makes parked messages due at a time, as if they had never been sent. Ids do not repeat. Returns
+    /// the ids that are not those of parked messages; then nothing has changed. One statement.
+    async fn resend_webhooks(&self, ids: &[String], due_at: DateTime<Utc>) -> Result<Vec<String>>;
+
+    /// What is in the outbox. One statement, which reads all of it.
+    async fn webhook_backlog(&self) -> Result<WebhookBacklog>;
 
     // Accounts
 

@@ -370,6 +370,16 @@ statements! {
          FROM follow_events e LEFT JOIN follow_counts c ON c.user_id = e.user_id \
          WHERE (e.user_id, e.sequence) > ($1, $2) ORDER BY e.user_id, e.sequence LIMIT $3";
 
+    // Webhooks
+    PARKED_WEBHOOKS =
+        "SELECT id, kind, follower_id, followee_id, at, attempts, failure FROM webhooks \
+         WHERE due_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
+    WEBHOOK_BACKLOG =
+        "SELECT count(*) FILTER (WHERE due_at IS NOT NULL), \
+                count(*) FILTER (WHERE due_at IS NULL), \
+                min(at) FILTER (WHERE due_at IS NOT NULL) \
+         FROM webhooks";
+
     // Deletion of a user
     TAKE_FOLLOWING = take_edges_from!("follows", "follower_id", "followee_id", "followed_at");
     TAKE_REQUESTS_SENT =

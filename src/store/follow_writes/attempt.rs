@@ -26,6 +26,7 @@ use crate::{
         error::{is_foreign_key_violation, is_of_some_rows, is_transient},
         events::EventHints,
         retry::{self, Tries},
+        webhooks::Outbox,
     },
 };
 
@@ -39,6 +40,9 @@ pub(crate) trait FollowWriter: Clone + Send + Sync + 'static {
 
     /// Where to report whose logs have grown.
     fn hints(&self) -> &EventHints;
+
+    /// Where to report that messages for the webhook were written.
+    fn outbox(&self) -> &Outbox;
 
     /// Writes the changes of an attempt in one transaction. `None` if others changed the same
     /// edges meanwhile: then nothing is written, and the attempt has to be repeated.
@@ -86,7 +90,11 @@ impl Attempt<'_> {
         }
         let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
         let plan = committing.as_ref().filter(|plan| plan.is_done(state))?;
-        Some(Written { logs: plan.logs(), ..plan.outcomes.clone().into() })
+        Some(Written {
+            logs: plan.logs(),
+            has_webhooks: plan.webhooks().next().is_some(),
+            ..plan.outcomes.clone().into()
+        })
     }
 
     /// The outcomes of a plan that turned out to write nothing. `None` if it has something to
@@ -107,10 +115,11 @@ impl Attempt<'_> {
         counts: HashMap<UserId, CountsRow>,
     ) -> sqlx::Result<Written> {
         let (outcomes, logs) = (plan.outcomes.clone(), plan.logs());
+        let has_webhooks = plan.webhooks().next().is_some();
         drop(mem::take(&mut *self.permit.lock().unwrap_or_else(PoisonError::into_inner)));
         *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         self.tries.commit(tx).await?;
-        Ok(Written { outcomes, counts, logs })
+        Ok(Written { outcomes, counts, logs, has_webhooks })
     }
 }
 
@@ -123,11 +132,13 @@ pub(crate) struct Written {
     counts: HashMap<UserId, CountsRow>,
     /// The users whose logs have grown.
     logs: BTreeSet<UserId>,
+    /// Whether there are messages for the webhook.
+    has_webhooks: bool,
 }
 
 impl From<Vec<FollowChanged>> for Written {
     fn from(outcomes: Vec<FollowChanged>) -> Self {
-        Self { outcomes, counts: HashMap::new(), logs: BTreeSet::new() }
+        Self { outcomes, counts: HashMap::new(), logs: BTreeSet::new(), has_webhooks: false }
     }
 }
 
@@ -167,6 +178,9 @@ pub(super) async fn write<W: FollowWriter>(
         let (error, is_of_some_rows) = match write_part(writer, part, permit).await {
             Ok(Some(mut written)) => {
                 writer.hints().send(mem::take(&mut written.logs));
+                if written.has_webhooks {
+                    writer.outbox().hint();
+                }
                 results.extend(written.results(part));
                 continue;
             }

@@ -10,6 +10,7 @@ mod decision;
 mod events;
 mod queue;
 mod state;
+mod webhooks;
 
 pub(crate) use self::{
     attempt::{Attempt, FollowWriter, Written},
@@ -20,4 +21,5 @@ pub(crate) use self::{
         COUNTS, CountsDelta, CountsRow, DELTAS, Keys, Pair, PairChanges, State, StateRow,
         counts_columns,
     },
+    webhooks::NewWebhook,
 };

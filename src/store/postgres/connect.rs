@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::{
     ConnectError, Options, error, events::EventHints, follow_writes::FollowQueue,
-    statement::query_as,
+    statement::query_as, webhooks::Outbox,
 };
 
 /// A connection that was idle for longer is pinged before it is used.
@@ -89,10 +89,12 @@ impl Postgres {
         let own = Route { hosts, session, acquire_timeout, has_sessions: !shares_sessions };
         let reads = Arc::new(Reads::new(pool.clone(), server, options));
         let hints = EventHints::new(options.events_are_kept);
+        let outbox = Outbox::new(options.writes_webhooks);
         let follows = FollowQueue::new(follows::writes::Writer {
             connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
             hints: hints.clone(),
+            outbox: outbox.clone(),
         });
         Ok(Self {
             readers: pool.clone(),
@@ -100,6 +102,7 @@ impl Postgres {
             reads,
             follows,
             hints,
+            outbox,
             route: direct.unwrap_or(own),
             server,
             following,

@@ -25,6 +25,7 @@ mod session;
 mod shared;
 mod users;
 mod watch;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -34,12 +35,14 @@ use sqlx::{PgPool, Postgres as Db, Transaction, postgres::PgArguments};
 use self::{
     connect::{Following, Route, Server},
     lookups::Reads,
+    shared::webhooks::Postponed,
 };
 use super::{
     Statement,
     events::EventHints,
-    follow_writes::{FollowQueue, NewEvent, numbered},
+    follow_writes::{FollowQueue, NewEvent, NewWebhook, numbered},
     sql,
+    webhooks::Outbox,
 };
 use crate::domain::{Edge, FollowCounts, Length, Lengths, UserId};
 
@@ -52,6 +55,7 @@ pub(super) struct Postgres {
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
     hints: EventHints,
+    outbox: Outbox,
     /// For work without time limits, on a connection of its own.
     route: Route,
     server: Server,
@@ -88,6 +92,7 @@ pub(super) fn statements() -> Vec<Statement> {
         sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
+        webhooks::STATEMENTS,
     ]
     .concat()
 }
@@ -151,6 +156,36 @@ fn bind_events(query: Query, events: &[NewEvent]) -> Query {
         .bind(rows.iter().map(|(event, _)| event.other.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|(event, _)| event.at).collect::<Vec<_>>())
         .bind(rows.iter().map(|(event, _)| event.is_repeat).collect::<Vec<_>>())
+}
+
+/// Binds messages as arrays: id, kind, both users and time.
+fn bind_webhooks(query: Query, messages: &[NewWebhook]) -> Query {
+    query
+        .bind(messages.iter().map(NewWebhook::id).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.kind as i16).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.follower.0).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.followee.0).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.at).collect::<Vec<_>>())
+}
+
+/// Binds attempts as arrays: the id of the message and the number.
+fn bind_attempts(query: Query, attempts: &[(&str, i16)]) -> Query {
+    query
+        .bind(attempts.iter().map(|(id, _)| (*id).to_owned()).collect::<Vec<_>>())
+        .bind(attempts.iter().map(|(_, number)| *number).collect::<Vec<_>>())
+}
+
+/// Binds postponed messages as arrays: id, number of the attempt, when to send it again, and why.
+fn bind_postponed(query: Query, messages: &[Postponed<'_>]) -> Query {
+    query
+        .bind(messages.iter().map(|(id, ..)| (*id).to_owned()).collect::<Vec<_>>())
+        .bind(messages.iter().map(|(_, number, ..)| *number).collect::<Vec<_>>())
+        .bind(messages.iter().map(|(_, _, due_at, _)| *due_at).collect::<Vec<_>>())
+        .bind(messages.iter().map(|(.., failure)| (*failure).to_owned()).collect::<Vec<_>>())
+}
+
+fn text_list(texts: &[String]) -> Vec<String> {
+    texts.to_vec()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the times of the other engine may be invalid")]

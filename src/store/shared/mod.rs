@@ -15,3 +15,4 @@ pub(crate) mod schema;
 pub(crate) mod search;
 mod store;
 pub(crate) mod users;
+pub(crate) mod webhooks;

@@ -15,7 +15,7 @@ use super::{
     },
     accounts, deletion, drift, events, follows, load,
     privacy::{self, Muting},
-    schema, search,
+    schema, search, webhooks,
 };
 use crate::{
     domain::{
@@ -23,7 +23,7 @@ use crate::{
         FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage,
         Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy,
         PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest,
-        UserSearch, UsernameKey,
+        UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
     },
     store::{
         CreateOutcome, Error, EventHintStream, EventSweep, Graph, LoadOutcome, OnProgress, Result,
@@ -237,6 +237,43 @@ impl Store for Engine {
     async fn sweep_events(&self, sweep: EventSweep, from: (UserId, i64)) -> Result<Swept> {
         let pool = self.writer.clone();
         retry::write(move |_| events::sweep(pool.clone(), sweep, from)).await
+    }
+
+    // Webhooks
+
+    async fn webhooks_written(&self) {
+        self.outbox.written().await;
+    }
+
+    async fn claim_webhooks(
+        &self,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<Webhook>> {
+        let pool = self.writer.clone();
+        retry::write(move |_| webhooks::claim(pool.clone(), now, until, limit)).await
+    }
+
+    async fn settle_webhooks(&self, attempts: &[WebhookAttempt]) -> Result<()> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        let (pool, attempts) = (self.writer.clone(), Arc::<[_]>::from(attempts));
+        retry::write(move |_| webhooks::settle(pool.clone(), Arc::clone(&attempts))).await
+    }
+
+    async fn parked_webhooks(&self, after: &str, limit: u32) -> Result<Vec<Webhook>> {
+        Ok(webhooks::parked(&self.readers, after, limit).await?)
+    }
+
+    async fn resend_webhooks(&self, ids: &[String], due_at: DateTime<Utc>) -> Result<Vec<String>> {
+        let (pool, ids) = (self.writer.clone(), Arc::<[_]>::from(ids));
+        retry::write(move |_| webhooks::resend(pool.clone(), Arc::clone(&ids), due_at)).await
+    }
+
+    async fn webhook_backlog(&self) -> Result<WebhookBacklog> {
+        Ok(webhooks::backlog(&self.readers).await?)
     }
 
     // Accounts

@@ -19,6 +19,7 @@ mod search;
 mod shared;
 mod users;
 mod watch;
+mod webhooks;
 
 use std::{
     future, iter,
@@ -36,13 +37,14 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 
-use self::{file::Witness, lookups::Reads};
+use self::{file::Witness, lookups::Reads, shared::webhooks::Postponed};
 use super::{
     ConnectError, Options, SchemaState, Statement, error,
     events::EventHints,
-    follow_writes::{FollowQueue, NewEvent, numbered},
+    follow_writes::{FollowQueue, NewEvent, NewWebhook, numbered},
     retry, sql,
     statement::query_scalar,
+    webhooks::Outbox,
 };
 use crate::domain::{Edge, FollowCounts, Lengths, TIMES, UserId};
 
@@ -72,6 +74,7 @@ pub(super) struct Sqlite {
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
     hints: EventHints,
+    outbox: Outbox,
     witness: Witness,
 }
 
@@ -132,9 +135,14 @@ impl Sqlite {
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
         let reads = Arc::new(Reads::new(readers.clone(), options));
         let hints = EventHints::new(options.events_are_kept);
-        let follow_writer = follows::writes::Writer { pool: writer.clone(), hints: hints.clone() };
+        let outbox = Outbox::new(options.writes_webhooks);
+        let follow_writer = follows::writes::Writer {
+            pool: writer.clone(),
+            hints: hints.clone(),
+            outbox: outbox.clone(),
+        };
         let follows = FollowQueue::new(follow_writer);
-        Ok(Self { writer, connections, readers, reads, follows, hints, witness })
+        Ok(Self { writer, connections, readers, reads, follows, hints, outbox, witness })
     }
 
     /// For long work.
@@ -223,6 +231,7 @@ pub(super) fn statements() -> Vec<Statement> {
         sql::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
+        webhooks::STATEMENTS,
     ]
     .concat()
 }
@@ -274,6 +283,33 @@ fn bind_events(query: Query, events: &[NewEvent]) -> Query {
         (log.0, back, kind as i64, cause as i64, other.0, stored(at), i64::from(is_repeat))
     };
     query.bind(json(&numbered(events).map(row).collect::<Vec<_>>()))
+}
+
+/// Binds messages as JSON: id, kind, both users and microseconds.
+fn bind_webhooks(query: Query, messages: &[NewWebhook]) -> Query {
+    let row = |message: &NewWebhook| {
+        let NewWebhook { kind, follower, followee, at } = *message;
+        (message.id(), kind as i64, follower.0, followee.0, stored(at))
+    };
+    query.bind(json(&messages.iter().map(row).collect::<Vec<_>>()))
+}
+
+/// Binds attempts as JSON: the id of the message and the number.
+fn bind_attempts(query: Query, attempts: &[(&str, i16)]) -> Query {
+    query.bind(json(&attempts))
+}
+
+/// Binds postponed messages as JSON: id, number of the attempt, when to send it again, and why.
+fn bind_postponed(query: Query, messages: &[Postponed<'_>]) -> Query {
+    let row = |message: &Postponed<'_>| {
+        let (id, number, due_at, failure) = *message;
+        (id.to_owned(), number, due_at.map(stored), failure.to_owned())
+    };
+    query.bind(json(&messages.iter().map(row).collect::<Vec<_>>()))
+}
+
+fn text_list(texts: &[String]) -> String {
+    json(&texts)
 }
 
 fn time(micros: Time) -> sqlx::Result<DateTime<Utc>> {

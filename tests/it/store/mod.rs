@@ -32,6 +32,7 @@ mod statements;
 mod tokens;
 mod user_lists;
 mod users;
+mod webhooks;
 
 use std::{collections::HashMap, sync::Arc};
 

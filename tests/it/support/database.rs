@@ -43,6 +43,7 @@ const OPTIONS: Options = Options {
     statement_timeout: Duration::from_mins(1),
     shared_lookups: true,
     events_are_kept: true,
+    writes_webhooks: false,
 };
 
 impl Database {
@@ -114,6 +115,12 @@ impl Database {
         store::connect(&self.url, options).await.expect("the database is there")
     }
 
+    /// A second store on the same database, which writes messages for the host's webhook.
+    pub(crate) async fn store_with_webhooks(&self) -> Arc<dyn Store> {
+        let options = Options { writes_webhooks: true, ..OPTIONS };
+        store::connect(&self.url, options).await.expect("the database is there")
+    }
+
     /// Runs a test on the database and deletes the database, even if the test fails.
     pub(crate) async fn run(self, test: impl AsyncFnOnce(&Self)) {
         let result = AssertUnwindSafe(test(&self)).catch_unwind().await;
@@ -143,6 +150,7 @@ impl Database {
 
     /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
+        self.execute("DROP INDEX webhooks_due").await;
         let last = "(SELECT max(version) FROM _sqlx_migrations)";
         self.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {last}")).await;
     }

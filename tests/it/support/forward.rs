@@ -62,6 +62,17 @@ macro_rules! forward_store {
             fn sweep_events(
                 sweep: entourage::store::EventSweep, from: (entourage::domain::UserId, i64)
             ) -> entourage::store::Swept;
+            fn claim_webhooks(
+                now: chrono::DateTime<chrono::Utc>,
+                until: chrono::DateTime<chrono::Utc>,
+                limit: u32
+            ) -> Vec<entourage::domain::Webhook>;
+            fn settle_webhooks(attempts: &[entourage::domain::WebhookAttempt]) -> ();
+            fn parked_webhooks(after: &str, limit: u32) -> Vec<entourage::domain::Webhook>;
+            fn resend_webhooks(
+                ids: &[String], due_at: chrono::DateTime<chrono::Utc>
+            ) -> Vec<String>;
+            fn webhook_backlog() -> entourage::domain::WebhookBacklog;
             fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
             fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
             fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;
@@ -109,6 +120,10 @@ macro_rules! forward_store {
             {
                 let work = async { Ok(self.inner.change_follows(changes).await) };
                 self.call(work).await.unwrap_or_else(|error| vec![Err(error); changes.len()])
+            }
+
+            async fn webhooks_written(&self) {
+                self.inner.webhooks_written().await;
             }
 
             async fn close(&self) {

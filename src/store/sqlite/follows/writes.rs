@@ -14,8 +14,12 @@ use crate::{
         follow_writes::{
             Attempt, FollowWriter, Keys, Pair, Plan, SortedEdges, State, Written, counts_columns,
         },
-        sqlite::{begin, bind_events, events::ADD_EVENTS, json, stored},
+        sqlite::{
+            begin, bind_events, bind_webhooks, events::ADD_EVENTS, json, stored,
+            webhooks::ADD_WEBHOOKS,
+        },
         statement::{query, query_scalar},
+        webhooks::Outbox,
     },
 };
 
@@ -188,6 +192,7 @@ pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
 pub(crate) struct Writer {
     pub(crate) pool: SqlitePool,
     pub(crate) hints: EventHints,
+    pub(crate) outbox: Outbox,
 }
 
 impl FollowWriter for Writer {
@@ -195,6 +200,10 @@ impl FollowWriter for Writer {
 
     fn hints(&self) -> &EventHints {
         &self.hints
+    }
+
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
@@ -210,6 +219,10 @@ impl FollowWriter for Writer {
         write_plan(&mut tx, &plan).await?;
         if self.hints.are_kept() && !plan.events.is_empty() {
             bind_events(query(ADD_EVENTS), &plan.events).execute(&mut *tx).await?;
+        }
+        let messages: Vec<_> = plan.webhooks().filter(|_| self.outbox.is_used()).collect();
+        if !messages.is_empty() {
+            bind_webhooks(query(ADD_WEBHOOKS), &messages).execute(&mut *tx).await?;
         }
         attempt.commit(tx, plan, HashMap::new()).await.map(Some)
     }

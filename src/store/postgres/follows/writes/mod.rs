@@ -30,8 +30,9 @@ use crate::{
             Attempt, COUNTS, CountsDelta, CountsRow, DELTAS, FollowWriter, Pair, PairChanges, Plan,
             State, Written, counts_columns,
         },
-        postgres::{bind_events, events::ADD_EVENTS},
+        postgres::{bind_events, bind_webhooks, events::ADD_EVENTS, webhooks::ADD_WEBHOOKS},
         statement::{query, query_as},
+        webhooks::Outbox,
     },
 };
 
@@ -97,6 +98,15 @@ pub(crate) struct Writer {
     /// Whether the server can write several tables in one statement.
     pub(crate) is_optimistic: bool,
     pub(crate) hints: EventHints,
+    pub(crate) outbox: Outbox,
+}
+
+/// What is written besides edges and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Recording {
+    log: Logging,
+    /// Whether messages for the webhook are written.
+    webhooks: bool,
 }
 
 /// How events are written.
@@ -111,12 +121,13 @@ enum Logging {
 }
 
 impl Writer {
-    const fn logging(&self) -> Logging {
-        match (self.hints.are_kept(), self.is_optimistic) {
+    const fn recording(&self) -> Recording {
+        let log = match (self.hints.are_kept(), self.is_optimistic) {
             (false, _) => Logging::Off,
             (true, true) => Logging::WithCounts,
             (true, false) => Logging::AfterCounts,
-        }
+        };
+        Recording { log, webhooks: self.outbox.is_used() }
     }
 }
 
@@ -129,14 +140,18 @@ impl FollowWriter for Writer {
         &self.hints
     }
 
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
     async fn write(&self, attempt: &Attempt<'_>) -> sqlx::Result<Option<Written>> {
         let mut connection = self.connections.take().await?;
         let mut written = None;
         if self.is_optimistic && attempt.is_first() {
-            written = optimistic::write(&mut connection, self.logging(), attempt).await?;
+            written = optimistic::write(&mut connection, self.recording(), attempt).await?;
         }
         if written.is_none() {
-            written = slow_path::write(&mut connection, self.logging(), attempt).await?;
+            written = slow_path::write(&mut connection, self.recording(), attempt).await?;
         }
         // Without a commit a transaction may still have to be rolled back; the pool does that.
         if written.is_some() && attempt.may_have_committed() {
@@ -155,17 +170,22 @@ struct Counted {
     is_outdated: bool,
 }
 
-/// Changes the counts, writes the events, and corrects the counts in the state. This is the last
-/// write, so that the row of a celebrity is locked only until the commit.
+/// Writes the messages for the webhook, changes the counts, writes the events, and corrects the counts
+/// in the state. The counts come last, so that the row of a celebrity is locked only until the commit.
 async fn change_counts(
     tx: &mut Transaction<'_, Postgres>,
-    logging: Logging,
+    recording: Recording,
     plan: &Plan,
     state: &mut State,
 ) -> sqlx::Result<Counted> {
+    let messages: Vec<_> = plan.webhooks().filter(|_| recording.webhooks).collect();
+    if !messages.is_empty() {
+        bind_webhooks(query(ADD_WEBHOOKS), &messages).execute(&mut **tx).await?;
+    }
+
     let columns: Vec<_> = plan.counts.values().map(CountsDelta::columns).collect();
     let users: Vec<_> = plan.counts.keys().map(|user| user.0).collect();
-    let logs_at_once = logging == Logging::WithCounts && !plan.events.is_empty();
+    let logs_at_once = recording.log == Logging::WithCounts && !plan.events.is_empty();
     let sql = if logs_at_once { CHANGE_COUNTS_AND_LOG } else { CHANGE_COUNTS };
     let mut change = (0..DELTAS).fold(query(sql).bind(users), |change, column| {
         change.bind(columns.iter().map(|row| row[column]).collect::<Vec<i64>>())
@@ -189,7 +209,7 @@ async fn change_counts(
             *before = now.before(delta);
         }
     }
-    if logging == Logging::AfterCounts && !plan.events.is_empty() {
+    if recording.log == Logging::AfterCounts && !plan.events.is_empty() {
         bind_events(query(ADD_EVENTS), &plan.events).execute(&mut **tx).await?;
     }
     Ok(Counted { counts, is_outdated })

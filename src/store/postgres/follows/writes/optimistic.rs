@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
-use super::{Logging, change_counts, columns, find_changes};
+use super::{Recording, change_counts, columns, find_changes};
 use crate::{
     domain::{Day, EdgeKind, FollowChanged, FollowLimits, Mute, UnfollowOutcome, UserId},
     store::{
@@ -82,7 +82,7 @@ type EdgeRow = (i64, i64, Option<DateTime<Utc>>, Option<i64>, Option<bool>);
 /// decide the batch: then the slow path has to.
 pub(crate) async fn write(
     connection: &mut PgConnection,
-    logging: Logging,
+    recording: Recording,
     attempt: &Attempt<'_>,
 ) -> sqlx::Result<Option<Written>> {
     let changes = attempt.changes;
@@ -113,7 +113,7 @@ pub(crate) async fn write(
     // 3. Change the counts. The rows, now locked, say how much of its limits each follower had
     // used before; the changes of their pairs are locked by the edges. They also say whether there
     // may be a request or a block, which was not read.
-    let counted = change_counts(&mut tx, logging, &plan, &mut state).await?;
+    let counted = change_counts(&mut tx, recording, &plan, &mut state).await?;
     if plan.may_be_contradicted(&state) {
         return Ok(None);
     }

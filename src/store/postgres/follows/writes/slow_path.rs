@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection, Postgres, Row, Transaction, postgres::PgRow};
 
-use super::{Logging, change_counts, columns, find_changes};
+use super::{Recording, change_counts, columns, find_changes};
 use crate::{
     domain::{EdgeKind, UserId},
     store::{
@@ -190,7 +190,7 @@ pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
 /// changed the same edges meanwhile.
 pub(crate) async fn write(
     connection: &mut PgConnection,
-    logging: Logging,
+    recording: Recording,
     attempt: &Attempt<'_>,
 ) -> sqlx::Result<Option<Written>> {
     let changes = attempt.changes;
@@ -227,7 +227,7 @@ pub(crate) async fn write(
         }
     }
     count_changes(&mut tx, &plan).await?;
-    let counted = change_counts(&mut tx, logging, &plan, &mut state).await?;
+    let counted = change_counts(&mut tx, recording, &plan, &mut state).await?;
 
     // 4. A follower with new follows since the state was read may have changes of the same pairs as
     // well: read those again. If we have counted changes ourselves, those rows include ours and
