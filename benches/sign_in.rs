@@ -47,6 +47,7 @@ async fn main() -> Result<ExitCode> {
         sign_up: true,
         rate_limits: false,
         events_kept: Duration::from_hours(1),
+        webhook: None,
         limits: Limits::default(),
     });
     for n in 0..SIGN_INS {

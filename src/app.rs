@@ -8,14 +8,14 @@ use axum::Router;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
     http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Seats, Timeouts},
-    service::{Parts, Random, Service, SystemRandom, Tokens},
+    service::{Parts, Random, Service, SystemRandom, Tokens, WebhookReceiver},
     store::{Metered, Statements, Store},
 };
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// How long events are kept; zero for no events.
     pub events_kept: Duration,
+    /// The host's webhook. The store has to write messages for it.
+    pub webhook: Option<WebhookReceiver>,
     /// Whether errors suggest names of the schema.
     pub suggestions: bool,
     /// Whether plain data is projected. If not, resolvers answer everything, with the same result.
@@ -70,6 +72,7 @@ impl Default for Settings {
             sign_up: false,
             rate_limits: true,
             events_kept: Duration::from_hours(30 * 24),
+            webhook: None,
             suggestions: true,
             projection: true,
             documents: DocumentRules::default(),
@@ -102,6 +105,7 @@ impl App {
             sign_up: settings.sign_up,
             rate_limits: settings.rate_limits,
             events_kept: settings.events_kept,
+            webhook: settings.webhook,
             limits: settings.limits,
         });
         let mut documents = settings.documents;
@@ -223,7 +227,18 @@ pub async fn serve(
     };
     let draining = state.draining.subscribe();
     let public = http::serve(listener, router, base_path(), timeouts, most, draining);
-    let served = async { tokio::join!(stopping, public, metrics) };
+    let webhooks = async {
+        let (draining, mut is_draining) = (state.draining.subscribe(), state.draining.subscribe());
+        let time_is_up = async {
+            let _ = is_draining.wait_for(|is_draining| *is_draining).await;
+            sleep(timeouts.drain).await;
+        };
+        tokio::select! {
+            () = state.service.keep_webhooks_delivered(draining) => {}
+            () = time_is_up => {}
+        }
+    };
+    let served = async { tokio::join!(stopping, public, metrics, webhooks) };
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}

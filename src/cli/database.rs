@@ -61,6 +61,7 @@ pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
         sign_up: true,
         rate_limits: false,
         events_kept: Duration::ZERO,
+        webhook: None,
         limits: Limits::default(),
     })
 }

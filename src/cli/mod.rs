@@ -24,6 +24,7 @@ mod startup;
 mod token;
 mod usage;
 mod user;
+mod webhooks;
 
 use std::{
     ffi::OsString,
@@ -55,6 +56,9 @@ enum Command {
     /// Create, promote, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
+    /// List and resend messages of the webhook that failed
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     Token(token::Args),
     Events(events::Args),
     Check(check::Args),
@@ -80,6 +84,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Seed(args) => seed::run(args).await,
         Command::User(command) => user::run(command).await,
+        Command::Webhooks(command) => webhooks::run(command).await,
         Command::Token(args) => token::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Check(args) => check::run(args).await,

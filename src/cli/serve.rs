@@ -1,6 +1,6 @@
 //! `entourage serve`
 
-use std::{fs, future::pending, io};
+use std::{fs, future::pending, io, sync::Arc};
 
 use anyhow::{Context, bail};
 use tokio::{
@@ -14,16 +14,17 @@ use super::{
     database::{self, Migrate},
     demo, documents, print,
     signing::Signer,
-    startup,
+    startup, webhooks,
 };
 use crate::{
     app::{self, App, Settings},
     config::{
         Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, Signing, SlowLog,
-        Switch,
+        Switch, Webhook,
     },
     http::{Playground, Timeouts},
-    store::LoadOutcome,
+    service::Tokens,
+    store::{LoadOutcome, Store},
 };
 
 /// Serve the GraphQL API
@@ -42,6 +43,8 @@ pub(super) struct Args {
     #[command(flatten)]
     documents: Documents,
     #[command(flatten)]
+    webhook: Webhook,
+    #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     logging: Logging,
@@ -54,7 +57,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     // Check what can be checked without changing anything first: limits, documents, keys, addresses.
     // Then open the database; the key file is generated only next to a database that is ours.
-    let Args { listen, service, front, database, signing, documents, limits, slow_log, .. } = args;
+    let webhook = webhooks::receiver(&args.webhook)?;
+    let slow_operation = args.slow_log.slow_operation.limit();
+    let Args { listen, service, front, mut database, signing, documents, limits, .. } = args;
+    database.writes_webhooks = webhook.is_some();
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = service.sign_up.is_open(&database.url);
     let documents = documents::load(&documents, sign_up, limits)?;
@@ -64,19 +70,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Some(address) => Some(bind(address, "ENTOURAGE_METRICS_LISTEN").await?),
         None => None,
     };
-    let migrate = if service.migrate { Migrate::Always } else { Migrate::Sqlite };
     let mut signals = Signals::new()?;
-    let waits = service.wait == Switch::On;
-    let preparing = async {
-        let load = async || Signer::load(&signing, &database.url).await;
-        let place = startup::Place { listener: &listener, base_path: front.base_path() };
-        let signer = startup::until_done(&place, waits, load).await?;
-        let open = async || database::open(&database, migrate).await;
-        let store = startup::until_done(&place, waits, open).await?;
-        anyhow::Ok((signer.into_tokens()?, store))
-    };
+    let place = startup::Place { listener: &listener, base_path: front.base_path() };
     let (tokens, store) = tokio::select! {
-        prepared = preparing => prepared?,
+        prepared = prepare(&place, &service, &signing, &database) => prepared?,
         () = signals.next() => return Ok(()),
     };
     let demo = if service.demo { Some(demo::fill(&store).await?) } else { None };
@@ -92,13 +89,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings {
         limits,
         timeouts: Timeouts { notice, idle: front.idle_timeout, ..timeouts },
-        slow_operation: slow_log.slow_operation.limit(),
+        slow_operation,
         base_path: front.base_path(),
         cors_origins: front.cors_origins(),
         proxies: front.trusted_proxies(),
         sign_up,
         rate_limits: service.rate_limits == Switch::On,
         events_kept: database.events_kept,
+        webhook,
         documents,
         suggestions: service.suggestions == Switch::On,
         playground,
@@ -123,6 +121,22 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     };
     print(&banner.to_string())?;
     serve_until_signalled(app, listener, signals).await
+}
+
+/// Loads the keys and opens the database, once both answer.
+async fn prepare(
+    place: &startup::Place<'_>,
+    service: &Service,
+    signing: &Signing,
+    database: &Database,
+) -> anyhow::Result<(Tokens, Arc<dyn Store>)> {
+    let migrate = if service.migrate { Migrate::Always } else { Migrate::Sqlite };
+    let waits = service.wait == Switch::On;
+    let load = async || Signer::load(signing, &database.url).await;
+    let signer = startup::until_done(place, waits, load).await?;
+    let open = async || database::open(database, migrate).await;
+    let store = startup::until_done(place, waits, open).await?;
+    Ok((signer.into_tokens()?, store))
 }
 
 /// Serves until the first signal, then drains until everything is done or a second signal comes.

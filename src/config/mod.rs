@@ -15,6 +15,7 @@ mod limits;
 mod list;
 mod slow_log;
 mod unknown;
+mod webhook;
 
 use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
@@ -32,6 +33,7 @@ pub use self::{
     limits::LimitArgs,
     slow_log::SlowLog,
     unknown::{unknown_variables, variables},
+    webhook::Webhook,
 };
 use crate::store;
 

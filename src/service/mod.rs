@@ -18,6 +18,7 @@ mod policy;
 mod random;
 mod safety;
 mod users;
+mod webhooks;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -32,6 +33,7 @@ use self::{
     events::EventHub,
     limits::{Attempts, Budgets},
     users::cache::UserCache,
+    webhooks::Deliveries,
 };
 pub use self::{
     auth::{
@@ -46,6 +48,7 @@ pub use self::{
     random::{Random, SystemRandom},
     safety::{PrivacyUpdate, Refusal, UnmuteOutcome},
     users::{ListPage, ListedUser},
+    webhooks::{WebhookReceiver, WebhookSecretError, WebhookSecrets, WebhookUrlError},
 };
 use crate::{
     domain::{Audience, Clock, FollowLimits, Limits, ListReader, UserId, UserIds},
@@ -69,6 +72,8 @@ pub struct Parts {
     pub rate_limits: bool,
     /// How long events are kept; zero for no events.
     pub events_kept: Duration,
+    /// The host's webhook.
+    pub webhook: Option<WebhookReceiver>,
     /// The limits.
     pub limits: Limits,
 }
@@ -90,6 +95,7 @@ pub struct Service {
     /// `None` when no events are kept.
     events: Option<Arc<EventHub>>,
     events_kept: Duration,
+    webhook: Option<Deliveries>,
     sign_up: bool,
 }
 
@@ -97,8 +103,17 @@ impl Service {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { store, tokens, clock, random, sign_up, rate_limits, events_kept, limits } =
-            parts;
+        let Parts {
+            store,
+            tokens,
+            clock,
+            random,
+            sign_up,
+            rate_limits,
+            events_kept,
+            webhook,
+            limits,
+        } = parts;
         Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
@@ -113,6 +128,7 @@ impl Service {
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             events: (!events_kept.is_zero()).then(Arc::default),
             events_kept,
+            webhook: webhook.map(Deliveries::new),
             sign_up,
         })
     }

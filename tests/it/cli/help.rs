@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 17] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -19,6 +19,9 @@ const COMMANDS: [&[&str]; 14] = [
     &["user", "role"],
     &["user", "show"],
     &["user", "sign-out"],
+    &["webhooks"],
+    &["webhooks", "list"],
+    &["webhooks", "resend"],
     &["token"],
     &["check"],
     &["healthcheck"],
@@ -66,6 +69,7 @@ fn help_shows_no_secret_of_the_environment() {
     let secrets = [
         ("DATABASE_URL", "postgres://bob:hunter2@db/follows"),
         ("ENTOURAGE_JWT_SECRET", "hunter2 and the rest of the key"),
+        ("ENTOURAGE_WEBHOOK_URL", "https://app.example/?key=hunter2"),
     ];
     let text = said(run(&std::env::temp_dir(), ["serve", "--help"], &secrets));
     assert!(text.contains("DATABASE_URL") && !text.contains("hunter2"), "{text}");

@@ -10,6 +10,7 @@ mod terminal;
 mod usage;
 mod variables;
 mod waiting;
+mod webhooks;
 
 use std::{path::Path, process::Stdio};
 

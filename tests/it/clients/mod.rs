@@ -6,6 +6,7 @@
 mod live;
 mod rust;
 mod tokens;
+mod webhooks;
 
 use std::{
     ffi::OsStr,

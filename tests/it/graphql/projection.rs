@@ -160,6 +160,7 @@ fn service(store: &Arc<dyn Store>) -> Arc<Service> {
         sign_up: true,
         rate_limits: false,
         events_kept: Duration::from_hours(1),
+        webhook: None,
         limits: Limits::default(),
     })
 }

@@ -77,6 +77,7 @@ impl Servers {
             sign_up: true,
             rate_limits: false,
             events_kept: Duration::from_hours(1),
+            webhook: None,
             limits: Limits { users_cached_max: 100, ..Limits::default() },
         });
         let refresher = {

@@ -99,6 +99,7 @@ fn service(store: &Arc<dyn Store>, limits: Limits) -> Arc<Service> {
         sign_up: true,
         rate_limits: false,
         events_kept: std::time::Duration::from_hours(1),
+        webhook: None,
         limits,
     })
 }

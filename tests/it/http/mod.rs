@@ -13,6 +13,7 @@ mod persisted;
 mod playground;
 mod proxies;
 mod routes;
+mod webhooks;
 
 use reqwest::{Response, header::HeaderMap};
 use serde_json::Value;

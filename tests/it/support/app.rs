@@ -131,6 +131,7 @@ impl TestApp {
             sign_up: true,
             rate_limits: false,
             events_kept: Duration::from_hours(1),
+            webhook: None,
             limits: Limits::default(),
         });
         let caches_users = settings.limits.users_cached_max > 0;

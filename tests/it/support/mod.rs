@@ -12,6 +12,7 @@ pub(crate) mod figures;
 pub(crate) mod follow;
 pub(crate) mod forward;
 pub(crate) mod graph;
+pub(crate) mod hooks;
 pub(crate) mod link;
 pub(crate) mod log;
 pub(crate) mod nginx;
