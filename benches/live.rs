@@ -3,9 +3,11 @@
 //! The binary serves in its own processes, and this one holds the sockets and sends requests over
 //! loopback, so all of them share the cores. `cargo test` runs it briefly with few subscribers.
 
+mod postgres;
 mod support;
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
@@ -15,9 +17,10 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures_util::{SinkExt, StreamExt, future::join_all};
+use postgres::make_postgres_database;
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::{Value, json};
-use support::{Failure, Result, Scale, Server, make_postgres_database, run, say, username};
+use support::{Failure, Result, Scale, Server, run, say, username};
 use tokio::{
     net::TcpStream,
     task::JoinSet,
@@ -72,9 +75,9 @@ async fn main() -> Result<()> {
     let server = Server::start(&database, &SETTINGS)?;
     let caller = Caller::of(&server);
     let lonely = caller.profiles(scale).await?;
-    let before = server.memory_kb()?;
+    let before = memory_kb(&server)?;
     let sockets = open_all(&server, &tokens).await?;
-    let each = (server.memory_kb()? - before) / scale.users.max(1);
+    let each = (memory_kb(&server)? - before) / scale.users.max(1);
     let crowded = caller.profiles(scale).await?;
     say(&format!(
         "{users} idle subscribers: {each} kB each; {lonely} profiles a second without them, \
@@ -84,6 +87,14 @@ async fn main() -> Result<()> {
     one_event_each(sockets, &caller, &tokens).await?;
     celebrity(&server, &caller, &tokens, scale.measured).await?;
     crossing(&server, &database, &tokens).await
+}
+
+/// The memory of a server's process that is its own, in kB.
+fn memory_kb(server: &Server) -> Result<usize> {
+    let smaps = fs::read_to_string(format!("/proc/{}/smaps_rollup", server.process.id()))?;
+    let line = smaps.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no Pss")?;
+    Ok(number.parse()?)
 }
 
 /// Subscribes every user.
@@ -183,7 +194,8 @@ async fn one_event_each(
     say(&format!(
         "{count} subscribers with one event each: all told after {elapsed:.2?}; lag {}\n",
         summary(&mut lags)
-    ))
+    ))?;
+    Ok(())
 }
 
 /// One user is followed at a steady rate.
@@ -218,7 +230,8 @@ async fn celebrity(
     #[expect(clippy::cast_precision_loss, reason = "numbers for people to read")]
     let rate = lags.len() as f64 / seconds;
     let lag = summary(&mut lags);
-    say(&format!("a celebrity with {rate:.0} new followers a second: lag {lag}\n"))
+    say(&format!("a celebrity with {rate:.0} new followers a second: lag {lag}\n"))?;
+    Ok(())
 }
 
 /// Follows on one server, for a subscriber of another.
@@ -238,7 +251,8 @@ async fn crossing(server: &Server, database: &str, tokens: &Arc<Vec<String>>) ->
             lags.push(begin.elapsed());
         }
     }
-    say(&format!("follows on another server, from call to event: {}\n", summary(&mut lags)))
+    say(&format!("follows on another server, from call to event: {}\n", summary(&mut lags)))?;
+    Ok(())
 }
 
 /// The median, the 99th percentile and the maximum.

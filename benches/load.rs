@@ -4,6 +4,7 @@
 //! the figures are those of a client on the same machine, and both share its cores. Every run uses
 //! the same graph and takes the same time. `cargo test` runs it briefly on a small graph.
 
+mod postgres;
 mod support;
 
 use std::{
@@ -15,9 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use postgres::make_postgres_database;
 use reqwest::{Client, header::CONTENT_TYPE};
 use serde_json::json;
-use support::{Result, Scale, Server, make_postgres_database, run, say, username};
+use support::{Result, Scale, Server, run, say, username};
 use tempfile::TempDir;
 
 const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(5) };

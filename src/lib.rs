@@ -149,6 +149,8 @@
 //! | attempt, bisect | one try to write a batch of follows, in one transaction; halving it to isolate a change that fails |
 //! | decision, plan | the outcome of each change of a batch; the rows to write for them |
 //! | optimistic, slow path | write first, then check; read first, then write |
+//! | log, event | the table `follow_events`, by user; a row of it: what happened to a follow of that user |
+//! | hint | a report that a log has grown, which may be lost; the log itself has the events |
 //! | outbox, message | the table `webhooks`; a row of it: a new follow or request that the host is to learn of |
 //! | claimed, parked | being sent by a server, which has it for two minutes; failed too often, until the operator resends it |
 //!

@@ -1,16 +1,14 @@
 //! Shared by the benches of the binary: its commands, and a server process.
 
-mod postgres;
 mod scale;
 
 use std::{
     error::Error,
-    fs,
     io::{self, BufRead, BufReader, Write},
     process::{Child, Command, Stdio},
 };
 
-pub(crate) use self::{postgres::make_postgres_database, scale::Scale};
+pub(crate) use self::scale::Scale;
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -47,7 +45,7 @@ pub(crate) fn username(n: usize) -> String {
 
 /// A server that is killed on drop.
 pub(crate) struct Server {
-    process: Child,
+    pub(crate) process: Child,
     pub(crate) address: String,
 }
 
@@ -69,14 +67,6 @@ impl Server {
             }
         }
         Err("the server did not say where it listens".into())
-    }
-
-    /// The memory of the process that is its own, in kB.
-    pub(crate) fn memory_kb(&self) -> Result<usize> {
-        let smaps = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.process.id()))?;
-        let line = smaps.lines().find_map(|line| line.strip_prefix("Pss:"));
-        let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no Pss")?;
-        Ok(number.parse()?)
     }
 }
 

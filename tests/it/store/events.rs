@@ -391,6 +391,9 @@ async fn a_hint_follows_a_change_of_another_server(database: &Database) {
 
     hinted(&mut hints, BOB).await;
     passing.abort();
+    // As the command line does it, which passes no hints on.
+    other.delete_user(ALICE, at(2)).await.unwrap();
+    hinted(&mut hints, BOB).await;
     other.close().await;
 }
 

@@ -54,13 +54,11 @@ impl EventStream {
     /// The cursor of the next event; `None` at the end of the stream.
     pub(crate) async fn next_cursor(&mut self) -> Option<String> {
         loop {
-            while let Some((event, rest)) = self.unread.split_once("\n\n") {
+            while let Some(end) = self.unread.find("\n\n") {
+                let event: String = self.unread.drain(..end + 2).collect();
                 assert!(!event.contains("\"errors\""), "{event}");
-                let cursor = event.lines().find_map(|line| line.strip_prefix("id: "));
-                let cursor = cursor.map(str::to_owned);
-                self.unread = rest.to_owned();
-                if cursor.is_some() {
-                    return cursor;
+                if let Some(cursor) = event.lines().find_map(|line| line.strip_prefix("id: ")) {
+                    return Some(cursor.to_owned());
                 }
             }
             let more = self.response.chunk().await.ok()??;

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::Result;
+use super::support::Result;
 
 /// An empty database on the server of `tests/postgres.sh`.
 pub(crate) async fn make_postgres_database() -> Result<String> {
