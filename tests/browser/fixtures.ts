@@ -96,7 +96,7 @@ export async function signedInAs(page: Page, server: Server, username: string): 
   }, token);
 }
 
-/** Keeps the page from being told what others do, as a proxy without WebSockets does. */
+/** Ends each connection of the page, as a proxy without WebSockets does. */
 export async function withoutStream(page: Page): Promise<void> {
   await page.routeWebSocket(/\/graphql$/, (socket) => socket.close({ code: 1011 }));
 }

@@ -275,7 +275,7 @@ test("going public accepts the requests", async ({ page, server }) => {
 
 test("going public goes on until no request is left", async ({ page, server }) => {
   await withRequests(server, "emily", "ada");
-  // Its events would bring the real number of requests.
+  // Events would make the page read the real number of requests.
   await withoutStream(page);
   await signedInAs(page, server, "emily");
   await page.goto("/settings");

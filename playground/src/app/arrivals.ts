@@ -48,10 +48,11 @@ const Arrivals = graphql(`
 
 /** How long the first event waits for more. */
 const GATHER_MS = 200;
-/** The time between two refreshes while events keep coming, and after one that failed. */
+/** The time between two refreshes while events keep coming. It doubles after each that fails. */
 const BUSY_MS = 2_000;
-/** How many users are read again at once. */
-const USERS_MAX = 50;
+const BUSY_MAX_MS = 60_000;
+/** How many users are read at once: as many as the longest page of this app has. */
+const USERS_MAX = 12;
 
 export interface Arrivals {
   /** Shows an event soon. */
@@ -78,6 +79,18 @@ export function createArrivals(client: ApolloClient, stopped: AbortSignal): Arri
     };
   }
 
+  /** Shows as much as one query reads; the rest stays due. False if that failed. */
+  async function pay({ users, isAll }: Due): Promise<boolean> {
+    // Those who are not in the cache are not on the screen either.
+    const shown = [...users].filter((id) => cachedRelation(client, id));
+    const isDone = await refresh(client, shown.slice(0, USERS_MAX), isAll);
+    const rest = isDone ? shown.slice(USERS_MAX) : shown;
+    if (!isDone || rest.length > 0) {
+      owe(rest, isAll && !isDone);
+    }
+    return isDone;
+  }
+
   /** Works until everything is shown. */
   async function work(): Promise<void> {
     if (isWorking) {
@@ -97,12 +110,9 @@ export function createArrivals(client: ApolloClient, stopped: AbortSignal): Arri
           owe(event.user ? [event.user.id] : [], false);
         }
       }
-      const missing: Due | null = due;
+      const now: Due | null = due;
       due = null;
-      if (missing && !(await refresh(client, missing))) {
-        owe(missing.users, missing.isAll);
-      }
-      wait = BUSY_MS;
+      wait = now && !(await pay(now)) ? Math.min(2 * wait, BUSY_MAX_MS) : BUSY_MS;
     }
     isWorking = false;
   }
@@ -119,7 +129,7 @@ export function createArrivals(client: ApolloClient, stopped: AbortSignal): Arri
   };
 }
 
-/** Whether others did it, and not too often: people are told of nothing else. */
+/** Whether it deserves a notice: another user did it, for the first time today. */
 function isNews(event: Arrival_EventFragment): boolean {
   return !event.isRepeat && !isOwn(event);
 }
@@ -139,7 +149,7 @@ function isOwn({ kind, cause }: Arrival_EventFragment): boolean {
   }
 }
 
-/** Whether the viewer did it in this tab, which has read the consequences with the answer. */
+/** Whether the viewer did it in this tab: the answer to the change has brought the new state. */
 function isShown(client: ApolloClient, event: Arrival_EventFragment): boolean {
   const { kind, user } = event;
   const known = user && isOwn(event) && cachedRelation(client, user.id);
@@ -151,21 +161,19 @@ function isShown(client: ApolloClient, event: Arrival_EventFragment): boolean {
     : known.isFollowingViewer === user.isFollowingViewer;
 }
 
-/** Reads again what the events have changed. False if that failed. */
-async function refresh(client: ApolloClient, { users, isAll }: Due): Promise<boolean> {
+/** Reads the counts and lists that changes by these users affect. False if that failed. */
+async function refresh(client: ApolloClient, ids: string[], isAll: boolean): Promise<boolean> {
   noteChange(client);
-  // Those who are not in the cache are not on the screen either.
-  const shown = [...users].filter((id) => cachedRelation(client, id));
   try {
     const { data } = await client.query({
       query: Arrivals,
-      variables: { ids: shown.slice(-USERS_MAX) },
+      variables: { ids },
       fetchPolicy: "network-only",
     });
     if (isAll) {
       await refreshPages(client);
     } else {
-      await refreshLists(client, shown, getFragmentData(Changed_viewer, data?.viewer));
+      await refreshLists(client, ids, getFragmentData(Changed_viewer, data?.viewer));
     }
     return true;
   } catch {

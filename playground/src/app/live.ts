@@ -24,16 +24,16 @@ const FollowEvents = graphql(`
 const WAIT_MS = 1_000;
 const WAIT_MAX_MS = 60_000;
 
-/** A connection that lasted so long was a good one: the next wait is short again. */
+/** After a connection that lasted this long, the wait begins at the start again. */
 const GOOD_MS = 30_000;
 
 /** The close code of a token that the server does not accept. */
 const FORBIDDEN = 4403;
 
-/** The errors that may be over after a while. */
+/** The codes of errors that pass: the same subscription may work later. */
 const PASSING = ["INTERNAL", "RATE_LIMITED", "TIMEOUT", "UNAVAILABLE"];
 
-/** What ended a subscription, as far as the next attempt depends on it. */
+/** Why a subscription ended. The next attempt depends on it. */
 type Ending =
   | { kind: "broken" }
   | { kind: "forbidden" }
