@@ -39,7 +39,7 @@ use crate::{
 /// Changes counts. A count that is too low already stays at zero: that is for `check` to report, and
 /// must not fail an unfollow. The day never goes back: where clocks disagree about midnight, the
 /// later day counts.
-macro_rules! change_counts {
+macro_rules! update_counts {
     ($returned:literal) => {
         concat!(
             "UPDATE follow_counts c \
@@ -67,9 +67,9 @@ macro_rules! change_counts {
 }
 
 statements! {
-    CHANGE_COUNTS = change_counts!("");
+    CHANGE_COUNTS = update_counts!("");
     CHANGE_COUNTS_AND_LOG = concat!(
-        "WITH counted AS (", change_counts!(", c.events"), "), logged AS ( \
+        "WITH counted AS (", update_counts!(", c.events"), "), logged AS ( \
              INSERT INTO follow_events \
                  (user_id, sequence, kind, cause, other_id, at, is_repeat) \
              SELECT e.user_id, c.events + e.back, e.kind, e.cause, e.other_id, e.at, e.is_repeat \
