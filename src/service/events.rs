@@ -13,7 +13,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, SemaphorePermit, watch},
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
@@ -31,6 +31,9 @@ const POLL_EVERY: Duration = Duration::from_secs(30);
 const POLL_WITHOUT_HINTS_EVERY: Duration = Duration::from_secs(1);
 /// The most logs that are polled by one statement.
 const POLLED_TOGETHER: usize = 1_000;
+/// The most feeds that read at once. Others wait for their turn: a poll may wake all feeds of a
+/// server, and their look-ups would fill the queues of the store, which then refuses requests.
+const READS_MAX: usize = 256;
 /// How often old events are deleted.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// Events that are younger stay even if a log is longer than it should be.
@@ -102,6 +105,8 @@ impl EventFeed {
             tokio::select! {
                 () = self.hints.grown() => self.is_behind = true,
                 () = sleep_until(self.check_at) => {
+                    let hub = Arc::clone(&self.hints.hub);
+                    let _permit = hub.permit().await;
                     self.viewer = Arc::new(self.service.find_again(&self.viewer).await?);
                     self.check_at = self.service.check_at(&self.viewer);
                 }
@@ -110,6 +115,8 @@ impl EventFeed {
     }
 
     async fn read(&mut self) -> std::result::Result<Option<EventBatch>, EventFeedEnd> {
+        let hub = Arc::clone(&self.hints.hub);
+        let _permit = hub.permit().await;
         let (store, place) = (&self.service.store, (self.viewer.id(), self.after));
         let mut logs = store.events_after(&[place]).await.map_err(Error::from)?;
         let EventLog { last, events } = logs.remove(&place).ok_or(EventFeedEnd::Unauthenticated)?;
@@ -249,8 +256,18 @@ impl Service {
 }
 
 /// Wakes the subscribers of this process.
-#[derive(Debug, Default)]
-pub(super) struct EventHub(Mutex<HashMap<UserId, Log>>);
+#[derive(Debug)]
+pub(super) struct EventHub {
+    logs: Mutex<HashMap<UserId, Log>>,
+    /// One permit for each feed that reads.
+    reads: Semaphore,
+}
+
+impl Default for EventHub {
+    fn default() -> Self {
+        Self { logs: Mutex::default(), reads: Semaphore::new(READS_MAX) }
+    }
+}
 
 /// A log with subscribers.
 #[derive(Debug)]
@@ -262,7 +279,11 @@ struct Log {
 
 impl EventHub {
     fn logs(&self) -> MutexGuard<'_, HashMap<UserId, Log>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.reads.acquire().await.expect("it is never closed")
     }
 
     fn wake(&self, users: &[UserId]) {

@@ -47,8 +47,9 @@ export function queue() {
   return { add, next };
 }
 
-/** An event without its cursor, which differs from run to run. */
+/** An event without its cursor, which differs from run to run, and the types that a cache asks for. */
 export function seen({ followEvents: { cursor, ...event } }) {
   if (typeof cursor !== 'string') throw new Error(`no cursor: ${cursor}`);
-  return event;
+  const withoutType = (key, value) => (key === '__typename' ? undefined : value);
+  return JSON.parse(JSON.stringify(event, withoutType));
 }
