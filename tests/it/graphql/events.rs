@@ -4,14 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use entourage::{
-    domain::{Audience, EventCause, EventKind, UserId, UsernameKey},
+    domain::{Audience, EventCause, EventKind, Limits, SystemClock, UserId, UsernameKey},
+    service::{Parts, Service, Session, SystemRandom, Viewer},
     store::EventSweep,
 };
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::{code, data, on_both_engines};
 use crate::support::{
-    app::{TestApp, settings},
+    app::{TestApp, settings, tokens},
+    database::{Database, Engine},
     graph::{beginning, draw},
 };
 
@@ -211,4 +214,40 @@ fn events_have_the_names_of_the_schema() {
     let mut causes = EventCause::ALL.map(EventCause::name);
     causes.sort_unstable();
     assert_eq!(names("FollowEventCause"), causes);
+}
+
+/// As many as a server has after a poll, and more than the store's queue of look-ups holds.
+#[tokio::test]
+async fn thousands_of_feeds_read_at_once() {
+    let database = Database::migrated(Engine::Postgres).await;
+    database
+        .run(async |database| {
+            let users = draw(database.store(), "bob -> ada").await;
+            let service = Service::new(Parts {
+                store: Arc::clone(&database.store),
+                tokens: tokens(),
+                clock: Arc::new(SystemClock),
+                random: Arc::new(SystemRandom),
+                sign_up: true,
+                rate_limits: false,
+                events_kept: Duration::from_hours(1),
+                webhook: None,
+                limits: Limits::default(),
+            });
+            let account = database.store.find_account(users["ada"]).await.expect("it answers");
+            let account = account.expect("the user is there");
+            let permissions = account.role.permissions;
+            let viewer = Viewer { account, permissions, session: Session::default() };
+            let seen_by = service.seen_by(Some(Arc::new(viewer)));
+            let mut feeds = JoinSet::new();
+            for _ in 0..3_000 {
+                let mut feed = seen_by.follow_events(Some(0)).await.expect("it subscribes");
+                feeds.spawn(async move { feed.next().await.map(|batch| batch.events.len()) });
+            }
+
+            for events in feeds.join_all().await {
+                assert_eq!(events.expect("they are read"), 1);
+            }
+        })
+        .await;
 }
