@@ -47,7 +47,9 @@ const QUIET: Duration = Duration::from_secs(3);
 const SUBSCRIBE: &str = "subscription { followEvents { at cursor kind user { username } } }";
 const PROFILE: &str = "query ($username: String!) { user(username: $username) { username name \
     followerCount followingCount followers(first: 20) { nodes { username } } } }";
-const FOLLOW: &str = "mutation ($username: String!) { follow(input: { user: { username: $username } }) { outcome } }";
+const FOLLOW: &str = "mutation ($username: String!) { \
+    unfollow(input: { user: { username: $username } }) { outcome } \
+    follow(input: { user: { username: $username } }) { outcome } }";
 
 /// Bounds that hold one machine with this many sockets.
 const SETTINGS: [(&str, &str); 4] = [
@@ -62,6 +64,9 @@ type Socket = WebSocketStream<TcpStream>;
 #[tokio::main]
 async fn main() -> Result<()> {
     let Some(scale) = SCALE.or_smoke() else { return Ok(()) };
+    // A smoke run has few subscribers.
+    let most = usize::try_from(scale.measured.as_millis())? * 2;
+    let scale = Scale { users: scale.users.min(most), ..scale };
     let database = make_postgres_database().await?;
     run(&database, &["migrate"])?;
     let (users, follows) = (scale.users.to_string(), (scale.users * 20).to_string());
@@ -154,10 +159,16 @@ async fn next(socket: &mut Socket, ty: &str) -> Result<Value> {
     }
 }
 
-/// How long ago the next event was requested.
+/// How long ago the next follow of the subscriber was requested.
 async fn next_lag(socket: &mut Socket) -> Result<Duration> {
-    let message = next(socket, "next").await?;
-    let at = message["payload"]["data"]["followEvents"]["at"].as_str().ok_or("no event")?;
+    let event = loop {
+        let mut message = next(socket, "next").await?;
+        let event = message["payload"]["data"]["followEvents"].take();
+        if event["kind"] == "FOLLOWED" {
+            break event;
+        }
+    };
+    let at = event["at"].as_str().ok_or("no time")?;
     #[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
     let lag = Utc::now() - at.parse::<DateTime<Utc>>()?;
     Ok(lag.to_std().unwrap_or_default())
@@ -170,10 +181,16 @@ async fn one_event_each(
     tokens: &Arc<Vec<String>>,
 ) -> Result<()> {
     let count = sockets.len();
-    let told: JoinSet<_> = sockets
-        .into_iter()
-        .map(|mut socket| async move { next_lag(&mut socket).await.map(|lag| (lag, socket)) })
-        .collect();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let told = |mut socket| {
+        let heard = Arc::clone(&heard);
+        async move {
+            let lag = next_lag(&mut socket).await?;
+            heard.fetch_add(1, SeqCst);
+            Ok::<_, Failure>((lag, socket))
+        }
+    };
+    let told: JoinSet<_> = sockets.into_iter().map(told).collect();
     let begin = Instant::now();
     let follow = |n: usize| caller.follow(&tokens[n], username((n + 1) % count + 1));
     let next = &AtomicUsize::new(0);
@@ -221,7 +238,6 @@ async fn celebrity(
         }
         ticks.tick().await;
         let (caller, token) = (caller.clone(), token.clone());
-        // A second call of the same user changes nothing.
         follows.spawn(async move { caller.follow(&token, username(1)).await });
     }
     follows.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
@@ -246,10 +262,9 @@ async fn crossing(server: &Server, database: &str, tokens: &Arc<Vec<String>>) ->
             break;
         }
         let begin = Instant::now();
-        if caller.follow(token, username(last)).await? {
-            timeout(PATIENCE, next_lag(&mut socket)).await??;
-            lags.push(begin.elapsed());
-        }
+        caller.follow(token, username(last)).await?;
+        timeout(PATIENCE, next_lag(&mut socket)).await??;
+        lags.push(begin.elapsed());
     }
     say(&format!("follows on another server, from call to event: {}\n", summary(&mut lags)))?;
     Ok(())
@@ -292,10 +307,13 @@ impl Caller {
         }
     }
 
-    /// Follows a user; whether that was new.
-    async fn follow(&self, token: &str, username: String) -> Result<bool> {
+    /// Follows a user again, so that there is an event in any case.
+    async fn follow(&self, token: &str, username: String) -> Result<()> {
         let data = self.ask(Some(token), FOLLOW, &username).await?;
-        Ok(data["follow"]["outcome"] == "FOLLOWED")
+        match data["follow"]["outcome"].as_str() {
+            Some("FOLLOWED") => Ok(()),
+            _ => Err(data.to_string().into()),
+        }
     }
 
     /// How many profiles are answered in a second.
