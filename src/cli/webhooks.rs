@@ -75,7 +75,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-/// The receiver of the settings, checked; `None` if there is none.
+/// The receiver that the settings name, checked; `None` without one.
 pub(super) fn receiver(webhook: &config::Webhook) -> anyhow::Result<Option<WebhookReceiver>> {
     let config::Webhook { webhook_url, webhook_secret_file } = webhook;
     let (Some(url), Some(file)) = (webhook_url, webhook_secret_file) else { return Ok(None) };

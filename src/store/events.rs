@@ -17,7 +17,7 @@ pub const EVENTS_TOGETHER: i64 = 100;
 /// How many events a log keeps at least, whatever their age; beyond that, events older than an hour
 /// may be deleted.
 pub const EVENTS_KEPT_MAX: i64 = 10_000;
-/// How many hints wait for a reader. One that is further behind is told that any log may have grown.
+/// How many hints wait for a reader. A reader that is further behind gets one hint for all logs.
 const HINTS_MAX: usize = 1_024;
 
 /// Which events are deleted, oldest first in each log.

@@ -35,7 +35,7 @@ const SILENCE_MAX: Duration = Duration::from_millis(300);
 statements! {
     PING = "SELECT 1";
     NOTIFY_OF_NOBODY = "SELECT pg_notify('entourage_users', '0')";
-    NOTIFY_OF_NO_LOG = "SELECT pg_notify('entourage_events', 'nobody')";
+    NOTIFY_OF_NO_LOG = "SELECT pg_notify('entourage_events', 'test')";
     LISTENING_PROCESS = "SELECT pg_backend_pid()";
     NOTIFY_OF_LOGS = "SELECT pg_notify('entourage_events', $1)";
 }

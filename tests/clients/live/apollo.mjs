@@ -7,7 +7,7 @@ import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
-import { authorization, change, EVENTS, queue, seen, url } from './events.mjs';
+import { authorization, EVENTS, heard, queue, url } from './events.mjs';
 
 const http = new HttpLink({ uri: url, headers: { authorization } });
 const socket = createClient({
@@ -30,16 +30,7 @@ function events(after) {
 const VIEWER = '{ viewer { id user { id username } latestEventCursor } }';
 const { data } = await client.query({ query: gql(VIEWER) });
 const refused = await client.query({ query: gql('{ nothing }') }).catch((error) => error);
-const live = events(data.viewer.latestEventCursor);
-await change('follow');
-const first = await live.next();
-await change('unfollow');
-await change('follow');
-const second = seen(await live.next());
-live.end();
-const late = events(first.followEvents.cursor);
-const again = seen(await late.next());
-late.end();
+const report = await heard(events, data.viewer.latestEventCursor);
 client.stop();
 await socket.dispose();
 
@@ -47,7 +38,6 @@ console.log(
   JSON.stringify({
     viewer: data.viewer.user.username,
     refused: CombinedGraphQLErrors.is(refused) ? refused.errors.map(({ extensions }) => extensions.code) : [],
-    events: [seen(first), second],
-    again,
+    ...report,
   }),
 );

@@ -53,3 +53,18 @@ export function seen({ followEvents: { cursor, ...event } }) {
   const withoutType = (key, value) => (key === '__typename' ? undefined : value);
   return JSON.parse(JSON.stringify(event, withoutType));
 }
+
+/** What a client hears: `events` subscribes to what follows a cursor. */
+export async function heard(events, latest) {
+  const live = events(latest);
+  await change('follow');
+  const first = await live.next();
+  await change('unfollow');
+  await change('follow');
+  const second = seen(await live.next());
+  live.end();
+  const late = events(first.followEvents.cursor);
+  const again = seen(await late.next());
+  late.end();
+  return { events: [seen(first), second], again };
+}

@@ -4,7 +4,7 @@ import { createClient } from 'graphql-ws';
 import runtime from 'relay-runtime';
 import WebSocket from 'ws';
 
-import { authorization, change, EVENTS, queue, seen, url } from './events.mjs';
+import { authorization, EVENTS, heard, queue, url } from './events.mjs';
 
 const { Network, Observable } = runtime;
 const socket = createClient({
@@ -36,23 +36,13 @@ function events(after) {
 const VIEWER = 'query Viewer { viewer { user { username } latestEventCursor } }';
 const { data } = await execute('query', 'Viewer', VIEWER).toPromise();
 const refused = await execute('query', 'Wrong', 'query Wrong { nothing }').toPromise();
-const live = events(data.viewer.latestEventCursor);
-await change('follow');
-const first = await live.next();
-await change('unfollow');
-await change('follow');
-const second = seen(await live.next());
-live.end();
-const late = events(first.followEvents.cursor);
-const again = seen(await late.next());
-late.end();
+const report = await heard(events, data.viewer.latestEventCursor);
 await socket.dispose();
 
 console.log(
   JSON.stringify({
     viewer: data.viewer.user.username,
     refused: refused.errors.map(({ extensions }) => extensions.code),
-    events: [seen(first), second],
-    again,
+    ...report,
   }),
 );

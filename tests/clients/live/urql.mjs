@@ -4,7 +4,7 @@ import { Client, fetchExchange, subscriptionExchange } from '@urql/core';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
-import { authorization, change, EVENTS, queue, seen, url } from './events.mjs';
+import { authorization, EVENTS, heard, queue, url } from './events.mjs';
 
 const socket = createClient({
   url: url.replace('http', 'ws'),
@@ -35,23 +35,13 @@ function events(after) {
 
 const { data } = await client.query('{ viewer { user { username } latestEventCursor } }', {});
 const { error: refused } = await client.query('{ nothing }', {});
-const live = events(data.viewer.latestEventCursor);
-await change('follow');
-const first = await live.next();
-await change('unfollow');
-await change('follow');
-const second = seen(await live.next());
-live.end();
-const late = events(first.followEvents.cursor);
-const again = seen(await late.next());
-late.end();
+const report = await heard(events, data.viewer.latestEventCursor);
 await socket.dispose();
 
 console.log(
   JSON.stringify({
     viewer: data.viewer.user.username,
     refused: refused.graphQLErrors.map(({ extensions }) => extensions.code),
-    events: [seen(first), second],
-    again,
+    ...report,
   }),
 );
