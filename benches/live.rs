@@ -91,7 +91,9 @@ async fn main() -> Result<()> {
 
     one_event_each(sockets, &caller, &tokens).await?;
     celebrity(&server, &caller, &tokens, scale.measured).await?;
-    crossing(&server, &database, &tokens).await
+    crossing(&server, &database, &tokens, "with LISTEN").await?;
+    let pooled = format!("{database}?pooler=transaction");
+    crossing(&server, &pooled, &tokens, "without LISTEN").await
 }
 
 /// The memory of a server's process that is its own, in kB.
@@ -250,12 +252,17 @@ async fn celebrity(
     Ok(())
 }
 
-/// Follows on one server, for a subscriber of another.
-async fn crossing(server: &Server, database: &str, tokens: &Arc<Vec<String>>) -> Result<()> {
+/// Follows on one server, for a subscriber of another, which has its own address of the database.
+async fn crossing(
+    server: &Server,
+    database: &str,
+    tokens: &Arc<Vec<String>>,
+    how: &str,
+) -> Result<()> {
     let other = Server::start(database, &SETTINGS)?;
-    let caller = Caller::of(&other);
+    let caller = Caller::of(server);
     let last = tokens.len();
-    let mut socket = subscribe(&server.address, &tokens[last - 1]).await?;
+    let mut socket = subscribe(&other.address, &tokens[last - 1]).await?;
     let mut lags = Vec::new();
     for token in tokens.iter().skip(1) {
         if lags.len() == CROSSINGS {
@@ -266,7 +273,8 @@ async fn crossing(server: &Server, database: &str, tokens: &Arc<Vec<String>>) ->
         timeout(PATIENCE, next_lag(&mut socket)).await??;
         lags.push(begin.elapsed());
     }
-    say(&format!("follows on another server, from call to event: {}\n", summary(&mut lags)))?;
+    let lags = summary(&mut lags);
+    say(&format!("follows on another server, {how}, from call to event: {lags}\n"))?;
     Ok(())
 }
 

@@ -22,20 +22,16 @@ const client = createClient({
   },
 });
 
-/** Resolves when the server has handled everything before. */
-async function settled() {
-  for await (const { data } of client.iterate({ query: '{ viewer { user { username } } }' })) return data;
-}
-
-const viewer = await settled();
+const query = '{ viewer { user { username } latestEventCursor } }';
+const { viewer } = await next(client.iterate({ query }));
 const refused = await client
   .iterate({ query: '{ nothing }' })
   .next()
   .catch((errors) => errors.map((error) => error.extensions.code));
 
-const events = client.iterate({ query: EVENTS });
+const latest = { after: viewer.latestEventCursor };
+const events = client.iterate({ query: EVENTS, variables: latest });
 const first = events.next();
-await settled();
 await change('follow');
 const event = await first;
 await change('unfollow');
@@ -51,7 +47,7 @@ console.error('READY');
 const over = await late.next().catch(() => 'over');
 console.log(
   JSON.stringify({
-    viewer: viewer.viewer.user.username,
+    viewer: viewer.user.username,
     refused,
     events: [seen(event.value.data), second],
     again,

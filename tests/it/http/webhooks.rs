@@ -129,8 +129,8 @@ async fn a_message_is_what_the_page_says() {
             assert!(message.id().starts_with("msg_") && !message.id().contains('.'));
             assert_eq!(message.header("webhook-timestamp"), "1750000007");
             assert_eq!(message.header("webhook-signature"), message.expected_signature(SECRET));
-            let user = |id, name, subject: Option<&str>| {
-                json!({ "id": GlobalId::User(UserId(id)).text(), "username": name, "subject": subject })
+            let user = |id, name, external_id: Option<&str>| {
+                json!({ "id": GlobalId::User(UserId(id)).text(), "username": name, "externalId": external_id })
             };
             let expected = json!({
                 "type": "follow.created",

@@ -105,8 +105,12 @@ impl Socket {
         self.send(json!({ "id": id, "type": "subscribe", "payload": payload })).await;
     }
 
-    /// What comes next, apart from pings of the WebSocket itself.
+    /// What comes next, apart from pings of the WebSocket itself, which come for ever.
     pub(super) async fn next(&mut self) -> Got {
+        timeout(PATIENCE * 2, self.next_got()).await.expect("something but pings comes")
+    }
+
+    async fn next_got(&mut self) -> Got {
         loop {
             return match self.raw().await {
                 Some(Ok(Message::Text(text))) => {

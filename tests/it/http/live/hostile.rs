@@ -15,7 +15,7 @@ use tokio::{
 use super::{
     EVENTS,
     client::{Got, Socket},
-    event, follow, patient, unfollow,
+    event, follow, from_now, patient, unfollow,
 };
 use crate::support::app::{TestApp, read_to_end, settings};
 
@@ -139,12 +139,13 @@ async fn ten_thousand_subscribes_are_answered_one_by_one() {
     let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
     let mut socket = Socket::ready(&app, &ada).await;
     let mut other = Socket::ready(&app, &bob).await;
-    other.subscribe("1", EVENTS).await;
+    other.subscribe("1", &from_now(&app, &bob).await).await;
     assert!(other.ping().await.is_empty());
 
+    let events = from_now(&app, &ada).await;
     for batch in 0..100 {
         for n in 0..100 {
-            socket.subscribe(&format!("{batch}-{n}"), EVENTS).await;
+            socket.subscribe(&format!("{batch}-{n}"), &events).await;
         }
         for message in socket.ping().await {
             let code = &message["payload"][0]["extensions"]["code"];
@@ -204,7 +205,8 @@ async fn a_slow_reader_is_behind_and_loses_nothing() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
     let mut socket = Socket::ready(&app, &ada).await;
-    socket.subscribe("1", EVENTS).await;
+    let events = from_now(&app, &ada).await;
+    socket.subscribe("1", &events).await;
     assert!(socket.ping().await.is_empty());
     // Each unfollow is an event of bob alone.
     for _ in 0..250 {
@@ -226,7 +228,8 @@ async fn subscriptions_on_a_socket_take_turns() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.sign_up("ada").await, app.sign_up("bob").await);
     let mut socket = Socket::ready(&app, &ada).await;
-    socket.subscribe("first", EVENTS).await;
+    let events = from_now(&app, &ada).await;
+    socket.subscribe("first", &events).await;
     assert!(socket.ping().await.is_empty());
     for _ in 0..250 {
         follow(&app, &bob, "ada").await;

@@ -4,6 +4,7 @@ mod client;
 mod hostile;
 mod limits;
 mod protocol;
+mod servers;
 mod sessions;
 mod sse;
 mod stopping;
@@ -19,6 +20,15 @@ use crate::support::app::{TestApp, settings};
 /// A subscription to everything that plain data can say.
 const EVENTS: &str =
     "subscription { followEvents { cursor kind cause isRepeat user { username } } }";
+
+/// The same from now on, for the holder of a token. Without a cursor a subscription begins when it is
+/// opened, and no message says when that was.
+async fn from_now(app: &TestApp, token: &str) -> String {
+    let query = "{ viewer { latestEventCursor } }";
+    let reply = app.graphql(query, json!({}), Some(token)).await;
+    let cursor = &reply["data"]["viewer"]["latestEventCursor"];
+    EVENTS.replace("followEvents", &format!("followEvents(after: {cursor})"))
+}
 
 /// Makes the holder of a token follow a user.
 async fn follow(app: &TestApp, token: &str, username: &str) {

@@ -10,11 +10,16 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{
     EVENTS,
     client::{Got, Socket, handshake, status},
-    event, follow, patient,
+    event, follow, from_now, patient,
 };
 use crate::support::app::TestApp;
 
 const NAME: &str = "{ user(username: \"ada\") { username } }";
+
+/// The events of the user of [`ready`] from now on.
+async fn events_of_ada(app: &TestApp) -> String {
+    from_now(app, &app.token("ada", None).await).await
+}
 
 /// A server with one user, and a socket of that user.
 async fn ready() -> (TestApp, Socket) {
@@ -163,7 +168,8 @@ async fn a_refused_operation_is_an_error_and_no_complete() {
 #[tokio::test]
 async fn events_come_in_order_until_the_client_completes() {
     let (app, mut socket) = ready().await;
-    socket.subscribe("s", EVENTS).await;
+    let events = events_of_ada(&app).await;
+    socket.subscribe("s", &events).await;
     assert!(socket.ping().await.is_empty());
     let names = ["bob", "eve", "max"];
     let mut tokens = Vec::new();
@@ -206,11 +212,12 @@ async fn an_id_in_use_closes_the_socket() {
 #[tokio::test]
 async fn an_id_is_free_again_after_a_complete() {
     let (app, mut socket) = ready().await;
+    let events = events_of_ada(&app).await;
     for _ in 0..50 {
-        socket.subscribe("1", EVENTS).await;
+        socket.subscribe("1", &events).await;
         socket.send(json!({ "id": "1", "type": "complete" })).await;
     }
-    socket.subscribe("1", EVENTS).await;
+    socket.subscribe("1", &events).await;
     assert!(socket.ping().await.is_empty());
     let bob = app.sign_up("bob").await;
     follow(&app, &bob, "ada").await;
@@ -228,8 +235,9 @@ async fn an_id_is_free_again_after_a_complete() {
 #[tokio::test]
 async fn operations_on_a_socket_do_not_disturb_each_other() {
     let (app, mut socket) = ready().await;
+    let events = events_of_ada(&app).await;
     for id in ["a", "b", "c"] {
-        socket.subscribe(id, EVENTS).await;
+        socket.subscribe(id, &events).await;
     }
     socket.subscribe("bad", "{ nothing }").await;
     assert_eq!(socket.ping().await.len(), 1);
@@ -337,7 +345,7 @@ async fn a_persisted_document_runs_over_a_socket() {
 #[tokio::test]
 async fn a_reply_has_the_cost_if_the_client_asks_for_it() {
     let (app, mut socket) = ready().await;
-    let payload = json!({ "query": EVENTS, "extensions": { "cost": true } });
+    let payload = json!({ "query": events_of_ada(&app).await, "extensions": { "cost": true } });
     socket.send(json!({ "id": "1", "type": "subscribe", "payload": payload })).await;
     assert!(socket.ping().await.is_empty());
     let bob = app.sign_up("bob").await;

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::{
     EVENTS,
     client::{Got, Socket, handshake, status},
-    event, follow, patient,
+    event, follow, from_now, patient,
 };
 use crate::{
     graphql::on_both_engines,
@@ -202,7 +202,8 @@ fn after(cursor: &str) -> String {
 async fn a_subscription_goes_on_after_a_cursor(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let mut socket = Socket::ready(&app, &ada).await;
-    socket.subscribe("1", EVENTS).await;
+    let events = from_now(&app, &ada).await;
+    socket.subscribe("1", &events).await;
     assert!(socket.ping().await.is_empty());
     let mut cursors = Vec::new();
     for name in ["bob", "eve", "max"] {
@@ -239,7 +240,8 @@ async fn a_cursor_ahead_of_the_log_has_expired(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let bob = app.sign_up("bob").await;
     let mut socket = Socket::ready(&app, &ada).await;
-    socket.subscribe("1", EVENTS).await;
+    let events = from_now(&app, &ada).await;
+    socket.subscribe("1", &events).await;
     assert!(socket.ping().await.is_empty());
     follow(&app, &bob, "ada").await;
     let cursor = event(&socket.message().await)["cursor"].as_str().expect("one").to_owned();
@@ -278,7 +280,8 @@ async fn statements(app: &TestApp, socket: &mut Socket, after: &str, count: usiz
 async fn the_events_of_a_batch_share_their_statements(app: TestApp) {
     let ada = app.sign_up("ada").await;
     let mut socket = Socket::ready(&app, &ada).await;
-    socket.subscribe("1", EVENTS).await;
+    let events = from_now(&app, &ada).await;
+    socket.subscribe("1", &events).await;
     assert!(socket.ping().await.is_empty());
     let mut cursors = Vec::new();
     for n in 0..40 {

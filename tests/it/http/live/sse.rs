@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::{
     EVENTS,
     client::{Socket, handshake_at},
-    follow, patient,
+    follow, from_now, patient,
 };
 use crate::support::{
     app::{TestApp, settings},
@@ -258,7 +258,7 @@ async fn sockets_and_streams_pass_through_a_proxy() {
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
     let handshake = handshake_at(nginx.address, "/social/graphql", &headers).await;
     let mut socket = handshake.expect("upgraded").0.initialised(&ada).await;
-    socket.subscribe("1", EVENTS).await;
+    socket.subscribe("1", &from_now(&app, &ada).await).await;
     assert!(socket.ping().await.is_empty());
     let body = json!({ "query": EVENTS }).to_string();
     let request = reqwest::Client::new().post(nginx.url("/social/graphql")).bearer_auth(&ada);
