@@ -23,7 +23,7 @@ pub(super) enum Command {
     ///
     /// The password is typed on a terminal, or the first line of stdin.
     Add {
-        /// Username: 1 to 30 of a-z, A-Z, 0-9 and _
+        /// Username: 1 to 64 of a-z, A-Z, 0-9, _, . and -
         username: String,
         /// Display name
         #[arg(long)]
@@ -38,7 +38,8 @@ pub(super) enum Command {
     },
     /// Print the id, role and way to sign in of a user
     ///
-    /// Each is a line: `id`, `username`, `name`, `role`, `created` and `sign-in`.
+    /// Each is a line: `id`, `username`, `name`, `role`, `created`, `external-id` and
+    /// `sign-in`.
     Show(Existing),
     /// Change a user's role
     Role {
@@ -155,21 +156,22 @@ impl Existing {
 
         let user = &account.user;
         let created = user.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
-        // The identity provider chooses the subject: control characters in it are escaped.
-        let subject = |subject: &String| format!("subject {}", subject.escape_debug());
-        let sign_in = match (&credentials.password_hash, &credentials.subject) {
-            (Some(_), None) => "password".to_owned(),
-            (None, Some(sub)) => subject(sub),
-            (Some(_), Some(sub)) => format!("password, {}", subject(sub)),
-            (None, None) => "only with tokens of `entourage token` or of your backend".to_owned(),
+        let sign_in = match (&credentials.password_hash, &credentials.external_id) {
+            (Some(_), None) => "password",
+            (None, Some(_)) => "identity provider",
+            (Some(_), Some(_)) => "password, identity provider",
+            (None, None) => "only with tokens of `entourage token` or of your backend",
         };
+        // The host chooses it, so control characters are escaped.
+        let external_id = credentials.external_id.unwrap_or_default().escape_debug().to_string();
         let lines = [
             ("id", user.id.to_string()),
             ("username", user.username.to_string()),
             ("name", user.name.as_deref().unwrap_or_default().to_owned()),
             ("role", account.role.name),
             ("created", created),
-            ("sign-in", sign_in),
+            ("external-id", external_id),
+            ("sign-in", sign_in.to_owned()),
         ];
         let line = |(key, value): (&str, String)| format!("{key}: {value}").trim_end().to_owned();
         print(&(lines.map(line).join("\n") + "\n"))

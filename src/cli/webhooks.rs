@@ -130,7 +130,7 @@ fn as_json(message: &Webhook) -> String {
         json!({
             "id": GlobalId::User(user.id).text(),
             "username": names.map(|names| &names.username),
-            "subject": names.and_then(|names| names.subject.as_ref()),
+            "externalId": names.and_then(|names| names.external_id.as_ref()),
         })
     };
     let Webhook { id, kind, at, attempts, failure, follower, followee } = message;

@@ -9,11 +9,13 @@ mod clock;
 mod drift;
 mod edge;
 mod event;
+mod external_id;
 mod follow;
 mod follow_rule;
 mod form;
 mod global_id;
 mod id;
+mod import;
 mod limits;
 mod page;
 mod privacy;
@@ -22,17 +24,20 @@ mod role;
 mod search;
 pub mod text;
 mod user;
+mod username;
 mod webhook;
 
 pub use audience::Audience;
 pub use change::{
     AcceptOutcome, BlockOutcome, BlockRefusal, Changed, FollowAction, FollowChange, FollowChanged,
-    ListsRow, MuteOutcome, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome,
+    FollowImport, ListsRow, MuteOutcome, RejectOutcome, RemoveOutcome, UnblockOutcome,
+    UnfollowOutcome,
 };
 pub use clock::{Clock, SystemClock, TIMES, to_micros};
 pub use drift::Drift;
 pub use edge::{Edge, EdgeKind, Length, Lengths, OfEdges};
 pub use event::{EventCause, EventKind, EventLog, EventPage, FollowEvent};
+pub use external_id::{ExternalId, ExternalIdError};
 pub use follow::{
     Day, Follow, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowPosition,
     OwnItem, OwnLengths, OwnList, Relation, SeenLists, Tie,
@@ -44,6 +49,7 @@ pub use follow_rule::{
 pub use form::{BrokenRule, Form, FormError};
 pub use global_id::GlobalId;
 pub use id::{UserId, UserIds};
+pub use import::{Import, ImportKind, ImportProgress, ImportedUser, UserImport, UserNames};
 pub use limits::Limits;
 pub use page::{Ends, OrderDirection, Outside, Page, PageRequest, Window};
 pub use privacy::{ListReader, ListVisibility, Mute, Privacy, PrivacyChange};
@@ -51,9 +57,9 @@ pub use profile::{AvatarUrl, Bio, DisplayName, ProfileChange, TextError};
 pub use role::{Permission, Permissions, Role};
 pub use search::{UserSearch, name_prefixes};
 pub use user::{
-    Account, Credentials, NewUser, User, UserListRequest, UserOrderField, UserPosition, Username,
-    UsernameError, UsernameKey,
+    Account, Credentials, NewUser, User, UserListRequest, UserOrderField, UserPosition,
 };
+pub use username::{Username, UsernameError, UsernameKey};
 pub use webhook::{
     Webhook, WebhookAttempt, WebhookBacklog, WebhookKind, WebhookNames, WebhookOutcome, WebhookUser,
 };

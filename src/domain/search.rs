@@ -1,17 +1,15 @@
 //! Searching users by what their usernames and names begin with.
 //!
 //! Case and accents do not matter: names and searches are *folded* in the same way before they are
-//! compared. A username is compared as a whole, a name word by word. The words of a name are stored
-//! as all their beginnings, so that a search is a look-up of equal texts.
+//! compared, word by word. All words but the first of a username, which is compared with the username
+//! itself, are stored as all their beginnings, so that a search is a look-up of equal texts.
 //!
 //! **Invariant:** changing how texts are folded makes the stored beginnings wrong. `entourage check
 //! --repair` rewrites them.
 
 use std::collections::BTreeSet;
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
-
-use super::Username;
+use super::{Username, text};
 
 /// The most characters of a folded text that are read; a name has fewer, unless its characters
 /// decompose. It bounds the number of beginnings of a name.
@@ -69,15 +67,17 @@ impl UserSearch {
     }
 }
 
-/// All beginnings of all words of a name, folded and sorted; at most a hundred. None for no name.
+/// All beginnings of all words of a name and of those after the first of a username, folded and
+/// sorted; at most 164.
 #[must_use]
-pub fn name_prefixes(name: Option<&str>) -> Vec<String> {
+pub fn name_prefixes(key: &str, name: Option<&str>) -> Vec<String> {
     let beginnings = |word: String| {
         let ends = word.char_indices().map(|(start, c)| start + c.len_utf8());
         ends.map(|end| word[..end].to_owned()).collect::<Vec<_>>()
     };
-    let words = name.map(words).unwrap_or_default();
-    words.into_iter().flat_map(beginnings).collect::<BTreeSet<_>>().into_iter().collect()
+    let in_username = key.split_once(['.', '-']).map(|(_, rest)| words(rest)).unwrap_or_default();
+    let words = in_username.into_iter().chain(name.map(words).unwrap_or_default());
+    words.flat_map(beginnings).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The distinct words of a text, folded. Words consist of letters, digits and `_`.
@@ -91,8 +91,7 @@ fn words(text: &str) -> BTreeSet<String> {
 /// The characters without case and accents. Lower case is the last of three steps, since some
 /// letters have one only: `ß`, `ẞ` and `SS` are all `ss`.
 fn folded(text: &str) -> impl Iterator<Item = char> {
-    let bare = text.nfkd().filter(|c| !is_combining_mark(*c));
-    let lower = bare.flat_map(char::to_lowercase);
+    let lower = text::bare(text).flat_map(char::to_lowercase);
     let lower = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     lower.flat_map(|c| {
         let (first, second) = without_stroke(c);
@@ -156,18 +155,25 @@ mod tests {
 
     #[test]
     fn a_name_has_the_beginnings_of_all_its_words() {
-        assert_eq!(name_prefixes(Some("Éva Ev")), ["e", "ev", "eva"]);
-        assert_eq!(name_prefixes(Some("Bo Xi")), ["b", "bo", "x", "xi"]);
-        assert!(name_prefixes(Some("🦀")).is_empty() && name_prefixes(None).is_empty());
+        assert_eq!(name_prefixes("u", Some("Éva Ev")), ["e", "ev", "eva"]);
+        assert_eq!(name_prefixes("u", Some("Bo Xi")), ["b", "bo", "x", "xi"]);
+        assert!(name_prefixes("u", Some("🦀")).is_empty() && name_prefixes("u", None).is_empty());
+    }
+
+    #[test]
+    fn a_username_has_the_beginnings_of_its_words_but_the_first() {
+        assert_eq!(name_prefixes("ann-lee.xi", None), ["l", "le", "lee", "x", "xi"]);
+        assert_eq!(name_prefixes("ann.", Some("Bo")), ["b", "bo"]);
+        assert!(name_prefixes("ann_lee", None).is_empty());
     }
 
     #[test]
     fn a_name_has_a_bounded_number_of_beginnings() {
         // One character that decomposes into four words.
         let long = "\u{FDFA}".repeat(100);
-        let prefixes = name_prefixes(Some(&long));
+        let prefixes = name_prefixes("u", Some(&long));
         assert!(prefixes.len() <= TEXT_MAX, "{}", prefixes.len());
-        let word = name_prefixes(Some(&"x".repeat(100)));
+        let word = name_prefixes("u", Some(&"x".repeat(100)));
         assert_eq!(word.len(), WORD_MAX);
     }
 

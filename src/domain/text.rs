@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Text of one line: composed (NFC), with a plain space for a tab and for every other kind of
 /// space, and nothing invisible around it. Line breaks inside stay, for the caller to refuse.
@@ -41,6 +41,11 @@ pub fn mention(text: &str) -> Cow<'_, str> {
         plain.remove(0);
     }
     Cow::Owned(plain)
+}
+
+/// The characters of a text without accents and other marks: compatible letters as plain ones (NFKD).
+pub fn bare(text: &str) -> impl Iterator<Item = char> {
+    text.nfkd().filter(|c| !is_combining_mark(*c))
 }
 
 /// The text without white space and invisible marks around it, which come with a copied text.

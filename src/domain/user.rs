@@ -1,13 +1,11 @@
 //! Users and their accounts.
-//!
-//! A [`Username`] can only be created by parsing, so code that has one need not check it.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use smol_str::SmolStr;
 
-use super::{PageRequest, Role, UserId, UserSearch, text};
+use super::{ExternalId, PageRequest, Role, UserId, UserSearch, Username};
 
 /// The public part of a user. The names, which most answers show, are short enough to be stored
 /// inline, so reading them takes no further access to memory.
@@ -25,6 +23,8 @@ pub struct User {
     pub avatar_url: Option<String>,
     /// When the account was created.
     pub created_at: DateTime<Utc>,
+    /// The id at the host.
+    pub external_id: Option<SmolStr>,
 }
 
 impl User {
@@ -32,7 +32,8 @@ impl User {
     #[must_use]
     pub fn bare(id: UserId, username: &str, created_at: DateTime<Utc>) -> Self {
         let username = username.into();
-        Self { id, username, name: None, bio: None, avatar_url: None, created_at }
+        let (name, bio, avatar_url, external_id) = (None, None, None, None);
+        Self { id, username, name, bio, avatar_url, created_at, external_id }
     }
 }
 
@@ -62,8 +63,8 @@ pub struct Credentials {
     pub id: UserId,
     /// The hash in PHC format; `None` for accounts of an identity provider.
     pub password_hash: Option<String>,
-    /// The subject at the identity provider; `None` for accounts that were created here.
-    pub subject: Option<String>,
+    /// The id at the host; `None` for accounts that the host does not know.
+    pub external_id: Option<String>,
     /// The epoch of the account's tokens, read together with the hash: a new password starts another
     /// epoch.
     pub token_epoch: i64,
@@ -88,8 +89,8 @@ pub struct NewUser {
     pub bio: Option<String>,
     /// The URL of the picture.
     pub avatar_url: Option<String>,
-    /// The subject at the identity provider.
-    pub subject: Option<String>,
+    /// The id at the host.
+    pub external_id: Option<ExternalId>,
     /// The hash of the password in PHC format.
     pub password_hash: Option<String>,
     /// The name of an existing role.
@@ -108,7 +109,7 @@ impl NewUser {
             name: None,
             bio: None,
             avatar_url: None,
-            subject: None,
+            external_id: None,
             password_hash: None,
             role: Cow::Borrowed(Role::DEFAULT),
             created_at,
@@ -122,87 +123,6 @@ impl fmt::Debug for NewUser {
             .field("id", &self.id)
             .field("username", &self.username)
             .finish_non_exhaustive()
-    }
-}
-
-/// The unique name of an account: 1 to 30 of `a-z A-Z 0-9 _`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Username(String);
-
-/// Why a text is not a username. `Display` is the whole rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UsernameError {
-    /// It has no characters.
-    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
-    Empty,
-    /// It has too many characters.
-    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
-    TooLong,
-    /// It has a character that is not allowed.
-    #[error("must be 1 to 30 characters of a-z, A-Z, 0-9 and _")]
-    OtherCharacter,
-}
-
-fn is_username_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-impl Username {
-    /// The most characters of a username.
-    pub const LENGTH_MAX: usize = 30;
-
-    /// Parses a username.
-    ///
-    /// # Errors
-    /// If it is empty, too long or has another character.
-    pub fn parse(text: &str) -> Result<Self, UsernameError> {
-        if text.is_empty() {
-            return Err(UsernameError::Empty);
-        }
-        if text.chars().count() > Self::LENGTH_MAX {
-            return Err(UsernameError::TooLong);
-        }
-        if !text.chars().all(is_username_character) {
-            return Err(UsernameError::OtherCharacter);
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The name in the owner's spelling.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The key that look-ups use.
-    #[must_use]
-    pub fn key(&self) -> UsernameKey {
-        UsernameKey(self.0.to_ascii_lowercase())
-    }
-}
-
-/// A username in lower case: unique, used for look-ups and for the order of users.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UsernameKey(String);
-
-impl UsernameKey {
-    /// The key of a name as people write it, such as ` @Ada `; `None` if it is not a valid
-    /// username.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Username::parse(&text::mention(text)).ok().map(|name| name.key())
-    }
-
-    /// The key of a user from the database.
-    #[must_use]
-    pub fn of(user: &User) -> Self {
-        Self(user.username.to_ascii_lowercase())
-    }
-
-    /// The lower-case text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -233,44 +153,4 @@ pub struct UserListRequest<'a> {
     pub page: PageRequest<UserPosition<'a>>,
     /// Only users who match this.
     pub search: UserSearch,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_username_is_1_to_30_letters_digits_and_underscores() {
-        for good in ["a", "A_9", &"x".repeat(30)] {
-            assert_eq!(Username::parse(good).expect("good").as_str(), good);
-        }
-        for (bad, error) in [
-            ("", UsernameError::Empty),
-            (" a", UsernameError::OtherCharacter),
-            ("a-b", UsernameError::OtherCharacter),
-            ("é", UsernameError::OtherCharacter),
-            ("a\0", UsernameError::OtherCharacter),
-            (&"x".repeat(31), UsernameError::TooLong),
-            (&"é".repeat(31), UsernameError::TooLong),
-        ] {
-            assert_eq!(Username::parse(bad), Err(error), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn keys_ignore_case() {
-        assert_eq!(UsernameKey::parse("AliCE"), UsernameKey::parse("alice"));
-    }
-
-    #[test]
-    fn a_look_up_takes_a_username_as_people_write_it() {
-        let alice = UsernameKey::parse("alice");
-        for typed in [" alice", "alice\n", "@alice", " @Alice ", "ａｌｉｃｅ", "\u{200e}alice"]
-        {
-            assert_eq!(UsernameKey::parse(typed), alice, "{typed:?}");
-        }
-        for wrong in ["", "@", "@@alice", "al ice", "àlice"] {
-            assert_eq!(UsernameKey::parse(wrong), None, "{wrong:?}");
-        }
-    }
 }

@@ -61,7 +61,7 @@ pub struct WebhookNames {
     /// The username.
     pub username: String,
     /// The account at the host's identity provider.
-    pub subject: Option<String>,
+    pub external_id: Option<String>,
 }
 
 /// The end of an attempt to deliver a message.

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::Failure;
 use crate::{
-    domain::{FollowPageKey, SeenLists, Tie, User, UserId, UsernameKey},
+    domain::{ExternalId, FollowPageKey, SeenLists, Tie, User, UserId, UsernameKey},
     service::{self, FollowDenials, ListPage, SeenBy, Viewer},
 };
 
@@ -57,6 +57,8 @@ pub(super) struct Loaders {
     pub users: Keyed<UserId, Option<Arc<User>>>,
     /// The users with these usernames.
     pub usernames: Keyed<UsernameKey, Option<Arc<User>>>,
+    /// The users with these ids at the host.
+    pub external_ids: Keyed<ExternalId, Option<Arc<User>>>,
     /// The lists of a user, as far as that takes no page.
     pub lists: Keyed<UserId, SeenLists>,
     /// Pages of the lists of users.
@@ -80,6 +82,11 @@ impl Loaders {
             usernames: Keyed::new(service, |service, keys| {
                 Box::pin(async {
                     answers(keys, service.users_by_usernames(&plain(keys)).await, |user| user)
+                })
+            }),
+            external_ids: Keyed::new(service, |service, ids| {
+                Box::pin(async {
+                    answers(ids, service.users_by_external_ids(&plain(ids)).await, |user| user)
                 })
             }),
             lists: Keyed::new(service, |service, ids| {
@@ -119,6 +126,7 @@ impl Loaders {
     pub(super) async fn clear(&self) {
         self.users.0.clear_all().await;
         self.usernames.0.clear_all().await;
+        self.external_ids.0.clear_all().await;
         self.lists.0.clear_all().await;
         self.pages.0.clear_all().await;
         self.denials.0.clear_all().await;

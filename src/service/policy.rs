@@ -30,6 +30,11 @@ impl Viewer {
     pub const fn moderates(&self) -> bool {
         self.permissions.contains(Permission::Moderate)
     }
+
+    /// Whether the viewer administers accounts.
+    pub const fn administers(&self) -> bool {
+        self.permissions.contains(Permission::Admin)
+    }
 }
 
 /// Whom the answers to a caller are for. Blocks and hidden lists follow from that: the store leaves

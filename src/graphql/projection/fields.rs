@@ -89,6 +89,20 @@ pub(crate) struct Facts<'a, 'v> {
     pub(crate) tie: Tie,
 }
 
+impl<'a> Facts<'a, '_> {
+    /// Whether the viewer is the user.
+    pub(crate) fn is_viewer(&self) -> bool {
+        self.viewer.is_some_and(|viewer| viewer.id() == self.user.id)
+    }
+
+    /// The user's id at the host, if the viewer may know it.
+    pub(crate) fn external_id(&self) -> Option<&'a str> {
+        let administers = self.viewer.is_some_and(Viewer::administers);
+        let id = self.user.external_id.as_deref();
+        id.filter(|_| administers || self.is_viewer())
+    }
+}
+
 /// The type of a field, with the type of its values and of the answer of its resolver. A failure of
 /// a field that can be null makes only that field null.
 pub(crate) trait Plain: 'static {

@@ -48,7 +48,7 @@ use super::{
         user::{AnyNode, Node, User},
     },
 };
-use crate::service::ListPage;
+use crate::{domain, service::ListPage};
 
 /// An object of the graph, or a list of them, to be projected.
 pub(super) struct Projected<T>(pub T);
@@ -135,19 +135,39 @@ impl Project for Vec<Option<Result<AnyNode, Failure>>> {
             Some(Ok(AnyNode(Node::Viewer(_))) | Err(_)) => None,
         };
         let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;
-        let selection = plan::of_type(selection, "User")?;
-        let plan = UserPlan::new(selection, request.limits.page_size_max)?;
-        let batches = load(request, vec![(&plan, users.iter().flatten().cloned().collect())]);
-        let batches = batches.await.ok()?;
-
-        let mut writer = Writer::new(request, &batches);
-        let mut found = 0..;
-        writer.list(users.iter(), |writer, user| match user {
-            Some(_) => writer.root(found.next().unwrap_or_default()),
-            None => writer.value(()),
-        });
-        Some(writer.json)
+        list(&users, request, plan::of_type(selection, "User")?).await
     }
+}
+
+impl Project for Vec<Option<Result<User, Failure>>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
+        let user = |user: &Option<Result<User, Failure>>| match user {
+            None => Some(None),
+            Some(Ok(user)) => Some(Some(user.0.clone())),
+            Some(Err(_)) => None,
+        };
+        let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;
+        list(&users, request, selection).await
+    }
+}
+
+/// Users in their order, and null for those who were not found.
+async fn list(
+    users: &[Option<Arc<domain::User>>],
+    request: &RequestContext,
+    selection: &SelectionSet,
+) -> Option<Vec<u8>> {
+    let plan = UserPlan::new(selection, request.limits.page_size_max)?;
+    let batches = load(request, vec![(&plan, users.iter().flatten().cloned().collect())]);
+    let batches = batches.await.ok()?;
+
+    let mut writer = Writer::new(request, &batches);
+    let mut found = 0..;
+    writer.list(users.iter(), |writer, user| match user {
+        Some(_) => writer.root(found.next().unwrap_or_default()),
+        None => writer.value(()),
+    });
+    Some(writer.json)
 }
 
 impl Project for FollowerEdge {

@@ -15,13 +15,13 @@ use super::{
     viewer::Viewer,
 };
 use crate::{
-    domain::{self, FollowLimit, FollowRefusal, UsernameKey},
+    domain::{self, ExternalId, FollowLimit, FollowRefusal, UsernameKey},
     graphql::{
         context::RequestContext,
         error::Failure,
         global_id::GlobalId,
         lists::{FOLLOWERS, FOLLOWING, List},
-        loaders::RelationKey,
+        loaders::{Loaders, RelationKey},
         projection::Projected,
     },
     service::{self, ListedUser, RefusedFollow, SeenBy},
@@ -30,6 +30,8 @@ use crate::{
 /// Refers to a user by exactly one field.
 #[derive(OneofObject)]
 pub(crate) enum UserRef {
+    /// The user's ID at the host application, in its very bytes.
+    ExternalId(String),
     /// The user's global ID.
     Id(ID),
     /// The user's username, regardless of case, white space around it and one leading `@`.
@@ -43,6 +45,10 @@ impl UserRef {
         service: &SeenBy,
     ) -> Result<Option<Arc<domain::User>>, Failure> {
         Ok(match self {
+            Self::ExternalId(id) => match ExternalId::parse(id) {
+                Ok(id) => service.users_by_external_ids(from_ref(&id)).await?.remove(&id),
+                Err(_) => None,
+            },
             Self::Id(id) => match GlobalId::user(id) {
                 Some(id) => service.users_by_ids(&[id]).await?.remove(&id),
                 None => None,
@@ -54,9 +60,29 @@ impl UserRef {
         })
     }
 
+    /// The same, together with the other users that the request looks up.
+    pub(crate) async fn load(&self, loaders: &Loaders) -> Result<Option<User>, Failure> {
+        let user = match self {
+            Self::ExternalId(id) => match ExternalId::parse(id) {
+                Ok(id) => loaders.external_ids.one(id).await?,
+                Err(_) => None,
+            },
+            Self::Id(id) => match GlobalId::user(id) {
+                Some(id) => loaders.users.one(id).await?,
+                None => None,
+            },
+            Self::Username(name) => match UsernameKey::parse(name) {
+                Some(key) => loaders.usernames.one(key).await?,
+                None => None,
+            },
+        };
+        Ok(user.map(User))
+    }
+
     /// The path of the field that is set.
     pub(crate) fn path(&self) -> Vec<String> {
         let field = match self {
+            Self::ExternalId(_) => "externalId",
             Self::Id(_) => "id",
             Self::Username(_) => "username",
         };

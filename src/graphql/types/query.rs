@@ -14,11 +14,8 @@ use super::{
     user::{AnyNode, Node, User},
     viewer::Viewer,
 };
-use crate::{
-    domain::UsernameKey,
-    graphql::{
-        context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
-    },
+use crate::graphql::{
+    context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
 };
 
 /// Root of all queries.
@@ -80,16 +77,26 @@ impl Query {
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ID or the username of the user.")] by: Option<UserRef>,
+        #[graphql(desc = "The ID, the ID at the host application or the username of the user.")] by: Option<UserRef>,
         #[graphql(desc = "The username, read as in `UserRef`.")] username: Option<String>,
     ) -> Option<Result<Projected<User>, Failure>> {
-        let loaders = &RequestContext::of(ctx).loaders;
         // The guard has refused both and neither.
-        let user = match by.or(username.map(UserRef::Username))? {
-            UserRef::Id(id) => loaders.users.one(GlobalId::user(&id)?).await,
-            UserRef::Username(name) => loaders.usernames.one(UsernameKey::parse(&name)?).await,
-        };
-        user.map(|user| user.map(User).map(Projected)).transpose()
+        let user = by.or(username.map(UserRef::Username))?;
+        let user = user.load(&RequestContext::of(ctx).loaders).await;
+        user.map(|user| user.map(Projected)).transpose()
+    }
+
+    /// The users who are referred to, in that order; null for those who do not exist.
+    async fn users_by_ref(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The references, at most as many as the server's page size.")] refs: Vec<
+            UserRef,
+        >,
+    ) -> Projected<Vec<Option<Result<User, Failure>>>> {
+        let loaders = &RequestContext::of(ctx).loaders;
+        let users = join_all(refs.iter().map(|user| user.load(loaders))).await;
+        Projected(users.into_iter().map(Result::transpose).collect())
     }
 
     /// All users, or those whom a search finds; by default ordered by username.

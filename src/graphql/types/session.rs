@@ -18,7 +18,7 @@ pub(crate) struct SignUpInput {
     /// At least 8 characters and at most 256 bytes.
     #[graphql(secret)]
     password: String,
-    /// 1 to 30 characters of `a-z A-Z 0-9 _`, unique regardless of case.
+    /// 1 to 64 of `a-z A-Z 0-9 _ . -`, first a letter, a digit or `_`; unique regardless of case.
     username: String,
 }
 

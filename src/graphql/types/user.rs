@@ -133,6 +133,9 @@ user_fields! {
     BIO = bio: Option<String>, "bio", ROW, |facts| facts.user.bio.as_deref();
     /// When the account was created.
     CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts| DateTime(facts.user.created_at);
+    /// The user's ID at the host application; null if it has none. Only the user and holders of
+    /// `ADMIN` see it; to others it is null.
+    EXTERNAL_ID = external_id: Option<String>, "externalId", ROW, |facts| facts.external_id();
     /// How many users follow this user. It costs 1.
     FOLLOWER_COUNT = follower_count: i32, "followerCount", COUNT,
         |facts| clamped(facts.lists.counts.followers);
@@ -150,8 +153,7 @@ user_fields! {
     /// Whether a follow of this user needs their consent. It costs 1.
     IS_PRIVATE = is_private: bool, "isPrivate", COUNT, |facts| facts.lists.is_private;
     /// Whether this user is the viewer.
-    IS_VIEWER = is_viewer: bool, "isViewer", ROW,
-        |facts| facts.viewer.is_some_and(|viewer| viewer.id() == facts.user.id);
+    IS_VIEWER = is_viewer: bool, "isViewer", ROW, |facts| facts.is_viewer();
     /// The display name of the user.
     NAME = name: Option<String>, "name", ROW, |facts| facts.user.name.as_deref();
     /// The unique name of the account. Case does not matter.

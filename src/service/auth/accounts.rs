@@ -169,7 +169,7 @@ impl Service {
         match self.create_with_new_id(&mut user).await? {
             CreateOutcome::Created => Ok(Ok(user.id)),
             CreateOutcome::UsernameTaken => Ok(Err(vec![taken()])),
-            taken @ (CreateOutcome::SubjectTaken | CreateOutcome::IdTaken) => {
+            taken @ (CreateOutcome::ExternalIdTaken | CreateOutcome::IdTaken) => {
                 Err(Error::Internal(format!("could not create a user: {taken:?}")))
             }
         }

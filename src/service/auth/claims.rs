@@ -9,12 +9,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::{Account, Permissions, UserId};
+use crate::domain::{Account, ExternalId, Permissions, UserId};
 
 /// Tolerated clock skew between two machines, in seconds.
 const LEEWAY_S: f64 = 5.0;
-/// Maximum size of a subject, in bytes.
-const SUBJECT_BYTES_MAX: usize = 255;
 
 /// The claims of a valid token.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,10 +77,10 @@ pub enum Subject {
 }
 
 /// An account at the identity provider, as its token describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignAccount {
     /// The identifier at the provider.
-    pub subject: String,
+    pub subject: ExternalId,
     /// The preferred username; it may break our rules or be taken.
     pub preferred_username: Option<String>,
     /// The display name.
@@ -146,14 +144,12 @@ impl Claims {
 
     /// The claims of a token from the identity provider.
     pub(crate) fn into_foreign(self) -> Result<TokenClaims, &'static str> {
-        let fits = (1..=SUBJECT_BYTES_MAX).contains(&self.sub.len());
-        if !fits || self.sub.contains('\0') {
-            return Err("its subject is empty, too long or contains a NUL character");
-        }
+        let subject = ExternalId::parse(&self.sub)
+            .map_err(|_| "its subject is empty, too long or contains a control character")?;
         let session = self.session();
         Ok(TokenClaims {
             subject: Subject::Foreign(ForeignAccount {
-                subject: self.sub,
+                subject,
                 preferred_username: self.preferred_username,
                 name: self.name,
                 picture: self.picture,

@@ -18,8 +18,8 @@ use self::cache::UserCache;
 use super::{Error, Result, SeenBy, Service};
 use crate::{
     domain::{
-        Audience, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page, SeenLists, User,
-        UserId, UserListRequest, UserSearch, UsernameKey,
+        Audience, ExternalId, FollowItem, FollowPage, FollowPageKey, FollowPosition, Page,
+        SeenLists, User, UserId, UserListRequest, UserSearch, UsernameKey,
     },
     store::{self, Calls, Store},
 };
@@ -87,6 +87,17 @@ impl SeenBy {
         };
         let read = |keys: Vec<_>| async move { store.users_by_usernames(audience, &keys).await };
         complete(cache, keys, cache.get_by_names(keys), read).await
+    }
+
+    /// The users with these ids at the host; missing users are left out.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn users_by_external_ids(
+        &self,
+        ids: &[ExternalId],
+    ) -> Result<HashMap<ExternalId, Arc<User>>> {
+        Ok(self.service.store.users_by_external_ids(self.audience, ids).await?)
     }
 
     /// A page of users.

@@ -325,11 +325,12 @@ struct BodyData<'a> {
 struct BodyUser<'a> {
     id: String,
     username: &'a str,
-    subject: Option<&'a str>,
+    #[serde(rename = "externalId")]
+    external_id: Option<&'a str>,
 }
 
 /// The body of a message; `None` if one of the users was deleted. Its length is bounded by those of
-/// usernames and subjects: less than 4 kB.
+/// usernames and external ids: less than 4 kB.
 fn body(message: &Webhook) -> Option<String> {
     let body = Body {
         r#type: message.kind.name(),
@@ -340,9 +341,9 @@ fn body(message: &Webhook) -> Option<String> {
 }
 
 fn user(user: &WebhookUser) -> Option<BodyUser<'_>> {
-    let WebhookNames { username, subject } = user.names.as_ref()?;
+    let WebhookNames { username, external_id } = user.names.as_ref()?;
     let id = GlobalId::User(user.id).text();
-    Some(BodyUser { id, username, subject: subject.as_deref() })
+    Some(BodyUser { id, username, external_id: external_id.as_deref() })
 }
 
 fn count(outcome: &'static str) {

@@ -233,12 +233,16 @@ export class Generator {
     const user = () => random.pick([...graph.users.values()]);
     const ids = () => (random.chance(0.85) ? user().id : random.pick([...NOBODIES, graph.viewer.id]));
     const username = () => (random.chance(0.85) ? user().username : random.pick([...NOBODIES, ...TEXTS]));
-    const userRef = () => (random.chance(0.5) ? { id: ids() } : { username: username() });
+    // The graph has no external ids.
+    const userRef = () =>
+      random.pick([{ id: ids() }, { username: username() }, { externalId: random.pick(NOBODIES) }]);
     switch (field.name) {
       case 'node':
         return { id: ids() };
       case 'nodes':
         return { ids: Array.from({ length: random.int(0, 3) }, ids) };
+      case 'usersByRef':
+        return { refs: Array.from({ length: random.int(0, 3) }, userRef) };
       case 'user':
         return random.chance(0.6) ? { username: username() } : { by: userRef() };
       case 'users':

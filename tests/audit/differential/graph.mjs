@@ -33,7 +33,7 @@ const EVERYTHING = `{
   viewer { id user { id } role { id name permissions } permissions latestEventCursor followEvents(first: 100) {
     edges { cursor node { at cause cursor isRepeat kind user { id } } }
   } }
-  users(first: 100) { totalCount nodes { id username name bio createdAt avatarUrl ${ordered('followers')} ${ordered('following')} } }
+  users(first: 100) { totalCount nodes { id externalId username name bio createdAt avatarUrl ${ordered('followers')} ${ordered('following')} } }
 }`;
 const PAIR = `query ($user: ID!, $read: String) {
   viewer { ${EVENTS} user { ${ordered('following')} } }
@@ -123,6 +123,10 @@ export class Graph {
 
   find(follower, followee) {
     return this.follows.find((f) => f.follower === follower && f.followee === followee);
+  }
+
+  byExternalId(id) {
+    return [...this.users.values()].find((user) => user.externalId === id);
   }
 
   byName(username) {

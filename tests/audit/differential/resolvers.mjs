@@ -38,7 +38,8 @@ export function root(graph, isSignedIn) {
       ? { ...graph.viewer, ...OWN, __typename: 'Viewer', user: user(me), latestEventCursor: latest, followEvents }
       : null;
   const node = ({ id }) => (isSignedIn && id === graph.viewer.id ? viewer() : user(id));
-  const target = ({ id, username }) => user(id ?? graph.byName(username)?.id);
+  const target = ({ id, externalId, username }) =>
+    user(id ?? (externalId === undefined ? graph.byName(username) : graph.byExternalId(externalId))?.id);
 
   const change = (input, verb, apply) => {
     const whom = target(input.user);
@@ -67,6 +68,7 @@ export function root(graph, isSignedIn) {
     nodes: ({ ids }) => ids.map((id) => node({ id })),
     user: ({ by, username }) => target(by ?? { username: username ?? '' }),
     users: (args) => usersPage(graph, args, user),
+    usersByRef: ({ refs }) => refs.map(target),
     viewer,
     follow: ({ input }) =>
       change(input, 'follow', (id) => {
@@ -94,7 +96,7 @@ class User {
     this.graph = graph;
     this.me = me;
     for (const name of NEVER) this[name] = false;
-    for (const name of ['id', 'username', 'name', 'bio', 'createdAt', 'avatarUrl']) this[name] = fields[name];
+    for (const name of ['id', 'externalId', 'username', 'name', 'bio', 'createdAt', 'avatarUrl']) this[name] = fields[name];
   }
 
   followerCount() {

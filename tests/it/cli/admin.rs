@@ -30,8 +30,12 @@ async fn a_user_is_added_promoted_and_deleted(database: &Database) {
     assert_eq!(sentence, format!("added Zoe, id {id}"));
     let taken = on(database, &["user", "add", "zoe", "--no-password"]);
     refused(&taken, 1, "the username zoe is taken");
-    let bad = on(database, &["user", "add", "z-e", "--no-password"]);
-    refused(&bad, 1, "username must be 1 to 30 characters of a-z, A-Z, 0-9 and _");
+    let bad = on(database, &["user", "add", "z e", "--no-password"]);
+    refused(
+        &bad,
+        1,
+        "username must be 1 to 64 of a-z, A-Z, 0-9, _, . and -, and not begin with . or -",
+    );
 
     assert_eq!(
         said(on(database, &["user", "role", "zoe", "admin"])),
@@ -62,7 +66,7 @@ async fn a_lost_id_is_shown_again(database: &Database) {
     let (key, created) = shown.lines().nth(4).expect("a line").split_once(": ").expect("a value");
     assert!(key == "created" && created.ends_with('Z'), "{shown}");
     let expected = format!(
-        "id: {id}username: Zoe\nname:\nrole: user\ncreated: {created}\n\
+        "id: {id}username: Zoe\nname:\nrole: user\ncreated: {created}\nexternal-id:\n\
          sign-in: only with tokens of `entourage token` or of your backend\n"
     );
     assert_eq!(shown, expected);
@@ -76,12 +80,12 @@ async fn a_lost_id_is_shown_again(database: &Database) {
 
     let created_at = chrono::DateTime::from_timestamp(1_700_000_000, 0).expect("in range");
     let username = Username::parse("bob").expect("a username");
-    let subject = Some("idp|\u{1b}[31m1".to_owned());
-    let bob = NewUser { subject, ..NewUser::bare(UserId(7), username, created_at) };
+    let bob = NewUser::bare(UserId(7), username, created_at);
     store.create_user(&bob).await.expect("creates");
+    database.execute("UPDATE users SET subject = 'idp|\u{1b}[31m1' WHERE id = 7").await;
     let shown = said(on(database, &["user", "show", "bob"]));
     let expected = "id: 7\nusername: bob\nname:\nrole: user\ncreated: 2023-11-14T22:13:20Z\n\
-                    sign-in: subject idp|\\u{1b}[31m1\n";
+                    external-id: idp|\\u{1b}[31m1\nsign-in: identity provider\n";
     assert_eq!(shown, expected);
     refused(&on(database, &["user", "show", "carol"]), 1, "no such user: \"carol\"");
 }

@@ -66,7 +66,7 @@ async fn parked_messages_are_listed_and_resent(database: &Database) {
     assert_eq!(messages.len(), 2, "{TWO}: {lines}");
     assert_eq!(messages[0]["id"], "msg_1");
     assert_eq!(messages[0]["follower"]["username"], "alice");
-    let deleted = json!({ "id": "VXNlcjo3", "username": null, "subject": null });
+    let deleted = json!({ "id": "VXNlcjo3", "username": null, "externalId": null });
     assert_eq!(messages[1]["follower"], deleted);
     let but = ("follow.requested", 10, "cannot connect", "2025-06-15T15:06:40.000000Z");
     assert_eq!(messages[1]["type"], but.0);

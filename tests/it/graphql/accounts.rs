@@ -16,6 +16,7 @@ use crate::support::{
 on_both_engines! {
     signing_up_gives_a_token_that_works,
     a_username_is_taken_in_whatever_case,
+    a_username_with_dots_and_hyphens_is_found_followed_and_paged_past,
     a_field_that_breaks_a_rule_has_a_code,
     a_form_has_all_its_errors_at_once,
     signing_in_takes_the_right_password,
@@ -53,12 +54,51 @@ async fn a_username_is_taken_in_whatever_case(app: TestApp) {
     assert_eq!(taken, json!({ "token": null, "userErrors": [error], "viewer": null }));
 }
 
+async fn a_username_with_dots_and_hyphens_is_found_followed_and_paged_past(app: TestApp) {
+    let names = ["_a", "ann", "ann-lee", "ann.b-c.", "ann_lee"];
+    for name in names {
+        assert_eq!(sign_up(&app, name).await["userErrors"], json!([]), "{name}");
+    }
+    let query = "query ($after: String) { users(first: 1, after: $after) {
+        nodes { username } pageInfo { endCursor hasNextPage } } }";
+    let (mut listed, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let response = app.graphql(query, json!({ "after": after }), None).await;
+        let users = &data(&response)["users"];
+        listed.push(users["nodes"][0]["username"].as_str().expect("a user").to_owned());
+        after = users["pageInfo"]["endCursor"].clone();
+        if users["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    // In the order of their bytes.
+    assert_eq!(listed, ["_a", "ann", "ann-lee", "ann.b-c.", "ann_lee"]);
+
+    let ann = app.token("ann", None).await;
+    let follow = "mutation ($name: String!) {
+        follow(input: { user: { username: $name } }) { outcome } }";
+    let search = "query ($text: String!) { users(query: $text) { nodes { username } } }";
+    let found = async |text: &str| {
+        let response = app.graphql(search, json!({ "text": text }), None).await;
+        let nodes = data(&response)["users"]["nodes"].as_array().expect("a list").clone();
+        nodes.iter().map(|user| user["username"].as_str().expect("one").to_owned()).collect()
+    };
+    for name in ["ann-lee", "ann.b-c.", "ann_lee"] {
+        let response = app.graphql(follow, json!({ "name": format!("@{name}") }), Some(&ann)).await;
+        assert_eq!(data(&response)["follow"]["outcome"], "FOLLOWED", "{name}");
+        let found: Vec<String> = found(name).await;
+        assert!(found.contains(&name.to_owned()), "{name}: {found:?}");
+    }
+    let by_words: [Vec<String>; 2] = [found("lee").await, found("c b").await];
+    assert_eq!(by_words, [vec!["ann-lee".to_owned()], vec!["ann.b-c.".to_owned()]]);
+}
+
 async fn a_field_that_breaks_a_rule_has_a_code(app: TestApp) {
     for (input, code, field) in [
         (json!({ "username": "", "password": PASSWORD }), "TOO_SHORT", "username"),
         (json!({ "username": "a b", "password": PASSWORD }), "INVALID", "username"),
         (json!({ "username": "a\0", "password": PASSWORD }), "INVALID", "username"),
-        (json!({ "username": "x".repeat(31), "password": PASSWORD }), "TOO_LONG", "username"),
+        (json!({ "username": "x".repeat(65), "password": PASSWORD }), "TOO_LONG", "username"),
         (json!({ "username": "bob", "password": "short" }), "TOO_SHORT", "password"),
         (json!({ "username": "bob", "password": "x".repeat(257) }), "TOO_LONG", "password"),
         (json!({ "username": "bob", "password": "long enough\0" }), "INVALID", "password"),
@@ -87,7 +127,8 @@ async fn a_form_has_all_its_errors_at_once(app: TestApp) {
     let name = error("TOO_LONG", "name", "The name must have at most 100 characters.");
     let short = "The password must have at least 8 characters.";
     let password = error("TOO_SHORT", "password", short);
-    let rule = "The username must be 1 to 30 characters of a-z, A-Z, 0-9 and _.";
+    let rule =
+        "The username must be 1 to 64 of a-z, A-Z, 0-9, _, . and -, and not begin with . or -.";
 
     for (username, first) in [
         ("a!", error("INVALID", "username", rule)),

@@ -210,11 +210,15 @@ fn every_text_that_clients_send_has_a_meaning() {
 
 /// A document for each field that leads from the rest of the schema into plain data. `ME` stands
 /// for the id of the viewer.
-const ROOTS: [(&str, &str); 23] = [
+const ROOTS: [(&str, &str); 24] = [
     ("Query.node", r#"{ node(id: "ME") { id ... on User { username } } }"#),
     ("Query.nodes", r#"{ nodes(ids: ["ME", "x"]) { id ... on User { username } } }"#),
     ("Query.user", r#"{ user(username: "bob") { followers { edges { cursor } } } }"#),
     ("Query.users", "{ users { totalCount edges { node { viewerIsFollowing } } } }"),
+    (
+        "Query.usersByRef",
+        r#"{ usersByRef(refs: [{ id: "x" }, { username: "bob" }]) { isPrivate } }"#,
+    ),
     ("FollowEvent.user", "{ viewer { followEvents { nodes { user { name } } } } }"),
     ("Viewer.blockedUsers", "{ viewer { blockedUsers { edges { blockedAt node { id } } } } }"),
     ("Viewer.followRequests", "{ viewer { followRequests { edges { requestedAt } totalCount } } }"),

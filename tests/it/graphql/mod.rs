@@ -4,6 +4,7 @@ mod accounts;
 mod closed_doors;
 mod documents;
 mod events;
+mod external_ids;
 mod following;
 mod guard;
 mod limits;

@@ -39,7 +39,7 @@ const FIELDS: Field[] = [
     name: "username",
     label: "Username",
     autoComplete: "username",
-    hint: "1 to 30 letters without accents, digits and underscores.",
+    hint: "1 to 64 letters without accents, digits, underscores, dots and hyphens.",
   },
   { name: "name", label: "Name", autoComplete: "name", optional: true },
   {

@@ -68,7 +68,8 @@ impl Guard<'_> {
             return Ok(Some(page.window.size().into()));
         }
         match (parent.as_str(), field.name.as_str()) {
-            ("Query", "nodes") => self.ids(arguments).map(Some),
+            ("Query", "nodes") => self.length(arguments, "ids").map(Some),
+            ("Query", "usersByRef") => self.length(arguments, "refs").map(Some),
             ("Query", "user") => one_of_two(arguments).map(|()| None),
             _ if self.is_bounded(parent, field) => Ok(None),
             _ => Err(unknown(parent, field)),
@@ -90,14 +91,14 @@ impl Guard<'_> {
         !is_connection && (!field.ty().is_list() || is_of_page() || field.name == "userErrors")
     }
 
-    /// The number of ids that `nodes` is given.
-    fn ids(&self, arguments: &JsonMap) -> Result<u64, Failure> {
-        let ids = arguments.get("ids").and_then(JsonValue::as_array).map_or(1, Vec::len);
+    /// The length of a list that a field is given, for an object each.
+    fn length(&self, arguments: &JsonMap, name: &str) -> Result<u64, Failure> {
+        let length = arguments.get(name).and_then(JsonValue::as_array).map_or(1, Vec::len);
         let most = self.limits.page_size_max;
-        if ids > most as usize {
-            return Err(Failure::bad_input("ids", format!("must be at most {most}")));
+        if length > most as usize {
+            return Err(Failure::bad_input(name, format!("must be at most {most}")));
         }
-        Ok(ids as u64)
+        Ok(length as u64)
     }
 
     /// Checks a value and everything in it. One of the databases does not accept NUL characters.

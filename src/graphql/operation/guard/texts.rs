@@ -13,6 +13,8 @@ pub enum TextMeaning {
     Cursor,
     /// A global id: a malformed one names no object.
     Id,
+    /// An id at the host: one that breaks the rule matches no user.
+    ExternalId,
     /// A username: one that breaks the rule matches no user.
     Username,
     /// What users are searched for: one without words matches no user.
@@ -50,7 +52,7 @@ const fn input(ty: &'static str, field: &'static str, meaning: TextMeaning) -> T
 }
 
 /// Every text of the schema but the cursors of lists.
-pub static TEXTS: [Text; 18] = [
+pub static TEXTS: [Text; 19] = [
     argument("node", "id", TextMeaning::Id),
     argument("nodes", "ids", TextMeaning::Id),
     argument("user", "username", TextMeaning::Username),
@@ -67,6 +69,7 @@ pub static TEXTS: [Text; 18] = [
     input("UpdateProfileInput", "avatarUrl", TextMeaning::Form),
     input("UpdateProfileInput", "bio", TextMeaning::Form),
     input("UpdateProfileInput", "name", TextMeaning::Form),
+    input("UserRef", "externalId", TextMeaning::ExternalId),
     input("UserRef", "id", TextMeaning::Id),
     input("UserRef", "username", TextMeaning::Username),
 ];
