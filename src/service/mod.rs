@@ -38,7 +38,7 @@ use self::{
 pub use self::{
     auth::{
         ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, Session, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust,
+        SecretError, Session, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust, stored_hash,
     },
     error::{Error, Result},
     events::{EventBatch, EventFeed, EventFeedEnd},

@@ -9,7 +9,7 @@ macro_rules! user_columns {
     ($u:literal) => {
         concat! {
             $u, "id, ", $u, "username, ", $u, "name, ", $u, "bio, ",
-            $u, "avatar_url, ", $u, "created_at"
+            $u, "avatar_url, ", $u, "created_at, ", $u, "subject"
         }
     };
 }
@@ -276,6 +276,15 @@ macro_rules! event_page {
     };
 }
 
+/// The columns of an import.
+macro_rules! import {
+    () => {
+        "SELECT id, kind, file, position, lines, loaded, present, rejected, rejects_length, \
+                started_at, finished_at \
+         FROM imports"
+    };
+}
+
 statements! {
     // Users
     COUNT_USERS =
@@ -285,7 +294,7 @@ statements! {
     USER_EXISTS = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1)";
 
     // Accounts
-    ACCOUNT_BY_SUBJECT = account!("u.subject = $1");
+    ACCOUNT_BY_EXTERNAL_ID = account!("u.subject = $1");
     CREDENTIALS =
         "SELECT id, password_hash, subject, token_epoch FROM users WHERE username_key = $1";
     CREDENTIALS_BY_ID =
@@ -299,6 +308,8 @@ statements! {
     CHANGE_PASSWORD =
         concat!("UPDATE users SET password_hash = $3, ", end_tokens!("$4"),
                 " WHERE id = $1 AND token_epoch = coalesce($2, token_epoch)");
+    REPLACE_PASSWORD_HASH =
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
     HAS_PASSWORD = "SELECT EXISTS (SELECT 1 FROM users WHERE id = $1 AND password_hash = $2)";
     END_TOKENS = concat!("UPDATE users SET ", end_tokens!("$2"), " WHERE id = $1");
     SET_ROLE =
@@ -369,6 +380,26 @@ statements! {
         "SELECT e.user_id, e.sequence, e.at, c.events \
          FROM follow_events e LEFT JOIN follow_counts c ON c.user_id = e.user_id \
          WHERE (e.user_id, e.sequence) > ($1, $2) ORDER BY e.user_id, e.sequence LIMIT $3";
+
+    // Imports
+    BEGIN_IMPORT =
+        "INSERT INTO imports (id, kind, file, started_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT DO NOTHING";
+    IMPORT = concat!(import!(), " WHERE id = $1");
+    IMPORTS = concat!(import!(), " ORDER BY started_at DESC, id");
+    SAVE_IMPORT =
+        "UPDATE imports SET position = $2, lines = $3, loaded = $4, present = $5, rejected = $6, \
+                rejects_length = $7 \
+         WHERE id = $1";
+    FINISH_IMPORT = "UPDATE imports SET finished_at = $2 WHERE id = $1";
+    EXPORT_USERS = concat!(
+        "SELECT r.name AS role, ", user_columns!("u."),
+        " FROM users u JOIN roles r ON r.id = u.role_id WHERE u.id > $1 ORDER BY u.id LIMIT $2"
+    );
+    EXPORT_FOLLOWS =
+        "SELECT follower_id, followee_id, followed_at FROM follows \
+         WHERE (followee_id, follower_id) > ($1, $2) ORDER BY followee_id, follower_id LIMIT $3";
+    ROLES = "SELECT name FROM roles ORDER BY id";
 
     // Webhooks
     PARKED_WEBHOOKS =

@@ -2,12 +2,14 @@
 //!
 //! `tokens` issues and verifies bearer tokens, reading them with `claims`. `provider` holds the
 //! identity provider's keys (`key_set`) and keeps them fresh; `foreign` creates its users.
-//! `passwords` hashes. `sessions` has the use cases that end with a token or revoke tokens,
+//! `passwords` hashes, and `imported_hashes` verifies those of
+//! other applications. `sessions` has the use cases that end with a token or revoke tokens,
 //! `accounts` those that create, change or delete an account.
 
 mod accounts;
 mod claims;
 mod foreign;
+mod imported_hashes;
 mod key_set;
 mod passwords;
 mod provider;
@@ -18,6 +20,7 @@ pub(super) use self::passwords::Passwords;
 pub use self::{
     accounts::NewAccount,
     claims::{ForeignAccount, Session, Subject, TokenClaims},
+    imported_hashes::stored_hash,
     key_set::JwksError,
     provider::{IdentityProvider, KeySource, Trust},
     sessions::{PasswordChange, SignIn, SignedIn},

@@ -19,6 +19,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
+use super::imported_hashes::ImportedHash;
 use crate::{
     domain::{TextError, text},
     service::{Error, Result},
@@ -84,10 +85,15 @@ impl Passwords {
         let has_hash = hash.is_some();
         let hash = hash.unwrap_or_else(|| decoy_hash.clone());
         let is_too_long = password.len() > BYTES_MAX;
-        let password = if is_too_long { String::new() } else { text::password(password) };
+        let password = if is_too_long { String::new() } else { password.to_owned() };
 
         let matches = self.run(move |workspace| workspace.verify(&password, &hash)).await?;
         Ok(matches && has_hash)
+    }
+
+    /// Whether a hash is of another kind than those that are made here now.
+    pub(crate) fn is_imported(hash: &str) -> bool {
+        !hash.starts_with("$argon2id$")
     }
 
     /// Runs `work` on a blocking thread once a permit is free.
@@ -130,6 +136,11 @@ impl Workspace {
 
     /// Whether a password matches a hash, with the algorithm and parameters that the hash names.
     fn verify(&mut self, password: &str, hash: &str) -> Result<bool> {
+        // Another application has hashed what was typed as it was.
+        if let Some(imported) = ImportedHash::parse(hash) {
+            return Ok(imported.matches(password));
+        }
+        let password = &text::password(password);
         let hash = PasswordHash::new(hash).map_err(Error::internal)?;
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
             return Err(Error::internal(phc::Error::MissingField));

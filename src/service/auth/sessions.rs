@@ -114,11 +114,16 @@ impl SeenBy {
             None => None,
         };
         let hash = credentials.as_mut().and_then(|credentials| credentials.password_hash.take());
+        let imported = hash.clone().filter(|hash| Passwords::is_imported(hash));
         if !self.service.passwords.verify(&sign_in.password, hash).await? {
             return Ok(None);
         }
 
         let Some(credentials) = credentials else { return Ok(None) };
+        if let Some(imported) = imported {
+            let new = self.service.passwords.hash(&sign_in.password).await?;
+            self.service.store.replace_password_hash(credentials.id, &imported, &new).await?;
+        }
         let account = self.service.store.find_account(credentials.id).await?;
         account
             .map(|account| self.service.start_session(account, credentials.token_epoch))

@@ -11,15 +11,16 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, AvatarUrl, Bio, Credentials, DisplayName, NewUser, Permissions, ProfileChange,
-        Role, User, UserId, UsernameKey,
+        Account, AvatarUrl, Bio, Credentials, DisplayName, ExternalId, NewUser, Permissions,
+        ProfileChange, Role, User, UserId, UsernameKey,
     },
     store::{
         CreateOutcome, SetRoleOutcome,
         retry::Tries,
         sql::{
-            ACCOUNT_BY_SUBJECT, CHANGE_PASSWORD, CREATE_COUNTS, CREDENTIALS, CREDENTIALS_BY_ID,
-            END_TOKENS, HAS_PASSWORD, IS_OUR_USER, SET_ROLE, TAKEN, USER_EXISTS,
+            ACCOUNT_BY_EXTERNAL_ID, CHANGE_PASSWORD, CREATE_COUNTS, CREDENTIALS, CREDENTIALS_BY_ID,
+            END_TOKENS, HAS_PASSWORD, IS_OUR_USER, REPLACE_PASSWORD_HASH, SET_ROLE, TAKEN,
+            USER_EXISTS,
         },
         statement::{query, query_as, query_scalar},
     },
@@ -43,15 +44,15 @@ pub(crate) fn account(row: &<Db as Database>::Row) -> sqlx::Result<Account> {
 /// The columns of [`CREDENTIALS`] and [`CREDENTIALS_BY_ID`].
 type CredentialsRow = (i64, Option<String>, Option<String>, i64);
 
-fn credentials_of((id, password_hash, subject, token_epoch): CredentialsRow) -> Credentials {
-    Credentials { id: UserId(id), password_hash, subject, token_epoch }
+fn credentials_of((id, password_hash, external_id, token_epoch): CredentialsRow) -> Credentials {
+    Credentials { id: UserId(id), password_hash, external_id, token_epoch }
 }
 
-pub(super) async fn find_by_subject(
+pub(super) async fn find_by_external_id(
     pool: &Pool<Db>,
-    subject: &str,
+    id: &ExternalId,
 ) -> sqlx::Result<Option<Account>> {
-    let row = query(ACCOUNT_BY_SUBJECT).bind(subject).fetch_optional(pool).await?;
+    let row = query(ACCOUNT_BY_EXTERNAL_ID).bind(id.as_str()).fetch_optional(pool).await?;
     row.as_ref().map(account).transpose()
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn create_user(
         .bind(user.name.as_deref())
         .bind(user.bio.as_deref())
         .bind(user.avatar_url.as_deref())
-        .bind(user.subject.as_deref())
+        .bind(user.external_id.as_ref().map(ExternalId::as_str))
         .bind(user.password_hash.as_deref())
         .bind(stored(user.created_at))
         .bind(&*user.role)
@@ -98,10 +99,12 @@ pub(super) async fn create_user(
                 return Ok(CreateOutcome::Created);
             }
         }
-        let taken = query_as(TAKEN).bind(key.as_str()).bind(user.subject.as_deref());
+        let taken = query_as(TAKEN)
+            .bind(key.as_str())
+            .bind(user.external_id.as_ref().map(ExternalId::as_str));
         return Ok(match taken.fetch_one(&mut *tx).await? {
             (true, _) => CreateOutcome::UsernameTaken,
-            (false, true) => CreateOutcome::SubjectTaken,
+            (false, true) => CreateOutcome::ExternalIdTaken,
             (false, false) => CreateOutcome::IdTaken,
         });
     }
@@ -160,6 +163,17 @@ pub(super) async fn change_password(
     }
     // Each hash has its own salt, so this one can only be there from an earlier attempt.
     query_scalar(HAS_PASSWORD).bind(id.0).bind(&*password_hash).fetch_one(&pool).await
+}
+
+pub(super) async fn replace_password_hash(
+    pool: Pool<Db>,
+    id: UserId,
+    hashes: Arc<(String, String)>,
+) -> sqlx::Result<()> {
+    let (from, to) = &*hashes;
+    let replace = query(REPLACE_PASSWORD_HASH).bind(id.0).bind(from.as_str()).bind(to.as_str());
+    replace.execute(&pool).await?;
+    Ok(())
 }
 
 pub(super) async fn end_tokens(
