@@ -10,7 +10,7 @@
 //! SQLite or PostgreSQL. Each layer uses those to its right, and never one to its left:
 //!
 //! ```text
-//! cli, config -> app -> http -> graphql -> service -> store -> domain
+//! cli, config -> app -> http -> graphql -> transfer -> service -> store -> domain
 //! ```
 //!
 //! **Invariant:** no arrow points back. `sqlx` is named in [`store`] alone, `async_graphql` in
@@ -36,6 +36,8 @@
 //!   for a signed-out caller or for the operator: `follows`, `safety` (requests, blocks, mutes,
 //!   settings), `users/` (with the cache), `auth/`, `limits/`, and `policy`, which decides what a
 //!   viewer may do and see.
+//! - [`transfer`]: files of users and follows: `table` reads them row by row, `columns` says what is in
+//!   which column, `import/` loads their rows in chunks that can be repeated, `export` writes them.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: find the
 //!   document (`persisted/`), parse (`syntax/`), validate (`validation/`), coerce the variables
 //!   (`coercion.rs`), guard, translate; `lists.rs` has one row for each connection, `projection/`
@@ -183,3 +185,4 @@ pub mod graphql;
 pub mod http;
 pub mod service;
 pub mod store;
+pub mod transfer;

@@ -10,7 +10,9 @@ mod database;
 mod demo;
 mod documents;
 mod events;
+mod export;
 mod healthcheck;
+mod import;
 mod jwks;
 mod migrate;
 mod password;
@@ -53,6 +55,12 @@ enum Command {
     Migrate(migrate::Args),
     Schema(schema::Args),
     Seed(seed::Args),
+    /// Export all users or follows
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Import the users and follows of another application
+    #[command(subcommand)]
+    Import(import::Command),
     /// Create, promote, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
@@ -83,6 +91,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Migrate(args) => migrate::run(args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Seed(args) => seed::run(args).await,
+        Command::Export(command) => export::run(command).await,
+        Command::Import(command) => Box::pin(import::run(command)).await,
         Command::User(command) => user::run(command).await,
         Command::Webhooks(command) => webhooks::run(command).await,
         Command::Token(args) => token::run(args).await,

@@ -22,6 +22,11 @@ pub struct FollowChange {
 pub enum FollowAction {
     /// The first follows the second, or asks to. The limits are those of the first.
     Follow(FollowLimits),
+    /// The first follows the second, as a file says that is imported: without consent or limits.
+    Import {
+        /// Whether the second is told by an event.
+        is_logged: bool,
+    },
     /// The first no longer follows the second, or no longer asks to.
     Unfollow {
         /// Whether the change counts towards limits on changes of the pair.
@@ -49,6 +54,8 @@ pub enum FollowAction {
 pub enum FollowChanged {
     /// Of a [`FollowAction::Follow`].
     Follow(Result<FollowOutcome, FollowRefusal>),
+    /// Of a [`FollowAction::Import`].
+    Import(Result<FollowImport, FollowRefusal>),
     /// Of a [`FollowAction::Unfollow`].
     Unfollow(UnfollowOutcome),
     /// Of a [`FollowAction::Accept`] or [`FollowAction::AcceptIfPublic`].
@@ -61,6 +68,17 @@ pub enum FollowChanged {
     Block(Result<BlockOutcome, BlockRefusal>),
     /// Of a [`FollowAction::Unblock`].
     Unblock(UnblockOutcome),
+}
+
+/// The outcome of an imported follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowImport {
+    /// The edge was added and both counts were raised. A request that was waiting is gone.
+    Followed,
+    /// The same edge existed; nothing changed.
+    Present,
+    /// The edge existed since another time; nothing changed.
+    Differs,
 }
 
 /// The outcome of an unfollow.

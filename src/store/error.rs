@@ -189,6 +189,11 @@ pub(super) fn is_foreign_key_violation(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
 }
 
+/// Whether a row has a value that must be unique and is not.
+pub(super) fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
 /// Whether the database of this process is Citus. An error does not name its server, and a process
 /// serves one database.
 static IS_CITUS: AtomicBool = AtomicBool::new(false);

@@ -7,18 +7,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    CreateOutcome, Error, EventHintStream, EventSweep, Graph, LoadOutcome, OnProgress, Result,
-    SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
+    Checkpoint, CreateOutcome, Error, EventHintStream, EventSweep, Export, Graph, LoadOutcome,
+    OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
     calls::Calls,
     health::Health,
     statement::{Meter, Statements},
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, FollowChange,
-    FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
-    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
-    ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
-    UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
+    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId,
+    FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
+    FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList,
+    Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User,
+    UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook,
+    WebhookAttempt, WebhookBacklog,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -108,6 +109,10 @@ macro_rules! measured {
                 self.inner.watch_events().await
             }
 
+            async fn export(&self) -> Result<Box<dyn Export>> {
+                self.inner.export().await
+            }
+
             async fn webhooks_written(&self) {
                 self.inner.webhooks_written().await;
             }
@@ -124,6 +129,9 @@ measured! {
     fn users_by_usernames(
         audience: Audience, keys: &[UsernameKey]
     ) -> HashMap<UsernameKey, Arc<User>>;
+    fn users_by_external_ids(
+        audience: Audience, ids: &[ExternalId]
+    ) -> HashMap<ExternalId, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
     fn count_users(audience: Audience, search: &UserSearch) -> i64;
     fn lists_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, SeenLists>;
@@ -151,13 +159,24 @@ measured! {
     fn page_of_events(user: UserId, request: &PageRequest<i64>) -> EventPage;
     fn last_events(users: &[UserId]) -> HashMap<UserId, i64>;
     fn sweep_events(sweep: EventSweep, from: (UserId, i64)) -> Swept;
+    fn register_import(import: &Import) -> Import;
+    fn finish_import(id: &str, at: Option<DateTime<Utc>>) -> ();
+    fn imports() -> Vec<Import>;
+    fn roles() -> Vec<String>;
+    fn find_ids(names: &UserNames) -> HashMap<String, UserId>;
+    fn import_users(
+        users: &[ImportedUser], expected: &[UserImport], checkpoint: Option<Checkpoint>
+    ) -> Vec<UserImport>;
+    fn import_follows(
+        follows: &[FollowChange], expected: &[FollowChanged], checkpoint: Option<Checkpoint>
+    ) -> Vec<FollowChanged>;
     fn claim_webhooks(now: DateTime<Utc>, until: DateTime<Utc>, limit: u32) -> Vec<Webhook>;
     fn settle_webhooks(attempts: &[WebhookAttempt]) -> ();
     fn parked_webhooks(after: &str, limit: u32) -> Vec<Webhook>;
     fn resend_webhooks(ids: &[String], due_at: DateTime<Utc>) -> Vec<String>;
     fn webhook_backlog() -> WebhookBacklog;
     fn find_account(id: UserId) -> Option<Account>;
-    fn find_account_by_subject(subject: &str) -> Option<Account>;
+    fn find_account_by_external_id(id: &ExternalId) -> Option<Account>;
     fn find_credentials(key: &UsernameKey) -> Option<Credentials>;
     fn find_credentials_by_id(id: UserId) -> Option<Credentials>;
     fn create_user(user: &NewUser) -> CreateOutcome;
@@ -165,6 +184,7 @@ measured! {
     fn change_password(
         id: UserId, epoch: Option<i64>, password_hash: &str, at: DateTime<Utc>
     ) -> bool;
+    fn replace_password_hash(id: UserId, from: &str, to: &str) -> ();
     fn end_tokens(id: UserId, at: DateTime<Utc>) -> bool;
     fn set_role(id: UserId, role: &str) -> SetRoleOutcome;
     fn delete_user(id: UserId, at: DateTime<Utc>) -> bool;

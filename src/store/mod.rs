@@ -36,8 +36,10 @@ mod calls;
 mod connect;
 mod error;
 mod events;
+mod export;
 mod follow_writes;
 mod health;
+mod imports;
 mod metered;
 mod migrations;
 mod pages;
@@ -63,15 +65,18 @@ pub use self::{
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
     events::{EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventSweep, Swept},
+    export::Export,
+    imports::Checkpoint,
     metered::Metered,
     statement::Statements,
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, Follow, FollowChange,
-    FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Mute,
-    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
-    ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest, UserSearch,
-    UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
+    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId, Follow,
+    FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
+    FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList,
+    Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User,
+    UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook,
+    WebhookAttempt, WebhookBacklog,
 };
 
 /// The outcome of creating a user.
@@ -81,8 +86,8 @@ pub enum CreateOutcome {
     Created,
     /// Another user has the username, regardless of case.
     UsernameTaken,
-    /// Another user has the subject.
-    SubjectTaken,
+    /// Another user has the external id.
+    ExternalIdTaken,
     /// Another user has the id: draw a new one.
     IdTaken,
 }
@@ -192,6 +197,13 @@ pub trait Store: Debug + Send + Sync + 'static {
         audience: Audience,
         ids: &[UserId],
     ) -> Result<HashMap<UserId, Arc<User>>>;
+
+    /// The users with these ids at the host.
+    async fn users_by_external_ids(
+        &self,
+        audience: Audience,
+        ids: &[ExternalId],
+    ) -> Result<HashMap<ExternalId, Arc<User>>>;
 
     /// The users with these usernames.
     async fn users_by_usernames(
@@ -363,6 +375,48 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// goes on from `from`. What is left of a log is one run of numbers.
     async fn sweep_events(&self, sweep: EventSweep, from: (UserId, i64)) -> Result<Swept>;
 
+    // Imports
+
+    /// Registers an import, unless it is registered already, and returns what is stored of it.
+    async fn register_import(&self, import: &Import) -> Result<Import>;
+
+    /// Sets when an import was finished; `None` for one that can go on.
+    async fn finish_import(&self, id: &str, at: Option<DateTime<Utc>>) -> Result<()>;
+
+    /// All imports, the newest first.
+    async fn imports(&self) -> Result<Vec<Import>>;
+
+    /// The names of all roles.
+    async fn roles(&self) -> Result<Vec<String>>;
+
+    /// The ids of the users with these names; missing users are left out. One statement.
+    async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>>;
+
+    /// Begins to read everything, as of now. Statements of it are not counted.
+    async fn export(&self) -> Result<Box<dyn Export>>;
+
+    /// Creates the users of a chunk who are new, in one transaction with the checkpoint, if the
+    /// outcomes are those that are expected. Otherwise, and without a checkpoint, nothing changes.
+    /// Returns the outcomes in the order of the users, each after the ones before it.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if a role does not exist.
+    async fn import_users(
+        &self,
+        users: &[ImportedUser],
+        expected: &[UserImport],
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Vec<UserImport>>;
+
+    /// Makes changes of [`FollowAction::Import`](crate::domain::FollowAction::Import) in the same way.
+    /// Edges, mirrors and counts are right after each call.
+    async fn import_follows(
+        &self,
+        follows: &[FollowChange],
+        expected: &[FollowChanged],
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Vec<FollowChanged>>;
+
     // Webhooks
 
     /// Waits until this process has committed messages for the host's webhook; returns at once if it
@@ -399,8 +453,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The user with their role, for a signed-in request. One statement.
     async fn find_account(&self, id: UserId) -> Result<Option<Account>>;
 
-    /// The same, by the account at the host's identity provider. One statement.
-    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>>;
+    /// The same, by the id at the host. One statement.
+    async fn find_account_by_external_id(&self, id: &ExternalId) -> Result<Option<Account>>;
 
     /// The credentials that the password of this username is checked against. One statement.
     async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>>;
@@ -435,6 +489,10 @@ pub trait Store: Debug + Send + Sync + 'static {
         password_hash: &str,
         at: DateTime<Utc>,
     ) -> Result<bool>;
+
+    /// Replaces the hash of a password by another one of the same password, unless it has changed.
+    /// Tokens stay valid. One statement.
+    async fn replace_password_hash(&self, id: UserId, from: &str, to: &str) -> Result<()>;
 
     /// Revokes all tokens of an account in the same way; returns whether there was such a user. A
     /// retry revokes again, including tokens issued in between. One statement.

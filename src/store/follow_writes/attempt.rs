@@ -25,6 +25,7 @@ use crate::{
         batching::BatchPermit,
         error::{is_foreign_key_violation, is_of_some_rows, is_transient},
         events::EventHints,
+        imports::Checkpoint,
         retry::{self, Tries},
         webhooks::Outbox,
     },
@@ -63,12 +64,44 @@ pub(crate) struct Attempt<'b> {
     committing: &'b Mutex<Option<Plan>>,
     /// The permit of the batch; a no-op while other parts are left to write.
     permit: &'b Mutex<BatchPermit>,
+    import: Option<&'b ImportStep>,
+}
+
+/// What is expected of a part of an import.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportStep {
+    /// The outcomes, in the order of the changes.
+    pub(crate) expected: Vec<FollowChanged>,
+    /// What to save in the same transaction. Without it nothing is written.
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
+
+impl ImportStep {
+    /// What to save with these outcomes; `None` if nothing must be written with them.
+    fn checkpoint(&self, outcomes: &[FollowChanged]) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref().filter(|_| self.expected == outcomes)
+    }
 }
 
 impl Attempt<'_> {
-    /// Whether no earlier attempt has failed, so that nothing speaks against optimism.
+    /// Whether no earlier attempt has failed, so that nothing speaks against optimism. An import has
+    /// to save its progress, and so is never optimistic.
     pub(crate) fn is_first(&self) -> bool {
-        self.is_first
+        self.is_first && self.import.is_none()
+    }
+
+    /// What to save in the transaction of a plan.
+    pub(crate) fn checkpoint(&self, plan: &Plan) -> Option<&Checkpoint> {
+        self.import?.checkpoint(&plan.outcomes)
+    }
+
+    /// Whether to write a plan: if it changes anything, or if an import that expects its outcomes
+    /// has to save that.
+    pub(crate) fn writes(&self, plan: &Plan) -> bool {
+        match self.import {
+            None => !plan.is_empty(),
+            Some(import) => import.checkpoint(&plan.outcomes).is_some(),
+        }
     }
 
     /// Whether the batch is not repeated if this attempt writes nothing.
@@ -175,7 +208,7 @@ pub(super) async fn write<W: FollowWriter>(
     while let Some(part) = parts.pop() {
         // Only the last part may release the permit: before that, more than a commit is left.
         let permit = if parts.is_empty() { &permit } else { &no_permit };
-        let (error, is_of_some_rows) = match write_part(writer, part, permit).await {
+        let (error, is_of_some_rows) = match write_part(writer, part, None, permit).await {
             Ok(Some(mut written)) => {
                 writer.hints().send(mem::take(&mut written.logs));
                 if written.has_webhooks {
@@ -208,11 +241,26 @@ pub(super) async fn write<W: FollowWriter>(
     results
 }
 
+/// Writes a part of an import in one transaction with what it saves, if the outcomes are those that
+/// it expects. Returns the outcomes.
+pub(super) async fn import<W: FollowWriter>(
+    writer: &W,
+    changes: &[FollowChange],
+    step: &ImportStep,
+) -> Result<Vec<FollowChanged>> {
+    let written = write_part(writer, changes, Some(step), &Mutex::default()).await?;
+    let contended = || Error::Unavailable("others keep changing the same edges".into());
+    let mut written = written.ok_or_else(contended)?;
+    writer.hints().send(mem::take(&mut written.logs));
+    Ok(written.outcomes)
+}
+
 /// Attempts one part until it is written, the failure is permanent, or there were too many
 /// attempts. `None` if others changed the same edges each time.
 async fn write_part<W: FollowWriter>(
     writer: &W,
     changes: &[FollowChange],
+    import: Option<&ImportStep>,
     permit: &Mutex<BatchPermit>,
 ) -> sqlx::Result<Option<Written>> {
     let committing = Mutex::default();
@@ -221,8 +269,15 @@ async fn write_part<W: FollowWriter>(
     let is_temporary = |error: &_| is_transient(error) || is_foreign_key_violation(error);
     retry::retried_when(is_temporary, |tries| {
         let is_first = is_first.swap(false, Ordering::Relaxed);
-        let mut attempt =
-            Attempt { changes, tries, is_first, is_last: false, committing: &committing, permit };
+        let mut attempt = Attempt {
+            changes,
+            tries,
+            is_first,
+            is_last: false,
+            committing: &committing,
+            permit,
+            import,
+        };
         async move {
             for number in 1..=CONTENDED_MAX {
                 attempt.is_last = number == CONTENDED_MAX;

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::domain::{
     AcceptOutcome, BlockOutcome, BlockRefusal, Day, EdgeKind, EventCause, EventKind, FollowAction,
-    FollowChange, FollowChanged, FollowFacts, FollowLimits, FollowOutcome, FollowRefusal,
-    FollowTies, Length, OfEdges, RejectOutcome, RemoveOutcome, UnblockOutcome, UnfollowOutcome,
-    UserId, decide_follow,
+    FollowChange, FollowChanged, FollowFacts, FollowImport, FollowLimits, FollowOutcome,
+    FollowRefusal, FollowTies, Length, OfEdges, RejectOutcome, RemoveOutcome, UnblockOutcome,
+    UnfollowOutcome, UserId, decide_follow,
 };
 
 /// Edges of one kind in the order of their pairs, and when they were added.
@@ -178,6 +178,9 @@ impl Replay {
         let pair = (follower, followee);
         match action {
             FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(pair, at, limits)),
+            FollowAction::Import { is_logged } => {
+                FollowChanged::Import(self.import(pair, at, is_logged))
+            }
             FollowAction::Unfollow { is_counted } => {
                 FollowChanged::Unfollow(self.unfollow(pair, at, is_counted))
             }
@@ -243,6 +246,33 @@ impl Replay {
         };
         self.log_of_other((followee, follower), kind, EventCause::User, at);
         Ok(outcome)
+    }
+
+    fn import(
+        &mut self,
+        pair: Pair,
+        at: DateTime<Utc>,
+        is_logged: bool,
+    ) -> Result<FollowImport, FollowRefusal> {
+        let (follower, followee) = pair;
+        decide_follow(&FollowFacts {
+            follower,
+            followee: self.exist(pair).then_some(followee),
+            ties: FollowTies { needs_consent: false, ..self.ties(pair) },
+            limits: FollowLimits::NONE,
+            pair_changes: None,
+            usage: None,
+        })?;
+        if let Some(since) = self.now.edges[EdgeKind::Follow].get(&pair) {
+            return Ok(if *since == at { FollowImport::Present } else { FollowImport::Differs });
+        }
+        self.remove(EdgeKind::Request, pair);
+        self.add(EdgeKind::Follow, pair, at);
+        if is_logged {
+            let (back, cause) = ((followee, follower), EventCause::Import);
+            self.log_of_other(back, EventKind::Followed, cause, at);
+        }
+        Ok(FollowImport::Followed)
     }
 
     fn ties(&self, pair: Pair) -> FollowTies {

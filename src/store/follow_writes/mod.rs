@@ -13,7 +13,7 @@ mod state;
 mod webhooks;
 
 pub(crate) use self::{
-    attempt::{Attempt, FollowWriter, Written},
+    attempt::{Attempt, FollowWriter, ImportStep, Written},
     decision::{Plan, SortedEdges},
     events::{NewEvent, numbered},
     queue::FollowQueue,

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::attempt::{self, FollowWriter};
+use super::attempt::{self, FollowWriter, ImportStep};
 use crate::{
     domain::{Changed, FollowChange, FollowChanged},
     store::{
@@ -46,6 +46,16 @@ impl<W: FollowWriter> FollowQueue<W> {
     /// Makes one change, in a batch with others that are requested at the same time.
     pub(crate) async fn change(&self, change: FollowChange) -> Result<Changed<FollowChanged>> {
         self.batches.call(change).await?
+    }
+
+    /// Makes the changes of a part of an import, past the queue.
+    pub(crate) async fn import(
+        &self,
+        changes: &[FollowChange],
+        step: ImportStep,
+    ) -> Result<Vec<FollowChanged>> {
+        let (writer, changes) = (self.writer.clone(), changes.to_vec());
+        retry::detached(async move { attempt::import(&writer, &changes, &step).await }).await
     }
 
     /// Makes these changes as one batch, past the queue.

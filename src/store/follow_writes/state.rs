@@ -48,7 +48,9 @@ impl Keys {
             let (pair, back) = ((follower, followee), (followee, follower));
             keys.users.extend([follower, followee]);
             let (follows, requests, blocks): (&[_], &[_], &[_]) = match action {
-                FollowAction::Follow(_) => (&[pair], &[pair], &[pair, back]),
+                FollowAction::Follow(_) | FollowAction::Import { .. } => {
+                    (&[pair], &[pair], &[pair, back])
+                }
                 FollowAction::Unfollow { .. }
                 | FollowAction::Accept
                 | FollowAction::AcceptIfPublic

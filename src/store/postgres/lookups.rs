@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Account, EventLog, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch,
-        UsernameKey,
+        Account, EventLog, ExternalId, FollowPage, FollowPageKey, SeenLists, User, UserId,
+        UserSearch, UsernameKey,
     },
     store::{
         Options,
@@ -31,6 +31,7 @@ pub(super) struct Reads {
     pub(super) connections: WarmConnections<sqlx::Postgres>,
     pub(super) users: Lookup<UserId, Arc<User>>,
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
+    pub(super) external_ids: Lookup<ExternalId, Arc<User>>,
     pub(super) accounts: Lookup<UserId, Account>,
     pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) lists: Lookup<ListsKey, SeenLists>,
@@ -49,6 +50,9 @@ impl Reads {
             users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids, None))),
             usernames: SharedLookup::new(c(), |c, keys| {
                 Box::pin(users::by_usernames(c, keys, None))
+            }),
+            external_ids: SharedLookup::new(c(), |c, ids| {
+                Box::pin(users::by_external_ids(c, ids, None))
             }),
             accounts: SharedLookup::new(c(), |c, ids| Box::pin(accounts::by_ids(c, ids))),
             // The count of all users is the same for all callers. Counting those who match a

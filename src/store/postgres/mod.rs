@@ -14,6 +14,7 @@ mod connect;
 mod events;
 mod follows;
 mod hosts;
+mod imports;
 mod lookups;
 mod maintenance;
 mod pooler;
@@ -77,6 +78,7 @@ pub(super) fn statements() -> Vec<Statement> {
         accounts::STATEMENTS,
         connect::STATEMENTS,
         events::STATEMENTS,
+        imports::STATEMENTS,
         &follows::writes::statements(),
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,

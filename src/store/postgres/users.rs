@@ -5,10 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use smol_str::SmolStr;
 use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
 
-use super::{arrays, id_list, search};
+use super::{arrays, id_list, search, shared::users::by_their_external_ids};
 use crate::{
     domain::{
-        OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
+        ExternalId, OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField,
+        UsernameKey,
     },
     store::{Result, pages, sql::visible, statement::query},
 };
@@ -18,7 +19,7 @@ use crate::{
 macro_rules! arrays_of_users {
     () => {
         "array_agg(u.id), array_agg(u.username), array_agg(u.name), array_agg(u.bio), \
-         array_agg(u.avatar_url), array_agg(u.created_at)"
+         array_agg(u.avatar_url), array_agg(u.created_at), array_agg(u.subject)"
     };
 }
 
@@ -52,6 +53,10 @@ statements! {
         "SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1) AND ",
         visible!("u.id", "$2")
     );
+    BY_EXTERNAL_IDS = concat!(
+        "SELECT ", arrays_of_users!(), " FROM users u WHERE u.subject = ANY($1) AND ",
+        visible!("u.id", "$2")
+    );
     OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
     NEWEST =
         page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC", "$8");
@@ -65,6 +70,7 @@ fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
     let (mut usernames, mut names, mut bios, mut urls) =
         (texts(1)?, texts(2)?, texts(3)?, texts(4)?);
     let mut times = arrays::of_times(row, first + 5)?;
+    let mut external_ids = texts(6)?;
     let short = || sqlx::Error::Decode("the columns of users differ in length".into());
     let user = |id| {
         Ok(Arc::new(User {
@@ -74,6 +80,7 @@ fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
             bio: bios.next().ok_or_else(short)?.map(str::to_owned),
             avatar_url: urls.next().ok_or_else(short)?.map(str::to_owned),
             created_at: times.next().ok_or_else(short)??,
+            external_id: external_ids.next().ok_or_else(short)?.map(SmolStr::from),
         }))
     };
     arrays::of_numbers(row, first)?.map(user).collect()
@@ -112,6 +119,21 @@ pub(super) async fn by_usernames(
         .fetch_one(connection)
         .await?;
     Ok(of_arrays(&row, 0)?.into_iter().map(|user| (UsernameKey::of(&user), user)).collect())
+}
+
+/// The same, by the id at the host.
+pub(super) async fn by_external_ids(
+    connection: impl PgExecutor<'_>,
+    ids: &[ExternalId],
+    viewer: Option<UserId>,
+) -> sqlx::Result<HashMap<ExternalId, Arc<User>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let texts: Vec<_> = ids.iter().map(ExternalId::as_str).collect();
+    let query = query(BY_EXTERNAL_IDS).bind(texts).bind(viewer.map(|viewer| viewer.0));
+    let row = query.fetch_one(connection).await?;
+    Ok(by_their_external_ids(ids, of_arrays(&row, 0)?))
 }
 
 /// A page of users, without those who block the viewer.

@@ -87,12 +87,12 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
     Ok(LoadOutcome::Loaded)
 }
 
-/// The beginnings of all names, each with the key and the id of its user.
-fn prefixes_of(users: &[NewUser]) -> Vec<(String, String, UserId)> {
+/// The beginnings that users are searched by, each with the key and the id of its user.
+pub(super) fn prefixes_of(users: &[NewUser]) -> Vec<(String, String, UserId)> {
     let of_user = |user: &NewUser| {
         let (id, key) = (user.id, user.username.key());
-        let row = move |prefix| (prefix, key.as_str().to_owned(), id);
-        name_prefixes(user.name.as_deref()).into_iter().map(row)
+        let prefixes = name_prefixes(key.as_str(), user.name.as_deref());
+        prefixes.into_iter().map(move |prefix| (prefix, key.as_str().to_owned(), id))
     };
     let mut rows: Vec<_> = users.iter().flat_map(of_user).collect();
     rows.sort_unstable();

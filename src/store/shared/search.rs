@@ -16,14 +16,14 @@ use crate::{
     },
 };
 
-/// Stores the beginnings of the name of a new user.
+/// Stores the beginnings of the words of a new user.
 pub(crate) async fn add(
     tx: &mut <Db as Database>::Connection,
     user: UserId,
     key: &str,
     name: Option<&str>,
 ) -> sqlx::Result<u64> {
-    let prefixes = name_prefixes(name);
+    let prefixes = name_prefixes(key, name);
     if prefixes.is_empty() {
         return Ok(0);
     }
@@ -31,7 +31,7 @@ pub(crate) async fn add(
     Ok(add.fetch_all(tx).await?.len() as u64)
 }
 
-/// Replaces the beginnings of the name of a user, whose row the transaction has locked. Returns the
+/// Replaces the beginnings of the words of a user, whose row the transaction has locked. Returns the
 /// number of changed rows.
 pub(crate) async fn replace(
     tx: &mut <Db as Database>::Connection,
@@ -39,7 +39,7 @@ pub(crate) async fn replace(
     key: &str,
     name: Option<&str>,
 ) -> sqlx::Result<u64> {
-    let remove = about_name(REMOVE_NAME_PREFIXES, user, key, &name_prefixes(name));
+    let remove = about_name(REMOVE_NAME_PREFIXES, user, key, &name_prefixes(key, name));
     let removed = remove.execute(&mut *tx).await?.rows_affected();
     Ok(removed + add(tx, user, key, name).await?)
 }

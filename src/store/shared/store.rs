@@ -13,21 +13,25 @@ use super::{
         maintenance::schema::{migrate, ping},
         users, watch,
     },
-    accounts, deletion, drift, events, follows, load,
+    accounts, deletion, drift, events, export, follows, imports, load,
     privacy::{self, Muting},
     schema, search, webhooks,
 };
 use crate::{
     domain::{
-        Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, FollowChange,
-        FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding, FollowUsage,
-        Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy,
-        PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User, UserId, UserListRequest,
-        UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
+        Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId,
+        FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
+        FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths,
+        OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists,
+        Tie, User, UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey,
+        Webhook, WebhookAttempt, WebhookBacklog,
     },
     store::{
-        CreateOutcome, Error, EventHintStream, EventSweep, Graph, LoadOutcome, OnProgress, Result,
-        SchemaState, SetRoleOutcome, Store, Swept, UserChanges, relations, retry,
+        Checkpoint, CreateOutcome, Error, EventHintStream, EventSweep, Export, Graph, LoadOutcome,
+        OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
+        error::{is_transient, is_unique_violation},
+        follow_writes::ImportStep,
+        relations, retry,
     },
 };
 
@@ -55,6 +59,19 @@ impl Store for Engine {
         };
         let read =
             async |connection: &mut _| users::by_usernames(connection, keys, Some(viewer)).await;
+        self.reads.connections.read(read).await
+    }
+
+    async fn users_by_external_ids(
+        &self,
+        audience: Audience,
+        ids: &[ExternalId],
+    ) -> Result<HashMap<ExternalId, Arc<User>>> {
+        let Some(viewer) = audience.blocked_viewer() else {
+            return self.reads.external_ids.get(ids).await;
+        };
+        let read =
+            async |connection: &mut _| users::by_external_ids(connection, ids, Some(viewer)).await;
         self.reads.connections.read(read).await
     }
 
@@ -239,6 +256,61 @@ impl Store for Engine {
         retry::write(move |_| events::sweep(pool.clone(), sweep, from)).await
     }
 
+    // Imports
+
+    async fn register_import(&self, import: &Import) -> Result<Import> {
+        let (pool, import) = (self.writer.clone(), Arc::new(import.clone()));
+        retry::write(move |_| imports::register(pool.clone(), Arc::clone(&import))).await
+    }
+
+    async fn finish_import(&self, id: &str, at: Option<DateTime<Utc>>) -> Result<()> {
+        let (pool, id) = (self.writer.clone(), Arc::<str>::from(id));
+        retry::write(move |_| imports::finish(pool.clone(), Arc::clone(&id), at)).await
+    }
+
+    async fn imports(&self) -> Result<Vec<Import>> {
+        Ok(imports::all(&self.readers).await?)
+    }
+
+    async fn roles(&self) -> Result<Vec<String>> {
+        Ok(imports::roles(&self.readers).await?)
+    }
+
+    async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>> {
+        Ok(imports::ids(&self.readers, names).await?)
+    }
+
+    async fn export(&self) -> Result<Box<dyn Export>> {
+        export::begin(self).await
+    }
+
+    async fn import_users(
+        &self,
+        users: &[ImportedUser],
+        expected: &[UserImport],
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Vec<UserImport>> {
+        let (pool, users) = (self.writer.clone(), Arc::<[_]>::from(users));
+        let expected = Arc::<[_]>::from(expected);
+        let import = move |tries| {
+            let (users, expected) = (Arc::clone(&users), Arc::clone(&expected));
+            imports::users(tries, pool.clone(), users, expected, checkpoint.clone())
+        };
+        // A user who was free may be taken meanwhile; the next attempt finds them.
+        let is_temporary = |error: &_| is_transient(error) || is_unique_violation(error);
+        retry::detached(async move { Ok(retry::retried_when(is_temporary, import).await?) }).await
+    }
+
+    async fn import_follows(
+        &self,
+        follows: &[FollowChange],
+        expected: &[FollowChanged],
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Vec<FollowChanged>> {
+        let step = ImportStep { expected: expected.to_vec(), checkpoint };
+        self.follows.import(follows, step).await
+    }
+
     // Webhooks
 
     async fn webhooks_written(&self) {
@@ -282,8 +354,8 @@ impl Store for Engine {
         own_accounts::find(self, id).await
     }
 
-    async fn find_account_by_subject(&self, subject: &str) -> Result<Option<Account>> {
-        Ok(accounts::find_by_subject(&self.readers, subject).await?)
+    async fn find_account_by_external_id(&self, id: &ExternalId) -> Result<Option<Account>> {
+        Ok(accounts::find_by_external_id(&self.readers, id).await?)
     }
 
     async fn find_credentials(&self, key: &UsernameKey) -> Result<Option<Credentials>> {
@@ -319,6 +391,14 @@ impl Store for Engine {
         let (pool, hash) = (self.writer.clone(), Arc::<str>::from(password_hash));
         retry::write(move |_| accounts::change_password(pool.clone(), id, epoch, hash.clone(), at))
             .await
+    }
+
+    async fn replace_password_hash(&self, id: UserId, from: &str, to: &str) -> Result<()> {
+        let (pool, hashes) = (self.writer.clone(), Arc::new((from.to_owned(), to.to_owned())));
+        retry::write(move |_| {
+            accounts::replace_password_hash(pool.clone(), id, Arc::clone(&hashes))
+        })
+        .await
     }
 
     async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {

@@ -56,7 +56,7 @@ async fn webhooks(pool: &Pool<Db>, rows: &[<Db as Database>::Row]) -> sqlx::Resu
         query_as(NAMES).bind(id_list(&users)).fetch_all(pool).await?;
     let names: HashMap<_, _> = rows
         .into_iter()
-        .map(|(id, username, subject)| (UserId(id), WebhookNames { username, subject }))
+        .map(|(id, username, external_id)| (UserId(id), WebhookNames { username, external_id }))
         .collect();
     for message in &mut messages {
         for user in [&mut message.follower, &mut message.followee] {

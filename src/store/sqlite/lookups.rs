@@ -12,7 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        EventLog, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch, UsernameKey,
+        EventLog, ExternalId, FollowPage, FollowPageKey, SeenLists, User, UserId, UserSearch,
+        UsernameKey,
     },
     store::{
         Options,
@@ -29,6 +30,7 @@ pub(super) struct Reads {
     pub(super) connections: WarmConnections<Sqlite>,
     pub(super) users: Lookup<UserId, Arc<User>>,
     pub(super) usernames: Lookup<UsernameKey, Arc<User>>,
+    pub(super) external_ids: Lookup<ExternalId, Arc<User>>,
     pub(super) user_counts: Lookup<UserSearch, i64>,
     pub(super) lists: Lookup<ListsKey, SeenLists>,
     pub(super) edges: Lookup<Pair, DateTime<Utc>>,
@@ -44,6 +46,9 @@ impl Reads {
             users: SharedLookup::new(c(), |c, ids| Box::pin(users::by_ids(c, ids, None))),
             usernames: SharedLookup::new(c(), |c, keys| {
                 Box::pin(users::by_usernames(c, keys, None))
+            }),
+            external_ids: SharedLookup::new(c(), |c, ids| {
+                Box::pin(users::by_external_ids(c, ids, None))
             }),
             // The count of all users is the same for all callers. Counting those who match a
             // search may take far less time, so it does not wait for others.

@@ -11,6 +11,7 @@ mod accounts;
 mod events;
 mod file;
 mod follows;
+mod imports;
 mod lookups;
 mod maintenance;
 mod search;
@@ -220,6 +221,7 @@ pub(super) fn statements() -> Vec<Statement> {
         STATEMENTS,
         accounts::STATEMENTS,
         events::STATEMENTS,
+        imports::STATEMENTS,
         follows::writes::STATEMENTS,
         maintenance::deletion::STATEMENTS,
         maintenance::drift::STATEMENTS,

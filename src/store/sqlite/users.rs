@@ -4,10 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use sqlx::{Row, SqliteConnection, sqlite::SqliteRow};
 
-use super::{id_list, json, search, shared::users::user};
+use super::{
+    id_list, json, search,
+    shared::users::{by_their_external_ids, user},
+};
 use crate::{
     domain::{
-        OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
+        ExternalId, OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField,
+        UsernameKey,
     },
     store::{
         Result, pages,
@@ -43,6 +47,10 @@ statements! {
         "SELECT ", user_columns!(""),
         " FROM users WHERE username_key IN (SELECT value FROM json_each($1)) AND ",
         visible!("id", "$2")
+    );
+    BY_EXTERNAL_IDS = concat!(
+        "SELECT ", user_columns!(""),
+        " FROM users WHERE subject IN (SELECT value FROM json_each($1)) AND ", visible!("id", "$2")
     );
     OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
     NEWEST =
@@ -84,6 +92,22 @@ pub(super) async fn by_usernames(
         .fetch_all(connection)
         .await?;
     rows.iter().map(|row| user(row, 0).map(|user| (UsernameKey::of(&user), user))).collect()
+}
+
+/// The same, by the id at the host.
+pub(super) async fn by_external_ids(
+    connection: &mut SqliteConnection,
+    ids: &[ExternalId],
+    viewer: Option<UserId>,
+) -> sqlx::Result<HashMap<ExternalId, Arc<User>>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let texts = json(&ids.iter().map(ExternalId::as_str).collect::<Vec<_>>());
+    let query = query(BY_EXTERNAL_IDS).bind(texts).bind(viewer.map(|viewer| viewer.0));
+    let rows = query.fetch_all(connection).await?;
+    let users = rows.iter().map(|row| user(row, 0)).collect::<sqlx::Result<Vec<_>>>()?;
+    Ok(by_their_external_ids(ids, users))
 }
 
 /// A page of users, without those who block the viewer.

@@ -3,6 +3,7 @@
 mod admin;
 mod events;
 mod help;
+mod import;
 mod refused;
 mod seed;
 mod serve;

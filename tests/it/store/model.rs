@@ -6,10 +6,11 @@ use entourage::{
     domain::{
         AcceptOutcome, Audience, BlockOutcome, BlockRefusal, EdgeKind, Ends, EventCause, EventKind,
         EventLog, FollowAction, FollowChange, FollowChanged, FollowCounts, FollowEvent,
-        FollowLimits, FollowList, FollowOutcome, FollowPageKey, FollowPosition, FollowRefusal,
-        ListReader, ListVisibility, Mute, OfEdges, OrderDirection, OwnList, PageRequest, Privacy,
-        PrivacyChange, RejectOutcome, Relation, RemoveOutcome, Tie, UnblockOutcome,
-        UnfollowOutcome, UserId, UserListRequest, UserOrderField, UserSearch, Window,
+        FollowImport, FollowLimits, FollowList, FollowOutcome, FollowPageKey, FollowPosition,
+        FollowRefusal, ListReader, ListVisibility, Mute, OfEdges, OrderDirection, OwnList,
+        PageRequest, Privacy, PrivacyChange, RejectOutcome, Relation, RemoveOutcome, Tie,
+        UnblockOutcome, UnfollowOutcome, UserId, UserListRequest, UserOrderField, UserSearch,
+        Window,
     },
     store::{CreateOutcome, Store},
 };
@@ -164,6 +165,34 @@ impl Model {
         FOLLOWED
     }
 
+    fn import(
+        &mut self,
+        pair: (UserId, UserId),
+        micros: i64,
+        is_logged: bool,
+    ) -> Result<FollowImport, FollowRefusal> {
+        let back = (pair.1, pair.0);
+        if !self.exist(pair) {
+            return Err(FollowRefusal::NotFound);
+        }
+        if self.has(EdgeKind::Block, back) {
+            return Err(FollowRefusal::Blocked);
+        }
+        if self.has(EdgeKind::Block, pair) {
+            return Err(FollowRefusal::Blocking);
+        }
+        if let Some(since) = self.edges[EdgeKind::Follow].get(&pair) {
+            let is_same = *since == micros;
+            return Ok(if is_same { FollowImport::Present } else { FollowImport::Differs });
+        }
+        self.remove(EdgeKind::Request, pair);
+        self.edges[EdgeKind::Follow].insert(pair, micros);
+        if is_logged {
+            self.log_of_other(back, EventKind::Followed, EventCause::Import, micros);
+        }
+        Ok(FollowImport::Followed)
+    }
+
     fn unfollow(&mut self, pair: (UserId, UserId), micros: i64) -> UnfollowOutcome {
         let (back, cause) = ((pair.1, pair.0), EventCause::User);
         if self.remove(EdgeKind::Follow, pair) {
@@ -231,6 +260,9 @@ impl Model {
         let either = |is_done, done, other| if is_done { done } else { other };
         match action {
             FollowAction::Follow(_) => FollowChanged::Follow(self.follow(pair, micros)),
+            FollowAction::Import { is_logged } => {
+                FollowChanged::Import(self.import(pair, micros, is_logged))
+            }
             FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair, micros)),
             FollowAction::AcceptIfPublic if self.privacy(followee).is_private() => {
                 FollowChanged::Accept(AcceptOutcome::NoRequest)
@@ -328,7 +360,8 @@ impl Model {
 /// Any change, mostly follows and unfollows.
 pub(super) fn any_action(random: &mut ChaCha8Rng) -> FollowAction {
     match random.random_range(0..100) {
-        0..50 => FollowAction::Follow(FollowLimits::NONE),
+        0..40 => FollowAction::Follow(FollowLimits::NONE),
+        40..50 => FollowAction::Import { is_logged: random.random_range(0..2) == 0 },
         50..68 => FollowAction::Unfollow { is_counted: true },
         68..75 => FollowAction::Accept,
         75..78 => FollowAction::AcceptIfPublic,

@@ -11,9 +11,9 @@ use std::{
 
 use entourage::{
     domain::{
-        Audience, DisplayName, Ends, FollowAction, FollowLimits, FollowList, FollowPosition,
-        ListReader, NewUser, OrderDirection, PageRequest, ProfileChange, UserId, UserListRequest,
-        UserOrderField, UserSearch, UsernameKey, Window,
+        Audience, DisplayName, Ends, ExternalId, FollowAction, FollowLimits, FollowList,
+        FollowPosition, ListReader, NewUser, OrderDirection, PageRequest, ProfileChange, UserId,
+        UserListRequest, UserOrderField, UserSearch, UsernameKey, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
 };
@@ -476,7 +476,11 @@ async fn the_meter_counts_the_statements_of_reads(database: &Database) {
     assert_statements!(store, 1, store.relations(ALICE, &ids, &ids));
     assert_statements!(store, 0, store.relations(ALICE, &[], &[]));
     assert_statements!(store, 1, store.find_account(ALICE));
-    assert_statements!(store, 1, store.find_account_by_subject("x"));
+    assert_statements!(
+        store,
+        1,
+        store.find_account_by_external_id(&ExternalId::parse("x").expect("one"))
+    );
     assert_statements!(store, 1, store.find_credentials(&name));
     assert_statements!(store, 1, store.find_credentials_by_id(ALICE));
     assert_statements!(store, 1, store.ping());

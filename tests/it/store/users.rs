@@ -2,8 +2,8 @@
 
 use entourage::{
     domain::{
-        Audience, AvatarUrl, Bio, Credentials, DisplayName, FollowCounts, NewUser, Permission,
-        ProfileChange, UserId, UsernameKey,
+        Audience, AvatarUrl, Bio, Credentials, DisplayName, ExternalId, FollowCounts, NewUser,
+        Permission, ProfileChange, UserId, UsernameKey,
     },
     store::{CreateOutcome, SetRoleOutcome, Store, UserNews},
 };
@@ -22,13 +22,13 @@ cases! {
     keys_may_repeat_and_missing_rows_are_missing,
     an_empty_batch_gives_an_empty_map,
     a_new_user_has_the_default_role_and_no_follows,
-    a_taken_username_subject_or_id_creates_no_user,
+    a_taken_username_external_id_or_id_creates_no_user,
     of_several_taken_values_the_first_is_named,
     only_the_given_fields_of_a_profile_change,
     a_missing_user_has_no_profile_to_change,
     an_account_has_the_permissions_of_its_role,
     a_role_is_set_only_if_user_and_role_exist,
-    accounts_are_found_by_id_and_by_subject,
+    accounts_are_found_by_id_and_by_external_id,
     credentials_are_found_by_name_and_by_id;
     database:
     changes_elsewhere_are_reported_and_follows_are_not,
@@ -38,13 +38,17 @@ fn key(name: &str) -> UsernameKey {
     UsernameKey::parse(name).expect("a good name")
 }
 
+fn external_id(text: &str) -> ExternalId {
+    ExternalId::parse(text).expect("an external id")
+}
+
 /// A user with a value in each field, some of them hard to write.
 fn full_user(id: UserId) -> NewUser {
     NewUser {
         name: Some("Ålice \"the\\\" 🦀 O'Hara".to_owned()),
         bio: Some("line\nline\ttab {\"json\": [1]}\u{7f}".to_owned()),
         avatar_url: Some("https://example.com/a.png?x=1&y=%20".to_owned()),
-        subject: Some("idp|1".to_owned()),
+        external_id: Some(external_id("idp|1")),
         password_hash: Some("$argon2id$x".to_owned()),
         ..new_user(id, "Alice_1")
     }
@@ -108,15 +112,16 @@ async fn a_new_user_has_the_default_role_and_no_follows(store: &dyn Store) {
     assert_eq!(counts(store, ALICE).await, FollowCounts::default());
 }
 
-async fn a_taken_username_subject_or_id_creates_no_user(store: &dyn Store) {
+async fn a_taken_username_external_id_or_id_creates_no_user(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
     let same_name = new_user(BOB, "aLICE_1");
-    let same_subject = NewUser { subject: Some("idp|1".to_owned()), ..new_user(BOB, "bob") };
+    let same_external_id =
+        NewUser { external_id: Some(external_id("idp|1")), ..new_user(BOB, "bob") };
     let same_id = new_user(ALICE, "bob");
 
     for (taken, outcome) in [
         (same_name, CreateOutcome::UsernameTaken),
-        (same_subject, CreateOutcome::SubjectTaken),
+        (same_external_id, CreateOutcome::ExternalIdTaken),
         (same_id, CreateOutcome::IdTaken),
     ] {
         assert_eq!(store.create_user(&taken).await.unwrap(), outcome);
@@ -129,12 +134,13 @@ async fn a_taken_username_subject_or_id_creates_no_user(store: &dyn Store) {
 
 async fn of_several_taken_values_the_first_is_named(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
-    let without_name = NewUser { subject: Some("idp|1".to_owned()), ..new_user(ALICE, "bob") };
+    let without_name =
+        NewUser { external_id: Some(external_id("idp|1")), ..new_user(ALICE, "bob") };
 
     let all = store.create_user(&full_user(ALICE)).await.unwrap();
     let two = store.create_user(&without_name).await.unwrap();
 
-    assert_eq!((all, two), (CreateOutcome::UsernameTaken, CreateOutcome::SubjectTaken));
+    assert_eq!((all, two), (CreateOutcome::UsernameTaken, CreateOutcome::ExternalIdTaken));
 }
 
 async fn only_the_given_fields_of_a_profile_change(store: &dyn Store) {
@@ -199,15 +205,15 @@ async fn a_role_is_set_only_if_user_and_role_exist(store: &dyn Store) {
     assert_eq!(account.role.name, "moderator");
 }
 
-async fn accounts_are_found_by_id_and_by_subject(store: &dyn Store) {
+async fn accounts_are_found_by_id_and_by_external_id(store: &dyn Store) {
     store.create_user(&full_user(ALICE)).await.unwrap();
     create(store, BOB, "bob").await;
 
-    let by_subject = store.find_account_by_subject("idp|1").await.unwrap();
+    let by_external_id = store.find_account_by_external_id(&external_id("idp|1")).await.unwrap();
 
-    assert_eq!(by_subject, store.find_account(ALICE).await.unwrap());
-    assert_eq!(by_subject.expect("she is there").user, user(store, ALICE).await);
-    assert_eq!(store.find_account_by_subject("IDP|1").await.unwrap(), None);
+    assert_eq!(by_external_id, store.find_account(ALICE).await.unwrap());
+    assert_eq!(by_external_id.expect("she is there").user, user(store, ALICE).await);
+    assert_eq!(store.find_account_by_external_id(&external_id("IDP|1")).await.unwrap(), None);
     assert_eq!(store.find_account(NOBODY).await.unwrap(), None);
 }
 
@@ -216,9 +222,10 @@ async fn credentials_are_found_by_name_and_by_id(store: &dyn Store) {
     create(store, CAROL, "carol").await;
 
     let hash = Some("$argon2id$x".to_owned());
-    let subject = Some("idp|1".to_owned());
-    let hers = Some(Credentials { id: ALICE, password_hash: hash, subject, token_epoch: 0 });
-    let none = Some(Credentials { id: CAROL, password_hash: None, subject: None, token_epoch: 0 });
+    let external_id = Some("idp|1".to_owned());
+    let hers = Some(Credentials { id: ALICE, password_hash: hash, external_id, token_epoch: 0 });
+    let none =
+        Some(Credentials { id: CAROL, password_hash: None, external_id: None, token_epoch: 0 });
     assert_eq!(store.find_credentials(&key("ALICE_1")).await.unwrap(), hers);
     assert_eq!(store.find_credentials_by_id(ALICE).await.unwrap(), hers);
     assert_eq!(store.find_credentials(&key("carol")).await.unwrap(), none);

@@ -338,9 +338,9 @@ async fn a_message_has_the_names_of_its_users_as_of_now(database: &Database) {
         .await;
 
     let message = claim_at(store, later(1), 9).await.remove(0);
-    let names = |username: &str, subject: Option<&str>| {
-        let (username, subject) = (username.to_owned(), subject.map(str::to_owned));
-        Some(WebhookNames { username, subject })
+    let names = |username: &str, external_id: Option<&str>| {
+        let (username, external_id) = (username.to_owned(), external_id.map(str::to_owned));
+        Some(WebhookNames { username, external_id })
     };
     assert_eq!(message.follower.names, names("Alicia", Some("auth0|1")));
     assert_eq!(message.followee.names, names("Bob", None));

@@ -25,6 +25,16 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+impl Engine {
+    /// The one that it is not.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Postgres,
+            Self::Postgres => Self::Sqlite,
+        }
+    }
+}
+
 /// A database for a single test.
 #[derive(Debug)]
 pub(crate) struct Database {
@@ -150,7 +160,7 @@ impl Database {
 
     /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
-        self.execute("DROP INDEX webhooks_due").await;
+        self.execute("DROP TABLE imports").await;
         let last = "(SELECT max(version) FROM _sqlx_migrations)";
         self.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {last}")).await;
     }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use entourage::{
     domain::{
-        Audience, FollowPage, FollowPageKey, Page, Relation, SeenLists, User, UserId,
+        Audience, ExternalId, FollowPage, FollowPageKey, Page, Relation, SeenLists, User, UserId,
         UserListRequest, UserSearch, UsernameKey,
     },
     store::{Error, Result, Store},
@@ -54,6 +54,9 @@ forward_reads! {
     fn users_by_usernames(
         audience: Audience, keys: &[UsernameKey]
     ) -> HashMap<UsernameKey, Arc<User>>;
+    fn users_by_external_ids(
+        audience: Audience, ids: &[ExternalId]
+    ) -> HashMap<ExternalId, Arc<User>>;
     fn page_of_users(audience: Audience, request: &UserListRequest<'_>) -> Page<Arc<User>>;
     fn count_users(audience: Audience, search: &UserSearch) -> i64;
     fn lists_by_ids(audience: Audience, ids: &[UserId]) -> HashMap<UserId, SeenLists>;

@@ -62,6 +62,24 @@ macro_rules! forward_store {
             fn sweep_events(
                 sweep: entourage::store::EventSweep, from: (entourage::domain::UserId, i64)
             ) -> entourage::store::Swept;
+            fn register_import(import: &entourage::domain::Import) -> entourage::domain::Import;
+            fn finish_import(id: &str, at: Option<chrono::DateTime<chrono::Utc>>) -> ();
+            fn imports() -> Vec<entourage::domain::Import>;
+            fn roles() -> Vec<String>;
+            fn find_ids(
+                names: &entourage::domain::UserNames
+            ) -> std::collections::HashMap<String, entourage::domain::UserId>;
+            fn export() -> Box<dyn entourage::store::Export>;
+            fn import_users(
+                users: &[entourage::domain::ImportedUser],
+                expected: &[entourage::domain::UserImport],
+                checkpoint: Option<entourage::store::Checkpoint>
+            ) -> Vec<entourage::domain::UserImport>;
+            fn import_follows(
+                follows: &[entourage::domain::FollowChange],
+                expected: &[entourage::domain::FollowChanged],
+                checkpoint: Option<entourage::store::Checkpoint>
+            ) -> Vec<entourage::domain::FollowChanged>;
             fn claim_webhooks(
                 now: chrono::DateTime<chrono::Utc>,
                 until: chrono::DateTime<chrono::Utc>,
@@ -74,7 +92,7 @@ macro_rules! forward_store {
             ) -> Vec<String>;
             fn webhook_backlog() -> entourage::domain::WebhookBacklog;
             fn find_account(id: entourage::domain::UserId) -> Option<entourage::domain::Account>;
-            fn find_account_by_subject(subject: &str) -> Option<entourage::domain::Account>;
+            fn find_account_by_external_id(id: &entourage::domain::ExternalId) -> Option<entourage::domain::Account>;
             fn find_credentials(key: &entourage::domain::UsernameKey) -> Option<entourage::domain::Credentials>;
             fn find_credentials_by_id(id: entourage::domain::UserId) -> Option<entourage::domain::Credentials>;
             fn create_user(user: &entourage::domain::NewUser) -> entourage::store::CreateOutcome;
@@ -87,6 +105,9 @@ macro_rules! forward_store {
                 password_hash: &str,
                 at: chrono::DateTime<chrono::Utc>
             ) -> bool;
+            fn replace_password_hash(
+                id: entourage::domain::UserId, from: &str, to: &str
+            ) -> ();
             fn end_tokens(id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>) -> bool;
             fn set_role(id: entourage::domain::UserId, role: &str) -> entourage::store::SetRoleOutcome;
             fn delete_user(

@@ -1,7 +1,7 @@
 //! Loading a whole graph: the statements of this engine.
 
 use crate::{
-    domain::{NewUser, UserId},
+    domain::{ExternalId, NewUser, UserId},
     store::{postgres::Query, statement::query},
 };
 
@@ -55,7 +55,7 @@ pub(crate) fn load_users(users: &[NewUser]) -> Query {
         .bind(column(users, |user| user.name.as_deref()))
         .bind(column(users, |user| user.bio.as_deref()))
         .bind(column(users, |user| user.avatar_url.as_deref()))
-        .bind(column(users, |user| user.subject.as_deref()))
+        .bind(column(users, |user| user.external_id.as_ref().map(ExternalId::as_str)))
         .bind(column(users, |user| user.password_hash.as_deref()))
         .bind(column(users, |user| user.created_at))
         .bind(column(users, |user| &*user.role))

@@ -221,7 +221,7 @@ impl Snapshot {
 
         let expected = names.into_iter().filter_map(|(id, key, name)| {
             let (key, name): (String, Option<String>) = (key, name);
-            let prefixes = name_prefixes(name.as_deref()).join(" ");
+            let prefixes = name_prefixes(&key, name.as_deref()).join(" ");
             (!prefixes.is_empty()).then_some((id, key, prefixes))
         });
         let expected: HashSet<(i64, String, String)> = expected.collect();

@@ -15,7 +15,7 @@ use crate::{
             Attempt, FollowWriter, Keys, Pair, Plan, SortedEdges, State, Written, counts_columns,
         },
         sqlite::{
-            begin, bind_events, bind_webhooks, events::ADD_EVENTS, json, stored,
+            begin, bind_events, bind_webhooks, events::ADD_EVENTS, json, shared::imports, stored,
             webhooks::ADD_WEBHOOKS,
         },
         statement::{query, query_scalar},
@@ -213,10 +213,13 @@ impl FollowWriter for Writer {
             return Ok(Some(written));
         }
         let plan = Plan::new(attempt.changes, &state);
-        if plan.is_empty() {
+        if !attempt.writes(&plan) {
             return Ok(Some(plan.outcomes.into()));
         }
         write_plan(&mut tx, &plan).await?;
+        if let Some(checkpoint) = attempt.checkpoint(&plan) {
+            imports::save(&mut tx, checkpoint).await?;
+        }
         if self.hints.are_kept() && !plan.events.is_empty() {
             bind_events(query(ADD_EVENTS), &plan.events).execute(&mut *tx).await?;
         }

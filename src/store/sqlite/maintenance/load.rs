@@ -1,7 +1,7 @@
 //! Loading a whole graph: the statements of this engine.
 
 use crate::{
-    domain::{NewUser, UserId},
+    domain::{ExternalId, NewUser, UserId},
     store::{
         sqlite::{Query, json},
         statement::query,
@@ -52,7 +52,7 @@ fn user_row(user: &NewUser) -> impl serde::Serialize {
         user.name.as_deref(),
         user.bio.as_deref(),
         user.avatar_url.as_deref(),
-        user.subject.as_deref(),
+        user.external_id.as_ref().map(ExternalId::as_str),
         user.password_hash.as_deref(),
         user.created_at.timestamp_micros(),
         &*user.role,

@@ -17,7 +17,7 @@ use crate::{
         follow_writes::{
             Attempt, Keys, Pair, Plan, SortedEdges, State, StateRow, Written, counts_columns,
         },
-        postgres::{BEGIN, Query},
+        postgres::{BEGIN, Query, shared::imports},
         statement::{query, query_as, query_scalar},
     },
 };
@@ -200,7 +200,7 @@ pub(crate) async fn write(
         return Ok(Some(written));
     }
     let first_plan = Plan::new(changes, &state);
-    if first_plan.is_empty() {
+    if !attempt.writes(&first_plan) {
         return Ok(Some(first_plan.outcomes.into()));
     }
 
@@ -250,6 +250,9 @@ pub(crate) async fn write(
     // what was committed until the counts were locked.
     if plan.may_be_contradicted(&state) && !plan.leads_to(&find_state(&mut tx, attempt).await?) {
         return Ok(None);
+    }
+    if let Some(checkpoint) = attempt.checkpoint(&plan) {
+        imports::save(&mut tx, checkpoint).await?;
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
