@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use self::{
     runs::{
-        crowd, events, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts,
-        starts, toggling,
+        crowd, events, full_disk, hang_ups, imports, kill, nth_call, on_both_engines, privacy,
+        restarts, starts, toggling,
     },
     support::{
         database::{Database, Engine},
@@ -76,6 +76,13 @@ async fn postgres_restarted() {
 async fn two_servers() {
     let database = Database::closed(Engine::Postgres).await;
     database.run(async |database| toggling::run(&database.url, 500).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn import_killed() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        imports::run(engine, imports::Size { users: 100_000, follows: 300_000, kills: 10 }).await;
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ mod runs;
 use std::time::Duration;
 
 use self::runs::{
-    crowd, events, full_disk, hang_ups, kill, nth_call, on_both_engines, privacy, restarts, starts,
-    toggling,
+    crowd, events, full_disk, hang_ups, imports, kill, nth_call, on_both_engines, privacy,
+    restarts, starts, toggling,
 };
 use crate::support::database::{Database, Engine};
 
@@ -63,6 +63,13 @@ async fn two_servers_report_each_change_of_a_pair_exactly_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_database_is_unavailable_and_then_serves_again() {
     restarts::run(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_is_killed_ends_as_one_that_was_not() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        imports::run(engine, imports::Size { users: 3_000, follows: 6_000, kills: 3 }).await;
+    }
 }
 
 #[tokio::test]
