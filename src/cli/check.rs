@@ -1,6 +1,9 @@
 //! `entourage check`
 
-use std::fmt::Write as _;
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
 use anyhow::bail;
 
@@ -10,19 +13,26 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    domain::{Audience, UserSearch},
+    domain::{Audience, Drift, UserSearch},
 };
+
+/// The most differences that are printed without `--verbose`.
+const SHOWN_MAX: usize = 20;
 
 /// Recount what is stored twice, and report differences
 ///
 /// Recounts every counter, compares both tables of follows, of follow requests and of blocks, looks
-/// for follows and requests beside a block and for rows of users who do not exist, and compares
-/// names with what users are searched by. The exit code is 1 if anything differs.
+/// for follows and requests beside a block and for rows of users who do not exist, compares names with
+/// what users are searched by, and looks for usernames, external ids and times that break the rules.
+/// The exit code is 1 if anything differs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Repair the differences; safe while a server runs
     #[arg(long)]
     repair: bool,
+    /// Print every difference, not only the first 20
+    #[arg(long)]
+    verbose: bool,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -36,11 +46,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let drift = store.find_drift(&progress::moves(&bar)).await?;
     bar.finish_and_clear();
 
-    let mut found = String::new();
-    for difference in &drift {
-        writeln!(found, "{difference}")?;
-    }
-    print(&found)?;
+    print(&listed(&drift, args.verbose)?)?;
     if drift.is_empty() {
         let users = store.count_users(Audience::EVERYBODY, &UserSearch::default()).await?;
         store.close().await;
@@ -50,13 +56,44 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         bail!("{} found: run `entourage check --repair`", differences(drift.len()));
     }
 
+    let bar = progress::spinner("repairing");
     let changed = store.repair(&drift).await?;
-    let left = store.find_drift(&|_| ()).await?;
-    if !left.is_empty() {
-        bail!("{} left after the repair: run `entourage check` again", differences(left.len()));
-    }
+    bar.finish_and_clear();
+    let bar = progress::bar("comparing again");
+    let left = store.find_drift(&progress::moves(&bar)).await?;
+    bar.finish_and_clear();
     store.close().await;
-    print(&format!("repaired {}, {changed} rows changed\n", differences(drift.len())))
+    let repairable = left.iter().filter(|difference| difference.is_repairable()).count();
+    if repairable > 0 {
+        bail!("{} left after the repair: run `entourage check` again", differences(repairable));
+    }
+    let repaired = differences(drift.len() - left.len());
+    print(&format!("repaired {repaired}, {changed} rows changed\n"))?;
+    if !left.is_empty() {
+        bail!("{} left that only you can correct", differences(left.len()));
+    }
+    Ok(())
+}
+
+/// The differences, as lines; if there are many, the first ones and a summary of all.
+fn listed(drift: &[Drift], is_verbose: bool) -> Result<String, fmt::Error> {
+    let shown = if is_verbose { drift.len() } else { SHOWN_MAX };
+    let mut text = String::new();
+    for difference in drift.iter().take(shown) {
+        writeln!(text, "{difference}")?;
+    }
+    if drift.len() > shown {
+        let mut kinds = BTreeMap::<_, usize>::new();
+        for difference in drift {
+            *kinds.entry(difference.kind()).or_default() += 1;
+        }
+        let more = drift.len() - shown;
+        writeln!(text, "and {more} more, which --verbose prints; in all:")?;
+        for (kind, count) in kinds {
+            writeln!(text, "{count:>10}  {kind}")?;
+        }
+    }
+    Ok(text)
 }
 
 fn differences(n: usize) -> String {

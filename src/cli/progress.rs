@@ -1,5 +1,7 @@
 //! The progress bar of long commands.
 
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::store::Progress;
@@ -14,6 +16,13 @@ pub(super) fn bar(what: &'static str) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// A sign of life on stderr, for work of an unknown length; hidden unless stderr is a terminal.
+pub(super) fn spinner(what: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }
 
 /// The callback that advances the bar.

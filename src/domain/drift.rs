@@ -54,8 +54,53 @@ pub enum Drift {
     },
     /// There are events of a user who does not exist.
     OrphanLog(UserId),
+    /// A value of a user breaks a rule that reading relies on. Only the operator can correct it.
+    BrokenRule {
+        /// The user.
+        user: UserId,
+        /// The column.
+        column: &'static str,
+    },
+    /// A row has a time outside of the years 1 to 9999, and cannot be read. Only the operator can
+    /// correct it, and nothing else is compared before that.
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// The first user of the row.
+        one: UserId,
+        /// The second user of the row; the same for a row of one.
+        other: UserId,
+    },
     /// What a user is searched by are not the beginnings of their name, or the user does not exist.
     Search(UserId),
+}
+
+impl Drift {
+    /// Whether the program can repair it.
+    #[must_use]
+    pub const fn is_repairable(&self) -> bool {
+        !matches!(self, Self::BrokenRule { .. } | Self::Unreadable { .. })
+    }
+
+    /// What it is of, for a summary.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Counts { .. } => "wrong or missing counts",
+            Self::BesideBlock(_) => "edges beside a block",
+            Self::BesideFollow(_) => "requests beside a follow",
+            Self::MirrorMissing(_) => "missing mirrors",
+            Self::MirrorStray(_) => "stray mirrors",
+            Self::OrphanEdge(_) => "edges of users who do not exist",
+            Self::OrphanMute { .. } => "mutes of users who do not exist",
+            Self::OrphanCounts(_) => "counts of users who do not exist",
+            Self::Log { .. } => "wrong logs",
+            Self::OrphanLog(_) => "logs of users who do not exist",
+            Self::BrokenRule { .. } => "values that break a rule",
+            Self::Unreadable { .. } => "rows that cannot be read",
+            Self::Search(_) => "users with wrong searches",
+        }
+    }
 }
 
 impl fmt::Display for Drift {
@@ -105,6 +150,16 @@ impl fmt::Display for Drift {
             ),
             Self::OrphanLog(user) => {
                 write!(f, "user {user}: events of a user who does not exist")
+            }
+            Self::BrokenRule { user, column } => {
+                write!(f, "user {user}: {column} breaks the rules; correct it by SQL")
+            }
+            Self::Unreadable { table, one, other } => {
+                write!(f, "{table} {one}")?;
+                if one != other {
+                    write!(f, " -> {other}")?;
+                }
+                write!(f, ": a time is outside of the years 1 to 9999; correct it by SQL")
             }
             Self::Search(user) => {
                 write!(f, "user {user}: what searches compare differs from the name")

@@ -108,16 +108,6 @@ macro_rules! remove_edge_of_nobody {
     };
 }
 
-/// Adds one mirror to its table.
-macro_rules! add_mirror {
-    ($mirrors:literal, $one:literal, $other:literal, $at:literal) => {
-        concat! {
-            "INSERT INTO ", $mirrors, " (", $one, ", ", $other, ", ", $at, ") ",
-            "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-        }
-    };
-}
-
 /// Removes some of the edges that begin at a user.
 macro_rules! take_edges_from {
     ($edges:literal, $one:literal, $other:literal, $at:literal) => {
@@ -285,7 +275,48 @@ macro_rules! import {
     };
 }
 
+/// Some rows of a table whose time is out of the range of two parameters, with the place of the table in
+/// [`TIMED`].
+macro_rules! untimely {
+    ($place:literal, $table:literal, $one:literal, $other:literal, $at:literal) => {
+        concat! {
+            "SELECT * FROM (SELECT CAST(", $place, " AS bigint) AS place, ", $one, " AS one, ", $other, " AS other ",
+            "FROM ", $table, " WHERE NOT (", $at, " BETWEEN $1 AND $2) LIMIT 100) t", $place
+        }
+    };
+}
+
+/// The tables with times.
+pub(super) const TIMED: [&str; 11] = [
+    "users",
+    "users",
+    "follows",
+    "followers",
+    "follow_requests",
+    "follow_requests_received",
+    "blocks",
+    "blocked_by",
+    "mutes",
+    "mutes",
+    "follow_events",
+];
+
 statements! {
+    UNREADABLE = concat! {
+        untimely!("0", "users", "id", "id", "created_at"), " UNION ALL ",
+        untimely!("1", "users", "id", "id", "tokens_valid_after"), " UNION ALL ",
+        untimely!("2", "follows", "follower_id", "followee_id", "followed_at"), " UNION ALL ",
+        untimely!("3", "followers", "follower_id", "followee_id", "followed_at"), " UNION ALL ",
+        untimely!("4", "follow_requests", "requester_id", "target_id", "requested_at"),
+        " UNION ALL ",
+        untimely!("5", "follow_requests_received", "requester_id", "target_id", "requested_at"),
+        " UNION ALL ",
+        untimely!("6", "blocks", "blocker_id", "blocked_id", "blocked_at"), " UNION ALL ",
+        untimely!("7", "blocked_by", "blocker_id", "blocked_id", "blocked_at"), " UNION ALL ",
+        untimely!("8", "mutes", "muter_id", "muted_id", "muted_at"), " UNION ALL ",
+        untimely!("9", "mutes", "muter_id", "muted_id", "muted_until"), " UNION ALL ",
+        untimely!("10", "follow_events", "user_id", "other_id", "at")
+    };
     // Users
     COUNT_USERS =
         "SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM blocked_by WHERE blocked_id = $1)";
@@ -484,11 +515,6 @@ statements! {
     FIND_FOLLOW_OF_PAIR = "SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = $2";
     FIND_BLOCK_OF_PAIR =
         "SELECT 1 FROM blocks WHERE blocker_id IN ($1, $2) AND blocked_id IN ($1, $2)";
-    ADD_FOLLOWER = add_mirror!("followers", "follower_id", "followee_id", "followed_at");
-    ADD_REQUEST_RECEIVED = add_mirror!(
-        "follow_requests_received", "requester_id", "target_id", "requested_at"
-    );
-    ADD_BLOCKED_BY = add_mirror!("blocked_by", "blocker_id", "blocked_id", "blocked_at");
     REMOVE_FOLLOW = remove_edge!("follows", "follower_id", "followee_id", "followed_at");
     REMOVE_FOLLOWER = remove_edge!("followers", "follower_id", "followee_id", "followed_at");
     REMOVE_REQUEST =

@@ -18,6 +18,7 @@ on_both_engines! {
     a_new_password_and_signing_out_revoke_tokens,
     tokens_are_for_existing_users,
     corruption_is_found_and_repaired,
+    many_differences_are_summed_up,
     migrate_reports_the_state_of_the_schema,
 }
 
@@ -204,6 +205,30 @@ async fn corruption_is_found_and_repaired(database: &Database) {
     let repaired = said(on(database, &["check", "--repair"]));
     assert!(repaired.contains("\nrepaired 2 differences, "), "{repaired}");
     assert_eq!(said(on(database, &["check"])), "OK: 50 users, 0 differences\n");
+}
+
+async fn many_differences_are_summed_up(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    said(on(database, &["seed", "--users", "50", "--follows", "400"]));
+    database.execute("DELETE FROM followers").await;
+    database.execute("UPDATE users SET subject = '' WHERE id = (SELECT min(id) FROM users)").await;
+
+    let found = |arguments: &[&str]| {
+        let run = on(database, arguments);
+        assert_eq!(complaint(&run, 1), "401 differences found: run `entourage check --repair`");
+        let text = String::from_utf8(run.get_output().stdout.clone()).expect("text");
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let few = found(&["check"]);
+    assert_eq!(few.len(), 20 + 3);
+    let summary = ["and 381 more, which --verbose prints; in all:", "       400  missing mirrors"];
+    assert_eq!(few[20..22], summary);
+    assert_eq!(found(&["check", "--verbose"]).len(), 401);
+
+    let run = on(database, &["check", "--repair"]);
+    assert_eq!(complaint(&run, 1), "1 difference left that only you can correct");
+    let text = String::from_utf8(run.get_output().stdout.clone()).expect("text");
+    assert!(text.ends_with("\nrepaired 400 differences, 400 rows changed\n"), "{text}");
 }
 
 async fn migrate_reports_the_state_of_the_schema(database: &Database) {

@@ -9,6 +9,7 @@ mod damage;
 mod deletion;
 mod drift;
 mod drift_kinds;
+mod drift_rules;
 mod events;
 mod faults;
 mod follows;

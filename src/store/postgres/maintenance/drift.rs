@@ -39,6 +39,13 @@ macro_rules! edges_among {
     };
 }
 
+/// Locks those of the edges of the parameters that are in a table, in the order of the write path.
+macro_rules! lock_edges {
+    ($one:literal, $other:literal, $($rest:tt)+) => {
+        concat!(edges_in!($one, $other, $($rest)+), " ORDER BY 1, 2 FOR UPDATE OF e")
+    };
+}
+
 /// Locks one edge.
 macro_rules! lock_edge {
     ($($edge:literal),+) => {
@@ -50,7 +57,7 @@ statements! {
     USERS = "SELECT id FROM users WHERE id = ANY($1)";
     STORED = stored_lengths!("= ANY($1)");
     LOGS = logs!("= ANY($1)");
-    NAMES = "SELECT id, username_key, name FROM users WHERE id = ANY($1)";
+    NAMES = "SELECT id, username_key, name, username, subject FROM users WHERE id = ANY($1)";
     NAME_PREFIXES =
         "SELECT user_id, username_key, string_agg(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
          WHERE user_id = ANY($1) GROUP BY user_id, username_key";
@@ -94,6 +101,14 @@ statements! {
     FOLLOWS_AMONG = edges_among!("follows", "follower_id", "followee_id", "followed_at");
     REQUESTS_AMONG =
         edges_among!("follow_requests", "requester_id", "target_id", "requested_at");
+    LOCK_FOLLOWS = lock_edges!(
+        "follows", "follower_id", "followee_id", "followed_at"; "follower_id" in "$1"
+    );
+    LOCK_REQUESTS = lock_edges!(
+        "follow_requests", "requester_id", "target_id", "requested_at"; "requester_id" in "$1"
+    );
+    LOCK_BLOCKS =
+        lock_edges!("blocks", "blocker_id", "blocked_id", "blocked_at"; "blocker_id" in "$1");
     LOCK_FOLLOW = lock_edge!("follows", "follower_id", "followee_id", "followed_at");
     LOCK_REQUEST = lock_edge!("follow_requests", "requester_id", "target_id", "requested_at");
     LOCK_BLOCK = lock_edge!("blocks", "blocker_id", "blocked_id", "blocked_at");
@@ -104,6 +119,15 @@ statements! {
 pub(crate) async fn snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'static, Db>> {
     let pool = engine.unlimited_pool();
     pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+}
+
+/// How to lock those of some edges that exist.
+pub(crate) const fn lock_edges(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Follow => LOCK_FOLLOWS,
+        EdgeKind::Request => LOCK_REQUESTS,
+        EdgeKind::Block => LOCK_BLOCKS,
+    }
 }
 
 /// How to lock one edge, if it exists.

@@ -41,6 +41,12 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
     let mut progress = Progress::new(report);
     progress.expect(users * 2);
 
+    // Rows with such times cannot be compared with others, nor read.
+    let unreadable = snapshot.unreadable().await?;
+    if !unreadable.is_empty() {
+        return Ok(unreadable);
+    }
+
     // 1. Compare both tables of each kind by checksums, and look for edges that exclude each other.
     let mut sums = Sums::default();
     let mut contradictions = BTreeMap::new();
@@ -85,7 +91,7 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
     while let Some(users) = users.next(snapshot, &mut progress).await? {
         found.extend(wrong_counts(snapshot, &users, &off_by).await?);
         found.extend(snapshot.wrong_logs(&users).await?);
-        found.extend(snapshot.wrongly_searched(&users).await?.into_iter().map(Drift::Search));
+        found.extend(snapshot.wrong_names(&users).await?);
     }
 
     found.extend(mirror);
@@ -181,6 +187,8 @@ const fn mirrored(drift: &Drift) -> Option<Edge> {
         | Drift::OrphanCounts(_)
         | Drift::Log { .. }
         | Drift::OrphanLog(_)
+        | Drift::BrokenRule { .. }
+        | Drift::Unreadable { .. }
         | Drift::Search(_) => None,
     }
 }
@@ -228,5 +236,7 @@ fn sort_key(drift: &Drift) -> (UserId, u8, Option<Edge>, Option<UserId>) {
         Drift::Log { user, .. } => (user, 8, None, None),
         Drift::OrphanLog(user) => (user, 9, None, None),
         Drift::Search(user) => (user, 10, None, None),
+        Drift::BrokenRule { user, .. } => (user, 11, None, None),
+        Drift::Unreadable { one, other, .. } => (one, 12, None, Some(other)),
     }
 }

@@ -1,40 +1,49 @@
 //! Repairing differences: the locks, and their order.
 //!
 //! Each repair is one transaction, which takes a lock and then checks the difference again in a
-//! statement of its own. A lock on an edge goes before one on its mirror, as in the write path, and
-//! no repair locks two edges. So a repair and a write wait for each other in one direction only.
+//! statement of its own. A lock on an edge goes before one on its mirror, and several locks are taken
+//! in the order of the write path. So a repair and a write wait for each other in one direction only.
+//!
+//! Missing mirrors and counts are repaired many at a time: after a graph was loaded by SQL, all of
+//! them are missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sqlx::{Pool, Transaction, query::Query};
 
 use super::{
     super::{
         super::{
-            Db, Engine, begin,
-            maintenance::drift::{LOCK_COUNTS, LOCK_USER, NAME, lock_edge},
+            Db, Engine, begin, bind_edges,
+            follows::writes as mirrors,
+            maintenance::drift::{LOCK_COUNTS, LOCK_USER, NAME, lock_edge, lock_edges},
         },
-        follows::about,
+        follows::{about, edge},
         search,
     },
     snapshot::{Snapshot, count_rows},
 };
 use crate::{
-    domain::{Drift, Edge, EdgeKind, UserId},
+    domain::{Drift, Edge, EdgeKind, OfEdges, UserId},
     store::{
         Result, retry,
         sql::{
-            ADD_BLOCKED_BY, ADD_COUNTS, ADD_FOLLOWER, ADD_REQUEST_RECEIVED, FIND_BLOCK,
-            FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR, FIND_REQUEST, RAISE_EVENTS,
-            REMOVE_BLOCK, REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY, REMOVE_BLOCKED_BY_OF_NOBODY,
-            REMOVE_COUNTS_OF_NOBODY, REMOVE_FOLLOW, REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER,
-            REMOVE_FOLLOWER_OF_NOBODY, REMOVE_LOG_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST,
-            REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED, REMOVE_REQUEST_RECEIVED_OF_NOBODY,
-            SET_LENGTHS, TRIM_LOG, USERS_AFTER,
+            ADD_COUNTS, FIND_BLOCK, FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR,
+            FIND_REQUEST, RAISE_EVENTS, REMOVE_BLOCK, REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY,
+            REMOVE_BLOCKED_BY_OF_NOBODY, REMOVE_COUNTS_OF_NOBODY, REMOVE_FOLLOW,
+            REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER, REMOVE_FOLLOWER_OF_NOBODY,
+            REMOVE_LOG_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST, REMOVE_REQUEST_OF_NOBODY,
+            REMOVE_REQUEST_RECEIVED, REMOVE_REQUEST_RECEIVED_OF_NOBODY, SET_LENGTHS, TRIM_LOG,
+            USERS_AFTER,
         },
         statement::{query, query_as},
     },
 };
+
+/// The number of mirrors that are added together.
+const MIRRORS_TOGETHER: usize = 2_000;
+/// The number of users whose counts are repaired together. Writes of these users wait meanwhile.
+const COUNTS_TOGETHER: usize = 100;
 
 /// The statements that repair edges of a kind.
 struct EdgeStatements {
@@ -42,7 +51,6 @@ struct EdgeStatements {
     /// Find an edge of another kind that excludes this one.
     find_excluding: &'static [&'static str],
     remove: &'static str,
-    add_mirror: &'static str,
     remove_mirror: &'static str,
     /// Remove an edge and its mirror if one of the users does not exist.
     remove_orphan: [&'static str; 2],
@@ -54,7 +62,6 @@ const fn statements_of(kind: EdgeKind) -> EdgeStatements {
             find: FIND_FOLLOW,
             find_excluding: &[FIND_BLOCK_OF_PAIR],
             remove: REMOVE_FOLLOW,
-            add_mirror: ADD_FOLLOWER,
             remove_mirror: REMOVE_FOLLOWER,
             remove_orphan: [REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER_OF_NOBODY],
         },
@@ -62,7 +69,6 @@ const fn statements_of(kind: EdgeKind) -> EdgeStatements {
             find: FIND_REQUEST,
             find_excluding: &[FIND_BLOCK_OF_PAIR, FIND_FOLLOW_OF_PAIR],
             remove: REMOVE_REQUEST,
-            add_mirror: ADD_REQUEST_RECEIVED,
             remove_mirror: REMOVE_REQUEST_RECEIVED,
             remove_orphan: [REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED_OF_NOBODY],
         },
@@ -70,7 +76,6 @@ const fn statements_of(kind: EdgeKind) -> EdgeStatements {
             find: FIND_BLOCK,
             find_excluding: &[],
             remove: REMOVE_BLOCK,
-            add_mirror: ADD_BLOCKED_BY,
             remove_mirror: REMOVE_BLOCKED_BY,
             remove_orphan: [REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY_OF_NOBODY],
         },
@@ -84,6 +89,7 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
     found.sort_by_key(|drift| !matches!(drift, Drift::MirrorStray(_)));
     let mut changed = 0;
     let (mut touched, mut logs) = (BTreeSet::new(), BTreeSet::new());
+    let mut missing = OfEdges::<Vec<Edge>>::default();
     for drift in found {
         match drift {
             Drift::Counts { user, stored, .. } => {
@@ -105,11 +111,23 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
                 continue;
             }
             Drift::OrphanCounts(_) | Drift::OrphanLog(_) | Drift::Search(_) => {}
+            Drift::BrokenRule { .. } | Drift::Unreadable { .. } => continue,
+        }
+        if let Drift::MirrorMissing(edge) = drift {
+            missing[edge.kind].push(edge);
+            continue;
         }
         changed += retry::retried(|_| repair_row(&pool, drift)).await?;
     }
-    for user in touched {
-        changed += retry::retried(|_| repair_counts(&pool, user)).await?;
+    for (kind, edges) in missing.iter() {
+        for edges in edges.chunks(MIRRORS_TOGETHER) {
+            changed += retry::retried(|_| add_mirrors(&pool, kind, edges)).await?;
+        }
+    }
+    // In ascending order, as the write path locks them.
+    let touched: Vec<_> = touched.into_iter().collect();
+    for users in touched.chunks(COUNTS_TOGETHER) {
+        changed += retry::retried(|_| repair_counts(&pool, users)).await?;
     }
     for user in logs {
         changed += retry::retried(|_| repair_log(&pool, user)).await?;
@@ -124,22 +142,26 @@ pub(in super::super) async fn repair_names(engine: Engine) -> Result<()> {
     loop {
         let mut slice = Snapshot(begin(&pool).await?);
         let users = slice.owners_after(USERS_AFTER, last).await?;
-        let wrong = slice.wrongly_searched(&users).await?;
+        let wrong = slice.wrong_names(&users).await?;
         slice.0.rollback().await?;
         let Some(newest) = users.last() else { return Ok(()) };
         last = *newest;
-        for user in wrong {
-            retry::retried(|_| repair_row(&pool, Drift::Search(user))).await?;
+        for drift in wrong {
+            retry::retried(|_| repair_row(&pool, drift)).await?;
         }
     }
 }
 
-/// Repairs one difference if it still exists, and returns the number of changed rows. Counts and logs
-/// are left to [`repair_counts`] and [`repair_log`].
+/// Repairs one difference if it still exists, and returns the number of changed rows. Missing mirrors,
+/// counts and logs are left to functions of their own.
 async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
     let mut tx = begin(pool).await?;
     let changed = match drift {
-        Drift::Counts { .. } | Drift::Log { .. } => 0,
+        Drift::Counts { .. }
+        | Drift::Log { .. }
+        | Drift::MirrorMissing(_)
+        | Drift::BrokenRule { .. }
+        | Drift::Unreadable { .. } => 0,
         Drift::OrphanLog(user) => {
             let remove = query(REMOVE_LOG_OF_NOBODY).bind(user.0);
             remove.execute(&mut *tx).await?.rows_affected()
@@ -147,7 +169,6 @@ async fn repair_row(pool: &Pool<Db>, drift: Drift) -> sqlx::Result<u64> {
         Drift::BesideBlock(edge) | Drift::BesideFollow(edge) => {
             remove_excluded(&mut tx, edge).await?
         }
-        Drift::MirrorMissing(edge) => add_mirror(&mut tx, edge).await?,
         Drift::MirrorStray(edge) => remove_mirror(&mut tx, edge).await?,
         Drift::OrphanEdge(edge) => {
             let mut removed = 0;
@@ -196,13 +217,16 @@ async fn remove_excluded(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Resu
     Ok(0)
 }
 
-async fn add_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result<u64> {
-    // A write that removes the edge, and then its mirror, waits for this lock.
-    if about(lock_edge(edge.kind), edge).fetch_optional(&mut **tx).await?.is_none() {
-        return Ok(0);
-    }
-    let add = about(statements_of(edge.kind).add_mirror, edge);
-    Ok(add.execute(&mut **tx).await?.rows_affected())
+/// Adds the mirrors of edges that still exist.
+async fn add_mirrors(pool: &Pool<Db>, kind: EdgeKind, edges: &[Edge]) -> sqlx::Result<u64> {
+    let mut tx = begin(pool).await?;
+    // Writes that remove the edges, and then their mirrors, wait for these locks.
+    let locked = bind_edges(query(lock_edges(kind)), edges).fetch_all(&mut *tx).await?;
+    let locked = locked.iter().map(|row| edge(kind, row)).collect::<sqlx::Result<Vec<_>>>()?;
+    let add = bind_edges(query(mirrors::add_mirrors(kind)), &locked);
+    let added = add.execute(&mut *tx).await?.rows_affected();
+    tx.commit().await?;
+    Ok(added)
 }
 
 async fn remove_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result<u64> {
@@ -219,21 +243,31 @@ async fn remove_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result
     Ok(about(remove_mirror, edge).execute(&mut **tx).await?.rows_affected())
 }
 
-/// Counts the edges and mutes of a user and corrects the counts.
-async fn repair_counts(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
+/// Counts the edges and mutes of users and corrects their counts.
+async fn repair_counts(pool: &Pool<Db>, users: &[UserId]) -> sqlx::Result<u64> {
     let mut tx = begin(pool).await?;
-    // Returned rows are counted, since Citus reports no number of rows for such a statement.
-    let added = query(ADD_COUNTS).bind(user.0).fetch_all(&mut *tx).await?.len() as u64;
-    // A write changes the counts last, in the transaction that changes the edges. So it has either
-    // been committed when this lock is there, or adds its change to the corrected counts.
-    if let Some(lock) = LOCK_COUNTS {
-        query(lock).bind(user.0).execute(&mut *tx).await?;
+    let mut added = HashSet::new();
+    for user in users {
+        // Returned rows are counted, since Citus reports no number of rows for such a statement.
+        if !query(ADD_COUNTS).bind(user.0).fetch_all(&mut *tx).await?.is_empty() {
+            added.insert(*user);
+        }
+        // A write changes the counts last, in the transaction that changes the edges. So it has
+        // either been committed when this lock is there, or adds its change to the corrected counts.
+        if let Some(lock) = LOCK_COUNTS {
+            query(lock).bind(user.0).execute(&mut *tx).await?;
+        }
     }
-    let actual = count_rows(&mut tx, &[user]).await?.remove(&user).unwrap_or_default();
-    let set = actual.0.into_iter().fold(query(SET_LENGTHS).bind(user.0), Query::bind);
-    let corrected = set.execute(&mut *tx).await?.rows_affected();
+    let actual = count_rows(&mut tx, users).await?;
+    let mut changed = 0;
+    for user in users {
+        let actual = actual.get(user).copied().unwrap_or_default();
+        let set = actual.0.into_iter().fold(query(SET_LENGTHS).bind(user.0), Query::bind);
+        let corrected = set.execute(&mut *tx).await?.rows_affected();
+        changed += corrected.max(u64::from(added.contains(user)));
+    }
     tx.commit().await?;
-    Ok(added.max(corrected))
+    Ok(changed)
 }
 
 /// Leaves the last run of numbers in a log, up to the number of the last event, which is raised if

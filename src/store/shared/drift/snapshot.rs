@@ -19,17 +19,23 @@ use super::super::{
     follows::edge,
 };
 use crate::{
-    domain::{Drift, Edge, EdgeKind, Length, Lengths, UserId, name_prefixes},
+    domain::{
+        Drift, Edge, EdgeKind, ExternalId, Length, Lengths, TIMES, UserId, Username, name_prefixes,
+    },
     store::{
         pages::LOWEST,
         sql::{
             BLOCKED_BY_AFTER, BLOCKS_AFTER, FOLLOWERS_AFTER, FOLLOWS_AFTER, ORPHAN_MUTES,
             REQUESTS_AFTER, REQUESTS_RECEIVED_AFTER, STRANGERS_BLOCKED, STRANGERS_BLOCKING,
             STRANGERS_FOLLOWED, STRANGERS_FOLLOWING, STRANGERS_REQUESTED, STRANGERS_REQUESTING,
+            TIMED, UNREADABLE,
         },
         statement::{query, query_as, query_scalar},
     },
 };
+
+/// The columns of [`NAMES`]: id, key, name, username and external id.
+type NameRow = (i64, String, Option<String>, String, Option<String>);
 
 /// The number of users read together.
 const USERS: i64 = 500;
@@ -213,20 +219,38 @@ impl Snapshot {
         Ok(logs.into_iter().filter_map(wrong).collect())
     }
 
-    /// Those of the users who are not searched by the beginnings of their names.
-    pub(super) async fn wrongly_searched(&mut self, users: &[UserId]) -> sqlx::Result<Vec<UserId>> {
-        let names = query_as(NAMES).bind(id_list(users)).fetch_all(&mut *self.0).await?;
+    /// The users who are not searched by the beginnings of their names, and the values of users that
+    /// break a rule.
+    pub(super) async fn wrong_names(&mut self, users: &[UserId]) -> sqlx::Result<Vec<Drift>> {
+        let names: Vec<NameRow> =
+            query_as(NAMES).bind(id_list(users)).fetch_all(&mut *self.0).await?;
         let stored = query_as(NAME_PREFIXES).bind(id_list(users)).fetch_all(&mut *self.0).await?;
         let stored: HashSet<(i64, String, String)> = stored.into_iter().collect();
 
-        let expected = names.into_iter().filter_map(|(id, key, name)| {
-            let (key, name): (String, Option<String>) = (key, name);
+        let mut found: Vec<_> = names.iter().flat_map(broken_rules).collect();
+        let expected = names.into_iter().filter_map(|(id, key, name, ..)| {
             let prefixes = name_prefixes(&key, name.as_deref()).join(" ");
             (!prefixes.is_empty()).then_some((id, key, prefixes))
         });
         let expected: HashSet<(i64, String, String)> = expected.collect();
         let wrong = expected.symmetric_difference(&stored).map(|(id, ..)| UserId(*id));
-        Ok(wrong.collect::<BTreeSet<_>>().into_iter().collect())
+        found.extend(wrong.collect::<BTreeSet<_>>().into_iter().map(Drift::Search));
+        Ok(found)
+    }
+
+    /// Some of the rows whose times cannot be read.
+    pub(super) async fn unreadable(&mut self) -> sqlx::Result<Vec<Drift>> {
+        let rows = query_as(UNREADABLE)
+            .bind(stored(*TIMES.start()))
+            .bind(stored(*TIMES.end()))
+            .fetch_all(&mut *self.0);
+        let rows: Vec<(i64, i64, i64)> = rows.await?;
+        let drift = |(table, one, other): (i64, i64, i64)| {
+            let table = usize::try_from(table).ok().and_then(|table| TIMED.get(table));
+            let table = table.ok_or_else(|| sqlx::Error::Decode("no such table".into()))?;
+            Ok(Drift::Unreadable { table, one: UserId(one), other: UserId(other) })
+        };
+        rows.into_iter().map(drift).collect()
     }
 
     /// The numbers of rows of each list.
@@ -300,6 +324,21 @@ impl Snapshot {
             all.extend(mutes.into_iter().map(|(muter, muted)| (UserId(muter), UserId(muted))));
         }
     }
+}
+
+/// The values of a user that break a rule.
+fn broken_rules((id, key, _, username, external_id): &NameRow) -> impl Iterator<Item = Drift> {
+    let user = UserId(*id);
+    let is_username_broken = Username::parse(username).is_err();
+    let is_key_broken = *key != username.to_ascii_lowercase();
+    let is_id_broken = external_id.as_deref().is_some_and(|id| ExternalId::parse(id).is_err());
+    let columns = [
+        ("username", is_username_broken),
+        ("username_key", is_key_broken),
+        ("subject", is_id_broken),
+    ];
+    let broken = columns.into_iter().filter(|(_, is_broken)| *is_broken);
+    broken.map(move |(column, _)| Drift::BrokenRule { user, column })
 }
 
 /// The numbers of rows of each list of users. Users without rows are missing.

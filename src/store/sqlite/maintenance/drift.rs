@@ -41,7 +41,9 @@ statements! {
     USERS = "SELECT id FROM users WHERE id IN (SELECT value FROM json_each($1))";
     STORED = stored_lengths!("IN (SELECT value FROM json_each($1))");
     LOGS = logs!("IN (SELECT value FROM json_each($1))");
-    NAMES = "SELECT id, username_key, name FROM users WHERE id IN (SELECT value FROM json_each($1))";
+    NAMES =
+        "SELECT id, username_key, name, username, subject FROM users \
+         WHERE id IN (SELECT value FROM json_each($1))";
     NAME_PREFIXES =
         "SELECT user_id, username_key, group_concat(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
          WHERE user_id IN (SELECT value FROM json_each($1)) GROUP BY user_id, username_key";
@@ -71,6 +73,15 @@ statements! {
 /// A deferred transaction that only reads sees one moment of the file, in WAL mode.
 pub(crate) async fn snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'static, Db>> {
     engine.readers.begin().await
+}
+
+/// How to find those of some edges that exist; the lock is there.
+pub(crate) const fn lock_edges(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Follow => IN_FOLLOWS,
+        EdgeKind::Request => IN_REQUESTS,
+        EdgeKind::Block => IN_BLOCKS,
+    }
 }
 
 /// How to find one edge; the lock is there.

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::{Postgres, Row, Transaction};
 
-pub(crate) use self::slow_path::remove_mirrors;
+pub(crate) use self::slow_path::{add_mirrors, remove_mirrors};
 use crate::{
     domain::UserId,
     store::{

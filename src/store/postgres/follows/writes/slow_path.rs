@@ -181,6 +181,11 @@ const fn statements_of(kind: EdgeKind) -> EdgeStatements {
     }
 }
 
+/// How to add mirrors of a kind.
+pub(crate) const fn add_mirrors(kind: EdgeKind) -> &'static str {
+    statements_of(kind).add_mirrors
+}
+
 /// How to remove mirrors of a kind.
 pub(crate) const fn remove_mirrors(kind: EdgeKind) -> &'static str {
     statements_of(kind).remove_mirrors
