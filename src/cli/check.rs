@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if repairable > 0 {
         bail!("{} left after the repair: run `entourage check` again", differences(repairable));
     }
-    let repaired = differences(drift.len() - left.len());
+    let repaired = differences(drift.iter().filter(|found| found.is_repairable()).count());
     print(&format!("repaired {repaired}, {changed} rows changed\n"))?;
     if !left.is_empty() {
         bail!("{} left that only you can correct", differences(left.len()));

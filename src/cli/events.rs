@@ -74,11 +74,14 @@ async fn follow(store: &dyn Store, owner: UserId, after: Option<i64>) -> anyhow:
     }
 }
 
-/// Waits until the log of a user may have grown, or hints end.
+/// Waits until the log of a user may have grown; for ever once hints have ended, so that the log is
+/// polled.
 async fn grown(hints: &mut Box<dyn EventHintStream>, owner: UserId) {
-    while let Ok(EventHint::Grown(logs)) = hints.next().await {
-        if logs.contains(&owner) {
-            return;
+    loop {
+        match hints.next().await {
+            Ok(EventHint::Grown(logs)) if !logs.contains(&owner) => {}
+            Ok(EventHint::Grown(_) | EventHint::AnyGrown) => return,
+            Err(_) => std::future::pending::<()>().await,
         }
     }
 }

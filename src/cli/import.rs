@@ -248,7 +248,10 @@ impl Common {
         let Opened { table, hash } = file;
         let names = (name.as_str(), hash.as_slice());
         let importer = Importer::begin(store, &clock, names, table, rows, self.options()).await;
-        let mut importer = importer.with_context(|| self.rejects_name())?;
+        let mut importer = importer.map_err(|error| match error {
+            ImportError::Io(error) => anyhow!(error).context(self.rejects_name()),
+            error => anyhow!(error),
+        })?;
         if importer.earlier() > 0 {
             say(&format!("going on after {} rows of an earlier run", importer.earlier()));
         }
@@ -265,7 +268,8 @@ impl Common {
         if let Some(error) = stopped {
             let rows = importer.progress().rows();
             store.close().await;
-            let goes_on = matches!(&error, ImportError::Io(_) | ImportError::Store(_));
+            let may_go_on = importer.length().is_some() && !self.dry_run;
+            let goes_on = may_go_on && matches!(&error, ImportError::Io(_) | ImportError::Store(_));
             let hint = if goes_on { "; the same command goes on from there" } else { "" };
             return Err(anyhow!(error).context(format!("stopped after {rows} rows{hint}")));
         }

@@ -24,8 +24,8 @@ pub enum FollowAction {
     Follow(FollowLimits),
     /// The first follows the second, as a file says that is imported: without consent or limits.
     Import {
-        /// Whether the second is told by an event.
-        is_logged: bool,
+        /// When an event tells the second of it; `None` for no event.
+        logged_at: Option<DateTime<Utc>>,
     },
     /// The first no longer follows the second, or no longer asks to.
     Unfollow {

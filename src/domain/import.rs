@@ -26,15 +26,13 @@ pub struct Import {
 pub enum ImportKind {
     /// Users.
     Users,
-    /// Follows of any users.
+    /// Follows.
     Follows,
-    /// The users whom one user follows.
-    Following,
 }
 
 impl ImportKind {
     /// Every kind. Its place is its number in the database.
-    pub const ALL: [Self; 3] = [Self::Users, Self::Follows, Self::Following];
+    pub const ALL: [Self; 2] = [Self::Users, Self::Follows];
 
     /// The name on the command line.
     #[must_use]
@@ -42,7 +40,6 @@ impl ImportKind {
         match self {
             Self::Users => "users",
             Self::Follows => "follows",
-            Self::Following => "following",
         }
     }
 }
@@ -84,8 +81,6 @@ pub enum UserImport {
     Differs(&'static str),
     /// Another user has the username.
     UsernameTaken,
-    /// Another user has the external id.
-    ExternalIdTaken,
     /// Another user has the id.
     IdTaken,
 }

@@ -5,13 +5,15 @@
 //!
 //! **Invariant:** nothing is read ahead. A batch is read when the last answer has been taken.
 //!
-//! **Invariant:** a batch is executed for the viewer that the feed has just looked up.
+//! **Invariant:** events are executed for the viewer that the feed has just looked up, also those of a
+//! batch that costs more than one operation may.
 
 use std::{
     collections::VecDeque,
     net::IpAddr,
     num::NonZeroU32,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use async_graphql::{
@@ -34,6 +36,8 @@ use crate::{
     service::{Error, EventFeed, EventFeedEnd, SeenBy, Service, Viewer},
 };
 
+/// How long a subscription with an empty budget waits before it looks the viewer up again.
+const UNPAID_MAX: Duration = Duration::from_secs(30);
 /// How many batches are executed at once, in all subscriptions together. Further ones wait, so that
 /// they cannot occupy every connection to the database.
 const BATCHES_MAX: usize = 64;
@@ -68,7 +72,7 @@ pub struct Subscription {
     viewer: Arc<Viewer>,
     feed: EventFeed,
     /// The events of the last batch that were not executed yet.
-    batch: Option<(SeenBy, VecDeque<domain::FollowEvent>)>,
+    rest: VecDeque<domain::FollowEvent>,
     answered: VecDeque<Delivery>,
     /// The events that were not paid yet.
     unpaid: u32,
@@ -101,7 +105,7 @@ impl Subscription {
             plan,
             viewer,
             feed,
-            batch: None,
+            rest: VecDeque::new(),
             answered: VecDeque::new(),
             unpaid: 0,
         })
@@ -117,43 +121,43 @@ impl Subscription {
                 self.measure(&delivery);
                 return Ok(delivery);
             }
-            self.pay().await;
-            let (seen_by, events) = if let Some(rest) = self.batch.take() {
-                rest
-            } else {
+            self.pay().await?;
+            let seen_by = if self.rest.is_empty() {
                 let batch = self.feed.next().await.map_err(|end| self.ending(end))?;
-                (batch.seen_by, batch.events.into())
+                self.rest = batch.events.into();
+                batch.seen_by
+            } else {
+                self.feed.look_again().await.map_err(|end| self.ending(end))?
             };
-            self.answer(seen_by, events).await?;
+            self.answer(seen_by).await?;
         }
     }
 
-    /// Pays for what was delivered. An empty budget delays the next batch.
-    async fn pay(&mut self) {
+    /// Pays for what was delivered. An empty budget delays the next events, and the viewer may be gone
+    /// meanwhile.
+    async fn pay(&mut self) -> Result<(), Reply> {
         let cost = NonZeroU32::new(self.plan.cost.get().saturating_mul(self.unpaid));
-        let Some(cost) = cost else { return };
+        let Some(cost) = cost else { return Ok(()) };
         while let Err(Error::RateLimited { retry_after }) =
             self.service.charge(Some(&self.viewer), self.plan.address, cost)
         {
-            sleep(retry_after).await;
+            sleep(retry_after.min(UNPAID_MAX)).await;
+            self.feed.look_again().await.map_err(|end| self.ending(end))?;
         }
         self.unpaid = 0;
+        Ok(())
     }
 
     /// Executes the first events of a batch, at most as many as cost one operation.
-    async fn answer(
-        &mut self,
-        seen_by: SeenBy,
-        mut events: VecDeque<domain::FollowEvent>,
-    ) -> Result<(), Reply> {
-        let Self { execution, plan, .. } = self;
+    async fn answer(&mut self, seen_by: SeenBy) -> Result<(), Reply> {
+        let Self { execution, plan, rest, .. } = self;
         let most = execution.limits.nodes_max / u64::from(plan.cost.get());
-        let count = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, events.len());
-        let chunk: Vec<_> = events.drain(..count).collect();
+        let count = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, rest.len());
+        let chunk: Vec<_> = rest.drain(..count).collect();
 
         let _permit = BATCHES.acquire().await.expect("it is never closed");
         let owner = self.viewer.id();
-        let context = execution.context(seen_by.clone(), plan.address, None).await;
+        let context = execution.context(seen_by, plan.address, None).await;
         let responses = join_all(chunk.iter().map(|event| {
             let mut request = async_graphql::Request::new("");
             request.set_parsed_query(plan.document.clone());
@@ -169,7 +173,6 @@ impl Subscription {
             at: event.at,
         }));
         self.unpaid = u32::try_from(count).unwrap_or(u32::MAX);
-        self.batch = (!events.is_empty()).then_some((seen_by, events));
         Ok(())
     }
 

@@ -104,14 +104,21 @@ impl EventFeed {
             }
             tokio::select! {
                 () = self.hints.grown() => self.is_behind = true,
-                () = sleep_until(self.check_at) => {
-                    let hub = Arc::clone(&self.hints.hub);
-                    let _permit = hub.permit().await;
-                    self.viewer = Arc::new(self.service.find_again(&self.viewer).await?);
-                    self.check_at = self.service.check_at(&self.viewer);
-                }
+                () = sleep_until(self.check_at) => drop(self.look_again().await?),
             }
         }
+    }
+
+    /// The viewer as they are now, for events that were returned earlier.
+    ///
+    /// # Errors
+    /// The end of the feed.
+    pub async fn look_again(&mut self) -> std::result::Result<SeenBy, EventFeedEnd> {
+        let hub = Arc::clone(&self.hints.hub);
+        let _permit = hub.permit().await;
+        self.viewer = Arc::new(self.service.find_again(&self.viewer).await?);
+        self.check_at = self.service.check_at(&self.viewer);
+        Ok(self.service.seen_by(Some(Arc::clone(&self.viewer))))
     }
 
     async fn read(&mut self) -> std::result::Result<Option<EventBatch>, EventFeedEnd> {
@@ -121,8 +128,8 @@ impl EventFeed {
         let mut logs = store.events_after(&[place]).await.map_err(Error::from)?;
         let EventLog { last, events } = logs.remove(&place).ok_or(EventFeedEnd::Unauthenticated)?;
         let next = events.first().map_or(last + 1, |event| event.sequence);
-        if next != self.after + 1 {
-            return Err(self.expired().await?);
+        if next != self.after.wrapping_add(1) {
+            return Err(self.expired(last).await?);
         }
         let Some(newest) = events.last().map(|event| event.sequence) else { return Ok(None) };
 
@@ -134,9 +141,13 @@ impl EventFeed {
         Ok(Some(EventBatch { seen_by, events }))
     }
 
-    async fn expired(&self) -> Result<EventFeedEnd> {
+    /// The end of a feed whose next events are not kept; `last` is the number of the last event.
+    async fn expired(&self, last: i64) -> Result<EventFeedEnd> {
         let page = self.service.store.page_of_events(self.viewer.id(), &PageRequest::NOTHING);
-        Ok(EventFeedEnd::Expired { oldest: page.await?.kept_after() })
+        let oldest = page.await?.kept_after();
+        // While the log was off, numbers went on without events: such a gap is within what is kept.
+        let is_gap = oldest <= self.after && self.after < last;
+        Ok(EventFeedEnd::Expired { oldest: if is_gap { last } else { oldest } })
     }
 }
 

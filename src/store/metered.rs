@@ -160,9 +160,11 @@ measured! {
     fn last_events(users: &[UserId]) -> HashMap<UserId, i64>;
     fn sweep_events(sweep: EventSweep, from: (UserId, i64)) -> Swept;
     fn register_import(import: &Import) -> Import;
-    fn finish_import(id: &str, at: Option<DateTime<Utc>>) -> ();
+    fn restart_import(id: &str, at: DateTime<Utc>) -> ();
+    fn finish_import(id: &str, at: DateTime<Utc>) -> ();
     fn imports() -> Vec<Import>;
     fn roles() -> Vec<String>;
+    fn collect_statistics() -> ();
     fn find_ids(names: &UserNames) -> HashMap<String, UserId>;
     fn import_users(
         users: &[ImportedUser], expected: &[UserImport], checkpoint: Option<Checkpoint>

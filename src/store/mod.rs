@@ -380,8 +380,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Registers an import, unless it is registered already, and returns what is stored of it.
     async fn register_import(&self, import: &Import) -> Result<Import>;
 
-    /// Sets when an import was finished; `None` for one that can go on.
-    async fn finish_import(&self, id: &str, at: Option<DateTime<Utc>>) -> Result<()>;
+    /// Sets an import back to the beginning of its file.
+    async fn restart_import(&self, id: &str, at: DateTime<Utc>) -> Result<()>;
+
+    /// Sets when an import was finished.
+    async fn finish_import(&self, id: &str, at: DateTime<Utc>) -> Result<()>;
 
     /// All imports, the newest first.
     async fn imports(&self) -> Result<Vec<Import>>;
@@ -391,6 +394,10 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// The ids of the users with these names; missing users are left out. One statement.
     async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>>;
+
+    /// Collects the statistics of the tables, after many rows were added. Until the server does that by
+    /// itself, it would take the tables for as small as they were. One statement, if any.
+    async fn collect_statistics(&self) -> Result<()>;
 
     /// Begins to read everything, as of now. Statements of it are not counted.
     async fn export(&self) -> Result<Box<dyn Export>>;

@@ -422,6 +422,10 @@ statements! {
         "UPDATE imports SET position = $2, lines = $3, loaded = $4, present = $5, rejected = $6, \
                 rejects_length = $7 \
          WHERE id = $1";
+    RESTART_IMPORT =
+        "UPDATE imports SET position = 0, lines = 0, loaded = 0, present = 0, rejected = 0, \
+                rejects_length = 0, started_at = $2, finished_at = NULL \
+         WHERE id = $1";
     FINISH_IMPORT = "UPDATE imports SET finished_at = $2 WHERE id = $1";
     EXPORT_USERS = concat!(
         "SELECT r.name AS role, ", user_columns!("u."),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::table::Values;
+
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -173,6 +175,14 @@ impl Columns {
             "no column for {name}; columns: {}; say which one it is by --map {name}=COLUMN",
             header.join(", ")
         ))
+    }
+
+    /// The value of a field. A row of JSON Lines may have fields that the first one has not.
+    pub(super) fn value(&self, values: &Values, field: &str) -> Option<String> {
+        match self.get(field) {
+            Some(column) => values.get(column),
+            None => values.named(field),
+        }
     }
 
     /// The column of a field.

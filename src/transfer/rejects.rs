@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use super::import::OTHER_REJECTS;
+
 /// Rejected rows, counted by reason, and written to a file if there is one.
 #[derive(Debug, Default)]
 pub struct Rejects {
@@ -25,14 +27,19 @@ pub(super) struct Reject {
 }
 
 impl Rejects {
-    /// Writes to a file from a position on; 0 begins anew with a header.
+    /// Writes to a file: from the length on that it had when an import was interrupted, or from its
+    /// beginning, with a header.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn to_file(path: &Path, header: &[String], position: u64) -> io::Result<Self> {
+    /// If the file cannot be written, or is not that of the interrupted import.
+    pub fn to_file(path: &Path, header: &[String], goes_on: Option<u64>) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
-        file.set_len(position)?;
-        if position == 0 {
+        let found = file.metadata()?.len();
+        if goes_on.is_some_and(|length| length == 0 || found < length) {
+            return Err(io::Error::other(OTHER_REJECTS));
+        }
+        file.set_len(goes_on.unwrap_or_default())?;
+        if goes_on.is_none() {
             let header = ["line", "reason"].into_iter().chain(header.iter().map(String::as_str));
             let mut writer = csv::Writer::from_writer(&mut file);
             writer.write_record(header)?;

@@ -101,11 +101,17 @@ impl Values {
     pub(super) fn get(&self, column: &Column) -> Option<String> {
         match self {
             Self::Csv(fields) => fields.get(column.place).filter(|text| !text.is_empty()).cloned(),
-            Self::Jsonl(fields) => match fields.get(&column.name)? {
-                Value::Null => None,
-                Value::String(text) => (!text.is_empty()).then(|| text.clone()),
-                other => Some(other.to_string()),
-            },
+            Self::Jsonl(_) => self.named(&column.name),
+        }
+    }
+
+    /// The value of this name in a row of JSON Lines.
+    pub(super) fn named(&self, name: &str) -> Option<String> {
+        let Self::Jsonl(fields) = self else { return None };
+        match fields.get(name)? {
+            Value::Null => None,
+            Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+            other => Some(other.to_string()),
         }
     }
 

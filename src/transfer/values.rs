@@ -11,8 +11,7 @@ const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
 const FORMS: [&str; 4] =
     ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
 /// Forms of a time with a zone.
-const FORMS_WITH_ZONE: [&str; 3] =
-    ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f UTC", "%Y-%m-%d %H:%M:%S%.f %#z"];
+const FORMS_WITH_ZONE: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f %#z"];
 
 /// Reads a time: RFC 3339, `YYYY-MM-DD HH:MM:SS[.f]` with or without a zone, a date, or the seconds,
 /// milliseconds or microseconds since 1970, by their size.

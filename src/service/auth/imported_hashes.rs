@@ -3,9 +3,9 @@
 //! They are verified as their application made them, and replaced at the next sign-in. Their sizes
 //! are bounded, since each decides how much work a sign-in is.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, ops::RangeInclusive};
 
-use argon2::{Params, password_hash::phc::PasswordHash};
+use argon2::{Algorithm, Params, password_hash::phc::PasswordHash};
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{SHA256, digest},
@@ -17,6 +17,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 const ROUNDS_MAX: u32 = 5_000_000;
 /// The most bytes of memory; werkzeug takes 32 MiB, and Django 100 MiB.
 const MEMORY_MAX: u64 = 128 << 20;
+/// The number of bytes of a hash.
+const OUTPUT: RangeInclusive<usize> = 16..=64;
 /// The greatest cost of bcrypt; Rails and Laravel have 12.
 const COST_MAX: u32 = 15;
 
@@ -34,7 +36,8 @@ fn is_argon2(hash: &str) -> bool {
     let is_bounded = Params::try_from(&hash).is_ok_and(|params| {
         u64::from(params.m_cost()) << 10 <= MEMORY_MAX && params.t_cost() <= 16
     });
-    hash.algorithm.as_str().starts_with("argon2") && is_bounded && hash.hash.is_some()
+    let is_known = Algorithm::try_from(hash.algorithm.as_str()).is_ok();
+    is_known && is_bounded && hash.hash.is_some()
 }
 
 /// A hash of another application.
@@ -103,7 +106,7 @@ impl<'h> ImportedHash<'h> {
         };
         let rounds =
             rounds.parse().ok().filter(|rounds: &NonZeroU32| rounds.get() <= ROUNDS_MAX)?;
-        (!output.is_empty()).then_some(Self::Pbkdf2 { algorithm, rounds, salt, output })
+        OUTPUT.contains(&output.len()).then_some(Self::Pbkdf2 { algorithm, rounds, salt, output })
     }
 
     fn scrypt([n, r, p]: [&str; 3], salt: &'h str, output: Vec<u8>) -> Option<Self> {
@@ -112,7 +115,7 @@ impl<'h> ImportedHash<'h> {
         let is_bounded = n.is_power_of_two() && memory <= MEMORY_MAX && p <= 16;
         let params = is_bounded.then(|| scrypt::Params::new(n.ilog2().try_into().ok()?, r, p).ok());
         let params = params??;
-        (!output.is_empty()).then_some(Self::Scrypt { params, salt, output })
+        OUTPUT.contains(&output.len()).then_some(Self::Scrypt { params, salt, output })
     }
 
     /// Whether a password matches.

@@ -136,11 +136,16 @@ impl Workspace {
 
     /// Whether a password matches a hash, with the algorithm and parameters that the hash names.
     fn verify(&mut self, password: &str, hash: &str) -> Result<bool> {
-        // Another application has hashed what was typed as it was.
+        // Another application has hashed what was typed as it was, also with Argon2.
         if let Some(imported) = ImportedHash::parse(hash) {
             return Ok(imported.matches(password));
         }
-        let password = &text::password(password);
+        let normal = text::password(password);
+        Ok(self.verify_argon2(&normal, hash)?
+            || (normal != password && self.verify_argon2(password, hash)?))
+    }
+
+    fn verify_argon2(&mut self, password: &str, hash: &str) -> Result<bool> {
         let hash = PasswordHash::new(hash).map_err(Error::internal)?;
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else {
             return Err(Error::internal(phc::Error::MissingField));

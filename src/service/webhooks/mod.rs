@@ -111,7 +111,7 @@ impl Deliveries {
             );
         }
         let probing = if failures >= FAILURES_OF_OUTAGE { PROBE_EVERY } else { Duration::ZERO };
-        self.pause(now + retry_after.unwrap_or(probing));
+        self.pause(now + retry_after.unwrap_or_default().max(probing));
     }
 
     fn worked(&self) {

@@ -23,7 +23,7 @@ use crate::{
     store::{
         Error, Result,
         batching::BatchPermit,
-        error::{is_foreign_key_violation, is_of_some_rows, is_transient},
+        error::{is_foreign_key_violation, is_of_some_rows, is_rolled_back, is_transient},
         events::EventHints,
         imports::Checkpoint,
         retry::{self, Tries},
@@ -118,7 +118,7 @@ impl Attempt<'_> {
     /// `state` shows. Without this check the attempt would find its own edges and report
     /// "already following".
     pub(crate) fn committed_before(&self, state: &State) -> Option<Written> {
-        if !self.may_have_committed() {
+        if !self.may_have_committed() || self.import.is_some() {
             return None;
         }
         let committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -263,10 +263,17 @@ async fn write_part<W: FollowWriter>(
     import: Option<&ImportStep>,
     permit: &Mutex<BatchPermit>,
 ) -> sqlx::Result<Option<Written>> {
-    let committing = Mutex::default();
+    let committing = Mutex::<Option<Plan>>::default();
     let is_first = AtomicBool::new(true);
     // A user who was found may be deleted before the edge is added; the next attempt misses them.
-    let is_temporary = |error: &_| is_transient(error) || is_foreign_key_violation(error);
+    // Another import may have added the same edges with the same times, so they do not show whether
+    // one that was not answered was committed: it stops, and goes on by its progress.
+    let is_unsure = |error: &_| {
+        let has_committed = || committing.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        import.is_some() && !is_rolled_back(error) && has_committed()
+    };
+    let is_temporary =
+        |error: &_| (is_transient(error) || is_foreign_key_violation(error)) && !is_unsure(error);
     retry::retried_when(is_temporary, |tries| {
         let is_first = is_first.swap(false, Ordering::Relaxed);
         let mut attempt = Attempt {

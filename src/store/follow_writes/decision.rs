@@ -178,8 +178,8 @@ impl Replay {
         let pair = (follower, followee);
         match action {
             FollowAction::Follow(limits) => FollowChanged::Follow(self.follow(pair, at, limits)),
-            FollowAction::Import { is_logged } => {
-                FollowChanged::Import(self.import(pair, at, is_logged))
+            FollowAction::Import { logged_at } => {
+                FollowChanged::Import(self.import(pair, at, logged_at))
             }
             FollowAction::Unfollow { is_counted } => {
                 FollowChanged::Unfollow(self.unfollow(pair, at, is_counted))
@@ -252,7 +252,7 @@ impl Replay {
         &mut self,
         pair: Pair,
         at: DateTime<Utc>,
-        is_logged: bool,
+        logged_at: Option<DateTime<Utc>>,
     ) -> Result<FollowImport, FollowRefusal> {
         let (follower, followee) = pair;
         decide_follow(&FollowFacts {
@@ -268,7 +268,7 @@ impl Replay {
         }
         self.remove(EdgeKind::Request, pair);
         self.add(EdgeKind::Follow, pair, at);
-        if is_logged {
+        if let Some(at) = logged_at {
             let (back, cause) = ((followee, follower), EventCause::Import);
             self.log_of_other(back, EventKind::Followed, cause, at);
         }

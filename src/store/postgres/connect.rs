@@ -113,6 +113,11 @@ impl Postgres {
     pub(super) fn unlimited_pool(&self) -> PgPool {
         self.route.pool_of_one("entourage")
     }
+
+    /// Whether a statement may lock rows of several users.
+    pub(super) const fn locks_together(&self) -> bool {
+        self.server.in_one_place
+    }
 }
 
 impl Route {

@@ -43,6 +43,11 @@ pub(crate) async fn after(
     }
     for log in logs.values_mut() {
         log.events.sort_unstable_by_key(|event| event.sequence);
+        // While the log is off, numbers go on without events: what comes after such a gap is another
+        // read, which notices it.
+        let is_run = |pair: &[FollowEvent]| pair[0].sequence + 1 == pair[1].sequence;
+        let run = log.events.windows(2).take_while(|pair| is_run(pair)).count();
+        log.events.truncate(run + 1);
     }
     Ok(logs)
 }

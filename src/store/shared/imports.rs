@@ -24,7 +24,7 @@ use crate::{
     store::{
         Checkpoint,
         retry::Tries,
-        sql::{BEGIN_IMPORT, FINISH_IMPORT, IMPORT, IMPORTS, ROLES, SAVE_IMPORT},
+        sql::{BEGIN_IMPORT, FINISH_IMPORT, IMPORT, IMPORTS, RESTART_IMPORT, ROLES, SAVE_IMPORT},
         statement::{query, query_as, query_scalar},
     },
 };
@@ -66,13 +66,15 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Marks an import as done, or as not done.
-pub(super) async fn finish(
-    pool: Pool<Db>,
-    id: Arc<str>,
-    at: Option<DateTime<Utc>>,
-) -> sqlx::Result<()> {
-    query(FINISH_IMPORT).bind(&*id).bind(at.map(stored)).execute(&pool).await?;
+/// Begins an import anew.
+pub(super) async fn restart(pool: Pool<Db>, id: Arc<str>, at: DateTime<Utc>) -> sqlx::Result<()> {
+    query(RESTART_IMPORT).bind(&*id).bind(stored(at)).execute(&pool).await?;
+    Ok(())
+}
+
+/// Marks an import as done.
+pub(super) async fn finish(pool: Pool<Db>, id: Arc<str>, at: DateTime<Utc>) -> sqlx::Result<()> {
+    query(FINISH_IMPORT).bind(&*id).bind(stored(at)).execute(&pool).await?;
     Ok(())
 }
 

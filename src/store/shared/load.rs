@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Transaction;
+use sqlx::{Pool, Transaction};
 
 use super::super::{
     Db, Engine, begin, bind_counts, bind_edges,
@@ -78,13 +78,19 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
     follows.sort_unstable_by_key(|edge| (edge.followee, edge.followed_at, edge.follower));
     load_edges(&mut tx, LOAD_FOLLOWERS, &follows, &mut loading).await?;
     tx.commit().await?;
-    if let Some(sql) = AFTER_LOAD
-        && let Err(error) = query(sql).execute(&pool).await
-    {
+    if let Err(error) = collect_statistics(&pool).await {
         // The graph is loaded all the same, and the server does this by itself later.
         tracing::warn!(error = message(&error), "cannot collect the statistics of the tables");
     }
     Ok(LoadOutcome::Loaded)
+}
+
+/// Collects what the planner needs to know of a loaded graph.
+pub(super) async fn collect_statistics(pool: &Pool<Db>) -> sqlx::Result<()> {
+    if let Some(sql) = AFTER_LOAD {
+        query(sql).execute(pool).await?;
+    }
+    Ok(())
 }
 
 /// The beginnings that users are searched by, each with the key and the id of its user.

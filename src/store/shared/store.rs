@@ -263,7 +263,12 @@ impl Store for Engine {
         retry::write(move |_| imports::register(pool.clone(), Arc::clone(&import))).await
     }
 
-    async fn finish_import(&self, id: &str, at: Option<DateTime<Utc>>) -> Result<()> {
+    async fn restart_import(&self, id: &str, at: DateTime<Utc>) -> Result<()> {
+        let (pool, id) = (self.writer.clone(), Arc::<str>::from(id));
+        retry::write(move |_| imports::restart(pool.clone(), Arc::clone(&id), at)).await
+    }
+
+    async fn finish_import(&self, id: &str, at: DateTime<Utc>) -> Result<()> {
         let (pool, id) = (self.writer.clone(), Arc::<str>::from(id));
         retry::write(move |_| imports::finish(pool.clone(), Arc::clone(&id), at)).await
     }
@@ -278,6 +283,10 @@ impl Store for Engine {
 
     async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>> {
         Ok(imports::ids(&self.readers, names).await?)
+    }
+
+    async fn collect_statistics(&self) -> Result<()> {
+        Ok(load::collect_statistics(&self.unlimited_pool()).await?)
     }
 
     async fn export(&self) -> Result<Box<dyn Export>> {

@@ -150,6 +150,12 @@ impl Sqlite {
     fn unlimited_pool(&self) -> SqlitePool {
         self.writer.clone()
     }
+
+    /// Whether a statement may lock rows of several users: the write lock covers all.
+    #[expect(clippy::unused_self, reason = "the other engine has to look")]
+    const fn locks_together(&self) -> bool {
+        true
+    }
 }
 
 /// Refuses a URL without a file: each connection would have its own database.

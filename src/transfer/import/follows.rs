@@ -11,11 +11,7 @@ use crate::{
         UserNames, UsernameKey,
     },
     store::{self, Checkpoint, Store},
-    transfer::{
-        columns::{Column, Columns},
-        table::Values,
-        values,
-    },
+    transfer::{columns::Columns, table::Values, values},
 };
 
 /// The most pairs that a dry run remembers.
@@ -54,6 +50,7 @@ pub struct Follows {
     by: By,
     now: DateTime<Utc>,
     at_missing: DateTime<Utc>,
+    at_given: Option<DateTime<Utc>>,
     is_logged: bool,
     /// The pairs that would be loaded, in a dry run.
     remembered: HashSet<(UserId, UserId)>,
@@ -69,14 +66,13 @@ impl Follows {
         at_missing: Option<DateTime<Utc>>,
         is_logged: bool,
     ) -> Self {
-        let (at_missing, remembered) = (at_missing.unwrap_or(now), HashSet::new());
-        Self { columns, by, now, at_missing, is_logged, remembered }
+        let (at_given, at_missing) = (at_missing, at_missing.unwrap_or(now));
+        Self { columns, by, now, at_missing, at_given, is_logged, remembered: HashSet::new() }
     }
 
     /// The name of a user in a column, as it is looked up.
     fn user(&self, values: &Values, field: &str) -> Result<String, String> {
-        let value = |column: &Column| values.get(column);
-        let text = self.columns.get(field).and_then(value);
+        let text = self.columns.value(values, field);
         let text = text.ok_or_else(|| format!("no {field}"))?;
         match self.by {
             By::Id | By::External => Ok(text),
@@ -112,13 +108,15 @@ impl Rows for Follows {
 
     fn options(&self) -> String {
         let (columns, by) = (self.columns.description(), self.by.name());
-        format!("{columns}; by {by}; {}", if self.is_logged { "events" } else { "no events" })
+        let events = if self.is_logged { "events" } else { "no events" };
+        let missing = self.at_given.map(|at| at.to_rfc3339()).unwrap_or_default();
+        format!("{columns}; by {by}; {events}; {missing}")
     }
 
     fn parse(&mut self, values: &Values) -> Result<ParsedFollow, String> {
         let follower = self.user(values, "follower")?;
         let followee = self.user(values, "followee")?;
-        let text = self.columns.get("followed_at").and_then(|column| values.get(column));
+        let text = self.columns.value(values, "followed_at");
         let at = text.map(|text| values::time(&text, self.now)).transpose()?;
         Ok(ParsedFollow { follower, followee, at })
     }
@@ -147,7 +145,8 @@ impl Rows for Follows {
             let follower = ids.get(&row.follower).ok_or_else(|| missing("follower"))?;
             let followee = ids.get(&row.followee).ok_or_else(|| missing("followee"))?;
             let (follower, followee) = (*follower, *followee);
-            let action = FollowAction::Import { is_logged: self.is_logged };
+            let logged_at = self.is_logged.then_some(self.now);
+            let action = FollowAction::Import { logged_at };
             let at = row.at.unwrap_or(self.at_missing);
             let change = FollowChange { follower, followee, at, action };
             Ok(FollowRow { change, has_time: row.at.is_some() })

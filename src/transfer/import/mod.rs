@@ -3,7 +3,8 @@
 //! that is repeated finds its rows and changes nothing.
 //!
 //! **Invariant:** every row is loaded, there already, or rejected with a reason. What becomes of a row
-//! depends on the rows before it, and not on where chunks begin.
+//! depends on the rows before it, and not on where chunks begin; only which number an adapted username
+//! gets may.
 
 mod follows;
 mod users;
@@ -35,7 +36,12 @@ use crate::{
 /// The number of rows of the first chunk. The time that it takes decides about the next.
 const CHUNK_FIRST: usize = 500;
 const CHUNK_MIN: usize = 50;
-const CHUNK_MAX: usize = 20_000;
+const CHUNK_MAX: usize = 50_000;
+/// After so many rows the statistics are collected, and then whenever there are four times as many.
+const COLLECTS_FIRST: i64 = 500;
+/// What is wrong if an import goes on with other rejected rows.
+pub(super) const OTHER_REJECTS: &str = "--rejects is not the file of the run that was interrupted; \
+    use that one, or --restart";
 /// How often a chunk is tried.
 const TRIES_MAX: usize = 1_000;
 /// Below this number of rows, a share of rejected ones says little.
@@ -201,6 +207,8 @@ pub struct Importer<'a, R> {
     adapted: u64,
     /// The number of rows of the next chunk.
     size: usize,
+    /// How many rows this run loads before it next has the statistics collected.
+    collects_at: i64,
 }
 
 impl<'a, R: Rows> Importer<'a, R> {
@@ -231,19 +239,37 @@ impl<'a, R: Rows> Importer<'a, R> {
                 import.progress = found.progress;
                 table.go_on(unsigned(found.progress.position), unsigned(found.progress.lines))?;
             }
-            store.finish_import(&import.id, None).await?;
         }
+        let goes_on = import.progress.position > 0;
         let rejects = match &options.rejects {
             Some(path) => {
-                let position = unsigned(import.progress.rejects_length);
-                Rejects::to_file(path, table.header(), position)?
+                let length = unsigned(import.progress.rejects_length);
+                Rejects::to_file(path, table.header(), goes_on.then_some(length))?
+            }
+            None if import.progress.rejects_length > 0 => {
+                return Err(io::Error::other(OTHER_REJECTS).into());
             }
             None => Rejects::default(),
         };
+        if !options.is_dry && !goes_on {
+            store.restart_import(&import.id, import.started_at).await?;
+        }
         import.progress.rejects_length = signed(rejects.length()?);
         let earlier = import.progress.rows();
         let (adapted, size) = (0, CHUNK_FIRST);
-        Ok(Self { store, table, rows, options, import, earlier, rejects, adapted, size })
+        let collects_at = import.progress.loaded + COLLECTS_FIRST;
+        Ok(Self {
+            store,
+            table,
+            rows,
+            options,
+            import,
+            earlier,
+            rejects,
+            adapted,
+            size,
+            collects_at,
+        })
     }
 
     /// How far it has got.
@@ -292,6 +318,10 @@ impl<'a, R: Rows> Importer<'a, R> {
             }
         }
         self.steer(entries.len(), began.elapsed());
+        if self.progress().loaded >= self.collects_at && !self.options.is_dry {
+            self.store.collect_statistics().await?;
+            self.collects_at = self.progress().loaded.saturating_mul(4);
+        }
         let progress = self.progress();
         if self.options.rejects_max.is_some_and(|most| most.is_exceeded(progress)) {
             let (rejected, rows) = (progress.rejected, progress.rows());
@@ -306,7 +336,7 @@ impl<'a, R: Rows> Importer<'a, R> {
     /// If the store fails.
     pub async fn finish(self, clock: &dyn Clock) -> Result<Report, ImportError> {
         if !self.options.is_dry {
-            self.store.finish_import(&self.import.id, Some(clock.now())).await?;
+            self.store.finish_import(&self.import.id, clock.now()).await?;
         }
         let (progress, earlier) = (self.import.progress, self.earlier);
         Ok(Report { progress, earlier, rejects: self.rejects, adapted: self.adapted })

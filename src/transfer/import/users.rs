@@ -19,6 +19,9 @@ use crate::{
     transfer::{columns::Columns, table::Values, values},
 };
 
+/// The most names and ids that a dry run remembers.
+const REMEMBERED_MAX: usize = 1_000_000;
+
 /// What becomes of the column `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ids {
@@ -93,6 +96,8 @@ pub struct UserRow {
     wanted: Username,
     given: String,
     is_adapted: bool,
+    /// How many numbers were tried.
+    tries: u32,
 }
 
 impl Users {
@@ -120,7 +125,7 @@ impl Users {
 
     /// Both ids of a row.
     fn ids(&self, values: &Values) -> Result<(Option<UserId>, Option<ExternalId>), String> {
-        let value = |field| self.columns.get(field).and_then(|column| values.get(column));
+        let value = |field| self.columns.value(values, field);
         let (id, external_id) = (value("id"), value("external_id"));
         let external =
             |text: String| ExternalId::parse(&text).map_err(|error| format!("external_id {error}"));
@@ -163,7 +168,7 @@ impl Rows for Users {
     }
 
     fn parse(&mut self, values: &Values) -> Result<UserRow, String> {
-        let value = |field| self.columns.get(field).and_then(|column| values.get(column));
+        let value = |field| self.columns.value(values, field);
         let (id, external_id) = self.ids(values)?;
         let given = value("username").unwrap_or_default();
         let (username, is_adapted) = self.username(&given, value("id").as_deref())?;
@@ -178,14 +183,16 @@ impl Rows for Users {
         let avatar_url = value("avatar_url").map(|text| AvatarUrl::parse(&text)).transpose();
         let avatar_url = avatar_url.map_err(broken("avatar_url"))?;
         let role = value("role");
-        if let Some(unknown) = role.as_ref().filter(|role| !self.roles.contains(role)) {
-            return Err(format!("unknown role {unknown:?}"));
+        if role.as_ref().is_some_and(|role| !self.roles.contains(role)) {
+            return Err("unknown role".to_owned());
         }
         let created_at = value("created_at").map(|text| values::time(&text, self.now));
         let created_at = created_at.transpose().map_err(|error| format!("created_at: {error}"))?;
         let unknown = || "password_hash of an unknown kind".to_owned();
         let hash = |hash: String| stored_hash(&hash).map(str::to_owned).ok_or_else(unknown);
-        let password_hash = value("password_hash").map(hash).transpose()?;
+        // Django has such texts for users without a password.
+        let given_hash = value("password_hash").filter(|hash| !hash.starts_with('!'));
+        let password_hash = given_hash.map(hash).transpose()?;
 
         let (has_id, has_created_at, has_role) =
             (id.is_some(), created_at.is_some(), role.is_some());
@@ -203,7 +210,7 @@ impl Rows for Users {
             created_at: created_at.unwrap_or(self.now),
         };
         let imported = ImportedUser { user, has_id, has_created_at, has_role, may_be_numbered };
-        Ok(UserRow { imported, wanted: username, given, is_adapted })
+        Ok(UserRow { imported, wanted: username, given, is_adapted, tries: 0 })
     }
 
     async fn look_up(
@@ -235,8 +242,11 @@ impl Rows for Users {
         }
         for (row, outcome) in rows.iter_mut().zip(outcomes) {
             if *outcome == UserImport::UsernameTaken {
+                // Larger and larger steps find a free number even after an import that was
+                // interrupted amid thousands of the same name.
                 let last = self.numbers.entry(row.wanted.key().as_str().to_owned()).or_insert(1);
-                *last += 1;
+                *last += 1 << row.tries.min(16);
+                row.tries += 1;
                 row.imported.user.username = row.wanted.numbered(*last);
                 row.is_adapted = true;
                 if row.imported.user.name.is_none() {
@@ -252,7 +262,7 @@ impl Rows for Users {
         let user = &row.imported.user;
         let reason = match outcome {
             UserImport::Created => {
-                if is_dry {
+                if is_dry && self.remembered.len() < REMEMBERED_MAX {
                     let external_id = user.external_id.as_ref();
                     let external_id = external_id.map(|id| format!("id {}", id.as_str()));
                     if external_id.is_some_and(|id| !self.remembered.insert(id)) {
@@ -273,7 +283,6 @@ impl Rows for Users {
             UserImport::Present => return Verdict::Present,
             UserImport::Differs(field) => format!("is there with another {field}"),
             UserImport::UsernameTaken => "username is taken".to_owned(),
-            UserImport::ExternalIdTaken => "external_id is taken".to_owned(),
             UserImport::IdTaken => "id is taken".to_owned(),
         };
         Verdict::Rejected(reason)

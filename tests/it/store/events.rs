@@ -37,6 +37,7 @@ cases! {
     database:
     numbers_have_no_gap_under_concurrent_writes,
     a_server_without_events_counts_them,
+    what_was_counted_only_ends_a_read,
     a_hint_follows_a_change_of_this_server,
     a_hint_follows_a_change_of_another_server,
     wrong_logs_are_found_and_repaired,
@@ -350,6 +351,21 @@ async fn a_server_without_events_counts_them(database: &Database) {
     let log = log_after(database.store(), BOB, 0).await;
     assert_eq!(log, EventLog { last: 2, events: Vec::new() });
     assert_sound(database.store()).await;
+    silent.close().await;
+}
+
+async fn what_was_counted_only_ends_a_read(database: &Database) {
+    four_users(database.store()).await;
+    follow(database.store(), ALICE, BOB, 1).await;
+    let silent = database.store_without_events().await;
+    follow(&*silent, CAROL, BOB, 2).await;
+    follow(database.store(), DAVE, BOB, 3).await;
+
+    // The third event would be read as the second otherwise.
+    let log = log_after(database.store(), BOB, 0).await;
+    assert_eq!((log.last, log.events.len(), log.events[0].sequence), (3, 1, 1));
+    let log = log_after(database.store(), BOB, 1).await;
+    assert_eq!((log.last, log.events[0].sequence), (3, 3), "the reader sees what is missing");
     silent.close().await;
 }
 

@@ -25,6 +25,8 @@ cases! {
 }
 
 const OPERATIONS: u32 = 10_000;
+/// When imports happen, in microseconds.
+const IMPORTED: i64 = 77;
 const SEED: u64 = 0x00E7_0C2A_6E50_0001;
 /// So few that operations often meet on the same users.
 const IDS: i64 = 14;
@@ -188,7 +190,7 @@ impl Model {
         self.remove(EdgeKind::Request, pair);
         self.edges[EdgeKind::Follow].insert(pair, micros);
         if is_logged {
-            self.log_of_other(back, EventKind::Followed, EventCause::Import, micros);
+            self.log_of_other(back, EventKind::Followed, EventCause::Import, IMPORTED);
         }
         Ok(FollowImport::Followed)
     }
@@ -260,8 +262,8 @@ impl Model {
         let either = |is_done, done, other| if is_done { done } else { other };
         match action {
             FollowAction::Follow(_) => FollowChanged::Follow(self.follow(pair, micros)),
-            FollowAction::Import { is_logged } => {
-                FollowChanged::Import(self.import(pair, micros, is_logged))
+            FollowAction::Import { logged_at } => {
+                FollowChanged::Import(self.import(pair, micros, logged_at.is_some()))
             }
             FollowAction::Unfollow { .. } => FollowChanged::Unfollow(self.unfollow(pair, micros)),
             FollowAction::AcceptIfPublic if self.privacy(followee).is_private() => {
@@ -361,7 +363,9 @@ impl Model {
 pub(super) fn any_action(random: &mut ChaCha8Rng) -> FollowAction {
     match random.random_range(0..100) {
         0..40 => FollowAction::Follow(FollowLimits::NONE),
-        40..50 => FollowAction::Import { is_logged: random.random_range(0..2) == 0 },
+        40..50 => FollowAction::Import {
+            logged_at: (random.random_range(0..2) == 0).then(|| at(IMPORTED)),
+        },
         50..68 => FollowAction::Unfollow { is_counted: true },
         68..75 => FollowAction::Accept,
         75..78 => FollowAction::AcceptIfPublic,

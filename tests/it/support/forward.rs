@@ -63,12 +63,14 @@ macro_rules! forward_store {
                 sweep: entourage::store::EventSweep, from: (entourage::domain::UserId, i64)
             ) -> entourage::store::Swept;
             fn register_import(import: &entourage::domain::Import) -> entourage::domain::Import;
-            fn finish_import(id: &str, at: Option<chrono::DateTime<chrono::Utc>>) -> ();
+            fn restart_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
+            fn finish_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
             fn imports() -> Vec<entourage::domain::Import>;
             fn roles() -> Vec<String>;
             fn find_ids(
                 names: &entourage::domain::UserNames
             ) -> std::collections::HashMap<String, entourage::domain::UserId>;
+            fn collect_statistics() -> ();
             fn export() -> Box<dyn entourage::store::Export>;
             fn import_users(
                 users: &[entourage::domain::ImportedUser],

@@ -120,8 +120,11 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
         changed += retry::retried(|_| repair_row(&pool, drift)).await?;
     }
     for (kind, edges) in missing.iter() {
-        for edges in edges.chunks(MIRRORS_TOGETHER) {
-            changed += retry::retried(|_| add_mirrors(&pool, kind, edges)).await?;
+        let are_locked_together = engine.locks_together();
+        for edges in edges.chunk_by(|a, b| are_locked_together || a.from == b.from) {
+            for edges in edges.chunks(MIRRORS_TOGETHER) {
+                changed += retry::retried(|_| add_mirrors(&pool, kind, edges)).await?;
+            }
         }
     }
     // In ascending order, as the write path locks them.

@@ -101,10 +101,12 @@ pub(crate) struct Writer {
     pub(crate) outbox: Outbox,
 }
 
-/// What is written besides edges and counts.
+/// What is written besides edges and counts, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Recording {
     log: Logging,
+    /// Whether the server is not distributed.
+    in_one_place: bool,
     /// Whether messages for the webhook are written.
     webhooks: bool,
 }
@@ -127,7 +129,7 @@ impl Writer {
             (true, true) => Logging::WithCounts,
             (true, false) => Logging::AfterCounts,
         };
-        Recording { log, webhooks: self.outbox.is_used() }
+        Recording { log, in_one_place: self.is_optimistic, webhooks: self.outbox.is_used() }
     }
 }
 

@@ -32,10 +32,21 @@ macro_rules! pairs {
     };
 }
 
+/// The condition that names the users who own rows. A distributed engine asks their shards only; in one
+/// place it would be looked at again for each pair, so there it is left out.
+macro_rules! owned_by {
+    (in_one_place, $one:expr, $ones:literal) => {
+        "true"
+    };
+    (distributed, $one:expr, $ones:literal) => {
+        concat!($one, " = ANY(", $ones, ")")
+    };
+}
+
 /// The edges of a kind that exist among pairs, as rows of a state.
 macro_rules! edges_found {
     (
-        $kind:literal, $ones:literal, $others:literal,
+        $place:ident: $kind:literal, $ones:literal, $others:literal,
         $edges:literal, $one:literal, $other:literal, $at:literal
     ) => {
         concat! {
@@ -43,20 +54,20 @@ macro_rules! edges_found {
                          "(extract(epoch FROM e.", $at, ") * 1000000)::bigint] ",
             "FROM ", $edges, " e JOIN ", pairs!($ones, $others),
             " ON e.", $one, " = k.one AND e.", $other, " = k.other ",
-            "WHERE e.", $one, " = ANY(", $ones, ")"
+            "WHERE ", owned_by!($place, concat!("e.", $one), $ones)
         }
     };
 }
 
 /// The mutes of the first users of pairs, as rows of a state.
 macro_rules! mutes_found {
-    ($ones:literal, $others:literal) => {
+    ($place:ident: $ones:literal, $others:literal) => {
         concat! {
             "SELECT ARRAY[6, m.muter_id, m.muted_id, ",
                          "coalesce((extract(epoch FROM m.muted_until) * 1000000)::bigint, 0)] ",
             "FROM mutes m JOIN ", pairs!($ones, $others),
             " ON m.muter_id = k.one AND m.muted_id = k.other ",
-            "WHERE m.muter_id = ANY(", $ones, ")"
+            "WHERE ", owned_by!($place, "m.muter_id", $ones)
         }
     };
 }
@@ -94,34 +105,49 @@ macro_rules! remove_mirrors {
     };
 }
 
+/// The state of a batch. `$1` and `$2` are pairs that may have follows, `$3` and `$4` requests, `$5` and
+/// `$6` blocks; `$7` are all users in them. Follows in return matter where the followee consents to them at
+/// once, mutes among the pairs of requests. For the rows, see `StateRow`.
+macro_rules! find {
+    ($place:ident) => {
+        concat!(
+            "SELECT ARRAY[0, u.id] FROM users u WHERE u.id = ANY($7) \
+             UNION ALL \
+             SELECT ARRAY[1, c.user_id, ", counts_columns!("c."), "] \
+             FROM follow_counts c WHERE c.user_id = ANY($7) \
+             UNION ALL ",
+            edges_found!(
+                $place: "2", "$1", "$2", "follows", "follower_id", "followee_id", "followed_at"
+            ),
+            " UNION ALL ",
+            edges_found!(
+                $place: "2", "$2", "$1", "follows", "follower_id", "followee_id", "followed_at"
+            ),
+            " AND EXISTS (SELECT 1 FROM follow_counts c WHERE c.user_id = e.follower_id AND ",
+            owned_by!($place, "c.user_id", "$2"),
+            " AND c.privacy & 128 <> 0) UNION ALL ",
+            edges_found!(
+                $place: "3", "$3", "$4",
+                "follow_requests", "requester_id", "target_id", "requested_at"
+            ),
+            " UNION ALL ",
+            edges_found!(
+                $place: "4", "$5", "$6", "blocks", "blocker_id", "blocked_id", "blocked_at"
+            ),
+            " UNION ALL \
+             SELECT ARRAY[5, p.follower_id, p.followee_id, p.day, p.changes] \
+             FROM follow_changes p JOIN ", pairs!("$1", "$2"),
+            " ON p.follower_id = k.one AND p.followee_id = k.other WHERE ",
+            owned_by!($place, "p.follower_id", "$1"),
+            " UNION ALL ", mutes_found!($place: "$3", "$4"),
+            " UNION ALL ", mutes_found!($place: "$4", "$3")
+        )
+    };
+}
+
 statements! {
-    // $1 and $2 are pairs that may have follows, $3 and $4 requests, $5 and $6 blocks; $7 are all
-    // users in them. Follows in return matter where the followee consents to them at once, mutes
-    // among the pairs of requests. For the rows, see `StateRow`.
-    FIND = concat!(
-        "SELECT ARRAY[0, u.id] FROM users u WHERE u.id = ANY($7) \
-         UNION ALL \
-         SELECT ARRAY[1, c.user_id, ", counts_columns!("c."), "] \
-         FROM follow_counts c WHERE c.user_id = ANY($7) \
-         UNION ALL ",
-        edges_found!("2", "$1", "$2", "follows", "follower_id", "followee_id", "followed_at"),
-        " UNION ALL ",
-        edges_found!("2", "$2", "$1", "follows", "follower_id", "followee_id", "followed_at"),
-        " AND EXISTS (SELECT 1 FROM follow_counts c WHERE c.user_id = e.follower_id \
-                      AND c.user_id = ANY($2) AND c.privacy & 128 <> 0) \
-         UNION ALL ",
-        edges_found!(
-            "3", "$3", "$4", "follow_requests", "requester_id", "target_id", "requested_at"
-        ),
-        " UNION ALL ",
-        edges_found!("4", "$5", "$6", "blocks", "blocker_id", "blocked_id", "blocked_at"),
-        " UNION ALL \
-         SELECT ARRAY[5, p.follower_id, p.followee_id, p.day, p.changes] \
-         FROM follow_changes p JOIN ", pairs!("$1", "$2"),
-        " ON p.follower_id = k.one AND p.followee_id = k.other \
-         WHERE p.follower_id = ANY($1) \
-         UNION ALL ", mutes_found!("$3", "$4"), " UNION ALL ", mutes_found!("$4", "$3")
-    );
+    FIND = find!(distributed);
+    FIND_IN_ONE_PLACE = find!(in_one_place);
     REMOVE_EDGES = remove!("follows", "follower_id", "followee_id", "followed_at");
     REMOVE_REQUESTS = remove!("follow_requests", "requester_id", "target_id", "requested_at");
     REMOVE_BLOCKS = remove!("blocks", "blocker_id", "blocked_id", "blocked_at");
@@ -200,7 +226,7 @@ pub(crate) async fn write(
 ) -> sqlx::Result<Option<Written>> {
     let changes = attempt.changes;
     // 1. Read and plan. An earlier attempt may have been committed although the answer was lost.
-    let mut state = find_state(connection, attempt).await?;
+    let mut state = find_state(connection, recording, attempt).await?;
     if let Some(written) = attempt.committed_before(&state) {
         return Ok(Some(written));
     }
@@ -253,7 +279,9 @@ pub(crate) async fn write(
 
     // 6. Look again for edges of the other kinds, which were not locked: only a new statement sees
     // what was committed until the counts were locked.
-    if plan.may_be_contradicted(&state) && !plan.leads_to(&find_state(&mut tx, attempt).await?) {
+    if plan.may_be_contradicted(&state)
+        && !plan.leads_to(&find_state(&mut tx, recording, attempt).await?)
+    {
         return Ok(None);
     }
     if let Some(checkpoint) = attempt.checkpoint(&plan) {
@@ -262,9 +290,14 @@ pub(crate) async fn write(
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
 
-async fn find_state(connection: &mut PgConnection, attempt: &Attempt<'_>) -> sqlx::Result<State> {
+async fn find_state(
+    connection: &mut PgConnection,
+    recording: Recording,
+    attempt: &Attempt<'_>,
+) -> sqlx::Result<State> {
     let Keys { users, edges } = Keys::new(attempt.changes);
-    let find = EdgeKind::ALL.into_iter().fold(query_scalar(FIND), |find, kind| {
+    let sql = if recording.in_one_place { FIND_IN_ONE_PLACE } else { FIND };
+    let find = EdgeKind::ALL.into_iter().fold(query_scalar(sql), |find, kind| {
         let (ones, others) = columns(&edges[kind]);
         find.bind(ones).bind(others)
     });
