@@ -370,5 +370,5 @@ async fn check_plans(connection: &mut PgConnection) {
             loops += 1;
         }
     }
-    assert_eq!(loops, 18);
+    assert_eq!(loops, 25);
 }
