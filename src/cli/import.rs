@@ -39,12 +39,12 @@ pub(super) enum Command {
     /// Import users
     ///
     /// Columns: `username`, and optionally `external_id` or `id`, `name`, `bio`, `avatar_url`,
-    /// `created_at`, `role` and `password_hash`. Users who are there already stay as they are.
+    /// `created_at`, `role` and `password_hash`. Existing users are not changed.
     Users(UsersArgs),
     /// Import follows
     ///
-    /// Columns: `follower`, `followee` and optionally `followed_at`. Follows that are there already
-    /// stay as they are, and none is added between users one of whom blocks the other.
+    /// Columns: `follower`, `followee` and optionally `followed_at`. Existing follows are not changed. A
+    /// follow is not added if one of the users blocks the other.
     Follows(FollowsArgs),
 }
 
@@ -52,14 +52,14 @@ pub(super) enum Command {
 pub(super) struct UsersArgs {
     /// What becomes of the column `id`
     ///
-    /// `keep` makes it the id of the user here, `external` the id at the host, and `new` does not
-    /// use it. The default is `external`, or `keep` if there is a column `external_id` as well.
+    /// `keep` makes it the id in Entourage, `external` makes it the id at the host, `new` ignores it.
+    /// The default is `external`, or `keep` if there is also a column `external_id`.
     #[arg(long, value_name = "WAY", value_parser = one_of(Ids::ALL, Ids::name))]
     ids: Option<Ids>,
     /// What becomes of usernames that break the rules or are taken
     ///
-    /// `refuse` rejects the row. `adapt` gives the user a similar name and keeps the old one as the
-    /// display name, if there is none.
+    /// `refuse` rejects the row. `adapt` gives the user a similar name; a user without a display name
+    /// gets the old name as display name.
     #[arg(
         long,
         value_name = "WAY",
@@ -67,7 +67,7 @@ pub(super) struct UsersArgs {
         value_parser = one_of(Usernames::ALL, Usernames::name)
     )]
     usernames: Usernames,
-    /// Role of users without one
+    /// Role of users whose row has no role
     #[arg(long, value_name = "ROLE", default_value = "user")]
     role: String,
     #[command(flatten)]
@@ -76,9 +76,9 @@ pub(super) struct UsersArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FollowsArgs {
-    /// How the file names users
+    /// How users are named in the file
     ///
-    /// `external` by the id at the host, `id` by the id here.
+    /// `external` is the id at the host, `id` the id in Entourage.
     #[arg(
         long,
         value_name = "WAY",
@@ -86,12 +86,12 @@ pub(super) struct FollowsArgs {
         value_parser = one_of(By::ALL, By::name)
     )]
     by: By,
-    /// Time of follows without one, as in the file
+    /// Time of follows whose row has no time, such as 2026-01-31T12:00:00Z
     ///
     /// The default is now.
     #[arg(long, value_name = "TIME")]
     at_missing: Option<DateTime<Utc>>,
-    /// Tell subscribers of each follow
+    /// Send an event about each follow to subscribers
     #[arg(long)]
     events: bool,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub(super) struct FollowsArgs {
 pub(super) struct Common {
     /// File to read, or `-` for stdin
     file: PathBuf,
-    /// Format of the file, if its name does not say it
+    /// Format of the file; by default that of its name or content
     #[arg(
         long = "format",
         id = "file_format",
@@ -110,13 +110,13 @@ pub(super) struct Common {
         value_parser = one_of(Format::ALL, Format::name)
     )]
     format: Option<Format>,
-    /// Application that the columns are those of
+    /// Application that the file comes from
     #[arg(long, value_name = "NAME", value_parser = one_of(Preset::ALL, |preset| preset.name))]
     preset: Option<Preset>,
-    /// Columns of fields, such as `username=login,name=title`
+    /// Names of columns, such as `username=login,name=title`
     #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',', value_parser = pair)]
     map: Vec<(String, String)>,
-    /// Report what would be done, and write nothing
+    /// Report what would be done, without changing the database
     #[arg(long)]
     dry_run: bool,
     /// File for rejected rows, with the line and the reason of each
@@ -128,10 +128,10 @@ pub(super) struct Common {
     /// Stop when more rows are rejected: a number, or a percentage of the rows
     #[arg(long, value_name = "N|P%", value_parser = rejects_max)]
     max_rejects: Option<RejectsMax>,
-    /// Begin anew instead of going on with an import that was interrupted
+    /// Start at the beginning of the file, even if an earlier import of it was interrupted
     #[arg(long)]
     restart: bool,
-    /// How long a transaction takes; running servers wait that long for the users in it
+    /// Duration of a transaction; changes of the same users wait that long
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = config::duration)]
     chunk_time: Duration,
     #[command(flatten)]

@@ -133,21 +133,26 @@ impl Model {
         self.edges[kind].remove(&pair).is_some()
     }
 
+    /// What refuses a follow, besides limits.
+    fn check(&self, pair: (UserId, UserId)) -> Result<(), FollowRefusal> {
+        if !self.exist(pair) {
+            Err(FollowRefusal::NotFound)
+        } else if self.has(EdgeKind::Block, (pair.1, pair.0)) {
+            Err(FollowRefusal::Blocked)
+        } else if self.has(EdgeKind::Block, pair) {
+            Err(FollowRefusal::Blocking)
+        } else {
+            Ok(())
+        }
+    }
+
     fn follow(
         &mut self,
         pair: (UserId, UserId),
         micros: i64,
     ) -> Result<FollowOutcome, FollowRefusal> {
         let back = (pair.1, pair.0);
-        if !self.exist(pair) {
-            return Err(FollowRefusal::NotFound);
-        }
-        if self.has(EdgeKind::Block, back) {
-            return Err(FollowRefusal::Blocked);
-        }
-        if self.has(EdgeKind::Block, pair) {
-            return Err(FollowRefusal::Blocking);
-        }
+        self.check(pair)?;
         if self.has(EdgeKind::Follow, pair) {
             return ALREADY;
         }
@@ -174,15 +179,7 @@ impl Model {
         is_logged: bool,
     ) -> Result<FollowImport, FollowRefusal> {
         let back = (pair.1, pair.0);
-        if !self.exist(pair) {
-            return Err(FollowRefusal::NotFound);
-        }
-        if self.has(EdgeKind::Block, back) {
-            return Err(FollowRefusal::Blocked);
-        }
-        if self.has(EdgeKind::Block, pair) {
-            return Err(FollowRefusal::Blocking);
-        }
+        self.check(pair)?;
         if let Some(since) = self.edges[EdgeKind::Follow].get(&pair) {
             let is_same = *since == micros;
             return Ok(if is_same { FollowImport::Present } else { FollowImport::Differs });
