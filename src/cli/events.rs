@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    domain::{Audience, EventLog, FollowEvent, PageRequest, UserId},
+    domain::{Audience, EventLog, FollowEvent, PageRequest, UserId, readable_after},
     graphql::{GlobalId, decode_event, encode_event},
     store::{EventHint, EventHintStream, Store},
 };
@@ -99,7 +99,7 @@ async fn print_after(
         let EventLog { last, events } = log.ok_or_else(|| anyhow!("the user was deleted"))?;
         let next = events.first().map_or(last + 1, |event| event.sequence);
         if next != start + 1 {
-            let kept_after = kept_after(store, owner).await?;
+            let kept_after = readable_after(kept_after(store, owner).await?, start, last);
             if after.is_some() {
                 let cursor = encode_event(owner, kept_after);
                 bail!(

@@ -136,6 +136,14 @@ pub struct EventPage {
     pub page: Page<FollowEvent>,
 }
 
+/// The number after which a reader can go on who has read up to `after` and finds the next event missing:
+/// that before the oldest event that is kept; or `last`, that of the last event, if events are missing
+/// within what is kept. They are while the log is off, since numbers go on then.
+#[must_use]
+pub const fn readable_after(kept_after: i64, after: i64, last: i64) -> i64 {
+    if kept_after <= after && after < last { last } else { kept_after }
+}
+
 impl EventPage {
     /// The number after which all events are kept.
     #[must_use]

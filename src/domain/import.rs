@@ -89,7 +89,7 @@ pub enum UserImport {
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "any of the values may be missing")]
 pub struct ImportedUser {
-    /// The user who is created if nobody is there.
+    /// The user to create.
     pub user: NewUser,
     /// Whether the row has the id; otherwise it was made up.
     pub has_id: bool,

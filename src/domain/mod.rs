@@ -36,7 +36,7 @@ pub use change::{
 pub use clock::{Clock, SystemClock, TIMES, to_micros};
 pub use drift::Drift;
 pub use edge::{Edge, EdgeKind, Length, Lengths, OfEdges};
-pub use event::{EventCause, EventKind, EventLog, EventPage, FollowEvent};
+pub use event::{EventCause, EventKind, EventLog, EventPage, FollowEvent, readable_after};
 pub use external_id::{ExternalId, ExternalIdError};
 pub use follow::{
     Day, Follow, FollowCounts, FollowItem, FollowList, FollowPage, FollowPageKey, FollowPosition,

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{Error, Result, SeenBy, Service, Viewer};
 use crate::{
-    domain::{EventLog, EventPage, FollowEvent, PageRequest, UserId},
+    domain::{EventLog, EventPage, FollowEvent, PageRequest, UserId, readable_after},
     store::{EventHint, EventSweep, Store},
 };
 
@@ -144,10 +144,8 @@ impl EventFeed {
     /// The end of a feed whose next events are not kept; `last` is the number of the last event.
     async fn expired(&self, last: i64) -> Result<EventFeedEnd> {
         let page = self.service.store.page_of_events(self.viewer.id(), &PageRequest::NOTHING);
-        let oldest = page.await?.kept_after();
-        // While the log was off, numbers went on without events: such a gap is within what is kept.
-        let is_gap = oldest <= self.after && self.after < last;
-        Ok(EventFeedEnd::Expired { oldest: if is_gap { last } else { oldest } })
+        let oldest = readable_after(page.await?.kept_after(), self.after, last);
+        Ok(EventFeedEnd::Expired { oldest })
     }
 }
 

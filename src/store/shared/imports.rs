@@ -66,7 +66,7 @@ pub(crate) async fn save(
     Ok(())
 }
 
-/// Begins an import anew.
+/// Sets an import back to the beginning of its file.
 pub(super) async fn restart(pool: Pool<Db>, id: Arc<str>, at: DateTime<Utc>) -> sqlx::Result<()> {
     query(RESTART_IMPORT).bind(&*id).bind(stored(at)).execute(&pool).await?;
     Ok(())

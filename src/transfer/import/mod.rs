@@ -54,7 +54,7 @@ pub struct Options {
     pub is_dry: bool,
     /// Where rejected rows are written to.
     pub rejects: Option<PathBuf>,
-    /// Whether to begin anew where an earlier import of the file could go on.
+    /// Whether to start at the beginning of the file, even if an earlier import of it was interrupted.
     pub restarts: bool,
     /// How long a transaction should take: others wait that long for the rows in it.
     pub chunk_time: Duration,
