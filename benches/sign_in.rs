@@ -53,7 +53,11 @@ async fn main() -> Result<ExitCode> {
     for n in 0..SIGN_INS {
         let password = Some("the right one".to_owned());
         let new = NewAccount { username: format!("known{n}"), name: None, password };
-        service.operator().add_user(new).await?.map_err(|error| format!("{error:?}"))?;
+        service
+            .operator()
+            .add_user(new, Standing::Active, None)
+            .await?
+            .map_err(|error| format!("{error:?}"))?;
     }
 
     let settings = Settings { sign_up: true, rate_limits: false, ..Settings::default() };

@@ -117,7 +117,7 @@ pub(super) async fn fill(store: &Arc<dyn Store>) -> anyhow::Result<Demo> {
     for account in GUIDE {
         let (username, password) = (account.0.to_owned(), PASSWORD.to_owned());
         let attempt = SignIn { username, password, address: None };
-        if service.seen_by(None).sign_in(attempt).await?.is_some() {
+        if service.seen_by(None).sign_in(attempt).await?.is_ok() {
             accounts.push(account);
         }
     }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{
+    complain,
     database::{self, Migrate},
     import::one_of,
     say,
@@ -48,7 +49,16 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let mut exported = store.export().await?;
     let (out, format) = (io::stdout().lock(), args.format);
     let (rows, what) = match &command {
-        Command::Users(_) => (export::users(&mut *exported, format, out).await?, "users"),
+        Command::Users(_) => {
+            let (rows, suspended) = export::users(&mut *exported, format, out).await?;
+            if suspended > 0 {
+                complain(&format!(
+                    "{suspended} of the users are suspended, and an import will not know that: \
+                     `entourage user list --suspended` lists them"
+                ));
+            }
+            (rows, "users")
+        }
         Command::Follows(_) => (export::follows(&mut *exported, format, out).await?, "follows"),
     };
     drop(exported);

@@ -176,7 +176,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let (file, store) = common.open().await?;
             let columns = Columns::of_users(file.table.header(), &common.mapping());
             let columns = columns.map_err(|error| common.refused(&error))?;
-            let roles = (role, store.roles().await?);
+            let roles = store.roles().await?.into_iter().map(|role| role.name);
+            let roles = (role, roles.collect());
             let random = Arc::new(SystemRandom);
             let rows = Users::new(columns.clone(), ids, usernames, roles, clock.now(), random);
             let rows = rows.map_err(|error| anyhow!("{error}"))?;

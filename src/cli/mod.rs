@@ -3,6 +3,7 @@
 //! Results go to stdout. A failure is one line on stderr that says what to do, with exit code 1,
 //! or 2 if the command line is invalid. A failed command leaves nothing half-done.
 
+mod audit;
 mod banner;
 mod check;
 mod completions;
@@ -18,6 +19,7 @@ mod migrate;
 mod password;
 mod power_law;
 mod progress;
+mod role;
 mod schema;
 mod seed;
 mod serve;
@@ -61,9 +63,13 @@ enum Command {
     /// Import the users and follows of another application
     #[command(subcommand)]
     Import(import::Command),
-    /// Create, promote, sign out and delete users, without a server
+    /// List, create, promote, suspend, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
+    /// List, create and remove roles of your own
+    #[command(subcommand)]
+    Role(role::Command),
+    Audit(audit::Args),
     /// List and resend messages of the webhook that failed
     #[command(subcommand)]
     Webhooks(webhooks::Command),
@@ -94,6 +100,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Export(command) => export::run(command).await,
         Command::Import(command) => Box::pin(import::run(command)).await,
         Command::User(command) => user::run(command).await,
+        Command::Role(command) => role::run(command).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Webhooks(command) => webhooks::run(command).await,
         Command::Token(args) => token::run(args).await,
         Command::Events(args) => events::run(args).await,

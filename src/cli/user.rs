@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use chrono::SecondsFormat;
+use serde_json::json;
 
 use super::{
     complain,
@@ -12,9 +13,11 @@ use super::{
 };
 use crate::{
     config::{Database, Logging, SignUpArg},
-    domain::{BrokenRule, FormError, UsernameKey},
-    service::{NewAccount, Operator, Service},
-    store::{SetRoleOutcome, Store},
+    domain::{
+        AdminChange, AdminOutcome, BrokenRule, FormError, Role, Standing, User, UserId, UsernameKey,
+    },
+    service::{NewAccount, Service},
+    store::Store,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -22,24 +25,31 @@ pub(super) enum Command {
     /// Create a user, and print the id
     ///
     /// The password is typed on a terminal, or the first line of stdin.
-    Add {
-        /// Username: 1 to 64 of a-z, A-Z, 0-9, _, . and -
-        username: String,
-        /// Display name
+    Add(Added),
+    /// List users, by id
+    ///
+    /// Each is a line: username, role, standing (active, suspended or service), creation time
+    /// and id.
+    List {
+        /// Only users with this role
         #[arg(long)]
-        name: Option<String>,
-        /// Create the user without a password: `signIn` is not possible
+        role: Option<String>,
+        /// Only users who are suspended
+        #[arg(long, conflicts_with = "service")]
+        suspended: bool,
+        /// Only accounts of machines
         #[arg(long)]
-        no_password: bool,
-        #[command(flatten)]
-        sign_up: SignUpArg,
+        service: bool,
+        /// Print a JSON object on a line for each user
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         common: Common,
     },
     /// Print the id, role and way to sign in of a user
     ///
-    /// Each is a line: `id`, `username`, `name`, `role`, `created`, `external-id` and
-    /// `sign-in`.
+    /// Each is a line: `id`, `username`, `name`, `role`, `standing`, `created`, `external-id`
+    /// and `sign-in`.
     Show(Existing),
     /// Change a user's role
     Role {
@@ -50,6 +60,18 @@ pub(super) enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Suspend a user: they cannot sign in, and leave the lists of all users
+    ///
+    /// Their follows stay.
+    Suspend {
+        /// Why, for `entourage audit`
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        user: Existing,
+    },
+    /// Lift the suspension of a user
+    Reinstate(Existing),
     /// Change a user's password, and revoke all their tokens
     ///
     /// The password is typed on a terminal, or the first line of stdin.
@@ -63,6 +85,30 @@ pub(super) enum Command {
     SignOut(Existing),
     /// Delete a user and all their follows, in both directions
     Delete(Existing),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Added {
+    /// Username: 1 to 64 of a-z, A-Z, 0-9, _, . and -
+    username: String,
+    /// Display name
+    #[arg(long)]
+    name: Option<String>,
+    /// Create the user without a password: `signIn` is not possible
+    #[arg(long)]
+    no_password: bool,
+    /// Role, as `entourage role list` names it
+    #[arg(long, default_value = Role::DEFAULT)]
+    role: String,
+    /// Create the account of a machine
+    ///
+    /// It is in no list, has no password and follows no user. `entourage token` prints its tokens.
+    #[arg(long, conflicts_with = "no_password")]
+    service: bool,
+    #[command(flatten)]
+    sign_up: SignUpArg,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,56 +129,94 @@ pub(super) struct Common {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Add { username, name, no_password, sign_up, common } => {
-            let password =
-                if no_password { None } else { Some(password::read(", or pass --no-password")?) };
-            let (store, service) = open(&common, Migrate::Sqlite).await?;
-            let has_password = password.is_some();
-            let user = NewAccount { username: username.clone(), name, password };
-            let id = match service.operator().add_user(user).await? {
-                Ok(id) => id,
-                Err(errors) => return Err(refused(&username, &errors)),
+        Command::Add(user) => user.add().await,
+        Command::List { role, suspended, service, json, common } => {
+            let (store, _) = open(&common, Migrate::Never).await?;
+            let standing = match (suspended, service) {
+                (true, _) => Some(Standing::Suspended),
+                (_, true) => Some(Standing::Service),
+                (false, false) => None,
             };
+            list(&*store, role.as_deref(), standing, json).await?;
             store.close().await;
-            print(&format!("{id}\n"))?;
-            say(&format!("added {username}, id {id}"));
-            if has_password {
-                warn_if_closed(sign_up, &common.database);
-            }
             Ok(())
         }
         Command::Show(user) => user.show().await,
         Command::Role { username, role, common } => {
-            let (store, service) = open(&common, Migrate::Never).await?;
-            match service.operator().set_role(&key(&username)?, &role).await? {
-                SetRoleOutcome::Set => {}
-                SetRoleOutcome::NoSuchUser => return Err(no_such_user(&username)),
-                SetRoleOutcome::NoSuchRole => {
-                    bail!("unknown role {role:?}; roles: user, restricted, moderator, admin")
-                }
-            }
-            store.close().await;
-            print(&format!("{username} now has the role {role}\n"))
+            let done = format!("{username} now has the role {role}\n");
+            let user = Existing { username, common };
+            user.change(|id| AdminChange::SetRole(id, role), &done).await
+        }
+        Command::Suspend { reason, user } => {
+            let done = format!("suspended {}\n", user.username);
+            user.change(|id| AdminChange::Suspend(id, reason), &done).await
+        }
+        Command::Reinstate(user) => {
+            let done = format!("reinstated {}\n", user.username);
+            user.change(AdminChange::Reinstate, &done).await
         }
         Command::Password { user, sign_up } => {
             let password = password::read("")?;
+            let (store, service) = open(&user.common, Migrate::Never).await?;
             let name = &user.username;
-            let done = format!("changed the password of {name} and signed them out everywhere\n");
-            let change = async |operator: Operator<'_>, key: &_| {
-                Ok(operator.set_password(key, &password).await??)
-            };
-            user.change(change, &done).await?;
+            if !service.operator().set_password(&key(name)?, &password).await?? {
+                return Err(no_such_user(name));
+            }
+            store.close().await;
+            print(&format!("changed the password of {name} and signed them out everywhere\n"))?;
             warn_if_closed(sign_up, &user.common.database);
             Ok(())
         }
         Command::SignOut(user) => {
             let done = format!("signed out {} everywhere\n", user.username);
-            user.change(async |operator, key| Ok(operator.sign_out(key).await?), &done).await
+            user.change(AdminChange::SignOut, &done).await
         }
         Command::Delete(user) => {
             let done = format!("deleted {}\n", user.username);
-            user.change(async |operator, key| Ok(operator.delete_user(key).await?), &done).await
+            user.change(AdminChange::Delete, &done).await
         }
+    }
+}
+
+/// Prints all users, as of one moment.
+async fn list(
+    store: &dyn Store,
+    role: Option<&str>,
+    standing: Option<Standing>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut exported = store.export().await?;
+    loop {
+        let users = exported.users().await?;
+        if users.is_empty() {
+            return Ok(());
+        }
+        let is_listed = |(user, role_of_user): &&(Arc<User>, String)| {
+            role.is_none_or(|role| role == role_of_user)
+                && standing.is_none_or(|standing| standing == user.standing)
+        };
+        let line = |(user, role): &(Arc<User>, String)| {
+            let (id, standing) = (user.id.to_string(), name_of(user.standing));
+            let created = user.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            if json {
+                let fields = json!({
+                    "username": user.username, "role": role, "standing": standing,
+                    "createdAt": created, "id": id,
+                });
+                format!("{fields}\n")
+            } else {
+                format!("{:24} {role:12} {standing:9} {created} {id}\n", user.username)
+            }
+        };
+        print(&users.iter().filter(is_listed).map(line).collect::<String>())?;
+    }
+}
+
+const fn name_of(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Active => "active",
+        Standing::Suspended => "suspended",
+        Standing::Service => "service",
     }
 }
 
@@ -143,6 +227,33 @@ fn warn_if_closed(sign_up: SignUpArg, database: &Database) {
             "the password is stored, but cannot be used: sign-up is closed, so `signIn` does not \
              exist. ENTOURAGE_SIGN_UP=open opens it, for the server and for this command",
         );
+    }
+}
+
+impl Added {
+    /// Creates the user, and prints the id.
+    async fn add(self) -> anyhow::Result<()> {
+        let Self { username, name, no_password, role, service: is_service, sign_up, common } = self;
+        let password = if no_password || is_service {
+            None
+        } else {
+            Some(password::read(", or pass --no-password")?)
+        };
+        let (store, service) = open(&common, Migrate::Sqlite).await?;
+        let has_password = password.is_some();
+        let user = NewAccount { username: username.clone(), name, password };
+        let standing = if is_service { Standing::Service } else { Standing::Active };
+        let id = match service.operator().add_user(user, standing, Some(role)).await? {
+            Ok(id) => id,
+            Err(errors) => return Err(refused(&username, &errors)),
+        };
+        store.close().await;
+        print(&format!("{id}\n"))?;
+        say(&format!("added {username}, id {id}"));
+        if has_password {
+            warn_if_closed(sign_up, &common.database);
+        }
+        Ok(())
     }
 }
 
@@ -162,6 +273,7 @@ impl Existing {
             (Some(_), Some(_)) => "password, identity provider",
             (None, None) => "only with tokens of `entourage token` or of your backend",
         };
+        let sign_in = if user.standing == Standing::Suspended { "suspended" } else { sign_in };
         // The host chooses it, so control characters are escaped.
         let external_id = credentials.external_id.unwrap_or_default().escape_debug().to_string();
         let lines = [
@@ -169,6 +281,7 @@ impl Existing {
             ("username", user.username.to_string()),
             ("name", user.name.as_deref().unwrap_or_default().to_owned()),
             ("role", account.role.name),
+            ("standing", name_of(user.standing).to_owned()),
             ("created", created),
             ("external-id", external_id),
             ("sign-in", sign_in.to_owned()),
@@ -177,15 +290,21 @@ impl Existing {
         print(&(lines.map(line).join("\n") + "\n"))
     }
 
-    /// Makes a change that returns whether the user exists, and prints `done`.
+    /// Makes a change, and prints `done`, also if there was nothing to change.
     async fn change(
         &self,
-        change: impl AsyncFnOnce(Operator<'_>, &UsernameKey) -> anyhow::Result<bool>,
+        change: impl FnOnce(UserId) -> AdminChange,
         done: &str,
     ) -> anyhow::Result<()> {
         let (store, service) = open(&self.common, Migrate::Never).await?;
-        if !change(service.operator(), &key(&self.username)?).await? {
-            return Err(no_such_user(&self.username));
+        match service.operator().change(&key(&self.username)?, change).await? {
+            AdminOutcome::Done | AdminOutcome::Unchanged => {}
+            AdminOutcome::NoSuchRole => {
+                let roles: Vec<_> =
+                    service.operator().roles().await?.into_iter().map(|role| role.name).collect();
+                bail!("unknown role; roles: {}", roles.join(", "))
+            }
+            _ => return Err(no_such_user(&self.username)),
         }
         store.close().await;
         print(done)

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::{TextError, UsernameError};
+use super::{ExternalIdError, TextError, UsernameError};
 
 /// The kind of a rule, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,12 @@ impl From<TextError> for BrokenRule {
             TextError::TooLong { .. } | TextError::TooManyBytes { .. } => Self::TooLong,
             TextError::ControlCharacter | TextError::NotAUrl => Self::Invalid,
         }
+    }
+}
+
+impl From<ExternalIdError> for BrokenRule {
+    fn from(_: ExternalIdError) -> Self {
+        Self::Invalid
     }
 }
 

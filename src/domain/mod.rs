@@ -3,6 +3,7 @@
 //! Plain data and pure functions. Nothing here is async, opens a connection
 //! or depends on a database, GraphQL or HTTP. Every other layer may use it.
 
+mod administration;
 mod audience;
 mod change;
 mod clock;
@@ -27,6 +28,10 @@ mod user;
 mod username;
 mod webhook;
 
+pub use administration::{
+    AdminChange, AdminOutcome, AdminRefusal, Administration, AuditAction, AuditEntry, PasswordHash,
+    Standing, outranks,
+};
 pub use audience::Audience;
 pub use change::{
     AcceptOutcome, BlockOutcome, BlockRefusal, Changed, FollowAction, FollowChange, FollowChanged,

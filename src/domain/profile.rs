@@ -4,7 +4,7 @@
 //! characters are refused, except line breaks and tabs in a bio. NUL above all: one of the two
 //! databases rejects it and the other does not.
 
-use super::text;
+use super::{User, text};
 
 /// The rule that a text breaks. `Display` is the message for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,6 +149,41 @@ pub struct ProfileChange {
     pub bio: Option<Option<Bio>>,
     /// The picture.
     pub avatar_url: Option<Option<AvatarUrl>>,
+}
+
+impl ProfileChange {
+    /// The change without the fields that a user has already.
+    #[must_use]
+    pub fn that_differs_from(self, user: &User) -> Self {
+        let name = |name: &Option<DisplayName>| {
+            name.as_ref().map(DisplayName::as_str) != user.name.as_deref()
+        };
+        let bio = |bio: &Option<Bio>| bio.as_ref().map(Bio::as_str) != user.bio.as_deref();
+        let avatar_url = |url: &Option<AvatarUrl>| {
+            url.as_ref().map(AvatarUrl::as_str) != user.avatar_url.as_deref()
+        };
+        Self {
+            name: self.name.filter(name),
+            bio: self.bio.filter(bio),
+            avatar_url: self.avatar_url.filter(avatar_url),
+        }
+    }
+
+    /// A user after the change.
+    #[must_use]
+    pub fn applied_to(&self, user: &User) -> User {
+        let mut user = user.clone();
+        if let Some(name) = &self.name {
+            user.name = name.as_ref().map(|name| name.as_str().into());
+        }
+        if let Some(bio) = &self.bio {
+            user.bio = bio.as_ref().map(|bio| bio.as_str().to_owned());
+        }
+        if let Some(url) = &self.avatar_url {
+            user.avatar_url = url.as_ref().map(|url| url.as_str().to_owned());
+        }
+        user
+    }
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use std::fmt;
 pub enum Permission {
     /// Follow and unfollow users.
     Follow = 1,
-    /// See what other users hide: their lists, and those who block them.
+    /// See what other users hide: their lists, and those who block them. Suspend users.
     Moderate = 8,
-    /// Read the schema by introspection where the server runs trusted documents only.
+    /// Create, change and delete users. Read the schema by introspection where the server runs
+    /// trusted documents only.
     Admin = 16,
 }
 
@@ -38,6 +39,8 @@ pub struct Permissions(i64);
 impl Permissions {
     /// No permission.
     pub const NONE: Self = Self(0);
+    /// The permissions over other users.
+    pub const OF_STAFF: Self = Self(Permission::Moderate as i64 | Permission::Admin as i64);
 
     /// The set from its bits in the database; unknown bits are ignored.
     #[must_use]
@@ -64,6 +67,12 @@ impl Permissions {
         self.0 & permission as i64 != 0
     }
 
+    /// The set without the permissions of another.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The permissions in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
@@ -79,6 +88,14 @@ impl Permissions {
 impl FromIterator<Permission> for Permissions {
     fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
         Self(permissions.into_iter().fold(0, |bits, p| bits | p as i64))
+    }
+}
+
+/// The words of a scope, separated by commas.
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<_> = self.iter().map(Permission::scope).collect();
+        f.write_str(&words.join(","))
     }
 }
 
@@ -100,6 +117,17 @@ pub struct Role {
 impl Role {
     /// The role of a new account.
     pub const DEFAULT: &'static str = "user";
+    /// The roles that the migrations create, which cannot be changed.
+    pub const BUILT_IN: [&'static str; 4] = [Self::DEFAULT, "restricted", "moderator", "admin"];
+    /// The most characters of a name.
+    pub const NAME_MAX: usize = 32;
+
+    /// Whether a role of one's own may have this name: 1 to 32 of `a-z 0-9 _ -`.
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        (1..=Self::NAME_MAX).contains(&name.len()) && name.chars().all(is_allowed)
+    }
 }
 
 #[cfg(test)]

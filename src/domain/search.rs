@@ -20,11 +20,15 @@ const WORD_MAX: usize = Username::LENGTH_MAX;
 const WORDS_MAX: usize = 5;
 
 /// What users are searched for: words, each of which must be the beginning of the username or of a
-/// word of the name.
+/// word of the name; and what only moderators ask for. Accounts of machines match no search.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UserSearch {
     /// The longest first: few users match that one. Without words, all users match.
     words: Vec<String>,
+    /// Whether those who are suspended match, or those who are not.
+    pub is_suspended: bool,
+    /// The name of the role that those who match have.
+    pub role: Option<String>,
 }
 
 impl UserSearch {
@@ -38,16 +42,28 @@ impl UserSearch {
         }
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
         words.truncate(WORDS_MAX);
-        Some(Self { words })
+        Some(Self { words, is_suspended: false, role: None })
     }
 
-    /// Whether all users match.
+    /// The same search among users with a standing and a role.
+    #[must_use]
+    pub fn narrowed(self, is_suspended: bool, role: Option<String>) -> Self {
+        Self { is_suspended, role, ..self }
+    }
+
+    /// Whether there are words.
+    #[must_use]
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
+    }
+
+    /// Whether all users match who are not suspended.
     #[must_use]
     pub fn matches_all(&self) -> bool {
-        self.words.is_empty()
+        *self == Self::default()
     }
 
-    /// The longest word; empty if all users match.
+    /// The longest word; empty without words.
     #[must_use]
     pub fn word(&self) -> &str {
         self.words.first().map_or("", String::as_str)

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use smol_str::SmolStr;
 
-use super::{ExternalId, PageRequest, Role, UserId, UserSearch, Username};
+use super::{ExternalId, PageRequest, Role, Standing, UserId, UserSearch, Username};
 
 /// The public part of a user. The names, which most answers show, are short enough to be stored
 /// inline, so reading them takes no further access to memory.
@@ -25,6 +25,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// The id at the host.
     pub external_id: Option<SmolStr>,
+    /// What kind of account it is, and whether it is in use.
+    pub standing: Standing,
 }
 
 impl User {
@@ -33,7 +35,8 @@ impl User {
     pub fn bare(id: UserId, username: &str, created_at: DateTime<Utc>) -> Self {
         let username = username.into();
         let (name, bio, avatar_url, external_id) = (None, None, None, None);
-        Self { id, username, name, bio, avatar_url, created_at, external_id }
+        let standing = Standing::Active;
+        Self { id, username, name, bio, avatar_url, created_at, external_id, standing }
     }
 }
 
@@ -97,6 +100,8 @@ pub struct NewUser {
     pub role: Cow<'static, str>,
     /// When the account is created.
     pub created_at: DateTime<Utc>,
+    /// What kind of account it is.
+    pub standing: Standing,
 }
 
 impl NewUser {
@@ -113,6 +118,23 @@ impl NewUser {
             password_hash: None,
             role: Cow::Borrowed(Role::DEFAULT),
             created_at,
+            standing: Standing::Active,
+        }
+    }
+}
+
+/// The public part of a user who is created.
+impl From<&NewUser> for User {
+    fn from(new: &NewUser) -> Self {
+        Self {
+            id: new.id,
+            username: new.username.as_str().into(),
+            name: new.name.as_deref().map(Into::into),
+            bio: new.bio.clone(),
+            avatar_url: new.avatar_url.clone(),
+            created_at: new.created_at,
+            external_id: new.external_id.as_ref().map(ExternalId::as_str).map(Into::into),
+            standing: new.standing,
         }
     }
 }

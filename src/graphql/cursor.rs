@@ -9,13 +9,15 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use chrono::DateTime;
 
-use super::lists::{FOLLOW_EVENTS, OrderField, OrderedList};
+use super::lists::{AUDIT_LOG, FOLLOW_EVENTS, OrderField, OrderedList};
 use crate::{
     domain::{FollowPosition, OrderDirection, TIMES, UserId},
     service::ListedUser,
 };
 
 const VERSION: u8 = 1;
+/// In place of the owner of a log that is not a user's.
+pub(super) const NO_OWNER: UserId = UserId(0);
 
 /// The two bytes that identify a list in an order. Every cursor that a client keeps has them.
 const fn tag(list: &OrderedList) -> [u8; 2] {
@@ -95,6 +97,12 @@ pub(super) fn decode(list: &OrderedList, cursor: &str) -> Option<Position> {
 pub fn encode_event(owner: UserId, sequence: i64) -> String {
     let place = [owner.0.to_be_bytes(), sequence.to_be_bytes()];
     encode_bytes(&FOLLOW_EVENTS.ordered(None, None), place.as_flattened())
+}
+
+/// The cursor of an entry in the log of administrators, which has no owner.
+pub(super) fn encode_audit(id: i64) -> String {
+    let place = [NO_OWNER.0.to_be_bytes(), id.to_be_bytes()];
+    encode_bytes(&AUDIT_LOG.ordered(None, None), place.as_flattened())
 }
 
 /// The number of the event that a cursor of this log stands for; `None` for any other text, and for

@@ -40,6 +40,8 @@ pub enum Source {
     Own(OwnList),
     /// The log of the viewer.
     Events,
+    /// The log of administrators.
+    Audit,
 }
 
 /// An order of a list.
@@ -195,8 +197,20 @@ pub static FOLLOW_EVENTS: List = List {
     direction: OrderDirection::Desc,
 };
 
+/// `Query.auditLog`.
+pub static AUDIT_LOG: List = List {
+    parent: "Query",
+    field: "auditLog",
+    connection: "AuditConnection",
+    edge: "AuditEdge",
+    edge_times: &[],
+    source: Source::Audit,
+    orders: &[Order { field: OrderField::Sequence, tag: b'a' }],
+    direction: OrderDirection::Desc,
+};
+
 /// Every list.
-pub static LISTS: [&List; 8] = [
+pub static LISTS: [&List; 9] = [
     &FOLLOWERS,
     &FOLLOWING,
     &USERS,
@@ -205,6 +219,7 @@ pub static LISTS: [&List; 8] = [
     &BLOCKED_USERS,
     &MUTED_USERS,
     &FOLLOW_EVENTS,
+    &AUDIT_LOG,
 ];
 
 impl List {

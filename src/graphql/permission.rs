@@ -10,9 +10,10 @@ use crate::domain;
 pub(crate) enum Permission {
     /// Follow and unfollow users.
     Follow,
-    /// See what other users hide: their lists, and those who block them.
+    /// See what other users hide: their lists, and those who block them. Suspend users.
     Moderate,
-    /// Read the schema by introspection where the server runs trusted documents only.
+    /// Create, change and delete users. Read the schema by introspection where the server runs
+    /// trusted documents only.
     Admin,
 }
 

@@ -9,6 +9,7 @@
 //! **Invariant:** `policy` decides what a viewer may do and see. The rule of a follow itself is
 //! [`domain`](crate::domain)'s.
 
+mod administration;
 mod auth;
 mod error;
 mod events;
@@ -28,17 +29,12 @@ use std::{
 use chrono::{DateTime, Utc};
 
 pub(crate) use self::limits::network;
-use self::{
-    auth::Passwords,
-    events::EventHub,
-    limits::{Attempts, Budgets},
-    users::cache::UserCache,
-    webhooks::Deliveries,
-};
 pub use self::{
+    administration::{UpsertOutcome, UserUpsert},
     auth::{
         ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, Session, SignIn, SignedIn, Subject, TokenClaims, Tokens, Trust, stored_hash,
+        SecretError, Session, SignIn, SignInRefusal, SignedIn, Subject, TokenClaims, Tokens, Trust,
+        stored_hash,
     },
     error::{Error, Result},
     events::{EventBatch, EventFeed, EventFeedEnd},
@@ -49,6 +45,13 @@ pub use self::{
     safety::{PrivacyUpdate, Refusal, UnmuteOutcome},
     users::{ListPage, ListedUser},
     webhooks::{WebhookReceiver, WebhookSecretError, WebhookSecrets, WebhookUrlError},
+};
+use self::{
+    auth::Passwords,
+    events::EventHub,
+    limits::{Attempts, Budgets},
+    users::cache::UserCache,
+    webhooks::Deliveries,
 };
 use crate::{
     domain::{Audience, Clock, FollowLimits, Limits, ListReader, UserId, UserIds},

@@ -5,8 +5,8 @@
 
 use super::{Error, Result, Session};
 use crate::domain::{
-    Account, Audience, FollowFacts, FollowLimit, FollowRefusal, Permission, Permissions, UserId,
-    decide_follow,
+    Account, Audience, FollowFacts, FollowLimit, FollowRefusal, Permission, Permissions, Standing,
+    UserId, decide_follow,
 };
 
 /// The signed-in caller, with what they may do now.
@@ -24,6 +24,11 @@ impl Viewer {
     /// The id of the viewer's account.
     pub fn id(&self) -> UserId {
         self.account.user.id
+    }
+
+    /// Whether the viewer is a machine, which no look-up of users finds.
+    pub fn is_service(&self) -> bool {
+        self.account.user.standing == Standing::Service
     }
 
     /// Whether the viewer sees what others hide.

@@ -8,18 +8,18 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Checkpoint, CreateOutcome, Error, EventHintStream, EventSweep, Export, Graph, LoadOutcome,
-    OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
+    OnProgress, Result, SchemaState, Store, Swept, UserChanges,
     calls::Calls,
     health::Health,
     statement::{Meter, Statements},
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId,
-    FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
-    FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList,
-    Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User,
-    UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook,
-    WebhookAttempt, WebhookBacklog,
+    Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day, Drift,
+    EventLog, EventPage, ExternalId, FollowChange, FollowChanged, FollowPage, FollowPageKey,
+    FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser,
+    OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange,
+    Relation, Role, SeenLists, Tie, User, UserId, UserImport, UserListRequest, UserNames,
+    UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -163,7 +163,6 @@ measured! {
     fn restart_import(id: &str, at: DateTime<Utc>) -> ();
     fn finish_import(id: &str, at: DateTime<Utc>) -> ();
     fn imports() -> Vec<Import>;
-    fn roles() -> Vec<String>;
     fn collect_statistics() -> ();
     fn find_ids(names: &UserNames) -> HashMap<String, UserId>;
     fn import_users(
@@ -188,7 +187,9 @@ measured! {
     ) -> bool;
     fn replace_password_hash(id: UserId, from: &str, to: &str) -> ();
     fn end_tokens(id: UserId, at: DateTime<Utc>) -> bool;
-    fn set_role(id: UserId, role: &str) -> SetRoleOutcome;
+    fn roles() -> Vec<Role>;
+    fn administer(step: &Administration) -> AdminOutcome;
+    fn page_of_audit_log(request: &PageRequest<i64>) -> Page<AuditEntry>;
     fn delete_user(id: UserId, at: DateTime<Utc>) -> bool;
     fn schema_state() -> SchemaState;
     fn migrate() -> ();

@@ -69,12 +69,12 @@ pub use self::{
     statement::Statements,
 };
 use crate::domain::{
-    Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId, Follow,
-    FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
-    FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList,
-    Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists, Tie, User,
-    UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook,
-    WebhookAttempt, WebhookBacklog,
+    Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day, Drift,
+    EventLog, EventPage, ExternalId, Follow, FollowChange, FollowChanged, FollowPage,
+    FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute,
+    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+    ProfileChange, Relation, Role, SeenLists, Tie, User, UserId, UserImport, UserListRequest,
+    UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
 };
 
 /// The outcome of creating a user.
@@ -88,17 +88,6 @@ pub enum CreateOutcome {
     ExternalIdTaken,
     /// Another user has the id: draw a new one.
     IdTaken,
-}
-
-/// The outcome of giving a user a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetRoleOutcome {
-    /// The user has the role.
-    Set,
-    /// There is no such user.
-    NoSuchUser,
-    /// There is no such role.
-    NoSuchRole,
 }
 
 /// The outcome of loading a graph.
@@ -349,9 +338,6 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// All imports, the newest first.
     async fn imports(&self) -> Result<Vec<Import>>;
 
-    /// The names of all roles.
-    async fn roles(&self) -> Result<Vec<String>>;
-
     /// The ids of the users with these names; missing users are left out. One statement.
     async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>>;
 
@@ -465,10 +451,18 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// retry revokes again, including tokens issued in between. One statement.
     async fn end_tokens(&self, id: UserId, at: DateTime<Utc>) -> Result<bool>;
 
-    /// Gives a user a role. If both are missing, the outcome is [`SetRoleOutcome::NoSuchUser`].
+    /// All roles, in the order in which they were created. One statement.
+    async fn roles(&self) -> Result<Vec<Role>>;
+
+    /// Makes a change of an administrator, with its entry in their log in the same transaction. A
+    /// change that is not [`AdminOutcome::Done`] has no entry.
     ///
-    /// One statement if the role is set, otherwise two.
-    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome>;
+    /// A deletion is as [`Store::delete_user`]; its last transaction writes the entry. Other changes
+    /// are at most six statements.
+    async fn administer(&self, step: &Administration) -> Result<AdminOutcome>;
+
+    /// A page of the log of administrators, by id. One statement.
+    async fn page_of_audit_log(&self, request: &PageRequest<i64>) -> Result<Page<AuditEntry>>;
 
     /// Deletes a user with all their edges in both directions and their log, lowers the counts of the
     /// users at the other ends, and writes events to their logs; returns whether there was such a

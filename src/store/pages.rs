@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::{Error, Result, batching::KEYS_MAX};
 use crate::domain::{
-    FollowEvent, FollowItem, FollowPage, FollowPageKey, FollowPosition, ListReader, OrderDirection,
-    Outside, OwnItem, Page, PageRequest, SeenLists, TIMES, User, UserId, UserPosition,
+    AuditEntry, FollowEvent, FollowItem, FollowPage, FollowPageKey, FollowPosition, ListReader,
+    OrderDirection, Outside, OwnItem, Page, PageRequest, SeenLists, TIMES, User, UserId,
+    UserPosition,
 };
 
 /// A position may hold any time, and PostgreSQL refuses some of them, so positions are clamped to
@@ -147,6 +148,15 @@ pub(super) fn event_page(
     outside: Outside,
 ) -> Page<FollowEvent> {
     page(request, events, outside, |event| event.sequence)
+}
+
+/// The page of the log of administrators, from its entries in any order.
+pub(super) fn audit_page(
+    request: &PageRequest<i64>,
+    entries: Vec<AuditEntry>,
+    outside: Outside,
+) -> Page<AuditEntry> {
+    page(request, entries, outside, |entry| entry.id)
 }
 
 /// The page of users by age, from its items in any order.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::table::Format;
 use crate::{
-    domain::{Follow, User},
+    domain::{Follow, Standing, User},
     store::Export,
 };
 
@@ -20,7 +20,8 @@ const USERS: [&str; 8] =
 /// The columns of follows.
 const FOLLOWS: [&str; 3] = ["follower", "followee", "followed_at"];
 
-/// Writes all users, and returns their number.
+/// Writes all users but machines, and returns their number, and the number of those who are suspended,
+/// which the file does not say.
 ///
 /// # Errors
 /// If the store fails, or the rows cannot be written.
@@ -28,15 +29,16 @@ pub async fn users(
     export: &mut dyn Export,
     format: Format,
     out: impl Write,
-) -> anyhow::Result<u64> {
-    let mut writer = Writer::new(format, &USERS, out)?;
+) -> anyhow::Result<(u64, u64)> {
+    let (mut writer, mut suspended) = (Writer::new(format, &USERS, out)?, 0);
     loop {
         let users = export.users().await?;
         if users.is_empty() {
-            return Ok(writer.finish()?);
+            return Ok((writer.finish()?, suspended));
         }
-        for (user, role) in &users {
+        for (user, role) in users.iter().filter(|(user, _)| user.standing != Standing::Service) {
             writer.row(user_row(user, role))?;
+            suspended += u64::from(user.standing == Standing::Suspended);
         }
     }
 }

@@ -41,7 +41,15 @@ const EXCEPTIONS = {
     {
       exceptions: {
         suffixes: ['Connection', 'Edge', 'Error', 'Payload'],
-        types: ['FollowEvent', 'FollowQuota', 'PageInfo', 'PrivacySettings', 'RateLimit'],
+        types: [
+          'AuditEntry',
+          'FollowEvent',
+          'FollowQuota',
+          'PageInfo',
+          'PrivacySettings',
+          'RateLimit',
+          'UpsertUserResult',
+        ],
       },
     },
   ],

@@ -213,7 +213,8 @@ fn selected<'a, F>(
 pub fn projected_fields() -> impl Iterator<Item = (&'static str, &'static str)> {
     let lists = LISTS.into_iter().filter(|list| list.parent == "User");
     let user = FIELDS.iter().map(|field| field.row().name).chain(lists.map(|list| list.field));
-    let of_users = LISTS.into_iter().filter(|list| list.source != Source::Events);
+    let of_users =
+        LISTS.into_iter().filter(|list| !matches!(list.source, Source::Events | Source::Audit));
     let of_lists = of_users.flat_map(|list| {
         let is_of_follows = matches!(list.source, Source::Follows(_));
         let connection = fields::CONNECTION

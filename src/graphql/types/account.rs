@@ -8,6 +8,7 @@ use crate::{
     graphql::{
         context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
     },
+    service::SignInRefusal,
 };
 
 /// Why a change to an account was refused.
@@ -15,6 +16,8 @@ use crate::{
 pub(crate) enum AccountErrorCode {
     /// The value has a wrong form, or characters that are not allowed.
     Invalid,
+    /// The password is right, but the account is suspended.
+    Suspended,
     /// Another user has the value, regardless of case.
     Taken,
     /// The value is too long.
@@ -40,9 +43,14 @@ pub(crate) struct AccountError {
 }
 
 impl AccountError {
-    pub(crate) fn wrong_credentials() -> Self {
-        let message = "Wrong username or password.".to_owned();
-        Self { code: AccountErrorCode::WrongCredentials, field: None, message }
+    pub(crate) fn of_sign_in(refusal: SignInRefusal) -> Self {
+        let (code, message) = match refusal {
+            SignInRefusal::Wrong => {
+                (AccountErrorCode::WrongCredentials, "Wrong username or password.")
+            }
+            SignInRefusal::Suspended => (AccountErrorCode::Suspended, "The account is suspended."),
+        };
+        Self { code, field: None, message: message.to_owned() }
     }
 
     /// The errors of a form.
@@ -51,11 +59,20 @@ impl AccountError {
     }
 }
 
+impl AccountError {
+    /// The error of an item of a list of users.
+    pub(crate) fn of_item(error: FormError, place: usize) -> Self {
+        let path = ["input", "users", &place.to_string(), error.field].map(str::to_owned).into();
+        Self { field: Some(path), ..Self::from(error) }
+    }
+}
+
 impl From<FormError> for AccountError {
     fn from(FormError { field, rule, reason }: FormError) -> Self {
         let label = match field {
             "avatarUrl" => "The URL of the picture",
             "bio" => "The bio",
+            "externalId" => "The external ID",
             "name" => "The name",
             "newPassword" => "The new password",
             "username" => "The username",
@@ -99,7 +116,7 @@ pub(crate) struct UpdateProfilePayload {
 
 /// The change of a field: none, removing its value, or a new value that keeps its rule.
 #[expect(clippy::option_option, reason = "as `ProfileChange` tells the three apart")]
-fn parsed<T>(
+pub(crate) fn parsed<T>(
     form: &mut Form,
     field: &'static str,
     text: &MaybeUndefined<String>,

@@ -71,11 +71,11 @@ impl Listed {
     pub(crate) fn users(
         ctx: &Context<'_>,
         arguments: &PageArguments,
-        query: &str,
+        search: Option<UserSearch>,
     ) -> Result<Self, Failure> {
         let request = arguments.read(&USERS, RequestContext::of(ctx).limits.page_size_max)?;
         let needs = Needs::of_connection(&ctx.look_ahead());
-        let (list, search) = (request.list, UserSearch::parse(query));
+        let list = request.list;
         Ok(Self { list, needs, of: Of::Users { request, search, loaded: OnceCell::new() } })
     }
 

@@ -1,6 +1,8 @@
 //! The types of the schema, one file for each subject.
 
 pub(crate) mod account;
+pub(crate) mod administration;
+pub(crate) mod audit;
 pub(crate) mod avatar;
 pub(crate) mod connection;
 pub(crate) mod denial;

@@ -9,6 +9,10 @@ use async_graphql::{Context, Object, TypeDirective};
 
 use super::{
     account::{DeleteAccountInput, DeleteAccountPayload, UpdateProfileInput, UpdateProfilePayload},
+    administration::{
+        DeleteUserInput, DeleteUserPayload, ReinstateUserInput, ReinstateUserPayload, SetRoleInput,
+        SetRolePayload, SuspendUserInput, SuspendUserPayload, UpsertUsersInput, UpsertUsersPayload,
+    },
     follow::{FollowInput, FollowPayload, UnfollowInput, UnfollowPayload},
     privacy::{UpdatePrivacyInput, UpdatePrivacyPayload},
     safety::{
@@ -85,6 +89,10 @@ mutations! {
     #[graphql(directive = has_permission::apply(Vec::new()))]
     delete_account(input: DeleteAccountInput, "The password, as confirmation.") -> DeleteAccountPayload;
 
+    /// Delete a user with all their follows. The caller needs the ADMIN permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Admin]))]
+    delete_user(input: DeleteUserInput, "Whom to delete.") -> DeleteUserPayload;
+
     /// Follow a user, or ask to if the user is private. Following a user again changes nothing and is
     /// not an error. The caller needs the FOLLOW permission.
     #[graphql(directive = has_permission::apply(vec![Permission::Follow]))]
@@ -95,6 +103,10 @@ mutations! {
     #[graphql(directive = has_permission::apply(Vec::new()))]
     mute(input: MuteInput, "Whom to mute.") -> MutePayload;
 
+    /// Lift the suspension of a user. The caller needs the MODERATE permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Moderate]))]
+    reinstate_user(input: ReinstateUserInput, "Whom to reinstate.") -> ReinstateUserPayload;
+
     /// Reject the request of a user to follow the viewer. The user is not notified. The caller must
     /// be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
@@ -104,6 +116,10 @@ mutations! {
     /// Remove a user from the viewer's followers. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     remove_follower(input: RemoveFollowerInput, "Whom to remove.") -> RemoveFollowerPayload;
+
+    /// Give a user a role. The caller needs the ADMIN permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Admin]))]
+    set_role(input: SetRoleInput, "The user and the role.") -> SetRolePayload;
 
     /// Sign in with a password.
     #[graphql(visible = "sign_up_is_open")]
@@ -117,6 +133,11 @@ mutations! {
     /// Create an account and sign in to it.
     #[graphql(visible = "sign_up_is_open")]
     sign_up(input: SignUpInput, "The account to create.") -> SignUpPayload;
+
+    /// Suspend a user: they cannot sign in, and lists of all users and searches leave them out. Their
+    /// follows stay. The caller needs the MODERATE permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Moderate]))]
+    suspend_user(input: SuspendUserInput, "Whom to suspend.") -> SuspendUserPayload;
 
     /// Unblock a user. What the block removed stays removed. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
@@ -138,4 +159,10 @@ mutations! {
     /// Change the viewer's profile. The caller must be signed in.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     update_profile(input: UpdateProfileInput, "What to change.") -> UpdateProfilePayload;
+
+    /// Create the users of the host application who are new, and change the profiles of those who
+    /// differ. Each is done by itself, so that some may fail; doing it again changes nothing. It costs
+    /// 10 for each user. The caller needs the ADMIN permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Admin]))]
+    upsert_users(input: UpsertUsersInput, "The users.") -> UpsertUsersPayload;
 }

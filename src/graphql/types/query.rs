@@ -6,16 +6,22 @@ use async_graphql::{Context, ID, Object};
 use futures_util::future::join_all;
 
 use super::{
+    audit::AuditConnection,
     connection::{Listed, UserConnection},
     follow::UserRef,
+    mutation::has_permission,
     order::UserOrder,
     page::PageArguments,
     quota::RateLimit,
     user::{AnyNode, Node, User},
     viewer::Viewer,
 };
-use crate::graphql::{
-    context::RequestContext, error::Failure, global_id::GlobalId, projection::Projected,
+use crate::{
+    domain::{OrderDirection, UserSearch},
+    graphql::{
+        context::RequestContext, error::Failure, global_id::GlobalId, lists::OrderField,
+        permission::Permission, projection::Projected,
+    },
 };
 
 /// Root of all queries.
@@ -38,6 +44,9 @@ async fn node(request: &RequestContext, id: &str) -> Result<Option<AnyNode>, Fai
 /// The signed-in caller, unless this request has just deleted their account.
 async fn viewer(request: &RequestContext) -> Result<Option<Viewer>, Failure> {
     let Some(viewer) = request.service.viewer() else { return Ok(None) };
+    if viewer.is_service() {
+        return Ok(Some(Viewer(Arc::clone(viewer))));
+    }
     let user = request.loaders.users.one(viewer.id()).await?;
     Ok(user.map(|_| Viewer(Arc::clone(viewer))))
 }
@@ -48,6 +57,27 @@ impl Query {
     /// The caller's remaining budget after this operation; null if the server has no rate limits.
     async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
         RequestContext::of(ctx).budget.map(RateLimit::from)
+    }
+
+    /// What administrators have changed, newest first. The caller needs the ADMIN permission.
+    #[graphql(directive = has_permission::apply(vec![Permission::Admin]))]
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only entries after this cursor, which are older.")] after: Option<String>,
+        #[graphql(desc = "Only entries before this cursor, which are newer.")] before: Option<
+            String,
+        >,
+        #[graphql(
+            desc = "The first n entries, at most the server's page size. Without `first` and `last`, \
+            a page of the default size."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "The last n entries, at most the server's page size.")] last: Option<i32>,
+    ) -> Result<AuditConnection, Failure> {
+        let order = None::<(OrderField, OrderDirection)>;
+        let arguments = PageArguments::new(first, last, after, before, order);
+        AuditConnection::load(ctx, &arguments).await
     }
 
     /// The object with this global ID; null if it does not exist.
@@ -112,6 +142,12 @@ impl Query {
             `last`, a page of the default size."
         )]
         first: Option<i32>,
+        #[graphql(
+            default_with = "Some(false)",
+            desc = "Users who are suspended in place of those who are not. True needs the MODERATE \
+            permission."
+        )]
+        is_suspended: Option<bool>,
         #[graphql(desc = "The last n edges, at most the server's page size.")] last: Option<i32>,
         #[graphql(default_with = "Some(UserOrder::default())", desc = "The order of the edges.")]
         order_by: Option<UserOrder>,
@@ -120,10 +156,16 @@ impl Query {
             name begins with it, regardless of case and accents."
         )]
         query: Option<String>,
+        #[graphql(
+            desc = "Only users who have the role with this name. It needs the MODERATE permission."
+        )]
+        role: Option<String>,
     ) -> Result<Projected<UserConnection>, Failure> {
         let arguments = PageArguments::new(first, last, after, before, order_by);
-        let query = query.unwrap_or_default();
-        Listed::users(ctx, &arguments, &query).map(UserConnection).map(Projected)
+        let search = UserSearch::parse(&query.unwrap_or_default());
+        let is_suspended = is_suspended.unwrap_or_default();
+        let search = search.map(|search| search.narrowed(is_suspended, role));
+        Listed::users(ctx, &arguments, search).map(UserConnection).map(Projected)
     }
 
     /// The signed-in caller; null when signed out.

@@ -127,7 +127,7 @@ impl SignInPayload {
 
         let signed_in = request.service.sign_in(sign_in).await?;
 
-        let signed_in = signed_in.ok_or_else(|| vec![AccountError::wrong_credentials()]);
+        let signed_in = signed_in.map_err(|refusal| vec![AccountError::of_sign_in(refusal)]);
         Ok(Self::new(request, signed_in).await)
     }
 }

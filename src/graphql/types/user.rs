@@ -152,6 +152,9 @@ user_fields! {
         |facts| facts.relation.followed_back_at.is_some();
     /// Whether a follow of this user needs their consent. It costs 1.
     IS_PRIVATE = is_private: bool, "isPrivate", COUNT, |facts| facts.lists.is_private;
+    /// Whether the user is suspended: they cannot sign in, and lists of all users leave them out.
+    IS_SUSPENDED = is_suspended: bool, "isSuspended", ROW,
+        |facts| facts.user.standing == domain::Standing::Suspended;
     /// Whether this user is the viewer.
     IS_VIEWER = is_viewer: bool, "isViewer", ROW, |facts| facts.is_viewer();
     /// The display name of the user.

@@ -151,6 +151,9 @@ viewer! {
 
     /// The viewer as a user.
     async fn user(&self, ctx: &Context<'_>) -> Result<Projected<User>, Failure> {
+        if self.0.is_service() {
+            return Ok(Projected(User(Arc::clone(&self.0.account.user))));
+        }
         let user = RequestContext::of(ctx).loaders.users.one(self.0.id()).await?;
         let user = user.ok_or(service::Error::Unauthenticated)?;
         Ok(Projected(User(user)))

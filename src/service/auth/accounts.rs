@@ -1,15 +1,15 @@
 //! Creating, changing and deleting accounts.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use super::passwords::Passwords;
 use crate::{
     domain::{
-        Account, Audience, BrokenRule, Credentials, DisplayName, Form, FormError, NewUser,
-        ProfileChange, User, UserId, Username, UsernameKey, text,
+        Account, AdminOutcome, Audience, BrokenRule, Credentials, DisplayName, Form, FormError,
+        NewUser, ProfileChange, Standing, User, UserId, Username, UsernameKey, text,
     },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
-    store::{CreateOutcome, SetRoleOutcome, Store},
+    store::{CreateOutcome, Store},
 };
 
 /// How many random ids or names are tried before giving up.
@@ -85,12 +85,31 @@ impl SeenBy {
 }
 
 impl Operator<'_> {
-    /// Creates an account, or returns everything that is wrong with it.
+    /// Creates an account, or returns everything that is wrong with it. An account of kind
+    /// [`Standing::Service`] is a machine's.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn add_user(self, new: NewAccount) -> Result<Result<UserId, Vec<FormError>>> {
-        self.0.create_account(new).await
+    pub async fn add_user(
+        self,
+        new: NewAccount,
+        standing: Standing,
+        role: Option<String>,
+    ) -> Result<Result<UserId, Vec<FormError>>> {
+        let mut user = match self.0.new_user(new).await? {
+            Ok(user) => user,
+            Err(errors) => return Ok(Err(errors)),
+        };
+        user.standing = standing;
+        user.role = role.map_or(user.role, Cow::Owned);
+        match self.0.add_user(None, &mut user).await? {
+            AdminOutcome::Done => Ok(Ok(user.id)),
+            AdminOutcome::UsernameTaken => Ok(Err(vec![username_taken()])),
+            AdminOutcome::NoSuchRole => {
+                Ok(Err(vec![FormError::new("role", BrokenRule::Invalid, "does not exist")]))
+            }
+            outcome => Err(Error::Internal(format!("could not create a user: {outcome:?}"))),
+        }
     }
 
     /// The account with this username, and how its user signs in; `None` when there is no such
@@ -113,33 +132,25 @@ impl Operator<'_> {
     pub async fn hash_password(self, password: &str) -> Result<String> {
         self.0.passwords.hash(password).await
     }
-
-    /// Sets a user's role.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn set_role(self, username: &UsernameKey, role: &str) -> Result<SetRoleOutcome> {
-        match self.0.find_user(username).await? {
-            Some(user) => Ok(self.0.store.set_role(user.id, role).await?),
-            None => Ok(SetRoleOutcome::NoSuchUser),
-        }
-    }
-
-    /// Deletes a user with all their edges; false when there is no such user.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn delete_user(self, username: &UsernameKey) -> Result<bool> {
-        match self.0.find_user(username).await? {
-            Some(user) => self.0.remove_user(user.id).await,
-            None => Ok(false),
-        }
-    }
 }
 
 impl Service {
     async fn create_account(&self, new: NewAccount) -> Result<Result<UserId, Vec<FormError>>> {
-        let taken = || FormError::new("username", BrokenRule::Taken, "is taken");
+        let mut user = match self.new_user(new).await? {
+            Ok(user) => user,
+            Err(errors) => return Ok(Err(errors)),
+        };
+        match self.create_with_new_id(&mut user).await? {
+            CreateOutcome::Created => Ok(Ok(user.id)),
+            CreateOutcome::UsernameTaken => Ok(Err(vec![username_taken()])),
+            taken @ (CreateOutcome::ExternalIdTaken | CreateOutcome::IdTaken) => {
+                Err(Error::Internal(format!("could not create a user: {taken:?}")))
+            }
+        }
+    }
+
+    /// The user of a form, to be created with an id; or everything that is wrong with it.
+    async fn new_user(&self, new: NewAccount) -> Result<Result<NewUser, Vec<FormError>>> {
         let mut form = Form::default();
         // White space around it cannot be seen. A leading `@` can, and is refused, so that the
         // username is the one that was typed.
@@ -154,7 +165,7 @@ impl Service {
         let Some(username) = username else { return Ok(Err(form.errors)) };
         if !form.errors.is_empty() {
             if self.find_user(&username.key()).await?.is_some() {
-                form.errors.insert(0, taken());
+                form.errors.insert(0, username_taken());
             }
             return Ok(Err(form.errors));
         }
@@ -166,13 +177,7 @@ impl Service {
         let mut user = NewUser::bare(UserId::MIN, username, self.clock.now());
         user.name = name.map(|name| name.as_str().to_owned());
         user.password_hash = password_hash;
-        match self.create_with_new_id(&mut user).await? {
-            CreateOutcome::Created => Ok(Ok(user.id)),
-            CreateOutcome::UsernameTaken => Ok(Err(vec![taken()])),
-            taken @ (CreateOutcome::ExternalIdTaken | CreateOutcome::IdTaken) => {
-                Err(Error::Internal(format!("could not create a user: {taken:?}")))
-            }
-        }
+        Ok(Ok(user))
     }
 
     async fn remove_user(&self, id: UserId) -> Result<bool> {
@@ -197,4 +202,8 @@ impl Service {
         }
         Ok(CreateOutcome::IdTaken)
     }
+}
+
+fn username_taken() -> FormError {
+    FormError::new("username", BrokenRule::Taken, "is taken")
 }

@@ -16,13 +16,13 @@ mod provider;
 mod sessions;
 mod tokens;
 
-pub(super) use self::passwords::Passwords;
+pub(super) use self::{accounts::DRAWS_MAX, passwords::Passwords};
 pub use self::{
     accounts::NewAccount,
     claims::{ForeignAccount, Session, Subject, TokenClaims},
     imported_hashes::stored_hash,
     key_set::JwksError,
     provider::{IdentityProvider, KeySource, Trust},
-    sessions::{PasswordChange, SignIn, SignedIn},
+    sessions::{PasswordChange, SignIn, SignInRefusal, SignedIn},
     tokens::{SecretError, Tokens},
 };

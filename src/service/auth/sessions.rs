@@ -14,7 +14,10 @@ use super::{
     tokens::refused_token,
 };
 use crate::{
-    domain::{Account, BrokenRule, Form, FormError, UsernameKey},
+    domain::{
+        Account, AdminChange, AdminOutcome, BrokenRule, Form, FormError, PasswordHash, Permission,
+        Permissions, Standing, UsernameKey,
+    },
     service::{Error, Operator, Result, SeenBy, Service, Viewer},
 };
 
@@ -39,6 +42,15 @@ pub struct PasswordChange {
     pub current: String,
     /// The new password.
     pub new: String,
+}
+
+/// Why a sign-in is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInRefusal {
+    /// The username or the password is wrong.
+    Wrong,
+    /// The password is right, and the account is suspended.
+    Suspended,
 }
 
 /// The result of signing in.
@@ -67,6 +79,9 @@ impl Service {
         if claims.session.is_revoked(&account) {
             return Err(refused_token("it has been revoked"));
         }
+        if account.user.standing == Standing::Suspended {
+            return Err(refused_token("its account is suspended"));
+        }
 
         Ok(viewer(account, claims.session))
     }
@@ -82,7 +97,7 @@ impl Service {
             return Err(Error::Unauthenticated);
         }
         let account = self.store.find_account(before.id()).await?.ok_or(Error::Unauthenticated)?;
-        if session.is_revoked(&account) {
+        if session.is_revoked(&account) || account.user.standing == Standing::Suspended {
             return Err(Error::Unauthenticated);
         }
         Ok(viewer(account, session))
@@ -98,12 +113,12 @@ impl Service {
 }
 
 impl SeenBy {
-    /// Signs in with a password. `None` when the username or the password is wrong; both take the
-    /// same time, so a response does not reveal which it was.
+    /// Signs in with a password. A wrong username and a wrong password take the same time, so a
+    /// response does not reveal which it was.
     ///
     /// # Errors
     /// [`Error::RateLimited`] after too many attempts, or when the store fails.
-    pub async fn sign_in(&self, sign_in: SignIn) -> Result<Option<SignedIn>> {
+    pub async fn sign_in(&self, sign_in: SignIn) -> Result<Result<SignedIn, SignInRefusal>> {
         let key = UsernameKey::parse(&sign_in.username);
         if let Some(attempts) = &self.service.attempts {
             attempts.count(key.as_ref(), sign_in.address)?;
@@ -115,19 +130,22 @@ impl SeenBy {
         };
         let hash = credentials.as_mut().and_then(|credentials| credentials.password_hash.take());
         let imported = hash.clone().filter(|hash| Passwords::is_imported(hash));
-        if !self.service.passwords.verify(&sign_in.password, hash).await? {
-            return Ok(None);
-        }
+        let is_right = self.service.passwords.verify(&sign_in.password, hash).await?;
+        let Some(credentials) = credentials.filter(|_| is_right) else {
+            return Ok(Err(SignInRefusal::Wrong));
+        };
 
-        let Some(credentials) = credentials else { return Ok(None) };
         if let Some(imported) = imported {
             let new = self.service.passwords.hash(&sign_in.password).await?;
             self.service.store.replace_password_hash(credentials.id, &imported, &new).await?;
         }
-        let account = self.service.store.find_account(credentials.id).await?;
-        account
-            .map(|account| self.service.start_session(account, credentials.token_epoch))
-            .transpose()
+        let Some(account) = self.service.store.find_account(credentials.id).await? else {
+            return Ok(Err(SignInRefusal::Wrong));
+        };
+        if account.user.standing == Standing::Suspended {
+            return Ok(Err(SignInRefusal::Suspended));
+        }
+        self.service.start_session(account, credentials.token_epoch).map(Ok)
     }
 
     /// Changes the viewer's password, revokes all tokens of the account and issues a new one; or
@@ -193,21 +211,9 @@ impl Operator<'_> {
         if let Err(error) = Passwords::check_rules(password) {
             return Ok(Err(FormError::new("password", error.into(), error)));
         }
-        let Some(user) = self.0.find_user(username).await? else { return Ok(Ok(false)) };
-        let hash = self.0.passwords.hash(password).await?;
-        let now = self.0.clock.now();
-        Ok(Ok(self.0.store.change_password(user.id, None, &hash, now).await?))
-    }
-
-    /// Revokes all tokens of a user. False when there is no such user.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn sign_out(self, username: &UsernameKey) -> Result<bool> {
-        match self.0.find_user(username).await? {
-            Some(user) => Ok(self.0.store.end_tokens(user.id, self.0.clock.now()).await?),
-            None => Ok(false),
-        }
+        let hash = PasswordHash(self.0.passwords.hash(password).await?);
+        let outcome = self.change(username, |id| AdminChange::SetPassword(id, hash)).await?;
+        Ok(Ok(outcome == AdminOutcome::Done))
     }
 
     /// Issues a bearer token for a user. `scope` narrows the role's permissions. `None` when there
@@ -233,5 +239,10 @@ impl Operator<'_> {
 fn viewer(account: Account, session: Session) -> Viewer {
     let permissions = account.role.permissions;
     let permissions = session.scope.map_or(permissions, |scope| permissions.intersection(scope));
+    // A machine is in no list, so it follows no user.
+    let permissions = match account.user.standing {
+        Standing::Service => permissions.without(Permissions::from_iter([Permission::Follow])),
+        Standing::Active | Standing::Suspended => permissions,
+    };
     Viewer { account, permissions, session }
 }

@@ -17,6 +17,6 @@ statements! {
         imported!("id", "$1"), " UNION ALL ", imported!("username_key", "$2"), " UNION ALL ",
         imported!("subject", "$3")
     );
-    IDS_BY_EXTERNAL_IDS = "SELECT subject, id FROM users WHERE subject = ANY($1)";
-    IDS_BY_USERNAMES = "SELECT username_key, id FROM users WHERE username_key = ANY($1)";
+    IDS_BY_EXTERNAL_IDS = "SELECT subject, id FROM users WHERE subject = ANY($1) AND standing <> 2";
+    IDS_BY_USERNAMES = "SELECT username_key, id FROM users WHERE username_key = ANY($1) AND standing <> 2";
 }

@@ -92,6 +92,7 @@ pub(super) fn statements() -> Vec<Statement> {
         search::STATEMENTS,
         session::STATEMENTS,
         sql::STATEMENTS,
+        sql::maintenance::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
         webhooks::STATEMENTS,

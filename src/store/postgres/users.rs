@@ -8,10 +8,14 @@ use sqlx::{PgConnection, PgExecutor, Row, postgres::PgRow};
 use super::{arrays, id_list, search, shared::users::by_their_external_ids};
 use crate::{
     domain::{
-        ExternalId, OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField,
+        ExternalId, Outside, Page, Standing, User, UserId, UserListRequest, UserOrderField,
         UsernameKey,
     },
-    store::{Result, pages, sql::visible, statement::query},
+    store::{
+        Result, pages,
+        sql::{is_found, is_listed},
+        statement::query,
+    },
 };
 
 /// The columns of `user_columns` as one row of arrays, which decode many times faster than a row for
@@ -19,7 +23,8 @@ use crate::{
 macro_rules! arrays_of_users {
     () => {
         "array_agg(u.id), array_agg(u.username), array_agg(u.name), array_agg(u.bio), \
-         array_agg(u.avatar_url), array_agg(u.created_at), array_agg(u.subject)"
+         array_agg(u.avatar_url), array_agg(u.created_at), array_agg(u.subject), \
+         array_agg(CAST(u.standing AS bigint))"
     };
 }
 
@@ -28,40 +33,60 @@ pub(super) use arrays_of_users;
 /// A page of all users between two bounds (`$4` and up), in one scan of the index of its order: one
 /// row with arrays. An empty page also has that row, which says what lies outside its bounds.
 macro_rules! page_of_users {
-    ($position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal) => {
+    (
+        $standing:literal, $position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal,
+        $role:literal
+    ) => {
         concat! {
             "SELECT o.below, o.above, p.* FROM ( ",
               "SELECT $2::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ", visible!("id", $viewer), ") AS below, ",
+                       "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ",
+                       is_listed!($standing, $viewer, $role), ") AS below, ",
                      "$3::boolean AND EXISTS ( ",
-                       "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ", visible!("id", $viewer), ") AS above) o ",
+                       "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ",
+                       is_listed!($standing, $viewer, $role), ") AS above) o ",
             "CROSS JOIN ( ",
               "SELECT ", arrays_of_users!(), " FROM ( ",
                 "SELECT * FROM users ",
                 "WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
-                " AND ", visible!("id", $viewer), " ORDER BY ", $order, " LIMIT $1) u) p"
+                " AND ", is_listed!($standing, $viewer, $role), " ORDER BY ", $order, " LIMIT $1) u) p"
         }
+    };
+}
+
+macro_rules! page_by_age {
+    ($standing:literal, $order:literal) => {
+        page_of_users!($standing, "(created_at, id)", "($4, $5)", "($6, $7)", $order, "$8", "$9")
+    };
+}
+
+macro_rules! page_by_name {
+    ($standing:literal, $order:literal) => {
+        page_of_users!($standing, "username_key", "$4", "$5", $order, "$6", "$7")
     };
 }
 
 statements! {
     BY_IDS = concat!(
         "SELECT ", arrays_of_users!(), " FROM users u WHERE u.id = ANY($1) AND ",
-        visible!("u.id", "$2")
+        is_found!("u.", "$2")
     );
     BY_USERNAMES = concat!(
         "SELECT ", arrays_of_users!(), " FROM users u WHERE u.username_key = ANY($1) AND ",
-        visible!("u.id", "$2")
+        is_found!("u.", "$2")
     );
     BY_EXTERNAL_IDS = concat!(
         "SELECT ", arrays_of_users!(), " FROM users u WHERE u.subject = ANY($1) AND ",
-        visible!("u.id", "$2")
+        is_found!("u.", "$2")
     );
-    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
-    NEWEST =
-        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC", "$8");
-    FIRST = page_of_users!("username_key", "$4", "$5", "username_key", "$6");
-    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC", "$6");
+    OLDEST = page_by_age!("0", "created_at, id");
+    NEWEST = page_by_age!("0", "created_at DESC, id DESC");
+    FIRST = page_by_name!("0", "username_key");
+    LAST = page_by_name!("0", "username_key DESC");
+    OLDEST_SUSPENDED = page_by_age!("1", "created_at, id");
+    NEWEST_SUSPENDED = page_by_age!("1", "created_at DESC, id DESC");
+    FIRST_SUSPENDED = page_by_name!("1", "username_key");
+    LAST_SUSPENDED = page_by_name!("1", "username_key DESC");
 }
 
 /// Users from `arrays_of_users` that begin at `first`.
@@ -71,6 +96,7 @@ fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
         (texts(1)?, texts(2)?, texts(3)?, texts(4)?);
     let mut times = arrays::of_times(row, first + 5)?;
     let mut external_ids = texts(6)?;
+    let mut standings = arrays::of_numbers(row, first + 7)?;
     let short = || sqlx::Error::Decode("the columns of users differ in length".into());
     let user = |id| {
         Ok(Arc::new(User {
@@ -81,9 +107,14 @@ fn of_arrays(row: &PgRow, first: usize) -> sqlx::Result<Vec<Arc<User>>> {
             avatar_url: urls.next().ok_or_else(short)?.map(str::to_owned),
             created_at: times.next().ok_or_else(short)??,
             external_id: external_ids.next().ok_or_else(short)?.map(SmolStr::from),
+            standing: standing(standings.next().ok_or_else(short)??),
         }))
     };
     arrays::of_numbers(row, first)?.map(user).collect()
+}
+
+fn standing(stored: i64) -> Standing {
+    Standing::from_stored(stored.try_into().unwrap_or(i16::MAX))
 }
 
 /// The users with these ids, without those who block the viewer.
@@ -143,17 +174,11 @@ pub(super) async fn page(
     viewer: Option<UserId>,
 ) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, search, .. } = request;
-    let (of_all, of_found) = match (request.order, page.scan()) {
-        (UserOrderField::CreatedAt, OrderDirection::Asc) => (OLDEST, search::OLDEST_FOUND),
-        (UserOrderField::CreatedAt, OrderDirection::Desc) => (NEWEST, search::NEWEST_FOUND),
-        (UserOrderField::Username, OrderDirection::Asc) => (FIRST, search::FIRST_FOUND),
-        (UserOrderField::Username, OrderDirection::Desc) => (LAST, search::LAST_FOUND),
-    };
-    let sql = if search.matches_all() { of_all } else { of_found };
+    let sql = super::shared::search::page(request);
     let query = query(sql).bind(i64::from(page.fetch()));
     let with_search = |query| {
-        let query = if search.matches_all() { query } else { search::bind_search(query, search) };
-        query.bind(viewer.map(|viewer| viewer.0))
+        let query = if search.has_words() { search::bind_search(query, search) } else { query };
+        query.bind(viewer.map(|viewer| viewer.0)).bind(search.role.clone())
     };
 
     match request.order {

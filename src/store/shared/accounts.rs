@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Database, Pool, Row};
+use sqlx::{Database, Pool, Row, Transaction};
 
 use super::{
-    super::{Db, Time, accounts::CREATE_USER, begin, stored, time},
+    super::{Db, Query, Time, accounts::CREATE_USER, begin, stored, time},
     search, users,
 };
 use crate::{
@@ -15,12 +15,11 @@ use crate::{
         ProfileChange, Role, User, UserId, UsernameKey,
     },
     store::{
-        CreateOutcome, SetRoleOutcome,
+        CreateOutcome,
         retry::Tries,
         sql::{
             ACCOUNT_BY_EXTERNAL_ID, CHANGE_PASSWORD, CREATE_COUNTS, CREDENTIALS, CREDENTIALS_BY_ID,
-            END_TOKENS, HAS_PASSWORD, IS_OUR_USER, REPLACE_PASSWORD_HASH, SET_ROLE, TAKEN,
-            USER_EXISTS,
+            END_TOKENS, HAS_PASSWORD, IS_OUR_USER, REPLACE_PASSWORD_HASH, TAKEN,
         },
         statement::{query, query_as, query_scalar},
     },
@@ -78,6 +77,25 @@ pub(super) async fn create_user(
     user: Arc<NewUser>,
 ) -> sqlx::Result<CreateOutcome> {
     let mut tx = begin(&pool).await?;
+    let outcome = insert_user(&mut tx, &user).await?;
+    if outcome != CreateOutcome::Created && tries.may_have_committed() {
+        let ours =
+            query_scalar(IS_OUR_USER).bind(user.id.0).bind(user.username.key().as_str().to_owned());
+        if ours.fetch_one(&mut *tx).await? {
+            return Ok(CreateOutcome::Created);
+        }
+    }
+    if outcome == CreateOutcome::Created {
+        tries.commit(tx).await?;
+    }
+    Ok(outcome)
+}
+
+/// Creates a user in a transaction, with counts of zero.
+pub(super) async fn insert_user(
+    tx: &mut Transaction<'_, Db>,
+    user: &NewUser,
+) -> sqlx::Result<CreateOutcome> {
     let key = user.username.key();
     let created = query(CREATE_USER)
         .bind(user.id.0)
@@ -90,27 +108,21 @@ pub(super) async fn create_user(
         .bind(user.password_hash.as_deref())
         .bind(stored(user.created_at))
         .bind(&*user.role)
-        .fetch_optional(&mut *tx)
+        .bind(user.standing as i16)
+        .fetch_optional(&mut **tx)
         .await?;
     if created.is_none() {
-        if tries.may_have_committed() {
-            let ours = query_scalar(IS_OUR_USER).bind(user.id.0).bind(key.as_str());
-            if ours.fetch_one(&mut *tx).await? {
-                return Ok(CreateOutcome::Created);
-            }
-        }
         let taken = query_as(TAKEN)
             .bind(key.as_str())
             .bind(user.external_id.as_ref().map(ExternalId::as_str));
-        return Ok(match taken.fetch_one(&mut *tx).await? {
+        return Ok(match taken.fetch_one(&mut **tx).await? {
             (true, _) => CreateOutcome::UsernameTaken,
             (false, true) => CreateOutcome::ExternalIdTaken,
             (false, false) => CreateOutcome::IdTaken,
         });
     }
-    query(CREATE_COUNTS).bind(user.id.0).execute(&mut *tx).await?;
-    search::add(&mut tx, user.id, key.as_str(), user.name.as_deref()).await?;
-    tries.commit(tx).await?;
+    query(CREATE_COUNTS).bind(user.id.0).execute(&mut **tx).await?;
+    search::add(&mut *tx, user.id, key.as_str(), user.name.as_deref()).await?;
     Ok(CreateOutcome::Created)
 }
 
@@ -121,27 +133,44 @@ pub(super) async fn update_profile(
     id: UserId,
     change: Arc<ProfileChange>,
 ) -> sqlx::Result<Option<Arc<User>>> {
-    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
-    let update = query(sql)
-        .bind(id.0)
-        .bind(name.is_some())
-        .bind(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str)))
-        .bind(bio.is_some())
-        .bind(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str)))
-        .bind(avatar_url.is_some())
-        .bind(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str)));
-    if name.is_none() {
-        let row = update.fetch_optional(&pool).await?;
+    if change.name.is_none() {
+        let row = bind_profile(sql, id, &change).fetch_optional(&pool).await?;
         return row.map(|row| users::user(&row, 0)).transpose();
     }
-
     let mut tx = begin(&pool).await?;
-    let Some(row) = update.fetch_optional(&mut *tx).await? else { return Ok(None) };
-    let user = users::user(&row, 0)?;
-    let key = UsernameKey::of(&user);
-    search::replace(&mut tx, id, key.as_str(), user.name.as_deref()).await?;
+    let user = change_profile(sql, &mut tx, id, &change).await?;
     tx.commit().await?;
+    Ok(user)
+}
+
+/// The same in a transaction.
+pub(super) async fn change_profile(
+    sql: &'static str,
+    tx: &mut Transaction<'_, Db>,
+    id: UserId,
+    change: &ProfileChange,
+) -> sqlx::Result<Option<Arc<User>>> {
+    let row = bind_profile(sql, id, change).fetch_optional(&mut **tx).await?;
+    let Some(row) = row else { return Ok(None) };
+    let user = users::user(&row, 0)?;
+    if change.name.is_some() {
+        let key = UsernameKey::of(&user);
+        search::replace(&mut *tx, id, key.as_str(), user.name.as_deref()).await?;
+    }
     Ok(Some(user))
+}
+
+fn bind_profile(sql: &'static str, id: UserId, change: &ProfileChange) -> Query {
+    let (name, bio, avatar_url) = (&change.name, &change.bio, &change.avatar_url);
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    query(sql)
+        .bind(id.0)
+        .bind(name.is_some())
+        .bind(text(name.as_ref().and_then(|name| name.as_ref().map(DisplayName::as_str))))
+        .bind(bio.is_some())
+        .bind(text(bio.as_ref().and_then(|bio| bio.as_ref().map(Bio::as_str))))
+        .bind(avatar_url.is_some())
+        .bind(text(avatar_url.as_ref().and_then(|url| url.as_ref().map(AvatarUrl::as_str))))
 }
 
 pub(super) async fn change_password(
@@ -183,19 +212,4 @@ pub(super) async fn end_tokens(
 ) -> sqlx::Result<bool> {
     let end = query(END_TOKENS).bind(id.0).bind(stored(at));
     Ok(end.execute(&pool).await?.rows_affected() == 1)
-}
-
-pub(super) async fn set_role(
-    pool: Pool<Db>,
-    id: UserId,
-    role: Arc<str>,
-) -> sqlx::Result<SetRoleOutcome> {
-    let mut tx = begin(&pool).await?;
-    let set = query(SET_ROLE).bind(id.0).bind(&*role).execute(&mut *tx).await?;
-    if set.rows_affected() == 1 {
-        tx.commit().await?;
-        return Ok(SetRoleOutcome::Set);
-    }
-    let exists = query_scalar(USER_EXISTS).bind(id.0).fetch_one(&mut *tx).await?;
-    Ok(if exists { SetRoleOutcome::NoSuchRole } else { SetRoleOutcome::NoSuchUser })
 }

@@ -1,6 +1,9 @@
 //! Deleting a user, in steps that keep the invariants.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use sqlx::Transaction;
@@ -15,15 +18,16 @@ use super::{
             FIND_USER, LOWER_COUNTS, TAKE_BLOCKERS, TAKE_FOLLOWERS, TAKE_REQUESTS_RECEIVED, tell,
         },
     },
+    administration,
     follows::edge,
 };
 use crate::{
-    domain::{EdgeKind, EventCause, EventKind, Length, Lengths, UserId},
+    domain::{Administration, EdgeKind, EventCause, EventKind, Length, Lengths, UserId},
     store::{
         Result,
         follow_writes::NewEvent,
         retry::{self, Tries},
-        sql::{
+        sql::maintenance::{
             DELETE_LOG, DELETE_USER, SOME_BLOCKERS, SOME_FOLLOWERS, SOME_REQUESTS_RECEIVED,
             TAKE_BLOCKED, TAKE_EVENTS, TAKE_FOLLOWING, TAKE_MUTERS, TAKE_REQUESTS_SENT,
         },
@@ -49,11 +53,19 @@ enum Step {
     Deleted,
 }
 
-pub(super) async fn delete(engine: Engine, id: UserId, at: DateTime<Utc>) -> Result<bool> {
+/// Deletes a user; if an administrator does, with an entry in their log.
+pub(super) async fn delete(
+    engine: Engine,
+    id: UserId,
+    at: DateTime<Utc>,
+    by: Option<Arc<Administration>>,
+) -> Result<bool> {
     let mut found = false;
     let mut repeats = CONTENDED_MAX;
     loop {
-        match retry::retried(|tries| step(tries, &engine, (id, at), repeats == 0)).await? {
+        match retry::retried(|tries| step(tries, &engine, (id, at), by.as_deref(), repeats == 0))
+            .await?
+        {
             Step::Contended => repeats -= 1,
             Step::NoSuchUser => return Ok(found),
             Step::Deleted => return Ok(true),
@@ -69,6 +81,7 @@ async fn step(
     tries: Tries,
     engine: &Engine,
     (id, at): (UserId, DateTime<Utc>),
+    by: Option<&Administration>,
     accept_lost_mirrors: bool,
 ) -> sqlx::Result<Step> {
     let mut tx = begin(&engine.writer).await?;
@@ -108,6 +121,9 @@ async fn step(
         query(DELETE_USER).bind(id.0).execute(&mut *tx).await?;
         // The counts went with the user, so no other write can add to the log any more.
         query(DELETE_LOG).bind(id.0).execute(&mut *tx).await?;
+        if let Some(step) = by {
+            administration::write(&mut tx, step).await?;
+        }
         if let Some(sql) = tell(engine) {
             query(sql).bind(id.0).execute(&mut *tx).await?;
         }

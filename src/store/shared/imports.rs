@@ -18,14 +18,14 @@ use super::super::{
 use super::{load::prefixes_of, users};
 use crate::{
     domain::{
-        ExternalId, FollowCounts, Import, ImportKind, ImportProgress, ImportedUser, NewUser, User,
-        UserId, UserImport, UserNames,
+        FollowCounts, Import, ImportKind, ImportProgress, ImportedUser, NewUser, User, UserId,
+        UserImport, UserNames,
     },
     store::{
         Checkpoint,
         retry::Tries,
-        sql::{BEGIN_IMPORT, FINISH_IMPORT, IMPORT, IMPORTS, RESTART_IMPORT, ROLES, SAVE_IMPORT},
-        statement::{query, query_as, query_scalar},
+        sql::{BEGIN_IMPORT, FINISH_IMPORT, IMPORT, IMPORTS, RESTART_IMPORT, SAVE_IMPORT},
+        statement::{query, query_as},
     },
 };
 
@@ -103,11 +103,6 @@ fn of_row(row: &DbRow) -> sqlx::Result<Import> {
         started_at: time(row.try_get(9)?)?,
         finished_at: finished_at.map(time).transpose()?,
     })
-}
-
-/// The names of all roles.
-pub(super) async fn roles(pool: &Pool<Db>) -> sqlx::Result<Vec<String>> {
-    query_scalar(ROLES).fetch_all(pool).await
 }
 
 /// The ids of the users with these names. Users who do not exist are missing.
@@ -219,7 +214,7 @@ impl Known {
         let outcome = |imported: &ImportedUser| {
             let outcome = self.outcome(imported);
             if outcome == UserImport::Created {
-                let user = Arc::new(created(&imported.user));
+                let user = Arc::new(User::from(&imported.user));
                 self.add(KnownUser { user, role: imported.user.role.to_string() });
             }
             outcome
@@ -255,18 +250,5 @@ impl Known {
         imported
             .difference(&known.user, &known.role)
             .map_or(UserImport::Present, UserImport::Differs)
-    }
-}
-
-/// The public part of a user who is created.
-fn created(new: &NewUser) -> User {
-    User {
-        id: new.id,
-        username: new.username.as_str().into(),
-        name: new.name.as_deref().map(Into::into),
-        bio: new.bio.clone(),
-        avatar_url: new.avatar_url.clone(),
-        created_at: new.created_at,
-        external_id: new.external_id.as_ref().map(ExternalId::as_str).map(Into::into),
     }
 }

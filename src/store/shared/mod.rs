@@ -5,6 +5,7 @@
 //! would need a bound for every type that a statement binds or returns.
 
 pub(crate) mod accounts;
+mod administration;
 mod deletion;
 mod drift;
 pub(crate) mod events;

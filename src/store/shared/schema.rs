@@ -9,7 +9,7 @@ use super::super::{
 };
 use crate::store::{
     SchemaState,
-    sql::{APPLIED, TEST_WRITE},
+    sql::maintenance::{APPLIED, TEST_WRITE},
     statement::{query, query_as},
 };
 

@@ -6,15 +6,49 @@ use sqlx::{Database, Row};
 
 use super::super::{
     Db,
-    search::{ADD_NAME_PREFIXES, COUNT_FOUND, REMOVE_NAME_PREFIXES, about_name, bind_search},
-};
-use crate::{
-    domain::{UserId, UserSearch, name_prefixes},
-    store::{
-        sql::COUNT_USERS,
-        statement::{query, query_scalar},
+    search::{
+        ADD_NAME_PREFIXES, COUNT_FOUND, COUNT_SUSPENDED_FOUND, FIRST_FOUND, FIRST_SUSPENDED_FOUND,
+        LAST_FOUND, LAST_SUSPENDED_FOUND, NEWEST_FOUND, NEWEST_SUSPENDED_FOUND, OLDEST_FOUND,
+        OLDEST_SUSPENDED_FOUND, REMOVE_NAME_PREFIXES, about_name, bind_search,
+    },
+    users::{
+        FIRST, FIRST_SUSPENDED, LAST, LAST_SUSPENDED, NEWEST, NEWEST_SUSPENDED, OLDEST,
+        OLDEST_SUSPENDED,
     },
 };
+use crate::{
+    domain::{OrderDirection, UserId, UserListRequest, UserOrderField, UserSearch, name_prefixes},
+    store::{
+        sql::{COUNT_OF_ROLE, COUNT_SUSPENDED, COUNT_USERS},
+        statement::query,
+    },
+};
+
+/// The statement of a page of users.
+pub(crate) fn page(request: &UserListRequest<'_>) -> &'static str {
+    let UserListRequest { order, page, search } = request;
+    let of =
+        |all, suspended, found, suspended_found| match (search.has_words(), search.is_suspended) {
+            (false, false) => all,
+            (false, true) => suspended,
+            (true, false) => found,
+            (true, true) => suspended_found,
+        };
+    match (order, page.scan()) {
+        (UserOrderField::CreatedAt, OrderDirection::Asc) => {
+            of(OLDEST, OLDEST_SUSPENDED, OLDEST_FOUND, OLDEST_SUSPENDED_FOUND)
+        }
+        (UserOrderField::CreatedAt, OrderDirection::Desc) => {
+            of(NEWEST, NEWEST_SUSPENDED, NEWEST_FOUND, NEWEST_SUSPENDED_FOUND)
+        }
+        (UserOrderField::Username, OrderDirection::Asc) => {
+            of(FIRST, FIRST_SUSPENDED, FIRST_FOUND, FIRST_SUSPENDED_FOUND)
+        }
+        (UserOrderField::Username, OrderDirection::Desc) => {
+            of(LAST, LAST_SUSPENDED, LAST_FOUND, LAST_SUSPENDED_FOUND)
+        }
+    }
+}
 
 /// Stores the beginnings of the words of a new user.
 pub(crate) async fn add(
@@ -56,11 +90,15 @@ pub(crate) async fn counts(
     let mut counts = HashMap::with_capacity(searches.len());
     for search in searches {
         let count = if search.matches_all() {
-            query_scalar(COUNT_USERS).bind(viewer).fetch_one(&mut *connection).await?
+            query(COUNT_USERS).bind(viewer)
+        } else if search.has_words() {
+            let sql = if search.is_suspended { COUNT_SUSPENDED_FOUND } else { COUNT_FOUND };
+            bind_search(query(sql), search).bind(viewer).bind(search.role.clone())
         } else {
-            let found = bind_search(query(COUNT_FOUND), search).bind(viewer);
-            found.fetch_one(&mut *connection).await?.try_get(0)?
+            let sql = if search.is_suspended { COUNT_SUSPENDED } else { COUNT_OF_ROLE };
+            query(sql).bind(viewer).bind(search.role.clone())
         };
+        let count = count.fetch_one(&mut *connection).await?.try_get(0)?;
         counts.insert(search.clone(), count);
     }
     Ok(counts)

@@ -13,22 +13,23 @@ use super::{
         maintenance::schema::{migrate, ping},
         users, watch,
     },
-    accounts, deletion, drift, events, export, follows, imports, load,
+    accounts, administration, deletion, drift, events, export, follows, imports, load,
     privacy::{self, Muting},
     schema, search, webhooks,
 };
 use crate::{
     domain::{
-        Account, Audience, Changed, Credentials, Day, Drift, EventLog, EventPage, ExternalId,
-        FollowChange, FollowChanged, FollowPage, FollowPageKey, FollowPosition, FollowStanding,
-        FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths,
-        OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange, Relation, SeenLists,
-        Tie, User, UserId, UserImport, UserListRequest, UserNames, UserSearch, UsernameKey,
-        Webhook, WebhookAttempt, WebhookBacklog,
+        Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day,
+        Drift, EventLog, EventPage, ExternalId, FollowChange, FollowChanged, FollowPage,
+        FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute,
+        MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy,
+        PrivacyChange, ProfileChange, Relation, Role, SeenLists, Tie, User, UserId, UserImport,
+        UserListRequest, UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt,
+        WebhookBacklog,
     },
     store::{
         Checkpoint, CreateOutcome, Error, EventHintStream, EventSweep, Export, Graph, LoadOutcome,
-        OnProgress, Result, SchemaState, SetRoleOutcome, Store, Swept, UserChanges,
+        OnProgress, Result, SchemaState, Store, Swept, UserChanges,
         error::{is_transient, is_unique_violation},
         follow_writes::ImportStep,
         relations, retry,
@@ -277,10 +278,6 @@ impl Store for Engine {
         Ok(imports::all(&self.readers).await?)
     }
 
-    async fn roles(&self) -> Result<Vec<String>> {
-        Ok(imports::roles(&self.readers).await?)
-    }
-
     async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>> {
         Ok(imports::ids(&self.readers, names).await?)
     }
@@ -415,13 +412,20 @@ impl Store for Engine {
         retry::write(move |_| accounts::end_tokens(pool.clone(), id, at)).await
     }
 
-    async fn set_role(&self, id: UserId, role: &str) -> Result<SetRoleOutcome> {
-        let (pool, role) = (self.writer.clone(), Arc::<str>::from(role));
-        retry::write(move |_| accounts::set_role(pool.clone(), id, role.clone())).await
+    async fn roles(&self) -> Result<Vec<Role>> {
+        Ok(administration::roles(&self.readers).await?)
+    }
+
+    async fn administer(&self, step: &Administration) -> Result<AdminOutcome> {
+        retry::detached(administration::administer(self.clone(), Arc::new(step.clone()))).await
+    }
+
+    async fn page_of_audit_log(&self, request: &PageRequest<i64>) -> Result<Page<AuditEntry>> {
+        Ok(administration::page(&self.readers, request).await?)
     }
 
     async fn delete_user(&self, id: UserId, at: DateTime<Utc>) -> Result<bool> {
-        retry::detached(deletion::delete(self.clone(), id, at)).await
+        retry::detached(deletion::delete(self.clone(), id, at, None)).await
     }
 
     async fn schema_state(&self) -> Result<SchemaState> {

@@ -6,9 +6,9 @@ use smol_str::SmolStr;
 use sqlx::{Database, Row};
 
 use super::super::{Db, time};
-use crate::domain::{ExternalId, User, UserId};
+use crate::domain::{ExternalId, Standing, User, UserId};
 
-/// A user from seven columns that begin at `first`.
+/// A user from eight columns that begin at `first`.
 pub(crate) fn user(row: &<Db as Database>::Row, first: usize) -> sqlx::Result<Arc<User>> {
     Ok(Arc::new(User {
         id: UserId(row.try_get(first)?),
@@ -18,6 +18,7 @@ pub(crate) fn user(row: &<Db as Database>::Row, first: usize) -> sqlx::Result<Ar
         avatar_url: row.try_get(first + 4)?,
         created_at: time(row.try_get(first + 5)?)?,
         external_id: row.try_get::<Option<&str>, _>(first + 6)?.map(SmolStr::new),
+        standing: Standing::from_stored(row.try_get(first + 7)?),
     }))
 }
 

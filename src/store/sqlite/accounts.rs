@@ -14,9 +14,15 @@ statements! {
     ACCOUNT = account!("u.id = $1");
     CREATE_USER =
         "INSERT INTO users (id, username, username_key, name, bio, avatar_url, subject, \
-                            password_hash, created_at, role_id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, (SELECT id FROM roles WHERE name = $10)) \
+                            password_hash, created_at, standing, role_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $11, \
+                 (SELECT id FROM roles WHERE name = $10)) \
          ON CONFLICT DO NOTHING RETURNING id";
+}
+
+/// How to notify other processes that a row of `users` has changed: they look at the file.
+pub(super) const fn notify(_: &Sqlite) -> Option<&'static str> {
+    None
 }
 
 /// How to change a profile.

@@ -19,7 +19,7 @@ statements! {
         imported!("subject", "$3")
     );
     IDS_BY_EXTERNAL_IDS =
-        "SELECT subject, id FROM users WHERE subject IN (SELECT value FROM json_each($1))";
+        "SELECT subject, id FROM users WHERE subject IN (SELECT value FROM json_each($1)) AND standing <> 2";
     IDS_BY_USERNAMES =
-        "SELECT username_key, id FROM users WHERE username_key IN (SELECT value FROM json_each($1))";
+        "SELECT username_key, id FROM users WHERE username_key IN (SELECT value FROM json_each($1)) AND standing <> 2";
 }

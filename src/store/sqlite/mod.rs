@@ -237,6 +237,7 @@ pub(super) fn statements() -> Vec<Statement> {
         maintenance::schema::STATEMENTS,
         search::STATEMENTS,
         sql::STATEMENTS,
+        sql::maintenance::STATEMENTS,
         users::STATEMENTS,
         watch::STATEMENTS,
         webhooks::STATEMENTS,

@@ -11,16 +11,30 @@ use super::{Query, json};
 use crate::{
     domain::{UserId, UserSearch},
     store::{
-        sql::{user_columns, visible},
+        sql::{matches, user_columns, visible},
         statement::query,
     },
 };
 
-/// Whether a candidate `c` with this id is visible and also matches the other words (`$words`, JSON).
+/// Whether a candidate `c` of one of the two tables is visible, has the standing and the role, and also
+/// matches the other words (`$words`, JSON).
 macro_rules! matches_others {
-    ($words:literal, $id:literal, $viewer:literal) => {
+    (users, $standing:literal, $words:literal, $viewer:literal, $role:literal) => {
         concat! {
-            visible!($id, $viewer), " AND (", $words, " = '[]' OR NOT EXISTS ( ",
+            visible!("c.id", $viewer), " AND ", matches!("c.", $standing, $role), " AND ",
+            matches_others!($words)
+        }
+    };
+    (name_prefixes, $standing:literal, $words:literal, $viewer:literal, $role:literal) => {
+        concat! {
+            visible!("c.user_id", $viewer), " AND EXISTS (SELECT 1 FROM users x ",
+            "WHERE x.id = c.user_id AND ", matches!("x.", $standing, $role), ") AND ",
+            matches_others!($words)
+        }
+    };
+    ($words:literal) => {
+        concat! {
+            "(", $words, " = '[]' OR NOT EXISTS ( ",
               "SELECT 1 FROM json_each(", $words, ") w ",
               "WHERE NOT (c.username_key >= w.value AND c.username_key < w.value || '~') ",
               "AND NOT EXISTS (SELECT 1 FROM name_prefixes o ",
@@ -31,30 +45,32 @@ macro_rules! matches_others {
 
 /// The keys of the users who match a word (`$6` and `$7`), between bounds on each range.
 macro_rules! keys_found {
-    ($of_usernames:literal, $of_names:literal, $end:literal) => {
+    ($standing:literal, $of_usernames:literal, $of_names:literal, $end:literal) => {
         concat! {
             "SELECT * FROM (SELECT c.username_key FROM users c WHERE ", $of_usernames,
-            " AND ", matches_others!("$8", "c.id", "$9"), $end, ") ",
+            " AND ", matches_others!(users, $standing, "$8", "$9", "$10"), $end, ") ",
             "UNION ",
             "SELECT * FROM (SELECT c.username_key FROM name_prefixes c WHERE c.prefix = $6 AND ",
-            $of_names, " AND ", matches_others!("$8", "c.user_id", "$9"), $end, ")"
+            $of_names, " AND ", matches_others!(name_prefixes, $standing, "$8", "$9", "$10"), $end, ")"
         }
     };
 }
 
 /// A page by username of the users who match, between two bounds (`$4` and `$5`).
 macro_rules! page_by_name {
-    ($order:literal) => {
+    ($standing:literal, $order:literal) => {
         concat! {
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $2 AND EXISTS ( ",
                            keys_found!(
+                               $standing,
                                "c.username_key >= $6 AND c.username_key <= min($7, $4)",
                                "c.username_key <= $4",
                                " LIMIT 1"
                            ), ") AS below, ",
                          "$3 AND EXISTS ( ",
                            keys_found!(
+                               $standing,
                                "c.username_key >= max($6, $5) AND c.username_key < $7",
                                "c.username_key >= $5",
                                " LIMIT 1"
@@ -62,6 +78,7 @@ macro_rules! page_by_name {
             "LEFT JOIN ( ",
               "SELECT u.* FROM ( ",
                 keys_found!(
+                               $standing,
                     "c.username_key >= max($6, $4) AND c.username_key < min($7, $5) \
 AND c.username_key <> $4",
                     "c.username_key > $4 AND c.username_key < $5",
@@ -76,16 +93,16 @@ AND c.username_key <> $4",
 /// A page by age of the users who match a word (`$8` and `$9`), between two bounds. No index has
 /// them in this order, so all are read.
 macro_rules! page_by_age {
-    ($order:literal) => {
+    ($standing:literal, $order:literal) => {
         concat! {
             "WITH found (created_at, id) AS MATERIALIZED ( ",
               "SELECT c.created_at, c.id FROM users c ",
               "WHERE c.username_key >= $8 AND c.username_key < $9 AND ",
-              matches_others!("$10", "c.id", "$11"),
+              matches_others!(users, $standing, "$10", "$11", "$12"),
               " UNION ALL ",
               "SELECT u.created_at, u.id FROM name_prefixes c CROSS JOIN users u ON u.id = c.user_id ",
               "WHERE c.prefix = $8 AND NOT (c.username_key >= $8 AND c.username_key < $9) ",
-              "AND ", matches_others!("$10", "c.user_id", "$11"), ") ",
+              "AND ", matches_others!(name_prefixes, $standing, "$10", "$11", "$12"), ") ",
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $2 AND EXISTS ( ",
                            "SELECT 1 FROM found WHERE (created_at, id) <= ($4, $5)) AS below, ",
@@ -101,19 +118,31 @@ macro_rules! page_by_age {
     };
 }
 
-statements! {
-    FIRST_FOUND = page_by_name!(" ORDER BY username_key LIMIT $1 + 0");
-    LAST_FOUND = page_by_name!(" ORDER BY username_key DESC LIMIT $1 + 0");
-    OLDEST_FOUND = page_by_age!(" ORDER BY created_at, id LIMIT $1 + 0");
-    NEWEST_FOUND = page_by_age!(" ORDER BY created_at DESC, id DESC LIMIT $1 + 0");
-    COUNT_FOUND = concat! {
-        "SELECT (SELECT count(*) FROM users c ",
-                "WHERE c.username_key >= $1 AND c.username_key < $2 AND ",
-                matches_others!("$3", "c.id", "$4"),
-                ") + (SELECT count(*) FROM name_prefixes c ",
-                "WHERE c.prefix = $1 AND NOT (c.username_key >= $1 AND c.username_key < $2) ",
-                "AND ", matches_others!("$3", "c.user_id", "$4"), ")"
+/// The number of users who match a word (`$1` and `$2`).
+macro_rules! count_found {
+    ($standing:literal) => {
+        concat! {
+            "SELECT (SELECT count(*) FROM users c ",
+                    "WHERE c.username_key >= $1 AND c.username_key < $2 AND ",
+                    matches_others!(users, $standing, "$3", "$4", "$5"),
+                    ") + (SELECT count(*) FROM name_prefixes c ",
+                    "WHERE c.prefix = $1 AND NOT (c.username_key >= $1 AND c.username_key < $2) ",
+                    "AND ", matches_others!(name_prefixes, $standing, "$3", "$4", "$5"), ")"
+        }
     };
+}
+
+statements! {
+    FIRST_FOUND = page_by_name!("0", " ORDER BY username_key LIMIT $1 + 0");
+    LAST_FOUND = page_by_name!("0", " ORDER BY username_key DESC LIMIT $1 + 0");
+    OLDEST_FOUND = page_by_age!("0", " ORDER BY created_at, id LIMIT $1 + 0");
+    NEWEST_FOUND = page_by_age!("0", " ORDER BY created_at DESC, id DESC LIMIT $1 + 0");
+    COUNT_FOUND = count_found!("0");
+    FIRST_SUSPENDED_FOUND = page_by_name!("1", " ORDER BY username_key LIMIT $1 + 0");
+    LAST_SUSPENDED_FOUND = page_by_name!("1", " ORDER BY username_key DESC LIMIT $1 + 0");
+    OLDEST_SUSPENDED_FOUND = page_by_age!("1", " ORDER BY created_at, id LIMIT $1 + 0");
+    NEWEST_SUSPENDED_FOUND = page_by_age!("1", " ORDER BY created_at DESC, id DESC LIMIT $1 + 0");
+    COUNT_SUSPENDED_FOUND = count_found!("1");
     ADD_NAME_PREFIXES =
         "INSERT INTO name_prefixes (prefix, username_key, user_id) \
          SELECT value, $2, $1 FROM json_each($3) WHERE true ON CONFLICT DO NOTHING \

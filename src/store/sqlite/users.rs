@@ -10,12 +10,11 @@ use super::{
 };
 use crate::{
     domain::{
-        ExternalId, OrderDirection, Outside, Page, User, UserId, UserListRequest, UserOrderField,
-        UsernameKey,
+        ExternalId, Outside, Page, User, UserId, UserListRequest, UserOrderField, UsernameKey,
     },
     store::{
         Result, pages,
-        sql::{user_columns, visible},
+        sql::{is_found, is_listed, user_columns},
         statement::query,
     },
 };
@@ -24,39 +23,61 @@ use crate::{
 /// empty page also has a row, which says what lies outside its bounds. `LIMIT $1 + 0` is explained
 /// in [`super`].
 macro_rules! page_of_users {
-    ($position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal) => {
+    (
+        $standing:literal, $position:literal, $low:literal, $high:literal, $order:literal, $viewer:literal,
+        $role:literal
+    ) => {
         concat! {
             "SELECT o.below, o.above, ", user_columns!("u."), " ",
             "FROM (SELECT $2 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ", visible!("id", $viewer), ") AS below, ",
+                           "SELECT 1 FROM users WHERE ", $position, " <= ", $low, " AND ",
+                           is_listed!($standing, $viewer, $role), ") AS below, ",
                          "$3 AND EXISTS ( ",
-                           "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ", visible!("id", $viewer), ") AS above) o ",
+                           "SELECT 1 FROM users WHERE ", $position, " >= ", $high, " AND ",
+                           is_listed!($standing, $viewer, $role), ") AS above) o ",
             "LEFT JOIN ( ",
               "SELECT * FROM users WHERE ", $position, " > ", $low, " AND ", $position, " < ", $high,
-              " AND ", visible!("id", $viewer), " ORDER BY ", $order, " LIMIT $1 + 0) u ON true"
+              " AND ", is_listed!($standing, $viewer, $role), " ORDER BY ", $order, " LIMIT $1 + 0) u ON true"
         }
+    };
+}
+
+macro_rules! page_by_age {
+    ($standing:literal, $order:literal) => {
+        page_of_users!($standing, "(created_at, id)", "($4, $5)", "($6, $7)", $order, "$8", "$9")
+    };
+}
+
+macro_rules! page_by_name {
+    ($standing:literal, $order:literal) => {
+        page_of_users!($standing, "username_key", "$4", "$5", $order, "$6", "$7")
     };
 }
 
 statements! {
     BY_IDS = concat!(
         "SELECT ", user_columns!(""),
-        " FROM users WHERE id IN (SELECT value FROM json_each($1)) AND ", visible!("id", "$2")
+        " FROM users WHERE id IN (SELECT value FROM json_each($1)) AND ",
+        is_found!("", "$2")
     );
     BY_USERNAMES = concat!(
         "SELECT ", user_columns!(""),
         " FROM users WHERE username_key IN (SELECT value FROM json_each($1)) AND ",
-        visible!("id", "$2")
+        is_found!("", "$2")
     );
     BY_EXTERNAL_IDS = concat!(
         "SELECT ", user_columns!(""),
-        " FROM users WHERE subject IN (SELECT value FROM json_each($1)) AND ", visible!("id", "$2")
+        " FROM users WHERE subject IN (SELECT value FROM json_each($1)) AND ",
+        is_found!("", "$2")
     );
-    OLDEST = page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at, id", "$8");
-    NEWEST =
-        page_of_users!("(created_at, id)", "($4, $5)", "($6, $7)", "created_at DESC, id DESC", "$8");
-    FIRST = page_of_users!("username_key", "$4", "$5", "username_key", "$6");
-    LAST = page_of_users!("username_key", "$4", "$5", "username_key DESC", "$6");
+    OLDEST = page_by_age!("0", "created_at, id");
+    NEWEST = page_by_age!("0", "created_at DESC, id DESC");
+    FIRST = page_by_name!("0", "username_key");
+    LAST = page_by_name!("0", "username_key DESC");
+    OLDEST_SUSPENDED = page_by_age!("1", "created_at, id");
+    NEWEST_SUSPENDED = page_by_age!("1", "created_at DESC, id DESC");
+    FIRST_SUSPENDED = page_by_name!("1", "username_key");
+    LAST_SUSPENDED = page_by_name!("1", "username_key DESC");
 }
 
 /// The users with these ids, without those who block the viewer.
@@ -117,17 +138,11 @@ pub(super) async fn page(
     viewer: Option<UserId>,
 ) -> Result<Page<Arc<User>>> {
     let UserListRequest { page, search, .. } = request;
-    let (of_all, of_found) = match (request.order, page.scan()) {
-        (UserOrderField::CreatedAt, OrderDirection::Asc) => (OLDEST, search::OLDEST_FOUND),
-        (UserOrderField::CreatedAt, OrderDirection::Desc) => (NEWEST, search::NEWEST_FOUND),
-        (UserOrderField::Username, OrderDirection::Asc) => (FIRST, search::FIRST_FOUND),
-        (UserOrderField::Username, OrderDirection::Desc) => (LAST, search::LAST_FOUND),
-    };
-    let sql = if search.matches_all() { of_all } else { of_found };
+    let sql = super::shared::search::page(request);
     let query = query(sql).bind(page.fetch());
     let with_search = |query| {
-        let query = if search.matches_all() { query } else { search::bind_search(query, search) };
-        query.bind(viewer.map(|viewer| viewer.0))
+        let query = if search.has_words() { search::bind_search(query, search) } else { query };
+        query.bind(viewer.map(|viewer| viewer.0)).bind(search.role.clone())
     };
 
     match request.order {

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use super::{Rows, Verdict};
 use crate::{
     domain::{
-        AvatarUrl, Bio, DisplayName, ExternalId, ImportKind, ImportedUser, NewUser, TextError,
-        UserId, UserIds, UserImport, Username,
+        AvatarUrl, Bio, DisplayName, ExternalId, ImportKind, ImportedUser, NewUser, Standing,
+        TextError, UserId, UserIds, UserImport, Username,
     },
     service::{Random, stored_hash},
     store::{self, Checkpoint, Store},
@@ -208,6 +208,7 @@ impl Rows for Users {
             password_hash,
             role: Cow::Owned(role.unwrap_or_else(|| self.role.clone())),
             created_at: created_at.unwrap_or(self.now),
+            standing: Standing::Active,
         };
         let imported = ImportedUser { user, has_id, has_created_at, has_role, may_be_numbered };
         Ok(UserRow { imported, wanted: username, given, is_adapted, tries: 0 })

@@ -86,8 +86,15 @@ export function root(graph, isSignedIn) {
   return api;
 }
 
-/** The flags that need a request, a block, a mute or a private account. */
-const NEVER = ['isPrivate', 'viewerHasRequested', 'hasRequestedViewer', 'viewerIsBlocking', 'viewerIsMuting'];
+/** The flags that need a request, a block, a mute, or a private or suspended account. */
+const NEVER = [
+  'isPrivate',
+  'isSuspended',
+  'viewerHasRequested',
+  'hasRequestedViewer',
+  'viewerIsBlocking',
+  'viewerIsMuting',
+];
 
 class User {
   __typename = 'User';

@@ -20,6 +20,9 @@ on_both_engines! {
     corruption_is_found_and_repaired,
     many_differences_are_summed_up,
     migrate_reports_the_state_of_the_schema,
+    users_are_listed_suspended_and_reinstated,
+    a_machine_is_added_with_a_role_of_its_own,
+    the_audit_log_has_what_the_operator_did,
 }
 
 async fn a_user_is_added_promoted_and_deleted(database: &Database) {
@@ -43,7 +46,7 @@ async fn a_user_is_added_promoted_and_deleted(database: &Database) {
         "zoe now has the role admin\n"
     );
     let unknown = on(database, &["user", "role", "zoe", "king"]);
-    let line = "unknown role \"king\"; roles: user, restricted, moderator, admin";
+    let line = "unknown role; roles: user, restricted, moderator, admin";
     refused(&unknown, 1, line);
     refused(&on(database, &["user", "role", "bob", "admin"]), 1, "no such user: \"bob\"");
 
@@ -64,10 +67,10 @@ async fn a_lost_id_is_shown_again(database: &Database) {
     store.migrate().await.expect("migrates");
     let id = printed(on(database, &["user", "add", "Zoe", "--no-password"])).0;
     let shown = said(on(database, &["user", "show", "zoe"]));
-    let (key, created) = shown.lines().nth(4).expect("a line").split_once(": ").expect("a value");
+    let (key, created) = shown.lines().nth(5).expect("a line").split_once(": ").expect("a value");
     assert!(key == "created" && created.ends_with('Z'), "{shown}");
     let expected = format!(
-        "id: {id}username: Zoe\nname:\nrole: user\ncreated: {created}\nexternal-id:\n\
+        "id: {id}username: Zoe\nname:\nrole: user\nstanding: active\ncreated: {created}\nexternal-id:\n\
          sign-in: only with tokens of `entourage token` or of your backend\n"
     );
     assert_eq!(shown, expected);
@@ -85,10 +88,99 @@ async fn a_lost_id_is_shown_again(database: &Database) {
     store.create_user(&bob).await.expect("creates");
     database.execute("UPDATE users SET subject = 'idp|\u{1b}[31m1' WHERE id = 7").await;
     let shown = said(on(database, &["user", "show", "bob"]));
-    let expected = "id: 7\nusername: bob\nname:\nrole: user\ncreated: 2023-11-14T22:13:20Z\n\
+    let expected = "id: 7\nusername: bob\nname:\nrole: user\nstanding: active\ncreated: 2023-11-14T22:13:20Z\n\
                     external-id: idp|\\u{1b}[31m1\nsign-in: identity provider\n";
     assert_eq!(shown, expected);
     refused(&on(database, &["user", "show", "carol"]), 1, "no such user: \"carol\"");
+}
+
+async fn users_are_listed_suspended_and_reinstated(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    for name in ["ada", "bob"] {
+        on(database, &["user", "add", name, "--no-password"]).success();
+    }
+    let suspend = on(database, &["user", "suspend", "bob", "--reason", "spam"]);
+    assert_eq!(said(suspend), "suspended bob\n");
+    assert_eq!(said(on(database, &["user", "suspend", "bob"])), "suspended bob\n");
+    assert!(said(on(database, &["user", "show", "bob"])).contains("\nstanding: suspended\n"));
+
+    let listed = |words: &[&str]| -> Vec<(String, String, String)> {
+        let lines = said(on(database, &[&["user", "list"], words].concat()));
+        let columns = |line: &str| {
+            let mut words = line.split_whitespace().map(str::to_owned);
+            let mut next = || words.next().expect("a column");
+            (next(), next(), next())
+        };
+        lines.lines().map(columns).collect()
+    };
+    let row =
+        |name: &str, standing: &str| (name.to_owned(), "user".to_owned(), standing.to_owned());
+    assert_eq!(listed(&[]), [row("ada", "active"), row("bob", "suspended")]);
+    assert_eq!(listed(&["--suspended"]), [row("bob", "suspended")]);
+    assert_eq!(listed(&["--role", "admin"]), []);
+    let json = said(on(database, &["user", "list", "--suspended", "--json"]));
+    let user: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    assert_eq!((&user["username"], &user["standing"]), (&"bob".into(), &"suspended".into()));
+
+    assert_eq!(said(on(database, &["user", "reinstate", "bob"])), "reinstated bob\n");
+    assert_eq!(listed(&["--suspended"]), []);
+    refused(&on(database, &["user", "suspend", "eve"]), 1, "no such user: \"eve\"");
+}
+
+async fn a_machine_is_added_with_a_role_of_its_own(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    let add = ["role", "add", "sync", "--permissions", "admin,moderate"];
+    assert_eq!(said(on(database, &add)), "sync now has the permissions: moderate,admin\n");
+    printed(on(database, &["user", "add", "robot", "--service", "--role", "sync"]));
+    let unknown = on(database, &["user", "add", "other", "--service", "--role", "king"]);
+    refused(&unknown, 1, "role does not exist");
+    assert!(
+        said(on(database, &["user", "show", "robot"]))
+            .contains("\nrole: sync\nstanding: service\n")
+    );
+    assert!(said(on(database, &["user", "list", "--service"])).starts_with("robot "));
+    assert_eq!(said(on(database, &["token", "robot"])).lines().count(), 1);
+    let (exported, _) = printed(on(database, &["export", "users"]));
+    assert_eq!(exported.lines().count(), 1, "no machine: {exported}");
+
+    let roles = "user             follow\nrestricted\nmoderator        follow,moderate\n\
+                 admin            follow,moderate,admin\nsync             moderate,admin\n";
+    assert_eq!(said(on(database, &["role", "list"])), roles);
+    let line = "users have this role: `entourage user list --role sync` lists them";
+    refused(&on(database, &["role", "remove", "sync"]), 1, line);
+    on(database, &["user", "delete", "robot"]).success();
+    assert_eq!(said(on(database, &["role", "remove", "sync"])), "removed sync\n");
+    refused(&on(database, &["role", "remove", "sync"]), 1, "no such role: \"sync\"");
+    let line = "the role admin is built in and cannot be changed";
+    refused(&on(database, &["role", "add", "admin", "--permissions", "follow"]), 1, line);
+    refused(&on(database, &["role", "remove", "admin"]), 1, line);
+    let line = "the name must be 1 to 32 of a-z, 0-9, _ and -";
+    refused(&on(database, &["role", "add", "The Boss"]), 1, line);
+}
+
+async fn the_audit_log_has_what_the_operator_did(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on(database, &["user", "add", "ada", "--no-password"]).success();
+    on_with_input(database, &["user", "password", "ada"], "long enough\n").success();
+    on(database, &["user", "suspend", "ada", "--reason", "spam"]).success();
+    on(database, &["user", "delete", "ada"]).success();
+
+    let log = said(on(database, &["audit"]));
+    let words = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = log.lines().map(|line| words(line).join(" ")).collect();
+    let expected = [
+        "operator USER_DELETED ada",
+        "operator USER_SUSPENDED ada spam",
+        "operator PASSWORD_SET ada",
+        "operator USER_CREATED ada user",
+    ];
+    assert_eq!(lines, expected);
+    let newest = said(on(database, &["audit", "--limit", "1", "--json"]));
+    let entry: serde_json::Value = serde_json::from_str(&newest).expect("one object");
+    assert_eq!(
+        (&entry["action"], &entry["actor"]),
+        (&"USER_DELETED".into(), &serde_json::Value::Null)
+    );
 }
 
 async fn a_password_without_sign_up_is_reported(database: &Database) {

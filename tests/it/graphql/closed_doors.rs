@@ -20,7 +20,7 @@ use entourage::{
 use serde_json::json;
 
 use super::data;
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{admin::give_role, app::TestApp, graph::draw};
 
 /// The published schema.
 fn schema() -> Schema {
@@ -210,7 +210,7 @@ fn every_text_that_clients_send_has_a_meaning() {
 
 /// A document for each field that leads from the rest of the schema into plain data. `ME` stands
 /// for the id of the viewer.
-const ROOTS: [(&str, &str); 24] = [
+const ROOTS: [(&str, &str); 30] = [
     ("Query.node", r#"{ node(id: "ME") { id ... on User { username } } }"#),
     ("Query.nodes", r#"{ nodes(ids: ["ME", "x"]) { id ... on User { username } } }"#),
     ("Query.user", r#"{ user(username: "bob") { followers { edges { cursor } } } }"#),
@@ -256,6 +256,19 @@ const ROOTS: [(&str, &str); 24] = [
         "UpdateProfilePayload.user",
         r#"mutation { updateProfile(input: { bio: "x" }) { user { bio } } }"#,
     ),
+    (
+        "SetRolePayload.user",
+        r#"mutation { setRole(input: { BOB, role: "user" }) { user { name } } }"#,
+    ),
+    ("SuspendUserPayload.user", "mutation { suspendUser(input: { BOB }) { user { name } } }"),
+    ("AuditEntry.actor", "{ auditLog(first: 1) { nodes { actor { name } } } }"),
+    ("AuditEntry.user", "{ auditLog(first: 1) { edges { node { user { name } } } } }"),
+    ("ReinstateUserPayload.user", "mutation { reinstateUser(input: { BOB }) { user { name } } }"),
+    (
+        "UpsertUserResult.user",
+        r#"mutation { upsertUsers(input: { users: [{ externalId: "1", username: "eve" }] }) {
+            results { user { name } } } }"#,
+    ),
 ];
 
 #[tokio::test]
@@ -266,14 +279,16 @@ async fn every_root_of_plain_data_is_projected() {
     let roots = fields(&schema).into_iter();
     let roots = roots.filter(|(ty, field)| !is_plain(ty) && is_plain(returned(field)));
     let in_schema = roots.map(|(ty, field)| format!("{ty}.{}", field.name));
-    // That of the log has no users.
-    let is_of_users = |root: &String| root != "FollowEventConnection.pageInfo";
+    // Those of logs have no users.
+    let of_logs = ["AuditConnection.pageInfo", "FollowEventConnection.pageInfo"];
+    let is_of_users = |root: &String| !of_logs.contains(&root.as_str());
     let in_schema: BTreeSet<_> = in_schema.filter(is_of_users).collect();
     let in_table: BTreeSet<_> = ROOTS.iter().map(|(root, _)| (*root).to_owned()).collect();
     assert_eq!(in_schema, in_table);
 
     let app = TestApp::start().await;
-    draw(&*app.store, "ann -> cid\nbob -> ann cid").await;
+    let users = draw(&*app.store, "ann -> cid\nbob -> ann cid").await;
+    give_role(&*app.store, users["ann"], "admin").await;
     let token = app.token("ann", None).await;
     let me = app.graphql("{ viewer { user { id } } }", json!({}), Some(&token)).await;
     let me = data(&me)["viewer"]["user"]["id"].as_str().expect("an id");

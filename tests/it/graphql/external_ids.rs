@@ -116,7 +116,7 @@ async fn an_external_id_is_seen_by_its_user_and_by_administrators(app: TestApp) 
     assert_eq!(seen(Some(&bob)).await, Value::Null);
     assert_eq!(seen(Some(&ada)).await, "h1");
     for (role, expected) in [("moderator", Value::Null), ("admin", json!("h1"))] {
-        app.store.set_role(UserId(2), role).await.expect("the store works");
+        crate::support::admin::give_role(&*app.store, UserId(2), role).await;
         assert_eq!(seen(Some(&bob)).await, expected, "{role}");
     }
     // A token whose scope leaves the permission out.

@@ -1,6 +1,7 @@
 //! The GraphQL contract, over HTTP, on both engines.
 
 mod accounts;
+mod administration;
 mod closed_doors;
 mod documents;
 mod events;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{code, data, on_both_engines};
-use crate::support::{app::TestApp, graph::draw};
+use crate::support::{admin::give_role, app::TestApp, graph::draw};
 
 on_both_engines! {
     without_a_token_a_change_is_unauthenticated,
@@ -18,8 +18,7 @@ on_both_engines! {
 const FOLLOW: &str = r#"mutation { follow(input: { user: { username: "bob" } }) { outcome } }"#;
 
 async fn role(app: &TestApp, id: i64, role: &str) {
-    let set = app.store.set_role(entourage::domain::UserId(id), role).await.expect("it works");
-    assert_eq!(set, entourage::store::SetRoleOutcome::Set);
+    give_role(&*app.store, entourage::domain::UserId(id), role).await;
 }
 
 async fn without_a_token_a_change_is_unauthenticated(app: TestApp) {

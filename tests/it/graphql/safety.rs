@@ -246,7 +246,7 @@ async fn a_moderator_sees_blocks_and_hidden_lists(app: TestApp) {
     users(&app, &["ada", "bob", "mod"]).await;
     let key = UsernameKey::parse("mod").expect("a username");
     let found = app.store.find_credentials(&key).await.expect("it answers").expect("it is there");
-    app.store.set_role(found.id, "moderator").await.expect("it works");
+    crate::support::admin::give_role(&*app.store, found.id, "moderator").await;
     outcome(&app, "bob", "follow", "ada").await;
     ask(
         &app,

@@ -243,7 +243,7 @@ async fn only_admins_introspect_if_only_trusted_documents_run() {
     let key = UsernameKey::parse("grace").expect("a username");
     let found = app.store.users_by_usernames(Audience::EVERYBODY, slice::from_ref(&key)).await;
     let grace = found.expect("a read").remove(&key).expect("grace");
-    app.store.set_role(grace.id, "admin").await.expect("a write");
+    crate::support::admin::give_role(&*app.store, grace.id, "admin").await;
     let body = json!({ "query": "{ __schema { queryType { name } } }" }).to_string();
     let introspect = || app.post(body.clone()).header(ACCEPT, GRAPHQL);
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a store that fails is the failure")]
 
 mod admin;
+mod administration;
 mod certificates;
 mod concurrency;
 mod damage;

@@ -58,8 +58,9 @@ async fn check_postgres_plan(database: &Database, sql: &str) {
     let mut connection = postgres_with_our_settings(database).await;
     for (word, others) in [("u", "{}"), ("ann", "{}"), ("ann", "{lee}"), ("u", "{ann}")] {
         for (low, high) in [("", "~"), ("u001500", "~"), ("", "u001500"), ("zz", "~"), ("", "a")] {
-            let arguments =
-                format!("21, true, true, '{low}', '{high}', '{word}', '{word}~', '{others}', NULL");
+            let arguments = format!(
+                "21, true, true, '{low}', '{high}', '{word}', '{word}~', '{others}', NULL, NULL"
+            );
             let plan = generic_plan(&mut connection, sql, &arguments).await;
 
             let text = plan.join("\n");

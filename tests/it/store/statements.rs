@@ -11,9 +11,9 @@ use std::{
 
 use entourage::{
     domain::{
-        Audience, DisplayName, Ends, ExternalId, FollowAction, FollowLimits, FollowList,
-        FollowPosition, ListReader, NewUser, OrderDirection, PageRequest, ProfileChange, UserId,
-        UserListRequest, UserOrderField, UserSearch, UsernameKey, Window,
+        AdminChange, Audience, DisplayName, Ends, ExternalId, FollowAction, FollowLimits,
+        FollowList, FollowPosition, ListReader, NewUser, OrderDirection, PageRequest,
+        ProfileChange, UserId, UserListRequest, UserOrderField, UserSearch, UsernameKey, Window,
     },
     store::{self, Graph, Metered, Options, Store, statements},
 };
@@ -35,6 +35,7 @@ use super::{
     ALICE, BOB, CAROL, DAVE, NOBODY, at, cases, change, edge, follow, four_users, groups, new_user,
     newest,
 };
+use crate::support::admin::step;
 use crate::support::database::{Database, Engine};
 use crate::support::follow::FollowOne;
 
@@ -422,8 +423,18 @@ async fn the_meter_counts_the_statements_of_writes(database: &Database) {
     assert_statements!(store, 1, store.change_password(ALICE, Some(0), "$argon2id$x", at(1)));
     assert_statements!(store, 2, store.change_password(ALICE, Some(0), "$argon2id$y", at(1)));
     assert_statements!(store, 1, store.end_tokens(ALICE, at(1)));
-    assert_statements!(store, 1, store.set_role(ALICE, "admin"));
-    assert_statements!(store, 2, store.set_role(ALICE, "king"));
+    let set_role = |role: &str| step(AdminChange::SetRole(ALICE, role.to_owned()));
+    assert_statements!(store, 3, store.administer(&set_role("admin")));
+    assert_statements!(store, 2, store.administer(&set_role("king")));
+    let newest = PageRequest {
+        direction: OrderDirection::Desc,
+        window: Window::First(9),
+        after: None,
+        before: None,
+        ends: Ends::BOTH,
+    };
+    assert_statements!(store, 1, store.page_of_audit_log(&newest));
+    assert_statements!(store, 1, store.roles());
     let progress: store::OnProgress<'_> = &|_| {};
     assert_statements!(store, 1, store.load(Graph::default(), progress));
     assert_statements!(store, by_engine(14, 15), store.delete_user(CAROL, at(0)));

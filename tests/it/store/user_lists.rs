@@ -2,8 +2,9 @@
 
 use entourage::{
     domain::{
-        Audience, DisplayName, Ends, NewUser, OrderDirection, Page, PageRequest, ProfileChange,
-        UserId, UserListRequest, UserOrderField, UserPosition, UserSearch, Window,
+        AdminChange, Audience, DisplayName, Ends, NewUser, OrderDirection, Page, PageRequest,
+        ProfileChange, Standing, UserId, UserListRequest, UserOrderField, UserPosition, UserSearch,
+        Window,
     },
     store::{Error, Graph, Store},
 };
@@ -12,6 +13,8 @@ use super::{
     ALICE, BOB, CAROL, assert_sound, at, cases, create, new_user,
     pages::{expected, requests},
 };
+
+use crate::support::admin::{administer, give_role};
 
 cases! {
     every_page_by_username_is_right,
@@ -25,6 +28,7 @@ cases! {
     a_search_follows_the_name_of_a_user,
     a_loaded_graph_can_be_searched,
     a_position_of_another_order_is_refused,
+    suspended_users_and_roles_are_listed_by_themselves,
 }
 
 /// Usernames whose case, digits and underscores sort differently in most collations, and names.
@@ -281,4 +285,57 @@ async fn a_position_of_another_order_is_refused(store: &dyn Store) {
     let refused = store.page_of_users(Audience::EVERYBODY, &request).await;
 
     assert!(matches!(refused, Err(Error::Corrupt(_))), "{refused:?}");
+}
+
+/// All beside each other: standing, role, words and order.
+async fn suspended_users_and_roles_are_listed_by_themselves(store: &dyn Store) {
+    some_users(store).await;
+    let robot =
+        Box::new(NewUser { standing: Standing::Service, ..new_user(UserId(7), "al_robot") });
+    administer(store, AdminChange::Create(robot)).await;
+    let (suspended, moderators) = (["alice", "q", "zoe"], ["alice", "albert", "yan"]);
+    for (number, (username, _)) in (0..).zip(USERS) {
+        let (id, key) = (UserId(100 - number), username.to_lowercase());
+        if suspended.contains(&key.as_str()) {
+            administer(store, AdminChange::Suspend(id, None)).await;
+        }
+        if moderators.contains(&key.as_str()) {
+            give_role(store, id, "moderator").await;
+        }
+    }
+
+    let roles = [None, Some("moderator"), Some("user"), Some("king")];
+    for (text, role) in SEARCHES.into_iter().flat_map(|text| roles.map(|role| (text, role))) {
+        for is_suspended in [false, true] {
+            let has_role = |key: &str| match role {
+                Some("moderator") => moderators.contains(&key),
+                Some("user") => !moderators.contains(&key),
+                _ => role.is_none(),
+            };
+            let is_found = |(username, _): &&(&str, &str)| {
+                let key = username.to_lowercase();
+                matches(&(0, 0, key.clone()), text)
+                    && has_role(&key)
+                    && suspended.contains(&key.as_str()) == is_suspended
+            };
+            let mut expected: Vec<_> = USERS
+                .iter()
+                .filter(is_found)
+                .map(|(username, _)| username.to_lowercase())
+                .collect();
+            expected.sort_unstable();
+
+            let search = search(text).narrowed(is_suspended, role.map(str::to_owned));
+            for order in [UserOrderField::Username, UserOrderField::CreatedAt] {
+                let request = UserListRequest { order, page: first(100), search: search.clone() };
+                let page = store.page_of_users(Audience::EVERYBODY, &request).await.unwrap();
+                let mut keys: Vec<_> =
+                    page.items.iter().map(|user| user.username.to_lowercase()).collect();
+                keys.sort_unstable();
+                assert_eq!(keys, expected, "{search:?} {order:?}");
+            }
+            let count = store.count_users(Audience::EVERYBODY, &search).await.unwrap();
+            assert_eq!(usize::try_from(count).unwrap(), expected.len(), "{search:?}");
+        }
+    }
 }

@@ -2,16 +2,17 @@
 
 use entourage::{
     domain::{
-        Audience, AvatarUrl, Bio, Credentials, DisplayName, ExternalId, FollowCounts, NewUser,
-        Permission, ProfileChange, UserId, UsernameKey,
+        AdminChange, AdminOutcome, Audience, AvatarUrl, Bio, Credentials, DisplayName, ExternalId,
+        FollowCounts, NewUser, Permission, ProfileChange, UserId, UsernameKey,
     },
-    store::{CreateOutcome, SetRoleOutcome, Store, UserNews},
+    store::{CreateOutcome, Store, UserNews},
 };
 
 use super::{
     ALICE, BOB, CAROL, NOBODY, at, cases, counts, create, follow, four_users, new_user, user,
 };
 use crate::support::{
+    admin::{administer, give_role},
     database::{Database, Engine},
     follow::counts_of,
 };
@@ -186,7 +187,7 @@ async fn an_account_has_the_permissions_of_its_role(store: &dyn Store) {
         ("admin", vec![Follow, Moderate, Admin]),
         ("user", vec![Follow]),
     ] {
-        assert_eq!(store.set_role(ALICE, role).await.unwrap(), SetRoleOutcome::Set);
+        give_role(store, ALICE, role).await;
         let account = store.find_account(ALICE).await.unwrap().expect("she is there");
         assert_eq!(account.role.name, role);
         assert_eq!(account.role.permissions, permissions.into_iter().collect());
@@ -195,11 +196,14 @@ async fn an_account_has_the_permissions_of_its_role(store: &dyn Store) {
 
 async fn a_role_is_set_only_if_user_and_role_exist(store: &dyn Store) {
     create(store, ALICE, "alice").await;
-    store.set_role(ALICE, "moderator").await.unwrap();
+    give_role(store, ALICE, "moderator").await;
 
-    assert_eq!(store.set_role(ALICE, "king").await.unwrap(), SetRoleOutcome::NoSuchRole);
-    assert_eq!(store.set_role(NOBODY, "admin").await.unwrap(), SetRoleOutcome::NoSuchUser);
-    assert_eq!(store.set_role(NOBODY, "king").await.unwrap(), SetRoleOutcome::NoSuchUser);
+    let set =
+        async |user, role: &str| administer(store, AdminChange::SetRole(user, role.into())).await;
+    assert_eq!(set(ALICE, "king").await, AdminOutcome::NoSuchRole);
+    assert_eq!(set(NOBODY, "admin").await, AdminOutcome::NoSuchUser);
+    assert_eq!(set(NOBODY, "king").await, AdminOutcome::NoSuchUser);
+    assert_eq!(set(ALICE, "moderator").await, AdminOutcome::Unchanged);
 
     let account = store.find_account(ALICE).await.unwrap().expect("she is there");
     assert_eq!(account.role.name, "moderator");

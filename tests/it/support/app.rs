@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     app::{self, App, Settings},
-    domain::{Limits, UsernameKey},
+    domain::{Limits, Standing, UsernameKey},
     graphql::Projections,
     service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{Statements, Store},
@@ -217,7 +217,7 @@ impl TestApp {
         let new = NewAccount { username: username.to_owned(), name: None, password: None };
         self.service
             .operator()
-            .add_user(new)
+            .add_user(new, Standing::Active, None)
             .await
             .expect("the store works")
             .expect("the name is free");

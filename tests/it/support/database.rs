@@ -160,7 +160,7 @@ impl Database {
 
     /// Reverts the schema to the one before the last migration.
     pub(crate) async fn undo_last_migration(&self) {
-        self.execute("DROP TABLE imports").await;
+        self.execute("DROP TABLE audit_log").await;
         let last = "(SELECT max(version) FROM _sqlx_migrations)";
         self.execute(&format!("DELETE FROM _sqlx_migrations WHERE version = {last}")).await;
     }

@@ -66,7 +66,6 @@ macro_rules! forward_store {
             fn restart_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
             fn finish_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
             fn imports() -> Vec<entourage::domain::Import>;
-            fn roles() -> Vec<String>;
             fn find_ids(
                 names: &entourage::domain::UserNames
             ) -> std::collections::HashMap<String, entourage::domain::UserId>;
@@ -111,7 +110,13 @@ macro_rules! forward_store {
                 id: entourage::domain::UserId, from: &str, to: &str
             ) -> ();
             fn end_tokens(id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>) -> bool;
-            fn set_role(id: entourage::domain::UserId, role: &str) -> entourage::store::SetRoleOutcome;
+            fn roles() -> Vec<entourage::domain::Role>;
+            fn administer(
+                step: &entourage::domain::Administration
+            ) -> entourage::domain::AdminOutcome;
+            fn page_of_audit_log(
+                request: &entourage::domain::PageRequest<i64>
+            ) -> entourage::domain::Page<entourage::domain::AuditEntry>;
             fn delete_user(
                 id: entourage::domain::UserId, at: chrono::DateTime<chrono::Utc>
             ) -> bool;

@@ -1,5 +1,6 @@
 //! Helpers that tests of several areas share.
 
+pub(crate) mod admin;
 pub(crate) mod answer;
 pub(crate) mod app;
 pub(crate) mod bouncer;

@@ -70,6 +70,11 @@ impl Guard<'_> {
         match (parent.as_str(), field.name.as_str()) {
             ("Query", "nodes") => self.length(arguments, "ids").map(Some),
             ("Query", "usersByRef") => self.length(arguments, "refs").map(Some),
+            // One result each, and the rest of the payload no more often than that.
+            ("Mutation", "upsertUsers") => {
+                let input = arguments.get("input").and_then(JsonValue::as_object);
+                self.length(input.unwrap_or(arguments), "users").map(Some)
+            }
             ("Query", "user") => one_of_two(arguments).map(|()| None),
             _ if self.is_bounded(parent, field) => Ok(None),
             _ => Err(unknown(parent, field)),
@@ -77,7 +82,8 @@ impl Guard<'_> {
     }
 
     /// Whether a field returns one object at most, or its objects are counted elsewhere: those of
-    /// a page with their connection, and user errors not at all, since there are few.
+    /// a page with their connection, results with their mutation, and user errors not at all, since
+    /// there are few.
     fn is_bounded(&self, parent: &Name, field: &Field) -> bool {
         if field.selection_set.selections.is_empty() {
             return true;
@@ -88,7 +94,13 @@ impl Guard<'_> {
             _ => false,
         };
         let is_of_page = || LISTS.iter().any(|list| list.connection == parent.as_str());
-        !is_connection && (!field.ty().is_list() || is_of_page() || field.name == "userErrors")
+        let is_counted = || {
+            matches!(
+                (parent.as_str(), field.name.as_str()),
+                (_, "userErrors") | ("UpsertUsersPayload", "results")
+            )
+        };
+        !is_connection && (!field.ty().is_list() || is_of_page() || is_counted())
     }
 
     /// The length of a list that a field is given, for an object each.

@@ -25,7 +25,7 @@ use async_graphql::{Pos, ServerError};
 
 use super::values::Variables;
 use crate::{
-    domain::{Limits, Permissions},
+    domain::{Limits, Permission, Permissions},
     graphql::{
         error::{Code, Failure, server_error},
         lists::{List, OrderField, Source},
@@ -157,6 +157,11 @@ fn work(parent: &Name, field: &Field, reads_page: bool) -> u64 {
 /// The cost of a field, however many objects it returns.
 fn work_once(parent: &Name, field: &Field, arguments: &JsonMap) -> u64 {
     match (parent.as_str(), field.name.as_str()) {
+        ("Mutation", "upsertUsers") => {
+            let users = arguments.get("input").and_then(|input| input.get("users"));
+            let users = users.and_then(JsonValue::as_array).map_or(1, Vec::len);
+            MUTATION_COST.saturating_mul(users as u64)
+        }
         ("Mutation", _) => MUTATION_COST,
         ("Subscription", _) => SUBSCRIPTION_COST.into(),
         // The numbers of followers and followed users are stored; users have to be counted.
@@ -164,6 +169,14 @@ fn work_once(parent: &Name, field: &Field, arguments: &JsonMap) -> u64 {
         ("Query", "users") if is_search_by_age(arguments) => USER_COUNT_COST,
         _ => 0,
     }
+}
+
+/// Whether `users` is searched for what only moderators see.
+fn is_search_by_moderator(parent: &Name, field: &Field, arguments: &JsonMap) -> bool {
+    let is_given = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null());
+    let is_suspended = arguments.get("isSuspended").and_then(JsonValue::as_bool);
+    (parent.as_str(), field.name.as_str()) == ("Query", "users")
+        && (is_given("role") || is_suspended == Some(true))
 }
 
 /// Whether `users` is searched in the order of age, in which no index has those who match.
@@ -221,6 +234,9 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
+        if is_search_by_moderator(parent, field, &arguments) {
+            self.needs([Permission::Moderate]);
+        }
         let objects = self
             .objects(parent, field, &arguments)
             .map_err(|failure| self.refused(field, failure))?;
@@ -254,9 +270,13 @@ impl<'a> Guard<'a> {
             .and_then(|permissions| permissions.as_list())
             .unwrap_or_default();
         let names = needed.iter().filter_map(|name| name.as_enum());
-        let needed = names.filter_map(|name| permission::parse(name.as_str()));
+        self.needs(names.filter_map(|name| permission::parse(name.as_str())));
+    }
+
+    /// Adds permissions that the operation needs; without any, a viewer.
+    fn needs(&mut self, permissions: impl IntoIterator<Item = Permission>) {
         let required = self.required.unwrap_or_default();
-        self.required = Some(required.iter().chain(needed).collect());
+        self.required = Some(required.iter().chain(permissions).collect());
     }
 
     /// The reply for a refused field, with its position and path.

@@ -19,6 +19,8 @@ pub enum TextMeaning {
     Username,
     /// What users are searched for: one without words matches no user.
     Search,
+    /// The name of a role: no user has one that does not exist.
+    Role,
     /// A password: never logged and never part of an error.
     Password,
     /// A field of a form: the mutation checks it, and its errors are user errors. It may be a
@@ -52,23 +54,31 @@ const fn input(ty: &'static str, field: &'static str, meaning: TextMeaning) -> T
 }
 
 /// Every text of the schema but the cursors of lists.
-pub static TEXTS: [Text; 19] = [
+pub static TEXTS: [Text; 27] = [
     argument("node", "id", TextMeaning::Id),
     argument("nodes", "ids", TextMeaning::Id),
     argument("user", "username", TextMeaning::Username),
     argument("users", "query", TextMeaning::Search),
+    argument("users", "role", TextMeaning::Role),
     cursor("Subscription", "followEvents", "after"),
     input("ChangePasswordInput", "currentPassword", TextMeaning::Form),
     input("ChangePasswordInput", "newPassword", TextMeaning::Form),
     input("DeleteAccountInput", "password", TextMeaning::Password),
+    input("SetRoleInput", "role", TextMeaning::Role),
     input("SignInInput", "password", TextMeaning::Password),
     input("SignInInput", "username", TextMeaning::Username),
     input("SignUpInput", "name", TextMeaning::Form),
     input("SignUpInput", "password", TextMeaning::Form),
     input("SignUpInput", "username", TextMeaning::Form),
+    input("SuspendUserInput", "reason", TextMeaning::Form),
     input("UpdateProfileInput", "avatarUrl", TextMeaning::Form),
     input("UpdateProfileInput", "bio", TextMeaning::Form),
     input("UpdateProfileInput", "name", TextMeaning::Form),
+    input("UpsertUserInput", "avatarUrl", TextMeaning::Form),
+    input("UpsertUserInput", "bio", TextMeaning::Form),
+    input("UpsertUserInput", "externalId", TextMeaning::Form),
+    input("UpsertUserInput", "name", TextMeaning::Form),
+    input("UpsertUserInput", "username", TextMeaning::Form),
     input("UserRef", "externalId", TextMeaning::ExternalId),
     input("UserRef", "id", TextMeaning::Id),
     input("UserRef", "username", TextMeaning::Username),

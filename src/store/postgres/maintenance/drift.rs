@@ -9,7 +9,7 @@ use crate::{
     domain::EdgeKind,
     store::{
         postgres::{Db, Postgres},
-        sql::{count_rows, edges_of, find_edge, logs, stored_lengths},
+        sql::maintenance::{count_rows, edges_of, find_edge, logs, stored_lengths},
     },
 };
 

@@ -23,7 +23,10 @@ use crate::{
     store::{
         Result,
         retry::Report,
-        sql::{COUNT_USERS, STRANGERS_COUNTED, STRANGERS_LOGGED, STRANGERS_NAMED},
+        sql::{
+            COUNT_USERS,
+            maintenance::{STRANGERS_COUNTED, STRANGERS_LOGGED, STRANGERS_NAMED},
+        },
         statement::query_scalar,
     },
 };

@@ -7,7 +7,9 @@ use sqlx::Transaction;
 use crate::{
     domain::EdgeKind,
     store::{
-        sql::{FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, logs, stored_lengths},
+        sql::maintenance::{
+            FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, logs, stored_lengths,
+        },
         sqlite::{Db, Sqlite},
     },
 };

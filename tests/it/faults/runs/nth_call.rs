@@ -7,7 +7,7 @@ use std::sync::{
 
 use entourage::{
     domain::{
-        Audience, FollowLimits, FollowOutcome, NewUser, PrivacyChange, UserId, Username,
+        Audience, FollowLimits, FollowOutcome, NewUser, PrivacyChange, Standing, UserId, Username,
         UsernameKey,
     },
     store::{self, CreateOutcome, Options, Store},
@@ -57,9 +57,10 @@ enum Happened {
     TokensEnded,
     Renamed,
     Deleted,
+    Suspended,
 }
 
-const MUTATIONS: [Mutation; 13] = [
+const MUTATIONS: [Mutation; 15] = [
     Mutation {
         field: "follow",
         input: r#"user: {username: "OTHER"}"#,
@@ -137,6 +138,18 @@ const MUTATIONS: [Mutation; 13] = [
         input: r#"password: "a good one""#,
         payload: "deletedUserId",
         happened: Some(Happened::Deleted),
+    },
+    Mutation {
+        field: "suspendUser",
+        input: r#"user: {username: "OTHER"}"#,
+        payload: "outcome user { isSuspended }",
+        happened: Some(Happened::Suspended),
+    },
+    Mutation {
+        field: "upsertUsers",
+        input: r#"users: [{externalId: "NEW", username: "NEW"}]"#,
+        payload: "results { outcome user { username } }",
+        happened: Some(Happened::SignedUp),
     },
 ];
 
@@ -239,6 +252,9 @@ impl Site {
             let username = Username::parse(&name).expect("a name");
             let mut user = NewUser::bare(id, username, beginning());
             user.password_hash = Some(self.password_hash.clone());
+            if id == me && matches!(mutation.field, "suspendUser" | "upsertUsers") {
+                user.role = "admin".into();
+            }
             let outcome = self.direct.create_user(&user).await.expect("it answers");
             assert_eq!(outcome, CreateOutcome::Created);
         }
@@ -286,6 +302,7 @@ impl Site {
                     _ => tie.mute.is_some(),
                 }
             }
+            Happened::Suspended => user(other).await?.standing == Standing::Suspended,
             Happened::BecamePrivate => {
                 let privacy = store.find_privacy(me).await.expect("it answers");
                 privacy.expect("the user exists").is_private()
