@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Any, Context, ID, Object};
 use futures_util::future::join_all;
 
 use super::{
     connection::{Listed, UserConnection},
+    federation::{self, Entity, Subgraph, is_federated},
     follow::UserRef,
     order::UserOrder,
     page::PageArguments,
@@ -48,6 +49,29 @@ impl Query {
     /// The caller's remaining budget after this operation; null if the server has no rate limits.
     async fn rate_limit(&self, ctx: &Context<'_>) -> Option<RateLimit> {
         RequestContext::of(ctx).budget.map(RateLimit::from)
+    }
+
+    /// This subgraph, for a gateway.
+    #[graphql(name = "_service", visible = "is_federated")]
+    async fn subgraph<'ctx>(&self, ctx: &Context<'ctx>) -> &'ctx Subgraph {
+        ctx.data_unchecked()
+    }
+
+    /// The objects that other subgraphs refer to, in that order; null for those that do not exist.
+    #[graphql(name = "_entities", visible = "is_federated")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The references, at most as many as the server's page size.")]
+        representations: Vec<Any>,
+    ) -> Projected<Vec<Option<Result<Entity, Failure>>>> {
+        let loaders = &RequestContext::of(ctx).loaders;
+        let entity = async |Any(representation): &Any| {
+            // The guard has refused malformed ones.
+            let user = federation::referred(representation).ok().flatten()?;
+            user.load(loaders).await.map(|user| user.map(Entity::User)).transpose()
+        };
+        Projected(join_all(representations.iter().map(entity)).await)
     }
 
     /// The object with this global ID; null if it does not exist.
