@@ -3,6 +3,7 @@
 //! All do the same: read the profile of ada page by page, follow her, and report the result.
 //! `make clients` builds those in `tests/clients`.
 
+mod federation;
 mod live;
 mod rust;
 mod tokens;
