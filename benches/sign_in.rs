@@ -14,7 +14,7 @@ use std::{
 
 use entourage::{
     app::{self, App, Settings},
-    domain::{Limits, SystemClock},
+    domain::{Limits, Standing, SystemClock},
     service::{NewAccount, Parts, Service, SystemRandom, Tokens},
     store::{self, Options},
 };
@@ -45,6 +45,7 @@ async fn main() -> Result<ExitCode> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
+        federation: false,
         rate_limits: false,
         events_kept: Duration::from_hours(1),
         webhook: None,

@@ -40,6 +40,8 @@ pub struct Settings {
     pub proxies: Vec<ProxyNet>,
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub sign_up: bool,
+    /// Whether the server is a subgraph of a federation, whose members see all external ids.
+    pub federation: bool,
     /// Whether the limits over time apply.
     pub rate_limits: bool,
     /// How long events are kept; zero for no events.
@@ -70,6 +72,7 @@ impl Default for Settings {
             cors_origins: Vec::new(),
             proxies: Vec::new(),
             sign_up: false,
+            federation: false,
             rate_limits: true,
             events_kept: Duration::from_hours(30 * 24),
             webhook: None,
@@ -103,6 +106,7 @@ impl App {
             clock: settings.clock,
             random: Arc::clone(&settings.random),
             sign_up: settings.sign_up,
+            federation: settings.federation,
             rate_limits: settings.rate_limits,
             events_kept: settings.events_kept,
             webhook: settings.webhook,

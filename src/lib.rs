@@ -137,6 +137,8 @@
 //! | cost | the number of nodes that an operation could return, plus a surcharge for expensive fields |
 //! | translation | the operation as the executor takes it: variables filled in, fragments spread |
 //! | projection | answering plain data from a plan of the selection, without a resolver per field |
+//! | gateway, subgraph | joins the schemas of several servers into one; one of these servers |
+//! | entity, representation | an object that several subgraphs know by a key; its type and key, as one of them refers to it |
 //! | loader | a `DataLoader`: collects the keys of one level and loads them at once |
 //!
 //! The store:

@@ -59,6 +59,7 @@ pub(super) fn service(store: &Arc<dyn Store>, tokens: Tokens) -> Arc<Service> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
+        federation: false,
         rate_limits: false,
         events_kept: Duration::ZERO,
         webhook: None,

@@ -7,13 +7,13 @@ use anyhow::Context;
 use crate::{
     config::{Documents, Switch},
     domain::Limits,
-    graphql::{DocumentRules, Manifest},
+    graphql::{DocumentRules, Features, Manifest},
 };
 
 /// Reads the manifests and checks every document in them against the schema of this server.
 pub(super) fn load(
     documents: &Documents,
-    sign_up_is_open: bool,
+    features: Features,
     limits: Limits,
 ) -> anyhow::Result<DocumentRules> {
     let mut manifests = Vec::new();
@@ -27,6 +27,6 @@ pub(super) fn load(
     let mut rules = DocumentRules::default();
     rules.registers = documents.apq == Switch::On;
     rules.only_trusted = documents.only;
-    rules.trust(&manifests, sign_up_is_open, limits).context("ENTOURAGE_DOCUMENTS")?;
+    rules.trust(&manifests, features, limits).context("ENTOURAGE_DOCUMENTS")?;
     Ok(rules)
 }

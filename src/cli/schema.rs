@@ -10,13 +10,17 @@ use crate::graphql;
 /// Print the GraphQL schema (SDL)
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Print it as a subgraph of Apollo Federation 2
+    #[arg(long)]
+    federation: bool,
+
     /// Compare with this file instead; exit code 1 if they differ
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    let sdl = graphql::sdl();
+    let sdl = if args.federation { graphql::subgraph_sdl() } else { graphql::sdl() };
     let Some(file) = &args.check else { return print(&sdl) };
 
     let text =
@@ -24,8 +28,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some((number, ours)) = first_difference(&sdl, &text) {
         bail!(
             "{} differs from the schema of this program at line {number}, which should be {ours:?}: \
-             run `entourage schema > {}`",
+             run `entourage schema{} > {}`",
             file.display(),
+            if args.federation { " --federation" } else { "" },
             file.display()
         );
     }

@@ -22,6 +22,7 @@ use crate::{
         Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, Signing, SlowLog,
         Switch, Webhook,
     },
+    graphql::Features,
     http::{Playground, Timeouts},
     service::Tokens,
     store::{LoadOutcome, Store},
@@ -63,7 +64,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     database.writes_webhooks = webhook.is_some();
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = service.sign_up.is_open(&database.url);
-    let documents = documents::load(&documents, sign_up, limits)?;
+    let federation = service.federation == Switch::On;
+    let documents = documents::load(&documents, Features { sign_up, federation }, limits)?;
     super::signing::check_key(&signing, &database.url)?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
@@ -94,6 +96,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         cors_origins: front.cors_origins(),
         proxies: front.trusted_proxies(),
         sign_up,
+        federation,
         rate_limits: service.rate_limits == Switch::On,
         events_kept: database.events_kept,
         webhook,

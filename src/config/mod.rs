@@ -150,6 +150,19 @@ pub struct Service {
     #[command(flatten)]
     pub sign_up: SignUpArg,
 
+    /// Whether the server is a subgraph of a federation
+    ///
+    /// If so, gateways of Apollo Federation 2 look up users by `id` and `externalId`, and everybody who
+    /// sees a user sees `User.externalId`.
+    #[arg(
+        long,
+        env = "ENTOURAGE_FEDERATION",
+        value_name = "on|off",
+        default_value = "off",
+        hide_possible_values = true
+    )]
+    pub federation: Switch,
+
     /// Whether the limits over time apply
     ///
     /// They are on sign-ins, follows and cost. Limits per request always apply.

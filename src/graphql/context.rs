@@ -7,7 +7,7 @@ use async_graphql::ContextBase;
 use super::{loaders::Loaders, projection::count::Projections};
 use crate::{
     domain::Limits,
-    service::{Budget, SeenBy, Viewer},
+    service::{Budget, SeenBy},
 };
 
 /// A request, for its resolvers.
@@ -28,10 +28,5 @@ impl RequestContext {
     /// The context of a resolver's request.
     pub(super) fn of<'a, T>(ctx: &ContextBase<'a, T>) -> &'a Self {
         ctx.data_unchecked::<Arc<Self>>()
-    }
-
-    /// The signed-in viewer; `None` when signed out.
-    pub(super) fn viewer(&self) -> Option<&Viewer> {
-        self.service.viewer().map(|viewer| &**viewer)
     }
 }

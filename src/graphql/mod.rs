@@ -43,6 +43,7 @@ pub use self::{
     },
     projection::{count::Projections, projected_fields},
     reply::Reply,
+    schema::Features,
     subscription::{Delivery, Subscription},
 };
 use self::{
@@ -64,7 +65,12 @@ use crate::{
 
 /// The schema in the schema definition language: the text of `schema.graphql`.
 pub fn sdl() -> String {
-    schema::sdl(true)
+    schema::sdl(Features { sign_up: true, federation: false })
+}
+
+/// The same schema as a subgraph of a federation, as a gateway is composed from it.
+pub fn subgraph_sdl() -> String {
+    schema::subgraph_sdl(Features { sign_up: true, federation: true })
 }
 
 /// The mutations for callers who are signed out, and the field that says nothing about the caller.
@@ -143,11 +149,14 @@ impl Operation {
 impl Api {
     /// The API over a service.
     pub fn new(service: Arc<Service>, limits: Limits) -> Self {
-        let sdl = schema::sdl(service.sign_up_is_open());
-        let documents = Documents::new(&sdl, limits);
+        let federation = service.is_federated();
+        let features = Features { sign_up: service.sign_up_is_open(), federation };
+        let validated = schema::sdl(features);
+        let documents = Documents::new(&validated, limits);
+        let sdl = if federation { schema::subgraph_sdl(features) } else { validated };
         let persisted = Persisted::new(DocumentRules::default(), limits);
         let execution = Execution {
-            executable: schema::executable(&service),
+            executable: schema::executable(&service, &sdl),
             limits,
             avatars: types::avatar::FOLDER.into(),
             projections: Some(Projections::default()),
@@ -230,9 +239,7 @@ impl Api {
             if admission == Admission::Admins {
                 findings.required = Some([Permission::Admin].into_iter().collect());
             }
-            let interfaces = rules.interfaces;
-            let executable =
-                translation::translate(schema, interfaces, &document, operation, variables);
+            let executable = translation::translate(rules, &document, operation, variables);
             Ok((executable, findings))
         };
         let (executable, findings) = match inspect() {

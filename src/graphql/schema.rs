@@ -1,17 +1,23 @@
 //! The schema: built from the Rust types, published as SDL, and read back for validation.
 //!
-//! **Invariant:** documents are validated against the published schema.
+//! **Invariant:** documents are validated against the published schema. A subgraph also has the
+//! fields that every subgraph of a federation has and leaves out of its SDL.
 
 use std::sync::Arc;
 
 use apollo_compiler::{
     Node, Schema as TypedSchema,
-    ast::{Definition, Document},
+    ast::{Definition, DirectiveList, Document},
     validation::Valid,
 };
 use async_graphql::{SDLExportOptions, Schema, ValidationMode};
 
-use super::types::{event::Subscription, mutation::Mutation, query::Query};
+use super::types::{
+    event::Subscription,
+    federation::{self, Subgraph},
+    mutation::Mutation,
+    query::Query,
+};
 use crate::service::Service;
 
 /// The schema that executes.
@@ -21,9 +27,10 @@ pub(super) type Executable = Schema<Query, Mutation, Subscription>;
 /// and long before the executor's own limit.
 pub(super) const NESTING_MAX: usize = 64;
 
-/// The schema over a service.
-pub(super) fn executable(service: &Arc<Service>) -> Executable {
-    builder().data(service.clone()).finish()
+/// The schema over a service. `sdl` is the published one.
+pub(super) fn executable(service: &Arc<Service>, sdl: &str) -> Executable {
+    let subgraph = Subgraph { sdl: sdl.to_owned() };
+    builder().data(service.clone()).data(subgraph).finish()
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
@@ -35,11 +42,59 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
         .disable_suggestions()
 }
 
-/// The SDL of the schema. Without `sign_up` it lacks the mutations that need passwords of our own.
-///
+/// What a server offers besides what every server does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Features {
+    /// The mutations that need passwords of our own.
+    pub sign_up: bool,
+    /// The fields with which a gateway reads entities: the server is a subgraph of a federation.
+    pub federation: bool,
+}
+
+/// The SDL that documents are validated against. Without federation it is the published one.
+pub(crate) fn sdl(features: Features) -> String {
+    document(features).to_string()
+}
+
+/// The SDL of the subgraph: with the directives of federation, and without the fields that a
+/// gateway adds by itself.
+pub(crate) fn subgraph_sdl(features: Features) -> String {
+    let mut document = document(Features { federation: false, ..features });
+    let federation = Document::parse(SUBGRAPH, "subgraph.graphql").expect("it is valid GraphQL");
+    for definition in federation.definitions.into_iter().rev() {
+        match &definition {
+            Definition::ObjectTypeExtension(extension) => {
+                let added = extension.directives.iter().cloned();
+                directives(&mut document, &extension.name).extend(added);
+            }
+            _ => document.definitions.insert(0, definition),
+        }
+    }
+    document.to_string()
+}
+
+/// The directives of federation: `@key` for what a gateway can look up, and `@shareable` for the
+/// types that other subgraphs define as well. Later versions have nothing that we use.
+const SUBGRAPH: &str = r#"
+    extend schema @link(
+        url: "https://specs.apollo.dev/federation/v2.0", import: ["@key", "@shareable"]
+    )
+    extend type PageInfo @shareable
+    extend type User @key(fields: "id") @key(fields: "externalId")
+"#;
+
+/// The directives of an object type.
+fn directives<'a>(document: &'a mut Document, ty: &str) -> &'a mut DirectiveList {
+    let object = document.definitions.iter_mut().find_map(|definition| match definition {
+        Definition::ObjectTypeDefinition(object) if object.name == ty => Some(object.make_mut()),
+        _ => None,
+    });
+    &mut object.expect("the schema has the type").directives
+}
+
 /// The executor's export is sorted by type and field, and the definitions that every schema has
-/// built in are removed.
-pub(crate) fn sdl(sign_up: bool) -> String {
+/// built in are removed, as are those of features that the server does not offer.
+fn document(features: Features) -> Document {
     let options = SDLExportOptions::new()
         .sorted_fields()
         .sorted_arguments()
@@ -58,10 +113,15 @@ pub(crate) fn sdl(sign_up: bool) -> String {
     document
         .definitions
         .sort_by_key(|d| (d.as_directive_definition().is_none(), d.name().cloned()));
-    if !sign_up {
+    if !features.sign_up {
         without_sign_up(&mut document);
     }
-    document.to_string()
+    if !features.federation {
+        without_fields(&mut document, &federation::FIELDS);
+        let is_hidden = |ty: &str| federation::TYPES.contains(&ty);
+        document.definitions.retain(|d| d.name().is_none_or(|name| !is_hidden(name)));
+    }
+    document
 }
 
 /// The schema of an SDL.
@@ -111,14 +171,18 @@ const PERMISSIONS: &str = "The permissions that the caller needs, all of them. A
 
 fn without_sign_up(document: &mut Document) {
     let hidden = ["signUp", "signIn", "changePassword"];
-    for definition in &mut document.definitions {
-        if let Definition::ObjectTypeDefinition(object) = definition {
-            object.make_mut().fields.retain(|field| !hidden.contains(&field.name.as_str()));
-        }
-    }
+    without_fields(document, &hidden);
     let is_hidden = |ty: &str| {
         let mutation = ty.strip_suffix("Input").or_else(|| ty.strip_suffix("Payload"));
         mutation.is_some_and(|name| hidden.iter().any(|field| field.eq_ignore_ascii_case(name)))
     };
     document.definitions.retain(|d| d.name().is_none_or(|name| !is_hidden(name)));
+}
+
+fn without_fields(document: &mut Document, hidden: &[&str]) {
+    for definition in &mut document.definitions {
+        if let Definition::ObjectTypeDefinition(object) = definition {
+            object.make_mut().fields.retain(|field| !hidden.contains(&field.name.as_str()));
+        }
+    }
 }

@@ -71,6 +71,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// Whether strangers can sign up and sign in with a password.
     pub sign_up: bool,
+    /// Whether the server is a subgraph of a federation.
+    pub federation: bool,
     /// Whether there are limits over time: on sign-ins, follows and cost.
     pub rate_limits: bool,
     /// How long events are kept; zero for no events.
@@ -100,6 +102,7 @@ pub struct Service {
     events_kept: Duration,
     webhook: Option<Deliveries>,
     sign_up: bool,
+    federation: bool,
 }
 
 impl Service {
@@ -112,6 +115,7 @@ impl Service {
             clock,
             random,
             sign_up,
+            federation,
             rate_limits,
             events_kept,
             webhook,
@@ -133,12 +137,18 @@ impl Service {
             events_kept,
             webhook: webhook.map(Deliveries::new),
             sign_up,
+            federation,
         })
     }
 
     /// Whether `signUp`, `signIn` and `changePassword` exist.
     pub const fn sign_up_is_open(&self) -> bool {
         self.sign_up
+    }
+
+    /// Whether the server is a subgraph of a federation.
+    pub const fn is_federated(&self) -> bool {
+        self.federation
     }
 
     /// The time, by the clock of the service.

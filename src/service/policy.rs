@@ -3,7 +3,9 @@
 //! The guard of the mutations, `viewerCanFollow` and `viewerCannotFollowReasons` all come here,
 //! so a button that shows is a mutation that works.
 
-use super::{Error, Result, Session};
+use std::sync::Arc;
+
+use super::{Error, Result, SeenBy, Session};
 use crate::domain::{
     Account, Audience, FollowFacts, FollowLimit, FollowRefusal, Permission, Permissions, Standing,
     UserId, decide_follow,
@@ -39,6 +41,15 @@ impl Viewer {
     /// Whether the viewer administers accounts.
     pub const fn administers(&self) -> bool {
         self.permissions.contains(Permission::Admin)
+    }
+}
+
+impl SeenBy {
+    /// Whether the caller sees the id of a user at the host, if they see the user: their own, as an
+    /// administrator, and in a federation, whose subgraphs know users by it.
+    pub fn sees_external_id_of(&self, user: UserId) -> bool {
+        let sees = |viewer: &Arc<Viewer>| viewer.id() == user || viewer.administers();
+        self.service.is_federated() || self.viewer().is_some_and(sees)
     }
 }
 

@@ -5,39 +5,37 @@
 //! neither: selections excluded by `@skip` and `@include` are left out, variables are replaced by
 //! their values, and fields are collected (section 6.3.2 of the specification): fragments are
 //! spread, and fields with the same response key become one, with their selections merged. What
-//! is selected of an interface is collected for each of its types.
+//! is selected of an interface or a union is collected for each of its types.
 //!
 //! **Invariant:** a translated selection of an object type holds fields only, each response key
-//! once. That of an interface holds one such selection for each type that implements it, as an
+//! once. That of an interface or a union holds one such selection for each of its types, as an
 //! inline fragment.
 
 use std::collections::{HashMap, HashSet};
 
 use apollo_compiler::{
-    ExecutableDocument, Name as DocumentName, Node, Schema,
+    ExecutableDocument, Name as DocumentName, Node,
     collections::HashMap as CompilerMap,
     executable::{self, Operation, OperationType, Selection, SelectionSet},
     response::{JsonValue, serde_json_bytes::ByteString},
     schema::Implementers,
-    validation::Valid,
 };
 use async_graphql::{Name, Pos, Positioned, parser::types};
 use async_graphql_value::Value;
 
-use super::values::Variables;
+use super::{validation::Rules, values::Variables};
 
 /// Which types implement which interface.
 pub(crate) type InterfaceMap = CompilerMap<DocumentName, Implementers>;
 
 /// Translates one operation of a document.
 pub(crate) fn translate(
-    schema: &Valid<Schema>,
-    interfaces: &InterfaceMap,
+    rules: Rules<'_>,
     document: &ExecutableDocument,
     operation: &Operation,
     variables: Variables<'_>,
 ) -> types::ExecutableDocument {
-    let translation = Translation { schema, interfaces, document, variables };
+    let translation = Translation { rules, document, variables };
     let ty = match operation.operation_type {
         OperationType::Query => types::OperationType::Query,
         OperationType::Mutation => types::OperationType::Mutation,
@@ -54,8 +52,7 @@ pub(crate) fn translate(
 }
 
 struct Translation<'a> {
-    schema: &'a Valid<Schema>,
-    interfaces: &'a InterfaceMap,
+    rules: Rules<'a>,
     document: &'a ExecutableDocument,
     variables: Variables<'a>,
 }
@@ -67,7 +64,8 @@ impl<'a> Translation<'a> {
     /// All selections of the same field, merged.
     fn selections(&self, sets: &[&'a SelectionSet]) -> types::SelectionSet {
         let ty = &sets[0].ty;
-        let Some(implementers) = self.interfaces.get(ty) else {
+        let objects = self.rules.schema.types.get(ty).map(|ty| self.rules.possible_types(ty));
+        let Some(objects) = objects.filter(|objects| !objects.is_empty()) else {
             return self.selections_on(ty, sets);
         };
         let fragment = |object: &DocumentName| {
@@ -80,7 +78,7 @@ impl<'a> Translation<'a> {
             };
             nowhere(types::Selection::InlineFragment(nowhere(fragment)))
         };
-        types::SelectionSet { items: implementers.objects.iter().map(fragment).collect() }
+        types::SelectionSet { items: objects.into_iter().map(fragment).collect() }
     }
 
     /// What the selections ask of an object of type `ty`.
@@ -101,7 +99,7 @@ impl<'a> Translation<'a> {
         collected: &mut Vec<Sharing<'a>>,
         spread: &mut HashSet<&'a DocumentName>,
     ) {
-        if *ty != set.ty && !self.schema.is_subtype(&set.ty, ty) {
+        if *ty != set.ty && !self.rules.schema.is_subtype(&set.ty, ty) {
             return;
         }
         for selection in &set.selections {
@@ -189,19 +187,19 @@ mod tests {
     use apollo_compiler::response::JsonMap;
 
     use super::*;
-    use crate::graphql::schema;
+    use crate::graphql::schema::{self, Features};
 
-    /// What is selected of each type of `Node`, as `Type: key key`.
-    fn selected(selection: &str) -> Vec<String> {
-        let schema = schema::typed(&schema::sdl(true));
+    /// What is selected of each type of an abstract field, as `Type: key key`.
+    fn selected(field: &str, selection: &str) -> Vec<String> {
+        let schema = schema::typed(&schema::sdl(Features { sign_up: true, federation: true }));
         let fragment = if selection.contains("...F") { "fragment F on User { name }" } else { "" };
-        let text = format!("{{ node(id: \"\") {{ {selection} }} }} {fragment}");
+        let text = format!("{{ {field} {{ {selection} }} }} {fragment}");
         let document = ExecutableDocument::parse_and_validate(&schema, text, "document.graphql");
         let document = document.expect("a valid document");
         let operation = document.operations.iter().next().expect("an operation");
         let (interfaces, variables) = (schema.implementers_map(), JsonMap::new());
-        let translated =
-            translate(&schema, &interfaces, &document, operation, Variables(&variables));
+        let rules = Rules { schema: &schema, interfaces: &interfaces, has_suggestions: false };
+        let translated = translate(rules, &document, operation, Variables(&variables));
         let types::DocumentOperations::Single(operation) = translated.operations else {
             panic!("there is one operation");
         };
@@ -233,9 +231,21 @@ mod tests {
             ("... on Node { id ... { __typename } }", "id __typename", "id __typename"),
             ("... on User { id } ... on Viewer { user { id } }", "id", "user"),
         ] {
-            let mut selected = selected(selection);
+            let mut selected = selected("node(id: \"\")", selection);
             selected.sort();
             assert_eq!(selected, [format!("User: {user}"), format!("Viewer: {viewer}")]);
+        }
+    }
+
+    #[test]
+    fn a_selection_of_a_union_is_one_of_each_type() {
+        for (selection, keys) in [
+            ("__typename", "__typename"),
+            ("... on User { name } ...F ... on Node { id }", "name id"),
+            ("... on Node { ... on Viewer { user { id } } } ... on User { name }", "name"),
+        ] {
+            let selected = selected("_entities(representations: [])", selection);
+            assert_eq!(selected, [format!("User: {keys}")]);
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
             scalar::{DateTime, Uri},
         },
     },
-    service::{FollowDenials, Viewer},
+    service::{FollowDenials, SeenBy},
 };
 
 /// What has to be loaded for a selection, besides the rows of its users.
@@ -76,7 +76,7 @@ impl Needs {
 /// What the value of a field is computed from.
 pub(crate) struct Facts<'a, 'v> {
     pub(crate) user: &'a User,
-    pub(crate) viewer: Option<&'v Viewer>,
+    pub(crate) service: &'v SeenBy,
     /// The path of the drawn pictures.
     pub(crate) avatars: &'v str,
     /// The user's lists, if needed.
@@ -92,14 +92,13 @@ pub(crate) struct Facts<'a, 'v> {
 impl<'a> Facts<'a, '_> {
     /// Whether the viewer is the user.
     pub(crate) fn is_viewer(&self) -> bool {
-        self.viewer.is_some_and(|viewer| viewer.id() == self.user.id)
+        self.service.viewer().is_some_and(|viewer| viewer.id() == self.user.id)
     }
 
     /// The user's id at the host, if the viewer may know it.
     pub(crate) fn external_id(&self) -> Option<&'a str> {
-        let administers = self.viewer.is_some_and(Viewer::administers);
         let id = self.user.external_id.as_deref();
-        id.filter(|_| administers || self.is_viewer())
+        id.filter(|_| self.service.sees_external_id_of(self.user.id))
     }
 }
 
@@ -195,8 +194,8 @@ impl<T: Plain> UserField<T> {
         if self.row.needs.include(Needs::TIE) {
             tie = request.loaders.ties.one(user.id).await?;
         }
-        let avatars = &*request.avatars;
-        Ok(Facts { user, viewer: request.viewer(), avatars, lists, relation, denials, tie })
+        let (service, avatars) = (&request.service, &*request.avatars);
+        Ok(Facts { user, service, avatars, lists, relation, denials, tie })
     }
 }
 

@@ -45,6 +45,7 @@ use super::{
             BlockedUserConnection, Edge, FollowRequestConnection, FollowerEdge, FollowingEdge,
             Listed, MutedUserConnection, UserConnection,
         },
+        federation::Entity,
         user::{AnyNode, Node, User},
     },
 };
@@ -148,6 +149,18 @@ impl Project for Vec<Option<Result<User, Failure>>> {
         };
         let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;
         list(&users, request, selection).await
+    }
+}
+
+impl Project for Vec<Option<Result<Entity, Failure>>> {
+    async fn project(&self, request: &RequestContext, selection: &SelectionSet) -> Option<Vec<u8>> {
+        let user = |entity: &Option<Result<Entity, Failure>>| match entity {
+            None => Some(None),
+            Some(Ok(Entity::User(user))) => Some(Some(user.0.clone())),
+            Some(Err(_)) => None,
+        };
+        let users: Vec<_> = self.iter().map(user).collect::<Option<_>>()?;
+        list(&users, request, plan::of_type(selection, "User")?).await
     }
 }
 

@@ -182,7 +182,7 @@ fn user<'a>(field: &'a Field, page_size_max: u32, users: &mut Vec<UserPlan<'a>>)
 }
 
 /// The selection of an object of a type, within one that is translated for each type of an
-/// interface.
+/// interface or a union.
 pub(super) fn of_type<'a>(selection: &'a SelectionSet, ty: &str) -> Option<&'a SelectionSet> {
     selection.items.iter().find_map(|Positioned { node, .. }| {
         let types::Selection::InlineFragment(Positioned { node: fragment, .. }) = node else {

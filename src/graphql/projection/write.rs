@@ -71,8 +71,8 @@ impl<'a> Writer<'a> {
         let tie = tie.unwrap_or_default();
         let denials = place.and_then(|(batch, index)| batch.denials.get(index).copied());
         let denials = denials.unwrap_or_default();
-        let (viewer, avatars) = (self.request.viewer(), &*self.request.avatars);
-        let facts = Facts { user, viewer, avatars, lists, relation, denials, tie };
+        let (service, avatars) = (&self.request.service, &*self.request.avatars);
+        let facts = Facts { user, service, avatars, lists, relation, denials, tie };
         self.object("User", &plan.fields, |writer, field| match field {
             UserItem::Plain(row) => row.write(&facts, &mut writer.json),
             UserItem::List(list) => {

@@ -7,6 +7,7 @@ pub(crate) mod avatar;
 pub(crate) mod connection;
 pub(crate) mod denial;
 pub(crate) mod event;
+pub(crate) mod federation;
 pub(crate) mod follow;
 pub(crate) mod mutation;
 pub(crate) mod order;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Any, Context, ID, Object};
 use futures_util::future::join_all;
 
 use super::{
     audit::AuditConnection,
     connection::{Listed, UserConnection},
+    federation::{self, Entity, Subgraph, is_federated},
     follow::UserRef,
     mutation::has_permission,
     order::UserOrder,
@@ -78,6 +79,29 @@ impl Query {
         let order = None::<(OrderField, OrderDirection)>;
         let arguments = PageArguments::new(first, last, after, before, order);
         AuditConnection::load(ctx, &arguments).await
+    }
+
+    /// This subgraph, for a gateway.
+    #[graphql(name = "_service", visible = "is_federated")]
+    async fn subgraph<'ctx>(&self, ctx: &Context<'ctx>) -> &'ctx Subgraph {
+        ctx.data_unchecked()
+    }
+
+    /// The objects that other subgraphs refer to, in that order; null for those that do not exist.
+    #[graphql(name = "_entities", visible = "is_federated")]
+    async fn entities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The references, at most as many as the server's page size.")]
+        representations: Vec<Any>,
+    ) -> Projected<Vec<Option<Result<Entity, Failure>>>> {
+        let loaders = &RequestContext::of(ctx).loaders;
+        let entity = async |Any(representation): &Any| {
+            // The guard has refused malformed ones.
+            let user = federation::referred(representation).ok().flatten()?;
+            user.load(loaders).await.map(|user| user.map(Entity::User)).transpose()
+        };
+        Projected(join_all(representations.iter().map(entity)).await)
     }
 
     /// The object with this global ID; null if it does not exist.

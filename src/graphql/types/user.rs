@@ -134,7 +134,7 @@ user_fields! {
     /// When the account was created.
     CREATED_AT = created_at: DateTime, "createdAt", ROW, |facts| DateTime(facts.user.created_at);
     /// The user's ID at the host application; null if it has none. Only the user and holders of
-    /// `ADMIN` see it; to others it is null.
+    /// `ADMIN` see it, and in a federation everybody; to others it is null.
     EXTERNAL_ID = external_id: Option<String>, "externalId", ROW, |facts| facts.external_id();
     /// How many users follow this user. It costs 1.
     FOLLOWER_COUNT = follower_count: i32, "followerCount", COUNT,

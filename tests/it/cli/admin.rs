@@ -341,6 +341,16 @@ fn the_schema_is_the_committed_file() {
 }
 
 #[test]
+fn the_schema_is_also_printed_as_a_subgraph() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let printed = said(run(root, ["schema", "--federation"], &[]));
+    assert!(printed == entourage::graphql::subgraph_sdl());
+    let check = ["schema", "--federation", "--check", "schema.graphql"];
+    let line = complaint(&run(root, check, &[]), 1);
+    assert!(line.ends_with("run `entourage schema --federation > schema.graphql`"), "{line}");
+}
+
+#[test]
 fn a_stale_schema_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let text = said(run(folder.path(), ["schema"], &[]));

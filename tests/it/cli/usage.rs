@@ -65,6 +65,7 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_DATABASE_STATEMENT_TIMEOUT", " "),
         ("ENTOURAGE_DEMO", "perhaps"),
         ("ENTOURAGE_MIGRATE", "perhaps"),
+        ("ENTOURAGE_FEDERATION", "2"),
         ("ENTOURAGE_RATE_LIMITS", "some"),
         ("ENTOURAGE_APQ", "perhaps"),
         ("ENTOURAGE_DOCUMENTS_ONLY", "perhaps"),

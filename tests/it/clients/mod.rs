@@ -3,6 +3,7 @@
 //! All do the same: read the profile of ada page by page, follow her, and report the result.
 //! `make clients` builds those in `tests/clients`.
 
+mod federation;
 mod live;
 mod rust;
 mod tokens;
@@ -17,7 +18,7 @@ use std::{
 use entourage::{
     app::Settings,
     domain::Limits,
-    graphql::{DocumentRules, Manifest},
+    graphql::{DocumentRules, Features, Manifest},
 };
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -121,7 +122,8 @@ async fn a_relay_client_reads_follows_and_keeps_its_list() {
         Manifest { name: "relay".to_owned(), json: manifest.expect("`make clients` writes it") };
     let mut documents = DocumentRules::default();
     documents.registers = false;
-    documents.trust(&[manifest], true, Limits::default()).expect("it fits the schema");
+    let features = Features { sign_up: true, ..Features::default() };
+    documents.trust(&[manifest], features, Limits::default()).expect("it fits the schema");
     let host = Host::with(Settings { documents, ..settings() }).await;
 
     let mut report = host.run("node", "dist/relay/Profile.js").await;

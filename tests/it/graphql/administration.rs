@@ -385,7 +385,7 @@ async fn a_machine_administers_and_is_in_no_list(app: TestApp) {
     let seen = ask(&app, query, &token).await;
     let viewer = json!({ "permissions": ["ADMIN", "MODERATE"], "user": { "username": "robot" } });
     let mut permissions: Vec<_> = seen["viewer"]["permissions"].as_array().expect("a list").clone();
-    permissions.sort_by_key(|permission| permission.to_string());
+    permissions.sort_by_key(ToString::to_string);
     assert_eq!(json!({ "permissions": permissions, "user": seen["viewer"]["user"] }), viewer);
     assert_eq!(seen["users"]["totalCount"], 4);
     let upserted = app

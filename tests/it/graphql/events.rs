@@ -229,6 +229,7 @@ async fn thousands_of_feeds_read_at_once() {
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandom),
                 sign_up: true,
+                federation: false,
                 rate_limits: false,
                 events_kept: Duration::from_hours(1),
                 webhook: None,

@@ -6,6 +6,7 @@ mod closed_doors;
 mod documents;
 mod events;
 mod external_ids;
+mod federation;
 mod following;
 mod guard;
 mod limits;

@@ -158,6 +158,7 @@ fn service(store: &Arc<dyn Store>) -> Arc<Service> {
         clock: Arc::new(Noon),
         random: Arc::new(SystemRandom),
         sign_up: true,
+        federation: false,
         rate_limits: false,
         events_kept: Duration::from_hours(1),
         webhook: None,

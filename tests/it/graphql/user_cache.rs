@@ -75,6 +75,7 @@ impl Servers {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             sign_up: true,
+            federation: false,
             rate_limits: false,
             events_kept: Duration::from_hours(1),
             webhook: None,

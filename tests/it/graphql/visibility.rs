@@ -9,9 +9,9 @@ use std::{
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use entourage::{
     domain::{
-        BlockOutcome, FollowAction, FollowChange, FollowChanged, FollowLimits, FollowOutcome,
-        Limits, ListVisibility, Mute, MuteOutcome, NewUser, PrivacyChange, Role, SystemClock,
-        UserId, Username,
+        BlockOutcome, ExternalId, FollowAction, FollowChange, FollowChanged, FollowLimits,
+        FollowOutcome, Limits, ListVisibility, Mute, MuteOutcome, NewUser, PrivacyChange, Role,
+        SystemClock, UserId, Username,
     },
     graphql::{Api, Caller, GlobalId, Request},
     service::{Parts, Service, Session, SystemRandom, Viewer},
@@ -97,6 +97,7 @@ fn service(store: &Arc<dyn Store>, limits: Limits) -> Arc<Service> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
+        federation: true,
         rate_limits: false,
         events_kept: std::time::Duration::from_hours(1),
         webhook: None,
@@ -163,6 +164,10 @@ fn name(user: UserId) -> String {
     format!("u{:02}", user.0)
 }
 
+fn external_id(user: UserId) -> String {
+    format!("h{}", user.0)
+}
+
 impl Graph {
     fn random(seed: u64) -> Self {
         let random = &mut ChaCha8Rng::seed_from_u64(seed);
@@ -214,6 +219,7 @@ impl Graph {
             let role = if is_moderator(user) { "moderator" } else { Role::DEFAULT };
             let mut new = NewUser::bare(user, username, beginning());
             new.role = role.into();
+            new.external_id = Some(ExternalId::parse(&external_id(user)).expect("an external id"));
             store.create_user(&new).await.expect("it works");
         }
         let change = async |(follower, followee), at, action| {
@@ -310,7 +316,7 @@ fn text(at: DateTime<Utc>) -> String {
 
 /// What is selected of a user, so many levels deep.
 fn selection(depth: u32) -> String {
-    let fields = "username isPrivate isViewer followerCount followingCount viewerIsFollowing \
+    let fields = "username externalId isPrivate isViewer followerCount followingCount viewerIsFollowing \
         viewerFollowedAt isFollowingViewer viewerHasRequested viewerRequestedAt hasRequestedViewer \
         viewerIsBlocking viewerIsMuting viewerMutedUntil viewerCanFollow viewerCannotFollowReasons";
     if depth == 0 {
@@ -351,6 +357,7 @@ fn user(graph: &Graph, reader: &Reader, user: UserId, depth: u32) -> Value {
     let (followers, following) = (graph.list(user, true, reader), graph.list(user, false, reader));
     let mut object = json!({
         "username": name(user),
+        "externalId": external_id(user),
         "isPrivate": graph.privacy[&user].is_private,
         "isViewer": viewer == Some(user),
         "followerCount": followers.len(),
@@ -437,15 +444,7 @@ fn documents(graph: &Graph, reader: &Reader) -> Vec<(String, Value)> {
 
     let ids: Vec<_> =
         users().map(|user| String::from(async_graphql::ID::from(GlobalId::User(user)))).collect();
-    let node = |of: UserId| graph.exists(of, reader).then(|| user(graph, reader, of, 1));
-    documents.push((
-        format!(
-            "{{ nodes(ids: {}) {{ ... on User {{ {} }} }} }}",
-            serde_json::to_string(&ids).expect("it is JSON"),
-            selection(1)
-        ),
-        json!({ "nodes": users().map(node).collect::<Vec<_>>() }),
-    ));
+    documents.extend(references(graph, reader, &ids));
     for (of, id) in users().zip(&ids) {
         documents.push((
             format!(
@@ -472,6 +471,34 @@ fn documents(graph: &Graph, reader: &Reader) -> Vec<(String, Value)> {
         documents.push(own_lists(graph, reader, viewer));
     }
     documents
+}
+
+/// The documents that refer to all users: by their ids, and by their external ids.
+fn references(graph: &Graph, reader: &Reader, ids: &[String]) -> [(String, Value); 3] {
+    let node = |of: UserId| graph.exists(of, reader).then(|| user(graph, reader, of, 1));
+    let all = || users().map(node).collect::<Vec<_>>();
+    let nodes = format!(
+        "{{ nodes(ids: {}) {{ ... on User {{ {} }} }} }}",
+        serde_json::to_string(ids).expect("it is JSON"),
+        selection(1)
+    );
+    let refs = users().map(|user| format!("{{ externalId: \"{}\" }}", external_id(user)));
+    let refs: String = refs.collect();
+    let by_ref = format!("{{ usersByRef(refs: [{refs}]) {{ {} }} }}", selection(1));
+    let representations = users().zip(ids).map(|(user, id)| match user.0 % 2 {
+        0 => format!("{{ __typename: \"User\", id: \"{id}\" }}"),
+        _ => format!("{{ __typename: \"User\", externalId: \"{}\" }}", external_id(user)),
+    });
+    let representations: String = representations.collect();
+    let entities = format!(
+        "{{ _entities(representations: [{representations}]) {{ ... on User {{ {} }} }} }}",
+        selection(1)
+    );
+    [
+        (nodes, json!({ "nodes": all() })),
+        (by_ref, json!({ "usersByRef": all() })),
+        (entities, json!({ "_entities": all() })),
+    ]
 }
 
 /// The lists that only the viewer reads.

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use entourage::{
     app::Settings,
     domain::{Audience, Limits, UsernameKey},
-    graphql::{DocumentRules, Manifest, ManifestError},
+    graphql::{DocumentRules, Features, Manifest, ManifestError},
     http::{BuiltFile, Playground},
 };
 use reqwest::{Method, header::ACCEPT};
@@ -60,7 +60,8 @@ fn trusting(json: &Value, only: bool) -> Settings {
     rules(|rules| {
         rules.only_trusted = only;
         let manifest = Manifest { name: "client.json".to_owned(), json: json.to_string() };
-        rules.trust(&[manifest], true, Limits::default()).expect("it fits the schema");
+        let features = Features { sign_up: true, ..Features::default() };
+        rules.trust(&[manifest], features, Limits::default()).expect("it fits the schema");
     })
 }
 
@@ -306,7 +307,8 @@ fn a_manifest_of_2000_documents_is_loaded() {
 fn a_manifest_that_cannot_be_used_is_refused() {
     let refusal = |json: &str| {
         let manifest = Manifest { name: "client.json".to_owned(), json: json.to_owned() };
-        DocumentRules::default().trust(&[manifest], false, Limits::default()).expect_err(json)
+        let mut rules = DocumentRules::default();
+        rules.trust(&[manifest], Features::default(), Limits::default()).expect_err(json)
     };
     assert!(matches!(refusal("{"), ManifestError::NotJson { .. }));
     for json in [

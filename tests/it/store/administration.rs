@@ -147,7 +147,9 @@ async fn a_machine_is_found_by_no_look_up(store: &dyn Store) {
     let key = UsernameKey::parse("robot").unwrap();
 
     assert!(store.users_by_ids(everybody, &[BOB]).await.unwrap().is_empty());
-    assert!(store.users_by_usernames(everybody, &[key.clone()]).await.unwrap().is_empty());
+    assert!(
+        store.users_by_usernames(everybody, std::slice::from_ref(&key)).await.unwrap().is_empty()
+    );
     let names = entourage::domain::UserNames::Usernames(vec!["robot".to_owned()]);
     assert!(store.find_ids(&names).await.unwrap().is_empty());
     let account = store.find_account(BOB).await.unwrap().expect("it is there");

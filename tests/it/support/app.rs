@@ -129,6 +129,7 @@ impl TestApp {
             clock: Arc::clone(&settings.clock),
             random: Arc::new(SystemRandom),
             sign_up: true,
+            federation: false,
             rate_limits: false,
             events_kept: Duration::from_hours(1),
             webhook: None,

@@ -155,6 +155,7 @@ pub(crate) fn service(
         clock: Arc::new(clock.clone()),
         random: Arc::new(Zero),
         sign_up: true,
+        federation: false,
         rate_limits: false,
         events_kept: Duration::from_hours(1),
         webhook: Some(receiver),

@@ -1,6 +1,8 @@
 //! The arguments of a field, with variables filled in: whether they are allowed, and how many
 //! objects they ask for.
 
+use std::slice::from_ref;
+
 use apollo_compiler::{
     Name,
     ast::{Type, Value},
@@ -14,7 +16,7 @@ use crate::graphql::{
     error::Failure,
     lists::{LISTS, List},
     operation::translation::executable_value,
-    types::page::PageArguments,
+    types::{federation, page::PageArguments},
 };
 
 /// What is wrong with a value.
@@ -75,6 +77,7 @@ impl Guard<'_> {
                 let input = arguments.get("input").and_then(JsonValue::as_object);
                 self.length(input.unwrap_or(arguments), "users").map(Some)
             }
+            ("Query", "_entities") => self.representations(arguments).map(Some),
             ("Query", "user") => one_of_two(arguments).map(|()| None),
             _ if self.is_bounded(parent, field) => Ok(None),
             _ => Err(unknown(parent, field)),
@@ -111,6 +114,25 @@ impl Guard<'_> {
             return Err(Failure::bad_input(name, format!("must be at most {most}")));
         }
         Ok(length as u64)
+    }
+
+    /// The number of representations. To everything else they are values of any form, so they are
+    /// read here.
+    fn representations(&self, arguments: &JsonMap) -> Result<u64, Failure> {
+        const NAME: &str = "representations";
+        let length = self.length(arguments, NAME)?;
+        let values = match arguments.get(NAME) {
+            Some(JsonValue::Array(items)) => items.as_slice(),
+            Some(value) => from_ref(value),
+            None => &[],
+        };
+        for (n, value) in values.iter().enumerate() {
+            let value = executable_value(value.clone()).into_const().unwrap_or_default();
+            federation::referred(&value).map_err(|(path, reason)| {
+                Failure::bad_input(&format!("{NAME}.{n}{path}"), reason)
+            })?;
+        }
+        Ok(length)
     }
 
     /// Checks a value and everything in it. One of the databases does not accept NUL characters.

@@ -310,13 +310,16 @@ fn check_conditions(directives: &DirectiveList, variables: Variables<'_>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::schema;
+    use crate::graphql::schema::{self, Features};
 
     /// The code with which an operation is refused in the product's schema with more fields.
     fn refused(query: &str) -> Option<Code> {
         let extension = "extend type User { blocked: FollowerConnection! friends: [User!]! }
                     extend type Query { search(text: String): User }";
-        let schema = schema::typed(&format!("{} {extension}", schema::sdl(true)));
+        let schema = schema::typed(&format!(
+            "{} {extension}",
+            schema::sdl(Features { sign_up: true, federation: false })
+        ));
         let document = ExecutableDocument::parse_and_validate(&schema, query, "document.graphql");
         let document = document.expect("a valid document");
         let operation = document.operations.iter().next().expect("an operation");

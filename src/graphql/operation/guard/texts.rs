@@ -1,7 +1,8 @@
 //! The texts that clients can send, and what each of them means.
 //!
 //! The guard refuses a text without a row here, so that no text is read that nothing has checked.
-//! The cursors of a list need no row: they follow from the row of the list.
+//! The cursors of a list need no row: they follow from the row of the list. Neither do the texts in
+//! a representation of an entity, which is read as a whole.
 
 use crate::graphql::lists::List;
 

@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         operation::document::{self, Documents},
         reply::Reply,
-        schema,
+        schema::{self, Features},
     },
 };
 
@@ -93,13 +93,13 @@ impl Trusted {
     pub(super) fn load(
         &mut self,
         manifests: &[Manifest],
-        sign_up_is_open: bool,
+        features: Features,
         limits: Limits,
     ) -> Result<(), ManifestError> {
         if manifests.is_empty() {
             return Ok(());
         }
-        let documents = Documents::new(&schema::sdl(sign_up_is_open), limits);
+        let documents = Documents::new(&schema::sdl(features), limits);
         for manifest in manifests {
             for operation in operations(manifest)? {
                 self.add(&manifest.name, operation, &documents, &limits)?;

@@ -28,6 +28,7 @@ use crate::{
     graphql::{
         Request,
         error::{Code, Failure},
+        schema::Features,
     },
 };
 
@@ -62,17 +63,17 @@ impl Default for DocumentRules {
 impl DocumentRules {
     /// Trusts the documents of a client's manifests, by id and by text.
     ///
-    /// `sign_up_is_open` selects the schema that they must fit.
+    /// `features` are those of the schema that they must fit.
     ///
     /// # Errors
     /// If a file is not a manifest, or a document does not fit the schema or the limits.
     pub fn trust(
         &mut self,
         manifests: &[Manifest],
-        sign_up_is_open: bool,
+        features: Features,
         limits: Limits,
     ) -> Result<(), ManifestError> {
-        self.trusted.load(manifests, sign_up_is_open, limits)
+        self.trusted.load(manifests, features, limits)
     }
 
     /// Trusts documents by text alone. They are not validated now: those that do not fit the

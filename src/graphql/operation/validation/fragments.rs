@@ -20,8 +20,11 @@ pub(super) struct Cycles<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// The objects of an abstract type.
-    pub(super) fn possible_types(self, ty: &'a ExtendedType) -> Vec<&'a TypeName> {
+    /// The objects of an abstract type; empty for any other type.
+    pub(in crate::graphql::operation) fn possible_types(
+        self,
+        ty: &'a ExtendedType,
+    ) -> Vec<&'a TypeName> {
         match ty {
             ExtendedType::Interface(interface) => {
                 let implementers = self.interfaces.get(&interface.name);
