@@ -3,7 +3,7 @@
 #
 # The tests start these servers themselves, in temporary folders and on free ports. As root, the
 # script installs a missing program with apt, and starts no service. The command gets the path of
-# nginx in TEST_NGINX and that of PgBouncer in TEST_PGBOUNCER. The exit code is that of the command, or 1 without a program.
+# nginx in TEST_NGINX and that of PgBouncer in TEST_PGBOUNCER, and finds sqlite3 in the PATH. The exit code is that of the command, or 1 without a program.
 set -euo pipefail
 
 if [[ $# -eq 0 ]]; then
@@ -52,5 +52,7 @@ need() {
 
 TEST_NGINX=${TEST_NGINX:-$(need nginx nginx-light)}
 TEST_PGBOUNCER=${TEST_PGBOUNCER:-$(need pgbouncer pgbouncer)}
+# The recipes of docs/moving-in.md read files with it.
+need sqlite3 sqlite3 >/dev/null
 export TEST_NGINX TEST_PGBOUNCER
 exec "$@"

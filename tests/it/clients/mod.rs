@@ -5,6 +5,7 @@
 
 mod federation;
 mod live;
+mod moving_in;
 mod rust;
 mod tokens;
 mod webhooks;

@@ -132,7 +132,7 @@ impl Database {
     }
 
     /// Runs a test on the database and deletes the database, even if the test fails.
-    pub(crate) async fn run(self, test: impl AsyncFnOnce(&Self)) {
+    pub(crate) async fn run<T>(self, test: impl AsyncFnOnce(&Self) -> T) -> T {
         let result = AssertUnwindSafe(test(&self)).catch_unwind().await;
         self.store.close().await;
         if self.engine == Engine::Postgres {
@@ -141,9 +141,7 @@ impl Database {
             execute(&mut server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
         }
         drop(self.folder);
-        if let Err(panic) = result {
-            std::panic::resume_unwind(panic);
-        }
+        result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
     /// Runs SQL that bypasses the store. It takes no parameters.
