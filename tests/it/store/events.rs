@@ -40,6 +40,7 @@ cases! {
     what_was_counted_only_ends_a_read,
     a_hint_follows_a_change_of_this_server,
     a_hint_follows_a_change_of_another_server,
+    steady_writes_hide_no_change_of_another_server,
     wrong_logs_are_found_and_repaired,
 }
 
@@ -410,6 +411,30 @@ async fn a_hint_follows_a_change_of_another_server(database: &Database) {
     // As the command line does it, which passes no hints on.
     other.delete_user(ALICE, at(2)).await.unwrap();
     hinted(&mut hints, BOB).await;
+    other.close().await;
+}
+
+async fn steady_writes_hide_no_change_of_another_server(database: &Database) {
+    four_users(database.store()).await;
+    let other = database.another_store().await;
+    let (mut hints, _) = database.store.watch_events().await.unwrap();
+    let writing = async {
+        for round in 0.. {
+            follow(database.store(), CAROL, DAVE, 2 * round).await;
+            database.store.unfollow(CAROL, DAVE, at(2 * round + 1)).await.unwrap();
+        }
+    };
+    let reading = async {
+        follow(database.store(), ALICE, BOB, 1).await;
+        hinted(&mut hints, BOB).await;
+        other.delete_user(ALICE, at(2)).await.unwrap();
+        timeout(Duration::from_secs(10), hinted(&mut hints, BOB)).await.expect("in time");
+    };
+
+    tokio::select! {
+        () = reading => {}
+        () = writing => unreachable!("it writes on and on"),
+    }
     other.close().await;
 }
 
