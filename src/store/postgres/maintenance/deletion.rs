@@ -30,7 +30,7 @@ statements! {
               AS d (user_id, followers, following, requests_sent, requests_received, blocking, \
                     blocked_by, muting, events) \
          WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
-    // The logs of many users have grown, and the command line passes no hints on.
+    // The logs of many users have grown, and the command line collects no hints to pass on.
     TELL =
         "SELECT pg_notify('entourage_users', $1::text), pg_notify('entourage_events', 'deletion')";
 }
