@@ -30,6 +30,7 @@ cases! {
     a_change_that_changes_nothing_is_no_event,
     a_muted_user_adds_nothing_to_the_log,
     a_follow_after_an_unfollow_of_the_same_day_is_a_repeat,
+    only_what_the_other_user_does_is_a_repeat,
     a_log_is_read_on_from_any_number,
     the_deletion_of_a_user_is_in_the_logs_of_the_others,
     a_sweep_deletes_old_events_from_the_beginning,
@@ -180,6 +181,38 @@ async fn a_follow_after_an_unfollow_of_the_same_day_is_a_repeat(store: &dyn Stor
     let events = log_after(store, BOB, 0).await.events;
     let repeats: Vec<_> = events.iter().map(|event| event.is_repeat).collect();
     assert_eq!(repeats, [false, true, false]);
+}
+
+async fn only_what_the_other_user_does_is_a_repeat(store: &dyn Store) {
+    use EventCause::{Import, PrivacyChanged, RequestAccepted, User};
+    use EventKind::{Followed, Requested};
+    const FOLLOW: FollowAction = FollowAction::Follow(FollowLimits::NONE);
+    const WITHDRAW: FollowAction = FollowAction::Unfollow { is_counted: true };
+    four_users(store).await;
+    make_private(store, BOB).await;
+    for action in [FOLLOW, WITHDRAW, FOLLOW, FollowAction::Accept, WITHDRAW, FOLLOW] {
+        change(store, ALICE, BOB, action, 1).await;
+    }
+    let public = PrivacyChange { is_private: Some(false), ..PrivacyChange::default() };
+    store.update_privacy(BOB, public).await.unwrap();
+    let import = FollowAction::Import { logged_at: Some(at(2)) };
+    for action in [FollowAction::AcceptIfPublic, WITHDRAW, import, WITHDRAW, FOLLOW] {
+        change(store, ALICE, BOB, action, 2).await;
+    }
+
+    let events = log_after(store, BOB, 0).await.events.into_iter();
+    let new = events.filter(|event| matches!(event.kind, Followed | Requested));
+    let repeats: Vec<_> = new.map(|event| (event.kind, event.cause, event.is_repeat)).collect();
+    let expected = [
+        (Requested, User, false),
+        (Requested, User, true),
+        (Followed, RequestAccepted, false),
+        (Requested, User, true),
+        (Followed, PrivacyChanged, false),
+        (Followed, Import, false),
+        (Followed, User, true),
+    ];
+    assert_eq!(repeats, expected);
 }
 
 async fn a_log_is_read_on_from_any_number(store: &dyn Store) {

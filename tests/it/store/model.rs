@@ -86,7 +86,8 @@ impl Model {
     fn log(&mut self, pair: (UserId, UserId), kind: EventKind, cause: EventCause, micros: i64) {
         let (owner, other) = pair;
         let is_new = matches!(kind, EventKind::Followed | EventKind::Requested);
-        let is_repeat = is_new && self.unfollowed.contains(&(other, owner));
+        let may_repeat = is_new && cause == EventCause::User;
+        let is_repeat = may_repeat && self.unfollowed.contains(&(other, owner));
         let log = self.logs.entry(owner).or_default();
         let sequence = i64::try_from(log.len()).expect("it is short") + 1;
         log.push(FollowEvent { sequence, kind, cause, other, at: at(micros), is_repeat });
