@@ -33,6 +33,7 @@ cases! {
     only_what_the_other_user_does_is_a_repeat,
     a_log_is_read_on_from_any_number,
     the_deletion_of_a_user_is_in_the_logs_of_the_others,
+    the_deletion_of_a_muted_user_is_in_no_log_of_a_muter,
     a_sweep_deletes_old_events_from_the_beginning,
     a_sweep_shortens_logs_that_are_too_long;
     database:
@@ -274,6 +275,32 @@ async fn the_deletion_of_a_user_is_in_the_logs_of_the_others(store: &dyn Store) 
     assert!(store.events_after(&[(ALICE, 0)]).await.unwrap().is_empty());
     create(store, ALICE, "alice").await;
     assert_eq!(log(store, ALICE).await, []);
+    assert_sound(store).await;
+}
+
+async fn the_deletion_of_a_muted_user_is_in_no_log_of_a_muter(store: &dyn Store) {
+    // More followers than one step removes. All mute the user, the first two only for a time.
+    let fans = 1_100;
+    users(store, fans + 1).await;
+    let all: Vec<_> = (2..=fans + 1).map(|id| follows(UserId(id), ALICE, id)).collect();
+    for outcome in store.outcomes(&all).await {
+        outcome.unwrap();
+    }
+    for id in 2..=fans + 1 {
+        let until = (id < 4).then(|| at(10_000 * (id - 2)));
+        store.mute(UserId(id), ALICE, Mute { until }, at(0), 9).await.unwrap();
+    }
+    follow(store, ALICE, CAROL, 1).await;
+    follow(store, ALICE, DAVE, 1).await;
+
+    store.delete_user(ALICE, at(5_000)).await.unwrap();
+
+    // The mute of the first has ended by then.
+    let ended = (EventKind::FollowEnded, EventCause::AccountDeleted, ALICE);
+    assert_eq!(log(store, BOB).await, [ended]);
+    for muter in 3..=fans + 1 {
+        assert_eq!(log(store, UserId(muter)).await, [], "{muter}");
+    }
     assert_sound(store).await;
 }
 

@@ -63,13 +63,28 @@ impl Model {
         }
         for other in self.users.keys().copied().collect::<Vec<_>>() {
             if self.remove(EdgeKind::Follow, (id, other)) {
-                self.log((other, id), EventKind::FollowerLost, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::FollowerLost,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
             if self.remove(EdgeKind::Follow, (other, id)) {
-                self.log((other, id), EventKind::FollowEnded, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::FollowEnded,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
             if self.remove(EdgeKind::Request, (id, other)) {
-                self.log((other, id), EventKind::RequestWithdrawn, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::RequestWithdrawn,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
         }
         for kind in EdgeKind::ALL {

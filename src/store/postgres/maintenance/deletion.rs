@@ -13,6 +13,8 @@ statements! {
          RETURNING requester_id";
     TAKE_BLOCKERS =
         "DELETE FROM blocks WHERE blocked_id = $1 AND blocker_id = ANY($2) RETURNING blocker_id";
+    MUTES_OF =
+        "SELECT muter_id, muted_until FROM mutes WHERE muted_id = $1 AND muter_id = ANY($2)";
     // The ids are sorted, and the nested loop that a planner picks for so few looks them up in that
     // order. With another plan two deletions may deadlock; that is retried.
     LOWER_COUNTS =
