@@ -14,17 +14,17 @@ mod signature;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde::Serialize;
 use tokio::{
     sync::watch,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep},
 };
 
@@ -38,7 +38,8 @@ pub use self::{
 };
 use super::{Operator, Result, Service};
 use crate::domain::{
-    GlobalId, Webhook, WebhookAttempt, WebhookBacklog, WebhookNames, WebhookOutcome, WebhookUser,
+    Clock, GlobalId, Webhook, WebhookAttempt, WebhookBacklog, WebhookNames, WebhookOutcome,
+    WebhookUser,
 };
 
 /// The most messages that one server sends at once.
@@ -169,9 +170,11 @@ impl Service {
         }
     }
 
-    /// Sends messages until none is due and all have been answered.
+    /// Sends messages until none is due and all have been answered. Each is sent by a task of its own,
+    /// so that a database that is slow to answer here delays no delivery. The tasks end with this
+    /// future.
     async fn deliver(&self, deliveries: &Deliveries, draining: &watch::Receiver<bool>) {
-        let mut on_their_way = FuturesUnordered::new();
+        let mut on_their_way = JoinSet::new();
         let mut may_be_due = true;
         loop {
             let most =
@@ -180,7 +183,10 @@ impl Service {
             if may_be_due && free > 0 {
                 let claimed = self.claim(deliveries, free).await;
                 may_be_due = claimed.len() == free;
-                on_their_way.extend(claimed.into_iter().map(|one| self.attempt(deliveries, one)));
+                for message in claimed {
+                    let (receiver, clock) = (deliveries.receiver.clone(), Arc::clone(&self.clock));
+                    on_their_way.spawn(send(receiver, clock, message));
+                }
             }
             if on_their_way.is_empty() {
                 return;
@@ -188,14 +194,15 @@ impl Service {
 
             let mut ended = Vec::new();
             tokio::select! {
-                attempt = on_their_way.next() => ended.extend(attempt),
+                sent = on_their_way.join_next() => ended.extend(sent),
                 () = self.store.webhooks_written() => may_be_due = true,
                 () = sleep(SEARCH_EVERY) => may_be_due = true,
             }
-            while let Some(Some(attempt)) = on_their_way.next().now_or_never() {
-                ended.push(attempt);
-            }
-            self.settle(&ended).await;
+            ended.extend(std::iter::from_fn(|| on_their_way.try_join_next()));
+            let attempt = |sent: std::result::Result<_, JoinError>| {
+                self.attempt(deliveries, sent.expect("a delivery neither panics nor is cancelled"))
+            };
+            self.settle(&ended.into_iter().map(attempt).collect::<Vec<_>>()).await;
         }
     }
 
@@ -219,34 +226,29 @@ impl Service {
         }
     }
 
-    /// Sends a claimed message, and decides what becomes of it.
-    async fn attempt(&self, deliveries: &Deliveries, message: Webhook) -> WebhookAttempt {
-        let Webhook { id, attempts: number, .. } = message.clone();
-        let begin = Instant::now();
-        let Some(body) = body(&message) else {
-            count("dropped");
-            return WebhookAttempt { id, number, outcome: WebhookOutcome::Done };
-        };
-        let answer = deliveries.receiver.send(&id, body, self.clock.now()).await;
-        metrics::histogram!("entourage_webhook_seconds").record(begin.elapsed());
-
-        let now = self.clock.now();
+    /// Decides what becomes of a message that was sent.
+    fn attempt(&self, deliveries: &Deliveries, sent: Sent) -> WebhookAttempt {
+        let Sent { message, answer, at } = sent;
         let outcome = match answer {
-            Answer::Taken => {
+            None => {
+                count("dropped");
+                WebhookOutcome::Done
+            }
+            Some(Answer::Taken) => {
                 count("delivered");
                 deliveries.worked();
                 WebhookOutcome::Done
             }
-            Answer::Gone => {
+            Some(Answer::Gone) => {
                 deliveries.switch_off();
                 self.failed(&message, "answered 410".to_owned(), None)
             }
-            Answer::Failed { failure, retry_after } => {
-                deliveries.failed(&failure, now, retry_after);
+            Some(Answer::Failed { failure, retry_after }) => {
+                deliveries.failed(&failure, at, retry_after);
                 self.failed(&message, failure, retry_after)
             }
         };
-        WebhookAttempt { id, number, outcome }
+        WebhookAttempt { id: message.id, number: message.attempts, outcome }
     }
 
     /// What becomes of a message whose attempt failed.
@@ -286,6 +288,28 @@ impl Service {
             Err(error) => tracing::warn!(%error, "cannot count the messages of the webhook"),
         }
     }
+}
+
+/// A message that was sent.
+struct Sent {
+    message: Webhook,
+    /// `None` if it is about a deleted user, and so was not sent.
+    answer: Option<Answer>,
+    /// When it was answered.
+    at: DateTime<Utc>,
+}
+
+/// Sends a claimed message.
+async fn send(receiver: WebhookReceiver, clock: Arc<dyn Clock>, message: Webhook) -> Sent {
+    let begin = Instant::now();
+    let answer = match body(&message) {
+        Some(body) => Some(receiver.send(&message.id, body, clock.now()).await),
+        None => None,
+    };
+    if answer.is_some() {
+        metrics::histogram!("entourage_webhook_seconds").record(begin.elapsed());
+    }
+    Sent { message, answer, at: clock.now() }
 }
 
 impl Operator<'_> {
