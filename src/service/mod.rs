@@ -14,6 +14,7 @@ mod error;
 mod events;
 mod follows;
 mod limits;
+mod outage;
 mod policy;
 mod random;
 mod safety;
@@ -27,7 +28,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-pub(crate) use self::limits::network;
 use self::{
     auth::Passwords,
     events::EventHub,
@@ -50,6 +50,7 @@ pub use self::{
     users::{ListPage, ListedUser},
     webhooks::{WebhookReceiver, WebhookSecretError, WebhookSecrets, WebhookUrlError},
 };
+pub(crate) use self::{limits::network, outage::Outage};
 use crate::{
     domain::{Audience, Clock, FollowLimits, Limits, ListReader, UserId, UserIds},
     store::Store,

@@ -74,7 +74,8 @@ pub(super) struct Driver {
     pub(super) numbers: HashMap<String, u64>,
     pub(super) opening: FuturesUnordered<Opening>,
     pub(super) last_number: u64,
-    check: Option<BoxFuture<'static, Option<Close>>>,
+    /// Finds out whether the session has ended.
+    check: Option<BoxFuture<'static, bool>>,
     server_stops: BoxFuture<'static, ()>,
     pub(super) times: Times,
     timer: Pin<Box<Sleep>>,
@@ -273,10 +274,10 @@ impl Driver {
             Some(check) => check.poll_unpin(cx),
             None => Poll::Pending,
         };
-        if let Poll::Ready(close) = checked {
+        if let Poll::Ready(has_ended) = checked {
             self.check = None;
-            if let Some(close) = close {
-                self.close(close);
+            if has_ended {
+                self.close(Close::FORBIDDEN);
                 return true;
             }
         }
@@ -346,11 +347,7 @@ impl Driver {
         let token = self.session.as_ref().and_then(Session::token);
         let Some(token) = token.filter(|_| self.running.is_empty()) else { return };
         let state = Arc::clone(&self.opened.state);
-        let check = async move {
-            let checked = session::authenticate(&state, Some(&token)).await;
-            checked.err().filter(|close| *close == Close::FORBIDDEN)
-        };
-        self.check = Some(check.boxed());
+        self.check = Some(async move { session::has_ended(&state, &token).await }.boxed());
     }
 
     /// Closes the socket, and ends everything on it.

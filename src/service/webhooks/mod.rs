@@ -36,7 +36,7 @@ pub use self::{
     receiver::{WebhookReceiver, WebhookUrlError},
     signature::{WebhookSecretError, WebhookSecrets},
 };
-use super::{Operator, Result, Service};
+use super::{Operator, Outage, Result, Service};
 use crate::domain::{
     Clock, GlobalId, Webhook, WebhookAttempt, WebhookBacklog, WebhookNames, WebhookOutcome,
     WebhookUser,
@@ -65,8 +65,8 @@ pub(super) struct Deliveries {
     is_off: AtomicBool,
     /// How many attempts have failed since the last that did not.
     failures: AtomicUsize,
-    /// Whether the last search of the outbox failed.
-    search_failed: AtomicBool,
+    /// When the outbox cannot be searched.
+    outage: Outage,
     /// Until when the receiver has asked to be left alone.
     paused_until: Mutex<DateTime<Utc>>,
 }
@@ -78,7 +78,7 @@ impl Deliveries {
             receiver,
             is_off: AtomicBool::new(false),
             failures: AtomicUsize::new(0),
-            search_failed: AtomicBool::new(false),
+            outage: Outage::new("messages of the webhook wait for the database"),
             paused_until: Mutex::new(DateTime::UNIX_EPOCH),
         }
     }
@@ -152,7 +152,7 @@ impl Service {
         };
         let counting = async {
             loop {
-                self.count_webhooks().await;
+                self.count_webhooks(deliveries).await;
                 sleep(COUNT_EVERY).await;
             }
         };
@@ -210,13 +210,8 @@ impl Service {
         let now = self.clock.now();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let claimed = self.store.claim_webhooks(now, now + CLAIM, limit).await;
-        let had_failed = deliveries.search_failed.swap(claimed.is_err(), Ordering::Relaxed);
-        claimed.unwrap_or_else(|error| {
-            if !had_failed {
-                tracing::warn!(%error, "messages of the webhook wait for the database");
-            }
-            Vec::new()
-        })
+        deliveries.outage.note(&claimed);
+        claimed.unwrap_or_default()
     }
 
     async fn settle(&self, attempts: &[WebhookAttempt]) {
@@ -273,19 +268,17 @@ impl Service {
         WebhookOutcome::Parked { failure }
     }
 
-    async fn count_webhooks(&self) {
-        match self.store.webhook_backlog().await {
-            Ok(WebhookBacklog { waiting, parked, oldest }) => {
-                let lag = oldest.map_or(0, |at| (self.clock.now() - at).num_seconds().max(0));
-                for (name, value) in [
-                    ("entourage_webhooks_waiting", waiting),
-                    ("entourage_webhooks_parked", parked),
-                    ("entourage_webhook_lag_seconds", lag),
-                ] {
-                    metrics::gauge!(name).set(i32::try_from(value).unwrap_or(i32::MAX));
-                }
-            }
-            Err(error) => tracing::warn!(%error, "cannot count the messages of the webhook"),
+    async fn count_webhooks(&self, deliveries: &Deliveries) {
+        let counted = self.store.webhook_backlog().await;
+        deliveries.outage.note(&counted);
+        let Ok(WebhookBacklog { waiting, parked, oldest }) = counted else { return };
+        let lag = oldest.map_or(0, |at| (self.clock.now() - at).num_seconds().max(0));
+        for (name, value) in [
+            ("entourage_webhooks_waiting", waiting),
+            ("entourage_webhooks_parked", parked),
+            ("entourage_webhook_lag_seconds", lag),
+        ] {
+            metrics::gauge!(name).set(i32::try_from(value).unwrap_or(i32::MAX));
         }
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Fault {
     AfterCommit,
     /// The n-th step, counted from 0, and all after it do not end.
     StuckFrom(usize),
+    /// No step is executed.
+    Down,
 }
 
 /// What happens to a step.
@@ -32,6 +34,7 @@ impl Fault {
             Self::After(0) => (Fate::IsUnanswered, None),
             Self::AfterCommit if is_commit => (Fate::IsUnanswered, None),
             Self::StuckFrom(0) => (Fate::IsStuck, Some(self)),
+            Self::Down => (Fate::IsLost, Some(self)),
             Self::StuckFrom(n) => (Fate::Succeeds, Some(Self::StuckFrom(n - 1))),
             Self::Before(n) => (Fate::Succeeds, Some(Self::Before(n - 1))),
             Self::After(n) => (Fate::Succeeds, Some(Self::After(n - 1))),
