@@ -204,10 +204,11 @@ impl Driver {
         let mut moved = false;
         while !self.out.is_empty() {
             match Pin::new(&mut self.socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => self.times.written(Instant::now(), true),
+                // There is room in the buffer. Whether the client takes anything, a flush shows.
+                Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Err(Gone("the connection is lost")),
                 Poll::Pending => {
-                    self.times.written(Instant::now(), false);
+                    self.times.flushed(Instant::now(), false);
                     break;
                 }
             }
@@ -222,7 +223,7 @@ impl Driver {
     }
 
     /// Sends what was written, once nothing else moves: many messages take one system call. True if
-    /// something is due by now.
+    /// something may move by now: something is due, or the library waited for the client to read.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
         if !self.must_flush {
             return Ok(false);
@@ -230,12 +231,13 @@ impl Driver {
         match Pin::new(&mut self.socket).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.must_flush = false;
-                self.times.written(Instant::now(), true);
-                Ok(false)
+                let was_stalled = self.times.is_stalled();
+                self.times.flushed(Instant::now(), true);
+                Ok(was_stalled)
             }
             Poll::Ready(Err(_)) => Err(Gone("the connection is lost")),
             Poll::Pending => {
-                self.times.written(Instant::now(), false);
+                self.times.flushed(Instant::now(), false);
                 // The time-out begins now.
                 Ok(self.set_timer(cx))
             }
