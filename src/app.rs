@@ -15,7 +15,7 @@ use crate::{
     domain::{Clock, Limits, SystemClock},
     graphql::{Api, DocumentRules, Projections},
     http::{self, BasePath, Metrics, Origin, Part, Playground, ProxyNet, Seats, Timeouts},
-    service::{Parts, Random, Service, SystemRandom, Tokens, WebhookReceiver},
+    service::{Outage, Parts, Random, Service, SystemRandom, Tokens, WebhookReceiver},
     store::{Metered, Statements, Store},
 };
 
@@ -136,6 +136,7 @@ impl App {
             proxies: settings.proxies,
             seats: Seats::new(&settings.limits),
             operation_permits: Semaphore::new(settings.limits.operations_max),
+            checks_outage: Outage::new("viewers of idle sockets cannot be looked up"),
             timeouts: settings.timeouts,
             slow_operation: settings.slow_operation,
             metrics,

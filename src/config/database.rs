@@ -27,7 +27,8 @@ pub struct Database {
     /// Second address of a PostgreSQL database, past its pooler
     ///
     /// It is used for `LISTEN`, migrations and long work. With `?pooler=transaction` and without this
-    /// address, names of users may be one second old and migrations are refused.
+    /// address, names of users may be one second old, events of other servers come up to a second
+    /// late, and migrations are refused.
     #[arg(
         long = "database-direct-url",
         env = "ENTOURAGE_DATABASE_DIRECT_URL",

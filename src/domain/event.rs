@@ -112,7 +112,10 @@ pub struct FollowEvent {
     pub other: UserId,
     /// When it was requested. Times of a log are not in order where clocks of servers disagree.
     pub at: DateTime<Utc>,
-    /// Whether the same pair of users was followed and unfollowed earlier on the same day.
+    /// Whether the other user had unfollowed the owner, or withdrawn a request to them, earlier on the
+    /// same day (UTC). Only [`Followed`](EventKind::Followed) and [`Requested`](EventKind::Requested)
+    /// with the cause [`User`](EventCause::User) can be repeats, and only while the limits over time
+    /// are on.
     pub is_repeat: bool,
 }
 

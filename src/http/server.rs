@@ -24,6 +24,7 @@ use super::{
     live::Patience,
     pace::{End, Pace, Timed},
 };
+use crate::service::Outage;
 
 /// The most concurrent requests on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
@@ -107,6 +108,7 @@ pub async fn serve(
     let (alive, mut all_ended) = mpsc::channel(1);
     let serving = Serving { router, base_path, protocol, timeouts, closing, alive };
     let mut connections = JoinSet::new();
+    let outage = Outage::new("cannot accept connections");
 
     let mut stop = pin!(async {
         // An error means that the sender is gone, and the server with it: stop as well.
@@ -118,8 +120,15 @@ pub async fn serve(
             () = &mut stop => break,
             // Past the limit, clients wait in the operating system's accept queue.
             accepted = listener.accept(), if connections.len() < connections_max => match accepted {
-                Ok((stream, peer)) => drop(connections.spawn(serving.clone().connection(stream, peer))),
-                Err(error) => pause_after(&error).await,
+                Ok((stream, peer)) => {
+                    outage.worked();
+                    connections.spawn(serving.clone().connection(stream, peer));
+                }
+                Err(error) if is_of_client(&error) => {}
+                Err(error) => {
+                    outage.failed(&error);
+                    sleep(ACCEPT_PAUSE).await;
+                }
             },
             Some(_) = connections.join_next() => {}
         }
@@ -156,14 +165,10 @@ fn protocol(timeouts: Timeouts) -> auto::Builder<TokioExecutor> {
     protocol
 }
 
-/// Ignores a client that left before it was accepted. Any other error means that the process is
-/// out of something, such as file descriptors: wait a moment.
-async fn pause_after(error: &io::Error) {
-    let left = [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset];
-    if !left.contains(&error.kind()) {
-        tracing::error!(%error, "cannot accept connections");
-        sleep(ACCEPT_PAUSE).await;
-    }
+/// Whether a client left before it was accepted. Any other error means that the process is out of
+/// something, such as file descriptors.
+fn is_of_client(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
 impl Serving {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::Limits,
     graphql::Api,
-    service::{Random, Service},
+    service::{Outage, Random, Service},
     store::Store,
 };
 
@@ -39,6 +39,8 @@ pub struct State {
     pub seats: Arc<Seats>,
     /// Operations that take at least so long are logged with the calls of the store that they made.
     pub slow_operation: Option<Duration>,
+    /// When the viewers of idle sockets cannot be looked up.
+    pub(crate) checks_outage: Outage,
     /// How long a client may take.
     pub timeouts: Timeouts,
     /// The pages for the browser; `None` serves none.

@@ -17,10 +17,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
-use super::{Error, Result, SeenBy, Service, Viewer};
+use super::{Error, Outage, Result, SeenBy, Service, Viewer};
 use crate::{
     domain::{EventLog, EventPage, FollowEvent, PageRequest, UserId, readable_after},
-    store::{EventHint, EventSweep, Store},
+    store::{self, EventHint, EventSweep, Store},
 };
 
 /// How often a viewer who waits for events is looked up.
@@ -200,35 +200,35 @@ impl Service {
     /// Keeps the feeds of all subscribers going.
     pub async fn keep_events_flowing(&self) {
         let Some(hub) = &self.events else { return std::future::pending().await };
+        let watch_outage = Outage::new("events of other servers are polled for now");
+        let poll_outage = Outage::new("cannot poll for events");
+        let poll = async || poll_outage.note(&hub.poll(&*self.store).await);
         loop {
-            match self.store.watch_events().await {
-                Ok((mut hints, has_all)) => {
-                    hub.wake_all();
-                    let every = if has_all { POLL_EVERY } else { POLL_WITHOUT_HINTS_EVERY };
-                    let mut polls = interval(every);
-                    polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-                    let error = loop {
-                        let mut hint = hints.next();
-                        let hint = loop {
-                            tokio::select! {
-                                hint = &mut hint => break hint,
-                                _ = polls.tick() => hub.poll(&*self.store).await,
-                            }
-                        };
-                        match hint {
-                            Ok(EventHint::Grown(logs)) => hub.wake(&logs),
-                            Ok(EventHint::AnyGrown) => hub.poll(&*self.store).await,
-                            Err(error) => break error,
+            let watched = self.store.watch_events().await;
+            watch_outage.note(&watched);
+            if let Ok((mut hints, has_all)) = watched {
+                hub.wake_all();
+                let every = if has_all { POLL_EVERY } else { POLL_WITHOUT_HINTS_EVERY };
+                let mut polls = interval(every);
+                polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                let error = loop {
+                    let mut hint = hints.next();
+                    let hint = loop {
+                        tokio::select! {
+                            hint = &mut hint => break hint,
+                            _ = polls.tick() => poll().await,
                         }
                     };
-                    tracing::warn!(%error, "events of other servers are polled for now");
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "events of other servers are polled for now");
-                }
+                    match hint {
+                        Ok(EventHint::Grown(logs)) => hub.wake(&logs),
+                        Ok(EventHint::AnyGrown) => poll().await,
+                        Err(error) => break error,
+                    }
+                };
+                watch_outage.failed(&error);
             }
             sleep(POLL_WITHOUT_HINTS_EVERY).await;
-            hub.poll(&*self.store).await;
+            poll().await;
         }
     }
 
@@ -309,13 +309,10 @@ impl EventHub {
     }
 
     /// Wakes the subscribers of all logs that have grown since the last poll.
-    async fn poll(&self, store: &dyn Store) {
+    async fn poll(&self, store: &dyn Store) -> store::Result<()> {
         let users: Vec<_> = self.logs().keys().copied().collect();
         for users in users.chunks(POLLED_TOGETHER) {
-            let found = match store.last_events(users).await {
-                Ok(found) => found,
-                Err(error) => return tracing::warn!(%error, "cannot poll for events"),
-            };
+            let found = store.last_events(users).await?;
             let mut logs = self.logs();
             for (user, last) in found {
                 if let Some(log) = logs.get_mut(&user).filter(|log| log.polled != last) {
@@ -324,6 +321,7 @@ impl EventHub {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod follows;
 mod limits;
+mod outage;
 mod policy;
 mod random;
 mod safety;
@@ -28,7 +29,6 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-pub(crate) use self::limits::network;
 pub use self::{
     administration::{UpsertOutcome, UserUpsert},
     auth::{
@@ -53,6 +53,7 @@ use self::{
     users::cache::UserCache,
     webhooks::Deliveries,
 };
+pub(crate) use self::{limits::network, outage::Outage};
 use crate::{
     domain::{Audience, Clock, FollowLimits, Limits, ListReader, UserId, UserIds},
     store::Store,

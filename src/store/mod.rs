@@ -233,7 +233,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// results are in the same order.
     ///
     /// Each change that changes something is an event in the logs of the users who may know of it, in
-    /// the order of the changes, unless the change is of a user whom the owner of the log mutes.
+    /// the order of the changes, unless it was made by a user whom the owner of the log mutes.
     ///
     /// Where [`Options::writes_webhooks`] is on, each such event that is a new follower or a new request
     /// is also a message in the outbox, unless it is a repeat or was imported. It is committed with the
@@ -465,8 +465,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn page_of_audit_log(&self, request: &PageRequest<i64>) -> Result<Page<AuditEntry>>;
 
     /// Deletes a user with all their edges in both directions and their log, lowers the counts of the
-    /// users at the other ends, and writes events to their logs; returns whether there was such a
-    /// user.
+    /// users at the other ends, and writes events to the logs of those who do not mute the user;
+    /// returns whether there was such a user.
     ///
     /// The edges are removed in bounded transactions, the last of which deletes the user. Each one
     /// keeps the invariants, so a call that is interrupted leaves a user with fewer edges, and can

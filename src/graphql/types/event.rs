@@ -84,9 +84,10 @@ impl FollowEvent {
         cursor::encode_event(self.owner, self.event.sequence)
     }
 
-    /// Whether the user was followed or unfollowed by the viewer, or the viewer by the user, earlier
-    /// on the same day. Notify people of the others only: then a user who toggles a follow causes one
-    /// notification.
+    /// Whether the user had unfollowed the viewer, or withdrawn a request to them, earlier on the same
+    /// day (UTC). Only `FOLLOWED` and `REQUESTED` with the cause `USER` can be repeats, and only while
+    /// the limits over time are on. Notify people of the others only: then a user who toggles a follow
+    /// causes one notification a day.
     async fn is_repeat(&self) -> bool {
         self.event.is_repeat
     }

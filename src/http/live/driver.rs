@@ -74,7 +74,8 @@ pub(super) struct Driver {
     pub(super) numbers: HashMap<String, u64>,
     pub(super) opening: FuturesUnordered<Opening>,
     pub(super) last_number: u64,
-    check: Option<BoxFuture<'static, Option<Close>>>,
+    /// Finds out whether the session has ended.
+    check: Option<BoxFuture<'static, bool>>,
     server_stops: BoxFuture<'static, ()>,
     pub(super) times: Times,
     timer: Pin<Box<Sleep>>,
@@ -203,10 +204,11 @@ impl Driver {
         let mut moved = false;
         while !self.out.is_empty() {
             match Pin::new(&mut self.socket).poll_ready(cx) {
-                Poll::Ready(Ok(())) => self.times.written(Instant::now(), true),
+                // There is room in the buffer. Whether the client takes anything, a flush shows.
+                Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Err(Gone("the connection is lost")),
                 Poll::Pending => {
-                    self.times.written(Instant::now(), false);
+                    self.times.flushed(Instant::now(), false);
                     break;
                 }
             }
@@ -221,7 +223,7 @@ impl Driver {
     }
 
     /// Sends what was written, once nothing else moves: many messages take one system call. True if
-    /// something is due by now.
+    /// something may move by now: something is due, or the library waited for the client to read.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<bool, Gone> {
         if !self.must_flush {
             return Ok(false);
@@ -229,12 +231,13 @@ impl Driver {
         match Pin::new(&mut self.socket).poll_flush(cx) {
             Poll::Ready(Ok(())) => {
                 self.must_flush = false;
-                self.times.written(Instant::now(), true);
-                Ok(false)
+                let was_stalled = self.times.is_stalled();
+                self.times.flushed(Instant::now(), true);
+                Ok(was_stalled)
             }
             Poll::Ready(Err(_)) => Err(Gone("the connection is lost")),
             Poll::Pending => {
-                self.times.written(Instant::now(), false);
+                self.times.flushed(Instant::now(), false);
                 // The time-out begins now.
                 Ok(self.set_timer(cx))
             }
@@ -273,10 +276,10 @@ impl Driver {
             Some(check) => check.poll_unpin(cx),
             None => Poll::Pending,
         };
-        if let Poll::Ready(close) = checked {
+        if let Poll::Ready(has_ended) = checked {
             self.check = None;
-            if let Some(close) = close {
-                self.close(close);
+            if has_ended {
+                self.close(Close::FORBIDDEN);
                 return true;
             }
         }
@@ -346,11 +349,7 @@ impl Driver {
         let token = self.session.as_ref().and_then(Session::token);
         let Some(token) = token.filter(|_| self.running.is_empty()) else { return };
         let state = Arc::clone(&self.opened.state);
-        let check = async move {
-            let checked = session::authenticate(&state, Some(&token)).await;
-            checked.err().filter(|close| *close == Close::FORBIDDEN)
-        };
-        self.check = Some(check.boxed());
+        self.check = Some(async move { session::has_ended(&state, &token).await }.boxed());
     }
 
     /// Closes the socket, and ends everything on it.

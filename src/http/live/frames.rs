@@ -7,6 +7,9 @@ use axum::extract::ws::{CloseFrame, Message};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
+/// The protocol, as a client offers it.
+pub(super) const PROTOCOL: &str = "graphql-transport-ws";
+
 /// The longest id of an operation, in bytes. Every answer repeats it.
 const ID_BYTES_MAX: usize = 256;
 
@@ -181,6 +184,19 @@ mod tests {
         }
         let long = format!(r#"{{"type":"complete","id":"{}"}}"#, "x".repeat(257));
         assert!(ClientMessage::parse(&long).is_err());
+    }
+
+    #[test]
+    fn every_code_is_in_the_page() {
+        let (page, source) = (include_str!("../../../docs/live.md"), include_str!("frames.rs"));
+        let (_, table) = page.split_once("| code | why |").expect("a table");
+        let (table, _) = table.split_once("\n\n").expect("a text after it");
+        let codes: Vec<u16> =
+            source.split(" close(").filter_map(|rest| rest.get(..4)?.parse().ok()).collect();
+        assert!(codes.len() > 10, "{codes:?}");
+        for code in codes {
+            assert!(table.contains(&code.to_string()), "{code}");
+        }
     }
 
     #[test]

@@ -112,3 +112,19 @@ pub(super) async fn authenticate(
         }
     })
 }
+
+/// Whether the session of a token has ended. If the viewer cannot be looked up, that is not known, and
+/// the socket stays.
+pub(super) async fn has_ended(state: &state::State, token: &str) -> bool {
+    match state.service.authenticate(token).await {
+        Ok(_) => {
+            state.checks_outage.worked();
+            false
+        }
+        Err(Error::Unauthenticated | Error::Forbidden { .. } | Error::RateLimited { .. }) => true,
+        Err(Error::Unavailable(cause) | Error::Internal(cause)) => {
+            state.checks_outage.failed(&cause);
+            false
+        }
+    }
+}

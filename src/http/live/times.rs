@@ -120,9 +120,10 @@ impl Times {
         self.init_by = None;
     }
 
-    /// Notes whether the socket took what was written.
-    pub(super) fn written(&mut self, now: Instant, is_taken: bool) {
-        if is_taken {
+    /// Notes whether the socket took all that was written. A client that does not read has `write` for
+    /// that, whatever is written meanwhile.
+    pub(super) fn flushed(&mut self, now: Instant, is_all: bool) {
+        if is_all {
             self.stalled_since = None;
         } else {
             self.stalled_since.get_or_insert(now);

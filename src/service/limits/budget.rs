@@ -65,7 +65,8 @@ impl Service {
     /// Charges an operation to the viewer and to the address; `None` when cost is not limited.
     ///
     /// # Errors
-    /// [`RateLimited`](crate::service::Error::RateLimited) when either budget is too low.
+    /// [`RateLimited`](crate::service::Error::RateLimited) when either budget is too low; then neither
+    /// is charged, so a caller who waits for one does not drain the other.
     pub fn charge(
         &self,
         viewer: Option<&Viewer>,
@@ -74,11 +75,15 @@ impl Service {
     ) -> Result<Option<Budget>> {
         let Some(budgets) = &self.budgets else { return Ok(None) };
 
-        // Charge the viewer first: a viewer with an empty budget must not drain the address that
-        // others share.
-        let viewer = viewer.map(|viewer| budgets.viewers.take(&viewer.id(), cost)).transpose()?;
-        let address = address.map(|address| budgets.addresses.take(&network(address), cost));
-        let charged = [viewer, address.transpose()?].into_iter().flatten();
+        let of_viewer =
+            viewer.map(|viewer| budgets.viewers.take(&viewer.id(), cost)).transpose()?;
+        let of_address = address.map(|address| budgets.addresses.take(&network(address), cost));
+        let of_address = of_address.transpose().inspect_err(|_| {
+            if let Some(viewer) = viewer {
+                budgets.viewers.give_back(&viewer.id(), cost);
+            }
+        })?;
+        let charged = [of_viewer, of_address].into_iter().flatten();
         let lowest = charged.min_by_key(|bucket| bucket.remaining);
         Ok(lowest.map(|Bucket { limit, remaining, full_at }| Budget {
             cost,

@@ -7,6 +7,7 @@
 //! hour.
 
 use std::{
+    convert::Infallible,
     hash::Hash,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
@@ -19,7 +20,11 @@ use governor::{
     Quota, RateLimiter,
     clock::{self, ReasonablyRealtime},
     middleware::StateInformationMiddleware,
-    state::keyed::DefaultKeyedStateStore,
+    nanos::Nanos,
+    state::{
+        StateStore,
+        keyed::{DefaultKeyedStateStore, ShrinkableKeyedStateStore},
+    },
 };
 
 use crate::{
@@ -81,20 +86,54 @@ pub(crate) struct Bucket {
     pub(crate) full_at: DateTime<Utc>,
 }
 
+/// The states of the buckets. The library takes from them, and has no way to give back.
+#[derive(Clone, Debug)]
+struct States<K: Clone + Eq + Hash>(Arc<DefaultKeyedStateStore<K>>);
+
+impl<K: Clone + Eq + Hash> StateStore for States<K> {
+    type Key = K;
+
+    fn measure_and_replace<T, F, E>(&self, key: &K, f: F) -> std::result::Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> std::result::Result<(T, Nanos), E>,
+    {
+        self.0.measure_and_replace(key, f)
+    }
+}
+
+impl<K: Clone + Eq + Hash> ShrinkableKeyedStateStore<K> for States<K> {
+    fn retain_recent(&self, drop_below: Nanos) {
+        ShrinkableKeyedStateStore::retain_recent(&*self.0, drop_below);
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// One bucket per key.
 #[derive(Debug)]
 pub(crate) struct Limiter<K: Clone + Eq + Hash> {
     per_minute: NonZeroU32,
+    /// How long it takes to refill by one.
+    refill_time: Nanos,
     stopwatch: Stopwatch,
-    buckets: RateLimiter<K, DefaultKeyedStateStore<K>, Stopwatch, StateInformationMiddleware>,
+    states: States<K>,
+    buckets: RateLimiter<K, States<K>, Stopwatch, StateInformationMiddleware>,
     swept_at: Mutex<Duration>,
 }
 
 impl<K: Clone + Eq + Hash> Limiter<K> {
     pub(crate) fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let (quota, stopwatch) = (Quota::per_minute(per_minute), Stopwatch::start(clock));
-        let buckets = RateLimiter::new(quota, DefaultKeyedStateStore::default(), stopwatch.clone());
-        Self { per_minute, stopwatch, buckets, swept_at: Mutex::default() }
+        let states = States(Arc::default());
+        let buckets = RateLimiter::new(quota, states.clone(), stopwatch.clone());
+        let refill_time = quota.replenish_interval().into();
+        Self { per_minute, refill_time, stopwatch, states, buckets, swept_at: Mutex::default() }
     }
 
     /// Takes `amount` from the bucket of a key. An amount above the limit counts as the limit.
@@ -112,6 +151,16 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
                 Err(Error::RateLimited { retry_after: whole_seconds(wait) })
             }
         }
+    }
+
+    /// Gives back what was taken from the bucket of a key, as if it had not been taken.
+    pub(crate) fn give_back(&self, key: &K, amount: NonZeroU32) {
+        // The state is the time at which the bucket is full.
+        let time = self.refill_time * amount.min(self.per_minute).get().into();
+        let earlier = |full_at: Option<Nanos>| {
+            Ok::<_, Infallible>(((), full_at.unwrap_or(Nanos::new(0)).saturating_sub(time)))
+        };
+        let Ok(()) = self.states.measure_and_replace(key, earlier);
     }
 
     /// Evicts buckets that have refilled, if there are many keys and the last sweep is not recent.
@@ -218,6 +267,25 @@ mod tests {
     fn an_amount_above_the_limit_empties_the_bucket() {
         let (limiter, _clock) = limiter();
         assert_eq!(limiter.take(&"one", amount(1_000)).expect("enough").remaining, 0);
+        limiter.give_back(&"one", amount(1_000));
+        assert_eq!(limiter.take(&"one", amount(60)).expect("enough").remaining, 0);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_once() {
+        let (limiter, clock) = limiter();
+        let set = |second| *clock.0.lock().expect("not poisoned") = second;
+        for second in [0, 7, 1_000] {
+            set(second);
+            // A full bucket takes nothing back.
+            limiter.give_back(&"one", amount(60));
+            assert!(limiter.take(&"one", amount(40)).is_ok());
+            assert!(limiter.take(&"one", amount(15)).is_ok());
+            limiter.give_back(&"one", amount(40));
+            assert_eq!(limiter.take(&"one", amount(45)).expect("enough").remaining, 0);
+            assert!(limiter.take(&"one", amount(1)).is_err());
+            limiter.give_back(&"one", amount(60));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use std::{
 use super::clock_map::ClockMap;
 use crate::{
     domain::{User, UserId, UsernameKey},
-    service::Service,
+    service::{Outage, Service},
     store::{Error, UserChanges, UserNews},
 };
 
@@ -120,13 +120,16 @@ impl Service {
     /// is off.
     pub async fn keep_users_fresh(&self) {
         let Some(cache) = &self.users else { return std::future::pending().await };
+        let outage = Outage::new("the cache of users is off for now");
         loop {
-            match self.store.watch_users().await {
+            let watched = self.store.watch_users().await;
+            outage.note(&watched);
+            match watched {
                 Ok(Some(changes)) => {
                     cache.turn(true);
                     let error = evict_changed(cache, changes).await;
                     cache.turn(false);
-                    tracing::warn!(%error, "the cache of users is off for now");
+                    outage.failed(&error);
                 }
                 Ok(None) => {
                     cache.turn(true);
@@ -135,7 +138,7 @@ impl Service {
                         cache.evict_all();
                     }
                 }
-                Err(error) => tracing::warn!(%error, "the cache of users is off for now"),
+                Err(_) => {}
             }
             tokio::time::sleep(STALE_AFTER).await;
         }

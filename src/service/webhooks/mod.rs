@@ -14,17 +14,17 @@ mod signature;
 
 use std::{
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use serde::Serialize;
 use tokio::{
     sync::watch,
+    task::{JoinError, JoinSet},
     time::{Instant, sleep},
 };
 
@@ -36,9 +36,10 @@ pub use self::{
     receiver::{WebhookReceiver, WebhookUrlError},
     signature::{WebhookSecretError, WebhookSecrets},
 };
-use super::{Operator, Result, Service};
+use super::{Operator, Outage, Result, Service};
 use crate::domain::{
-    GlobalId, Webhook, WebhookAttempt, WebhookBacklog, WebhookNames, WebhookOutcome, WebhookUser,
+    Clock, GlobalId, Webhook, WebhookAttempt, WebhookBacklog, WebhookNames, WebhookOutcome,
+    WebhookUser,
 };
 
 /// The most messages that one server sends at once.
@@ -64,8 +65,8 @@ pub(super) struct Deliveries {
     is_off: AtomicBool,
     /// How many attempts have failed since the last that did not.
     failures: AtomicUsize,
-    /// Whether the last search of the outbox failed.
-    search_failed: AtomicBool,
+    /// When the outbox cannot be searched.
+    outage: Outage,
     /// Until when the receiver has asked to be left alone.
     paused_until: Mutex<DateTime<Utc>>,
 }
@@ -77,7 +78,7 @@ impl Deliveries {
             receiver,
             is_off: AtomicBool::new(false),
             failures: AtomicUsize::new(0),
-            search_failed: AtomicBool::new(false),
+            outage: Outage::new("messages of the webhook wait for the database"),
             paused_until: Mutex::new(DateTime::UNIX_EPOCH),
         }
     }
@@ -151,7 +152,7 @@ impl Service {
         };
         let counting = async {
             loop {
-                self.count_webhooks().await;
+                self.count_webhooks(deliveries).await;
                 sleep(COUNT_EVERY).await;
             }
         };
@@ -169,9 +170,11 @@ impl Service {
         }
     }
 
-    /// Sends messages until none is due and all have been answered.
+    /// Sends messages until none is due and all have been answered. Each is sent by a task of its own,
+    /// so that a database that is slow to answer here delays no delivery. The tasks end with this
+    /// future.
     async fn deliver(&self, deliveries: &Deliveries, draining: &watch::Receiver<bool>) {
-        let mut on_their_way = FuturesUnordered::new();
+        let mut on_their_way = JoinSet::new();
         let mut may_be_due = true;
         loop {
             let most =
@@ -180,7 +183,10 @@ impl Service {
             if may_be_due && free > 0 {
                 let claimed = self.claim(deliveries, free).await;
                 may_be_due = claimed.len() == free;
-                on_their_way.extend(claimed.into_iter().map(|one| self.attempt(deliveries, one)));
+                for message in claimed {
+                    let (receiver, clock) = (deliveries.receiver.clone(), Arc::clone(&self.clock));
+                    on_their_way.spawn(send(receiver, clock, message));
+                }
             }
             if on_their_way.is_empty() {
                 return;
@@ -188,14 +194,15 @@ impl Service {
 
             let mut ended = Vec::new();
             tokio::select! {
-                attempt = on_their_way.next() => ended.extend(attempt),
+                sent = on_their_way.join_next() => ended.extend(sent),
                 () = self.store.webhooks_written() => may_be_due = true,
                 () = sleep(SEARCH_EVERY) => may_be_due = true,
             }
-            while let Some(Some(attempt)) = on_their_way.next().now_or_never() {
-                ended.push(attempt);
-            }
-            self.settle(&ended).await;
+            ended.extend(std::iter::from_fn(|| on_their_way.try_join_next()));
+            let attempt = |sent: std::result::Result<_, JoinError>| {
+                self.attempt(deliveries, sent.expect("a delivery neither panics nor is cancelled"))
+            };
+            self.settle(&ended.into_iter().map(attempt).collect::<Vec<_>>()).await;
         }
     }
 
@@ -203,13 +210,8 @@ impl Service {
         let now = self.clock.now();
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let claimed = self.store.claim_webhooks(now, now + CLAIM, limit).await;
-        let had_failed = deliveries.search_failed.swap(claimed.is_err(), Ordering::Relaxed);
-        claimed.unwrap_or_else(|error| {
-            if !had_failed {
-                tracing::warn!(%error, "messages of the webhook wait for the database");
-            }
-            Vec::new()
-        })
+        deliveries.outage.note(&claimed);
+        claimed.unwrap_or_default()
     }
 
     async fn settle(&self, attempts: &[WebhookAttempt]) {
@@ -219,34 +221,29 @@ impl Service {
         }
     }
 
-    /// Sends a claimed message, and decides what becomes of it.
-    async fn attempt(&self, deliveries: &Deliveries, message: Webhook) -> WebhookAttempt {
-        let Webhook { id, attempts: number, .. } = message.clone();
-        let begin = Instant::now();
-        let Some(body) = body(&message) else {
-            count("dropped");
-            return WebhookAttempt { id, number, outcome: WebhookOutcome::Done };
-        };
-        let answer = deliveries.receiver.send(&id, body, self.clock.now()).await;
-        metrics::histogram!("entourage_webhook_seconds").record(begin.elapsed());
-
-        let now = self.clock.now();
+    /// Decides what becomes of a message that was sent.
+    fn attempt(&self, deliveries: &Deliveries, sent: Sent) -> WebhookAttempt {
+        let Sent { message, answer, at } = sent;
         let outcome = match answer {
-            Answer::Taken => {
+            None => {
+                count("dropped");
+                WebhookOutcome::Done
+            }
+            Some(Answer::Taken) => {
                 count("delivered");
                 deliveries.worked();
                 WebhookOutcome::Done
             }
-            Answer::Gone => {
+            Some(Answer::Gone) => {
                 deliveries.switch_off();
                 self.failed(&message, "answered 410".to_owned(), None)
             }
-            Answer::Failed { failure, retry_after } => {
-                deliveries.failed(&failure, now, retry_after);
+            Some(Answer::Failed { failure, retry_after }) => {
+                deliveries.failed(&failure, at, retry_after);
                 self.failed(&message, failure, retry_after)
             }
         };
-        WebhookAttempt { id, number, outcome }
+        WebhookAttempt { id: message.id, number: message.attempts, outcome }
     }
 
     /// What becomes of a message whose attempt failed.
@@ -271,21 +268,41 @@ impl Service {
         WebhookOutcome::Parked { failure }
     }
 
-    async fn count_webhooks(&self) {
-        match self.store.webhook_backlog().await {
-            Ok(WebhookBacklog { waiting, parked, oldest }) => {
-                let lag = oldest.map_or(0, |at| (self.clock.now() - at).num_seconds().max(0));
-                for (name, value) in [
-                    ("entourage_webhooks_waiting", waiting),
-                    ("entourage_webhooks_parked", parked),
-                    ("entourage_webhook_lag_seconds", lag),
-                ] {
-                    metrics::gauge!(name).set(i32::try_from(value).unwrap_or(i32::MAX));
-                }
-            }
-            Err(error) => tracing::warn!(%error, "cannot count the messages of the webhook"),
+    async fn count_webhooks(&self, deliveries: &Deliveries) {
+        let counted = self.store.webhook_backlog().await;
+        deliveries.outage.note(&counted);
+        let Ok(WebhookBacklog { waiting, parked, oldest }) = counted else { return };
+        let lag = oldest.map_or(0, |at| (self.clock.now() - at).num_seconds().max(0));
+        for (name, value) in [
+            ("entourage_webhooks_waiting", waiting),
+            ("entourage_webhooks_parked", parked),
+            ("entourage_webhook_lag_seconds", lag),
+        ] {
+            metrics::gauge!(name).set(i32::try_from(value).unwrap_or(i32::MAX));
         }
     }
+}
+
+/// A message that was sent.
+struct Sent {
+    message: Webhook,
+    /// `None` if it is about a deleted user, and so was not sent.
+    answer: Option<Answer>,
+    /// When it was answered.
+    at: DateTime<Utc>,
+}
+
+/// Sends a claimed message.
+async fn send(receiver: WebhookReceiver, clock: Arc<dyn Clock>, message: Webhook) -> Sent {
+    let begin = Instant::now();
+    let answer = match body(&message) {
+        Some(body) => Some(receiver.send(&message.id, body, clock.now()).await),
+        None => None,
+    };
+    if answer.is_some() {
+        metrics::histogram!("entourage_webhook_seconds").record(begin.elapsed());
+    }
+    Sent { message, answer, at: clock.now() }
 }
 
 impl Operator<'_> {

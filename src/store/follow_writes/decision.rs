@@ -379,7 +379,8 @@ impl Replay {
     fn log(&mut self, pair: Pair, kind: EventKind, cause: EventCause, at: DateTime<Utc>) {
         let (log, other) = pair;
         let is_new = matches!(kind, EventKind::Followed | EventKind::Requested);
-        let is_repeat = is_new && self.changes((other, log), Day::of(at).0) > 0;
+        let may_repeat = is_new && cause == EventCause::User;
+        let is_repeat = may_repeat && self.changes((other, log), Day::of(at).0) > 0;
         self.plan.events.push(NewEvent { log, kind, cause, other, at, is_repeat });
         self.plan.counts.entry(log).or_default().events += 1;
     }

@@ -93,6 +93,7 @@ impl Postgres {
         let follows = FollowQueue::new(follows::writes::Writer {
             connections: reads.connections.clone(),
             is_optimistic: server.in_one_place,
+            notifies: server.notifies,
             hints: hints.clone(),
             outbox: outbox.clone(),
         });

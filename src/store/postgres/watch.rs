@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
-    PgPool,
+    PgPool, Postgres as Db, Transaction,
     postgres::{PgListener, PgNotification},
 };
 use tokio::{
@@ -35,6 +35,7 @@ const SILENCE_MAX: Duration = Duration::from_millis(300);
 statements! {
     PING = "SELECT 1";
     NOTIFY_OF_NOBODY = "SELECT pg_notify('entourage_users', '0')";
+    // Others take it for a hint at any log.
     NOTIFY_OF_NO_LOG = "SELECT pg_notify('entourage_events', 'test')";
     LISTENING_PROCESS = "SELECT pg_backend_pid()";
     NOTIFY_OF_LOGS = "SELECT pg_notify('entourage_events', $1)";
@@ -103,7 +104,7 @@ fn user(notification: &PgNotification) -> Result<UserId> {
 }
 
 /// The channel of hints. The payload is the name of the sender, and the ids of at most
-/// [`LOGS_TOGETHER`] users; none stand for any.
+/// [`LOGS_TOGETHER`] users; without ids it stands for any.
 const LOG_CHANNEL: &str = "entourage_events";
 
 /// The most logs that one notification names: its payload has at most 8,000 bytes.
@@ -115,12 +116,17 @@ const NOTIFICATIONS_MAX: usize = 256;
 /// For how long hints collect before other servers are notified.
 const COLLECTING: Duration = Duration::from_millis(20);
 
+/// The name of a sender that does not listen.
+const NO_LISTENER: &str = "0";
+
 /// The hints of this process, which are passed on, and those of others.
 struct Hints {
     own: LocalHints,
-    /// What the listening task receives; `None` if the server cannot notify.
+    /// What the listening task receives; `None` if this process cannot listen.
     others: Option<mpsc::Receiver<Result<String>>>,
-    pool: PgPool,
+    /// Where to send the hints of this process; `None` if the server cannot notify. A process behind
+    /// a pooler that lends connections can send, although it cannot listen.
+    pool: Option<PgPool>,
     /// The name under which this process sends, so that it skips its own notifications: the server's
     /// process that listens.
     sender: String,
@@ -145,18 +151,32 @@ impl Collected {
     }
 
     fn payload(&self, sender: &str) -> String {
-        if self.any || self.logs.len() > LOGS_TOGETHER {
-            return sender.to_owned();
-        }
-        let ids = self.logs.iter().map(|user| user.0.to_string());
-        std::iter::once(sender.to_owned()).chain(ids).collect::<Vec<_>>().join(" ")
+        if self.any { sender.to_owned() } else { payload(sender, &self.logs) }
     }
+}
+
+fn payload(sender: &str, logs: &BTreeSet<UserId>) -> String {
+    if logs.len() > LOGS_TOGETHER {
+        return sender.to_owned();
+    }
+    let ids = logs.iter().map(|user| user.0.to_string());
+    std::iter::once(sender.to_owned()).chain(ids).collect::<Vec<_>>().join(" ")
+}
+
+/// Notifies all servers, on commit, that these logs have grown: for processes that soon end, and so
+/// do not collect hints.
+pub(super) async fn notify_on_commit(
+    tx: &mut Transaction<'_, Db>,
+    logs: &BTreeSet<UserId>,
+) -> sqlx::Result<()> {
+    query(NOTIFY_OF_LOGS).bind(payload(NO_LISTENER, logs)).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Hints of this process, and of others if the server can notify.
 pub(super) async fn events(engine: &Postgres) -> Result<(Box<dyn EventHintStream>, bool)> {
     let own = engine.hints.listen();
-    let (mut others, mut sender) = (None, String::new());
+    let (mut others, mut sender) = (None, NO_LISTENER.to_owned());
     if let Some(mut listener) = listen(engine, LOG_CHANNEL, NOTIFY_OF_NO_LOG).await? {
         let process: i32 = query_scalar(LISTENING_PROCESS).fetch_one(&mut listener).await?;
         sender = process.to_string();
@@ -164,8 +184,13 @@ pub(super) async fn events(engine: &Postgres) -> Result<(Box<dyn EventHintStream
         tokio::spawn(forward(listener, forwarding));
         others = Some(received);
     }
-    let (has_all, collected) = (others.is_some(), Collected::default());
-    let hints = Hints { own, others, pool: engine.writer.clone(), sender, collected };
+    let has_all = others.is_some();
+    let pool = engine.server.notifies.then(|| engine.writer.clone());
+    // What was not passed on until now, because it failed or this process did not watch, may be in
+    // any log. A process that listens has just notified others of that, by its test.
+    let send_at = (!has_all && pool.is_some()).then(Instant::now);
+    let collected = Collected { any: !has_all, send_at, ..Collected::default() };
+    let hints = Hints { own, others, pool, sender, collected };
     Ok((Box::new(hints), has_all))
 }
 
@@ -176,14 +201,16 @@ impl EventHintStream for Hints {
             let send_at = self.collected.send_at;
             tokio::select! {
                 hint = self.own.next() => {
-                    if self.others.is_some() {
+                    if self.pool.is_some() {
                         self.collected.add(&hint);
                     }
                     return Ok(hint);
                 }
                 () = sleep_until(send_at.unwrap_or_else(Instant::now)), if send_at.is_some() => {
                     let payload = std::mem::take(&mut self.collected).payload(&self.sender);
-                    query(NOTIFY_OF_LOGS).bind(payload).execute(&self.pool).await?;
+                    if let Some(pool) = &self.pool {
+                        query(NOTIFY_OF_LOGS).bind(payload).execute(pool).await?;
+                    }
                 }
                 payload = received(&mut self.others) => {
                     if let Some(hint) = of_others(&payload?, &self.sender) {

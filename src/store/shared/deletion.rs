@@ -10,19 +10,21 @@ use sqlx::Transaction;
 
 use super::{
     super::{
-        Db, Engine, begin, bind_edges, bind_events, bind_losses,
+        Db, Engine, Time, begin, bind_edges, bind_events, bind_losses,
         events::ADD_EVENTS,
         follows::writes::remove_mirrors,
         id_list,
         maintenance::deletion::{
-            FIND_USER, LOWER_COUNTS, TAKE_BLOCKERS, TAKE_FOLLOWERS, TAKE_REQUESTS_RECEIVED, tell,
+            FIND_USER, LOWER_COUNTS, MUTES_OF, TAKE_BLOCKERS, TAKE_FOLLOWERS,
+            TAKE_REQUESTS_RECEIVED, tell,
         },
+        time,
     },
     administration,
     follows::edge,
 };
 use crate::{
-    domain::{Administration, EdgeKind, EventCause, EventKind, Length, Lengths, UserId},
+    domain::{Administration, EdgeKind, EventCause, EventKind, Length, Lengths, Mute, UserId},
     store::{
         Result,
         follow_writes::NewEvent,
@@ -31,7 +33,7 @@ use crate::{
             DELETE_LOG, DELETE_USER, SOME_BLOCKERS, SOME_FOLLOWERS, SOME_REQUESTS_RECEIVED,
             TAKE_BLOCKED, TAKE_EVENTS, TAKE_FOLLOWING, TAKE_MUTERS, TAKE_REQUESTS_SENT,
         },
-        statement::{query, query_scalar},
+        statement::{query, query_as, query_scalar},
     },
 };
 
@@ -74,9 +76,9 @@ pub(super) async fn delete(
     }
 }
 
-/// Removes some edges of each kind and direction, blocks last, and some mutes. An edge that is being committed on
-/// several servers may be visible before its mirror, which would then be left over; a mirror that
-/// stays away is lost, and then the deletion is there to `accept_lost_mirrors`.
+/// Removes some edges of each kind and direction, then some mutes, blocks last. An edge that is being
+/// committed on several servers may be visible before its mirror, which would then be left over; a
+/// mirror that stays away is lost, and then the deletion is there to `accept_lost_mirrors`.
 async fn step(
     tries: Tries,
     engine: &Engine,
@@ -94,14 +96,20 @@ async fn step(
     for kind in [EdgeKind::Follow, EdgeKind::Request] {
         take_edges(&mut tx, kind, id, &mut taken).await?;
     }
-    let muters = query_scalar(TAKE_MUTERS).bind(id.0).bind(i64::from(EDGES));
-    let muters: Vec<i64> = muters.fetch_all(&mut *tx).await?;
-    taken.note(muters.len());
-    for muter in muters {
-        taken.losses.entry(UserId(muter)).or_default()[Length::Muting] += 1;
+    if !taken.events.is_empty() {
+        drop_events_of_muters(&mut tx, &mut taken).await?;
     }
     let events = query(TAKE_EVENTS).bind(id.0).bind(i64::from(EDGES)).execute(&mut *tx).await?;
     taken.note(usize::try_from(events.rows_affected()).unwrap_or(usize::MAX));
+    // Mutes go after the edges: until then, they keep the deletion out of the logs of the muters.
+    if taken.is_all {
+        let muters = query_scalar(TAKE_MUTERS).bind(id.0).bind(i64::from(EDGES));
+        let muters: Vec<i64> = muters.fetch_all(&mut *tx).await?;
+        taken.note(muters.len());
+        for muter in muters {
+            taken.losses.entry(UserId(muter)).or_default()[Length::Muting] += 1;
+        }
+    }
     // Blocks go last: until then, they hide the user from those whom the user blocks.
     if taken.is_all {
         take_edges(&mut tx, EdgeKind::Block, id, &mut taken).await?;
@@ -185,6 +193,24 @@ impl Taken {
         let of = |user| events.get(user).copied().unwrap_or_default();
         self.losses.iter().map(|(user, lengths)| (*user, *lengths, of(user))).collect()
     }
+}
+
+/// Drops the events for users who mute the user.
+async fn drop_events_of_muters(
+    tx: &mut Transaction<'_, Db>,
+    taken: &mut Taken,
+) -> sqlx::Result<()> {
+    let logs: BTreeSet<_> = taken.events.iter().map(|event| event.log).collect();
+    let logs: Vec<_> = logs.into_iter().collect();
+    let mutes = query_as(MUTES_OF).bind(taken.user.0).bind(id_list(&logs));
+    let mutes: Vec<(i64, Option<Time>)> = mutes.fetch_all(&mut **tx).await?;
+    let mut muters = BTreeSet::new();
+    for (muter, until) in mutes {
+        let mute = Mute { until: until.map(time).transpose()? };
+        muters.extend(mute.holds(taken.at).then_some(UserId(muter)));
+    }
+    taken.events.retain(|event| !muters.contains(&event.log));
+    Ok(())
 }
 
 /// Removes some edges of a kind from and to a user, with their mirrors.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::SqlitePool;
 use tokio::time::{sleep, timeout};
 
@@ -81,14 +82,21 @@ impl UserChanges for Changes {
 /// The hints of this process, and the changes by others.
 struct Hints {
     own: LocalHints,
-    others: Changes,
+    /// The next look at the version. It goes on from one hint to the next: if each hint of this
+    /// process began it again, a process that writes steadily would never look.
+    look: BoxFuture<'static, (Changes, Result<UserNews>)>,
 }
 
 /// Hints of this process, and of others.
 pub(super) async fn events(engine: &Sqlite) -> Result<(Box<dyn EventHintStream>, bool)> {
     let own = engine.hints.listen();
-    let others = changes(engine).await?;
-    Ok((Box::new(Hints { own, others }), true))
+    let look = look(changes(engine).await?).boxed();
+    Ok((Box::new(Hints { own, look }), true))
+}
+
+async fn look(mut changes: Changes) -> (Changes, Result<UserNews>) {
+    let news = changes.next().await;
+    (changes, news)
 }
 
 #[async_trait]
@@ -97,7 +105,8 @@ impl EventHintStream for Hints {
         loop {
             tokio::select! {
                 hint = self.own.next() => return Ok(hint),
-                news = self.others.next() => {
+                (changes, news) = &mut self.look => {
+                    self.look = look(changes).boxed();
                     if news? == UserNews::AnyChanged {
                         return Ok(EventHint::AnyGrown);
                     }

@@ -1,16 +1,20 @@
 //! `import` and `export`: a file, its rows, and what became of each.
 
-use std::{fs, path::PathBuf, slice::from_ref};
+use std::{fs, path::PathBuf, slice::from_ref, time::Duration};
 
 use assert_cmd::assert::Assert;
 use entourage::{
     domain::{Audience, FollowAction, FollowChange, FollowCounts, UserId, UsernameKey},
-    store::Store,
+    store::{EventHint, Store},
 };
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 use super::{complaint, on, on_both_engines, on_with_input};
-use crate::support::{database::Database, follow::counts_of};
+use crate::support::{
+    database::{Database, Engine},
+    follow::counts_of,
+};
 
 on_both_engines! {
     users_and_follows_of_the_tutorial_move_in,
@@ -20,6 +24,7 @@ on_both_engines! {
     rows_are_compared_with_who_is_there,
     usernames_that_break_the_rules_are_refused_or_adapted,
     a_dry_run_writes_nothing_and_reports_the_same,
+    imported_events_reach_those_who_wait_for_them,
     an_imported_follow_replaces_a_request_and_respects_a_block,
     an_export_is_read_back_and_exports_the_same,
     streams_and_json_lines_are_read,
@@ -283,6 +288,25 @@ async fn a_dry_run_writes_nothing_and_reports_the_same(database: &Database) {
     let real = report(&on(database, &["import", "follows", &file]));
     assert_eq!(dry.0.replace("would be loaded", "loaded"), real.0);
     assert!(real.0.starts_with("2 loaded, 1 there already, 2 rejected\n"), "{}", real.0);
+}
+
+async fn imported_events_reach_those_who_wait_for_them(database: &Database) {
+    let files = Files::new();
+    let store = migrated(database).await;
+    let file = files.write("users.csv", "username\nann\nbob\n");
+    on(database, &["import", "users", &file]).success();
+    let bob = user_id(store, "bob").await;
+    let (mut hints, has_all) = store.watch_events().await.expect("the store works");
+    assert!(has_all);
+
+    let file = files.write("follows.csv", "follower,followee\nann,bob\n");
+    on(database, &["import", "follows", &file, "--by", "username", "--events"]).success();
+
+    let hint = timeout(Duration::from_secs(10), hints.next()).await.expect("a hint");
+    match hint.expect("the store works") {
+        EventHint::Grown(logs) => assert_eq!(*logs, [bob]),
+        EventHint::AnyGrown => assert_eq!(database.engine(), Engine::Sqlite),
+    }
 }
 
 async fn an_imported_follow_replaces_a_request_and_respects_a_block(database: &Database) {

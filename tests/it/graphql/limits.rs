@@ -1,16 +1,17 @@
 //! Limits over time: on follows, and on what the operations of one caller cost.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use entourage::{
     app::Settings,
     domain::{FollowLimits, Limits},
+    service::{Parts, Service, Session, SystemRandom, Viewer},
 };
 use serde_json::{Value, json};
 
 use super::{code, data};
 use crate::support::{
-    app::{TestApp, settings},
+    app::{TestApp, settings, tokens},
     clock::Stopped,
     database::{Database, Engine},
     graph::{beginning, draw},
@@ -226,4 +227,41 @@ async fn the_cost_is_returned_on_request() {
     ] {
         assert_eq!(cost(query, asked.clone()).await, json!({ "cost": expected }), "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_budget_that_is_refused_charges_neither_caller() {
+    let database = Database::migrated(Engine::Sqlite).await;
+    let users = draw(database.store(), "ada").await;
+    let service = Service::new(Parts {
+        store: Arc::clone(&database.store),
+        tokens: tokens(),
+        clock: Arc::new(Stopped(beginning())),
+        random: Arc::new(SystemRandom),
+        sign_up: true,
+        federation: false,
+        rate_limits: true,
+        events_kept: Duration::ZERO,
+        webhook: None,
+        limits: cost_per_minute(1_000, 1_000),
+    });
+    let account = database.store.find_account(users["ada"]).await.expect("it answers");
+    let account = account.expect("the user is there");
+    let permissions = account.role.permissions;
+    let ada = Viewer { account, permissions, session: Session::default() };
+    let [empty, full] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().ok());
+    let charge = |viewer, address, cost| {
+        let cost = NonZeroU32::new(cost).expect("not zero");
+        service.charge(viewer, address, cost).map(|budget| budget.expect("limited").remaining)
+    };
+
+    assert_eq!(charge(None, empty, 1_000).expect("enough"), 0);
+    for _ in 0..10 {
+        assert!(charge(Some(&ada), empty, 900).is_err());
+    }
+    assert_eq!(charge(Some(&ada), None, 1_000).expect("the viewer has not paid"), 0);
+    for _ in 0..10 {
+        assert!(charge(Some(&ada), full, 900).is_err());
+    }
+    assert_eq!(charge(None, full, 1_000).expect("the address has not paid"), 0);
 }

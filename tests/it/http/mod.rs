@@ -8,6 +8,7 @@ mod endpoint;
 mod live;
 mod log;
 mod negotiation;
+mod outages;
 mod overload;
 mod persisted;
 mod playground;

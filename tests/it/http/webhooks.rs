@@ -25,6 +25,8 @@ use crate::support::{
     app::{TestApp, settings},
     clock::ByHand,
     database::{Database, Engine},
+    faults::{Fault, Faults},
+    faulty::Faulty,
     hooks::{OLD_SECRET, Receiver, SECRET, service},
 };
 
@@ -354,6 +356,26 @@ async fn a_message_of_a_server_that_died_is_delivered() {
         assert_eq!(received.len(), 2);
         assert_eq!(received[0].id(), received[1].id());
         assert_eq!(host.backlog().await, (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_database_delays_no_delivery() {
+    on_each_engine(async |host| {
+        host.follow(1, 2).await;
+        let inner = Arc::clone(&host.store);
+        let faults = Faults::default();
+        // Only the first claim is answered.
+        faults.set(Fault::StuckFrom(1));
+        let store: Arc<dyn Store> = Arc::new(Faulty { inner, faults });
+        let service = service(&store, &host.clock, host.receiver.with(&[SECRET]));
+        tokio::select! {
+            () = service.deliver_webhooks() => unreachable!("the database does not answer"),
+            sent = timeout(Duration::from_secs(10), host.receiver.wait_for(1)) => {
+                assert_eq!(sent.expect("it is sent meanwhile").len(), 1);
+            }
+        }
     })
     .await;
 }

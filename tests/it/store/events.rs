@@ -30,8 +30,10 @@ cases! {
     a_change_that_changes_nothing_is_no_event,
     a_muted_user_adds_nothing_to_the_log,
     a_follow_after_an_unfollow_of_the_same_day_is_a_repeat,
+    only_what_the_other_user_does_is_a_repeat,
     a_log_is_read_on_from_any_number,
     the_deletion_of_a_user_is_in_the_logs_of_the_others,
+    the_deletion_of_a_muted_user_is_in_no_log_of_a_muter,
     a_sweep_deletes_old_events_from_the_beginning,
     a_sweep_shortens_logs_that_are_too_long;
     database:
@@ -40,6 +42,7 @@ cases! {
     what_was_counted_only_ends_a_read,
     a_hint_follows_a_change_of_this_server,
     a_hint_follows_a_change_of_another_server,
+    steady_writes_hide_no_change_of_another_server,
     wrong_logs_are_found_and_repaired,
 }
 
@@ -181,6 +184,38 @@ async fn a_follow_after_an_unfollow_of_the_same_day_is_a_repeat(store: &dyn Stor
     assert_eq!(repeats, [false, true, false]);
 }
 
+async fn only_what_the_other_user_does_is_a_repeat(store: &dyn Store) {
+    use EventCause::{Import, PrivacyChanged, RequestAccepted, User};
+    use EventKind::{Followed, Requested};
+    const FOLLOW: FollowAction = FollowAction::Follow(FollowLimits::NONE);
+    const WITHDRAW: FollowAction = FollowAction::Unfollow { is_counted: true };
+    four_users(store).await;
+    make_private(store, BOB).await;
+    for action in [FOLLOW, WITHDRAW, FOLLOW, FollowAction::Accept, WITHDRAW, FOLLOW] {
+        change(store, ALICE, BOB, action, 1).await;
+    }
+    let public = PrivacyChange { is_private: Some(false), ..PrivacyChange::default() };
+    store.update_privacy(BOB, public).await.unwrap();
+    let import = FollowAction::Import { logged_at: Some(at(2)) };
+    for action in [FollowAction::AcceptIfPublic, WITHDRAW, import, WITHDRAW, FOLLOW] {
+        change(store, ALICE, BOB, action, 2).await;
+    }
+
+    let events = log_after(store, BOB, 0).await.events.into_iter();
+    let new = events.filter(|event| matches!(event.kind, Followed | Requested));
+    let repeats: Vec<_> = new.map(|event| (event.kind, event.cause, event.is_repeat)).collect();
+    let expected = [
+        (Requested, User, false),
+        (Requested, User, true),
+        (Followed, RequestAccepted, false),
+        (Requested, User, true),
+        (Followed, PrivacyChanged, false),
+        (Followed, Import, false),
+        (Followed, User, true),
+    ];
+    assert_eq!(repeats, expected);
+}
+
 async fn a_log_is_read_on_from_any_number(store: &dyn Store) {
     users(store, 251).await;
     let all: Vec<_> = (2..=251).map(|id| follows(UserId(id), ALICE, id)).collect();
@@ -240,6 +275,32 @@ async fn the_deletion_of_a_user_is_in_the_logs_of_the_others(store: &dyn Store) 
     assert!(store.events_after(&[(ALICE, 0)]).await.unwrap().is_empty());
     create(store, ALICE, "alice").await;
     assert_eq!(log(store, ALICE).await, []);
+    assert_sound(store).await;
+}
+
+async fn the_deletion_of_a_muted_user_is_in_no_log_of_a_muter(store: &dyn Store) {
+    // More followers than one step removes. All mute the user, the first two only for a time.
+    let fans = 1_100;
+    users(store, fans + 1).await;
+    let all: Vec<_> = (2..=fans + 1).map(|id| follows(UserId(id), ALICE, id)).collect();
+    for outcome in store.outcomes(&all).await {
+        outcome.unwrap();
+    }
+    for id in 2..=fans + 1 {
+        let until = (id < 4).then(|| at(10_000 * (id - 2)));
+        store.mute(UserId(id), ALICE, Mute { until }, at(0), 9).await.unwrap();
+    }
+    follow(store, ALICE, CAROL, 1).await;
+    follow(store, ALICE, DAVE, 1).await;
+
+    store.delete_user(ALICE, at(5_000)).await.unwrap();
+
+    // The mute of the first has ended by then.
+    let ended = (EventKind::FollowEnded, EventCause::AccountDeleted, ALICE);
+    assert_eq!(log(store, BOB).await, [ended]);
+    for muter in 3..=fans + 1 {
+        assert_eq!(log(store, UserId(muter)).await, [], "{muter}");
+    }
     assert_sound(store).await;
 }
 
@@ -410,6 +471,30 @@ async fn a_hint_follows_a_change_of_another_server(database: &Database) {
     // As the command line does it, which passes no hints on.
     other.delete_user(ALICE, at(2)).await.unwrap();
     hinted(&mut hints, BOB).await;
+    other.close().await;
+}
+
+async fn steady_writes_hide_no_change_of_another_server(database: &Database) {
+    four_users(database.store()).await;
+    let other = database.another_store().await;
+    let (mut hints, _) = database.store.watch_events().await.unwrap();
+    let writing = async {
+        for round in 0.. {
+            follow(database.store(), CAROL, DAVE, 2 * round).await;
+            database.store.unfollow(CAROL, DAVE, at(2 * round + 1)).await.unwrap();
+        }
+    };
+    let reading = async {
+        follow(database.store(), ALICE, BOB, 1).await;
+        hinted(&mut hints, BOB).await;
+        other.delete_user(ALICE, at(2)).await.unwrap();
+        timeout(Duration::from_secs(10), hinted(&mut hints, BOB)).await.expect("in time");
+    };
+
+    tokio::select! {
+        () = reading => {}
+        () = writing => unreachable!("it writes on and on"),
+    }
     other.close().await;
 }
 

@@ -63,13 +63,28 @@ impl Model {
         }
         for other in self.users.keys().copied().collect::<Vec<_>>() {
             if self.remove(EdgeKind::Follow, (id, other)) {
-                self.log((other, id), EventKind::FollowerLost, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::FollowerLost,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
             if self.remove(EdgeKind::Follow, (other, id)) {
-                self.log((other, id), EventKind::FollowEnded, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::FollowEnded,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
             if self.remove(EdgeKind::Request, (id, other)) {
-                self.log((other, id), EventKind::RequestWithdrawn, EventCause::AccountDeleted, 0);
+                self.log_of_other(
+                    (other, id),
+                    EventKind::RequestWithdrawn,
+                    EventCause::AccountDeleted,
+                    0,
+                );
             }
         }
         for kind in EdgeKind::ALL {
@@ -86,7 +101,8 @@ impl Model {
     fn log(&mut self, pair: (UserId, UserId), kind: EventKind, cause: EventCause, micros: i64) {
         let (owner, other) = pair;
         let is_new = matches!(kind, EventKind::Followed | EventKind::Requested);
-        let is_repeat = is_new && self.unfollowed.contains(&(other, owner));
+        let may_repeat = is_new && cause == EventCause::User;
+        let is_repeat = may_repeat && self.unfollowed.contains(&(other, owner));
         let log = self.logs.entry(owner).or_default();
         let sequence = i64::try_from(log.len()).expect("it is short") + 1;
         log.push(FollowEvent { sequence, kind, cause, other, at: at(micros), is_repeat });

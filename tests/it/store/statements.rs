@@ -437,7 +437,7 @@ async fn the_meter_counts_the_statements_of_writes(database: &Database) {
     assert_statements!(store, 1, store.roles());
     let progress: store::OnProgress<'_> = &|_| {};
     assert_statements!(store, 1, store.load(Graph::default(), progress));
-    assert_statements!(store, by_engine(14, 15), store.delete_user(CAROL, at(0)));
+    assert_statements!(store, by_engine(15, 16), store.delete_user(CAROL, at(0)));
     assert_statements!(store, 1, store.delete_user(CAROL, at(0)));
     assert_statements!(store, 24, store.find_drift(progress));
     // Both tables of blocks, and what a block excludes.

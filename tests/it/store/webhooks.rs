@@ -30,6 +30,7 @@ cases! {
     database:
     each_new_follow_and_request_is_a_message,
     a_change_that_is_no_news_is_no_message,
+    an_acceptance_after_a_withdrawal_is_a_message,
     a_server_without_a_webhook_writes_no_message,
     a_change_that_fails_leaves_no_message,
     messages_cost_one_statement_a_batch,
@@ -131,6 +132,20 @@ async fn a_change_that_is_no_news_is_no_message(database: &Database) {
 
     let found: Vec<_> = messages(store).await.into_iter().map(|(_, one, two)| (one, two)).collect();
     assert_eq!(found, [(ALICE, BOB), (CAROL, DAVE), (BOB, DAVE)]);
+    store.close().await;
+}
+
+async fn an_acceptance_after_a_withdrawal_is_a_message(database: &Database) {
+    use WebhookKind::{FollowCreated, FollowRequested};
+    let store = &*writing(database).await;
+    make_private(store, DAVE).await;
+    let withdraw = FollowAction::Unfollow { is_counted: true };
+    for (micros, action) in (1..).zip([FOLLOW, withdraw, FOLLOW, FollowAction::Accept]) {
+        change(store, ALICE, DAVE, action, micros).await;
+    }
+
+    let expected = [(FollowRequested, ALICE, DAVE), (FollowCreated, ALICE, DAVE)];
+    assert_eq!(messages(store).await, expected);
     store.close().await;
 }
 

@@ -1,8 +1,8 @@
-//! The step that fails, as a test chooses it.
+//! The steps that fail, as a test chooses them.
 
 use std::sync::{Arc, Mutex};
 
-/// A step that fails, once.
+/// A step that fails once, or steps that fail until the fault is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The n-th step, counted from 0, is not executed.
@@ -11,6 +11,10 @@ pub(crate) enum Fault {
     After(usize),
     /// The next `COMMIT` is executed, but not answered.
     AfterCommit,
+    /// The n-th step, counted from 0, and all after it do not end.
+    StuckFrom(usize),
+    /// No step is executed.
+    Down,
 }
 
 /// What happens to a step.
@@ -19,6 +23,7 @@ pub(crate) enum Fate {
     Succeeds,
     IsLost,
     IsUnanswered,
+    IsStuck,
 }
 
 impl Fault {
@@ -28,6 +33,9 @@ impl Fault {
             Self::Before(0) => (Fate::IsLost, None),
             Self::After(0) => (Fate::IsUnanswered, None),
             Self::AfterCommit if is_commit => (Fate::IsUnanswered, None),
+            Self::StuckFrom(0) => (Fate::IsStuck, Some(self)),
+            Self::Down => (Fate::IsLost, Some(self)),
+            Self::StuckFrom(n) => (Fate::Succeeds, Some(Self::StuckFrom(n - 1))),
             Self::Before(n) => (Fate::Succeeds, Some(Self::Before(n - 1))),
             Self::After(n) => (Fate::Succeeds, Some(Self::After(n - 1))),
             Self::AfterCommit => (Fate::Succeeds, Some(self)),

@@ -1,4 +1,4 @@
-//! A store whose n-th call fails as if the database had become unavailable.
+//! A store whose calls fail as a test chooses, as if the database had become unavailable.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::{
     forward::forward_store,
 };
 
-/// A store that forwards every call except the one that fails.
+/// A store that forwards every call except those that fail.
 #[derive(Debug)]
 pub(crate) struct Faulty {
     pub(crate) inner: Arc<dyn Store>,
@@ -27,6 +27,7 @@ impl Faulty {
         match self.faults.meet(false) {
             Fate::Succeeds => work.await,
             Fate::IsLost => Err(unavailable()),
+            Fate::IsStuck => std::future::pending().await,
             Fate::IsUnanswered => work.await.and_then(|_| Err(unavailable())),
         }
     }

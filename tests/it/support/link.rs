@@ -46,6 +46,9 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, faults: Faults) {
             Ok(n @ 1..) = client.read(&mut asked) => {
                 let is_commit = asked[..n].windows(6).any(|word| word == b"COMMIT");
                 let fate = faults.meet(is_commit);
+                if fate == Fate::IsStuck {
+                    std::future::pending::<()>().await;
+                }
                 if fate == Fate::IsLost || server.write_all(&asked[..n]).await.is_err() {
                     return;
                 }

@@ -13,6 +13,8 @@ statements! {
          RETURNING requester_id";
     TAKE_BLOCKERS =
         "DELETE FROM blocks WHERE blocked_id = $1 AND blocker_id = ANY($2) RETURNING blocker_id";
+    MUTES_OF =
+        "SELECT muter_id, muted_until FROM mutes WHERE muted_id = $1 AND muter_id = ANY($2)";
     // The ids are sorted, and the nested loop that a planner picks for so few looks them up in that
     // order. With another plan two deletions may deadlock; that is retried.
     LOWER_COUNTS =
@@ -30,7 +32,7 @@ statements! {
               AS d (user_id, followers, following, requests_sent, requests_received, blocking, \
                     blocked_by, muting, events) \
          WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
-    // The logs of many users have grown, and the command line passes no hints on.
+    // The logs of many users have grown, and the command line collects no hints to pass on.
     TELL =
         "SELECT pg_notify('entourage_users', $1::text), pg_notify('entourage_events', 'deletion')";
 }

@@ -13,6 +13,9 @@ statements! {
     TAKE_BLOCKERS =
         "DELETE FROM blocks WHERE blocked_id = $1 \
          AND blocker_id IN (SELECT value FROM json_each($2)) RETURNING blocker_id";
+    MUTES_OF =
+        "SELECT muter_id, muted_until FROM mutes WHERE muted_id = $1 \
+         AND muter_id IN (SELECT value FROM json_each($2))";
     LOWER_COUNTS =
         "UPDATE follow_counts \
          SET followers = max(0, followers - (d.value ->> 1)), \

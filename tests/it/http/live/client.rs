@@ -47,12 +47,22 @@ pub(super) async fn handshake_at(
     path: &str,
     headers: &[(&'static str, &str)],
 ) -> Result<(Socket, Response), Error> {
+    let stream = TcpStream::connect(address).await.expect("the server accepts");
+    handshake_over(stream, path, headers).await
+}
+
+/// The handshake of a server over a connection.
+pub(super) async fn handshake_over(
+    stream: TcpStream,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<(Socket, Response), Error> {
+    let address = stream.peer_addr().expect("it is connected");
     let mut request = format!("ws://{address}{path}").into_client_request()?;
     for (name, value) in headers {
         let value = HeaderValue::from_str(value).expect("a header");
         request.headers_mut().insert(HeaderName::from_static(name), value);
     }
-    let stream = TcpStream::connect(address).await.expect("the server accepts");
     let (socket, response) = client_async(request, stream).await?;
     Ok((Socket(socket), response))
 }

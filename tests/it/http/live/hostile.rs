@@ -5,19 +5,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entourage::{app::Settings, domain::Limits, http::Patience};
+use chrono::TimeDelta;
+use entourage::{
+    app::Settings,
+    domain::{FollowAction, FollowChange, FollowLimits, Limits},
+    graphql::encode_event,
+    http::Patience,
+};
+use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
+    task::yield_now,
+    time::{interval, timeout},
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     EVENTS,
-    client::{Got, Socket},
+    client::{Got, Socket, handshake_over},
     event, follow, from_now, patient, unfollow,
 };
-use crate::support::app::{TestApp, read_to_end, settings};
+use crate::support::{
+    app::{TestApp, read_to_end, settings},
+    graph::{beginning, draw},
+};
 
 const HANDSHAKE: &str = "GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
@@ -198,6 +211,74 @@ async fn a_client_that_stops_reading_is_dropped() {
         }
     }
     assert!(began.elapsed() < Duration::from_secs(20), "{asked}");
+}
+
+/// A subscription whose client has read nothing until the buffers of both ends were full, and the
+/// number of events so far. The last of them are not sent yet.
+async fn full(app: &TestApp) -> (Socket, i64) {
+    let users = draw(&*app.store, "ada\nbob").await;
+    let change = |n: i64| FollowChange {
+        follower: users["bob"],
+        followee: users["ada"],
+        at: beginning() + TimeDelta::seconds(n),
+        action: match n % 2 {
+            0 => FollowAction::Follow(FollowLimits::NONE),
+            _ => FollowAction::Remove,
+        },
+    };
+    let ada = app.token("ada", None).await;
+    let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
+    let upgraded = handshake_over(narrow(app).await, "/graphql", &headers).await;
+    let mut socket = upgraded.expect("upgraded").0.initialised(&ada).await;
+
+    // Answers of a kilobyte, one by one.
+    let start = encode_event(users["ada"], 0);
+    let cursors: String = (0..25).map(|n| format!("c{n}: cursor ")).collect();
+    let query = format!("subscription {{ followEvents(after: \"{start}\") {{ {cursors} }} }}");
+    socket.subscribe("1", &query).await;
+    let mut events = 0;
+    loop {
+        let before = app.statements();
+        app.store.change_follow(change(events)).await.expect("it works");
+        events += 1;
+        let is_read = async {
+            while app.statements() == before {
+                yield_now().await;
+            }
+        };
+        if timeout(Duration::from_millis(100), is_read).await.is_err() {
+            return (socket, events);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_pings_and_never_reads_is_dropped() {
+    let app = patient(Patience { write: Duration::from_secs(1), ..Patience::default() }).await;
+    let (mut socket, _) = full(&app).await;
+    let began = Instant::now();
+    let mut pings = interval(Duration::from_millis(200));
+    while began.elapsed() < Duration::from_secs(10) {
+        pings.tick().await;
+        if socket.0.send(Message::text(r#"{"type":"ping"}"#)).await.is_err() {
+            break;
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "it keeps its seat");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_on_gets_the_rest_at_once() {
+    let long = Duration::from_mins(2);
+    let [ping, silence, write, check] = [long; 4];
+    let app = patient(Patience { ping, silence, write, check, ..Patience::default() }).await;
+    let (mut socket, events) = full(&app).await;
+    let reading = async {
+        for _ in 0..events {
+            assert_eq!(socket.message().await["type"], "next");
+        }
+    };
+    timeout(Duration::from_secs(20), reading).await.expect("nothing else wakes the server");
 }
 
 #[tokio::test]

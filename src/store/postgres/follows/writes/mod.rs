@@ -97,6 +97,8 @@ pub(crate) struct Writer {
     pub(crate) connections: WarmConnections<Postgres>,
     /// Whether the server can write several tables in one statement.
     pub(crate) is_optimistic: bool,
+    /// Whether the server can notify.
+    pub(crate) notifies: bool,
     pub(crate) hints: EventHints,
     pub(crate) outbox: Outbox,
 }
@@ -109,6 +111,8 @@ struct Recording {
     in_one_place: bool,
     /// Whether messages for the webhook are written.
     webhooks: bool,
+    /// Whether the server can notify.
+    notifies: bool,
 }
 
 /// How events are written.
@@ -129,7 +133,8 @@ impl Writer {
             (true, true) => Logging::WithCounts,
             (true, false) => Logging::AfterCounts,
         };
-        Recording { log, in_one_place: self.is_optimistic, webhooks: self.outbox.is_used() }
+        let (webhooks, notifies) = (self.outbox.is_used(), self.notifies);
+        Recording { log, in_one_place: self.is_optimistic, webhooks, notifies }
     }
 }
 

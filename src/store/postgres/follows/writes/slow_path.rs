@@ -17,7 +17,7 @@ use crate::{
         follow_writes::{
             Attempt, Keys, Pair, Plan, SortedEdges, State, StateRow, Written, counts_columns,
         },
-        postgres::{BEGIN, Query, shared::imports},
+        postgres::{BEGIN, Query, shared::imports, watch},
         statement::{query, query_as, query_scalar},
     },
 };
@@ -286,6 +286,9 @@ pub(crate) async fn write(
     }
     if let Some(checkpoint) = attempt.checkpoint(&plan) {
         imports::save(&mut tx, checkpoint).await?;
+        if recording.notifies && !plan.events.is_empty() {
+            watch::notify_on_commit(&mut tx, &plan.logs()).await?;
+        }
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
