@@ -14,8 +14,8 @@ use crate::domain::UserId;
 
 /// The most events of one log that are read together.
 pub const EVENTS_TOGETHER: i64 = 100;
-/// How many events a log keeps at least, whatever their age; beyond that, events older than an hour
-/// may be deleted.
+/// How many events a log may hold until they are as old as [`EventSweep::before`] says. Of those beyond,
+/// the oldest are deleted once they are as old as [`EventSweep::crowded_before`] says.
 pub const EVENTS_KEPT_MAX: i64 = 10_000;
 /// How many hints wait for a reader. A reader that is further behind gets one hint for all logs.
 const HINTS_MAX: usize = 1_024;

@@ -7,6 +7,9 @@ use axum::extract::ws::{CloseFrame, Message};
 use serde::Serialize;
 use serde_json::{Map, Value, value::RawValue};
 
+/// The protocol, as a client offers it.
+pub(super) const PROTOCOL: &str = "graphql-transport-ws";
+
 /// The longest id of an operation, in bytes. Every answer repeats it.
 const ID_BYTES_MAX: usize = 256;
 

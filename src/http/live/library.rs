@@ -29,11 +29,8 @@ use hyper::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::operation::Answers;
+use super::{frames::PROTOCOL, operation::Answers};
 use crate::graphql::Reply;
-
-/// The protocol.
-pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 
 /// What driver and library share.
 #[derive(Default)]

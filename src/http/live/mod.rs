@@ -3,10 +3,11 @@
 //! Both serve every kind of operation, by the same steps as a plain request. `seats` bounds how many
 //! there are, `operation` opens what is asked for.
 //!
-//! A WebSocket is that of `async-graphql-axum` (`library`), in a driver (`driver`, `messages`) that closes
+//! A WebSocket is that of `async-graphql-axum` (`library`), in a driver (`driver`, `messages`) that keeps
 //! the rules of the protocol which the library breaks: the time limit for `connection_init`, a subscribe
 //! before the acknowledgement, ids in use, every kind of malformed message, the message `error`, limits
-//! and codes. No rule is left open. This file is the door, and knows nothing of the library.
+//! and codes. This file upgrades a request. It uses nothing of `library`, so that another could take its
+//! place behind the driver.
 //!
 //! An event stream (`sse`) is GraphQL over server-sent events, in the mode of distinct connections.
 
@@ -93,7 +94,7 @@ pub(super) async fn upgrade(
         let failure = Failure::bad_request("This is not a WebSocket handshake of version 13.");
         failure.with(SEC_WEBSOCKET_VERSION, "13")
     })?;
-    let upgrade = upgrade.protocols([library::PROTOCOL]);
+    let upgrade = upgrade.protocols([frames::PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         let message = "The WebSocket must offer the protocol graphql-transport-ws.";
         return Err(Failure::bad_request(message));
