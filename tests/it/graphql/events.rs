@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use entourage::{
     domain::{Audience, EventCause, EventKind, Limits, SystemClock, UserId, UsernameKey},
+    graphql::{Api, Caller, Code, Request, Subscription, encode_event},
     service::{Parts, Service, Session, SystemRandom, Viewer},
-    store::EventSweep,
+    store::{EventSweep, Store},
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ on_both_engines! {
     a_cursor_of_another_log_is_invalid,
     a_cursor_before_deleted_events_has_expired,
     a_user_who_is_gone_or_blocks_the_viewer_is_null,
+    a_session_that_ends_between_two_parts_ends_the_events,
+    a_block_between_two_parts_hides_the_user,
     without_events_there_is_no_log,
     a_page_takes_as_many_statements_for_any_number_of_events,
 }
@@ -169,6 +172,52 @@ async fn a_user_who_is_gone_or_blocks_the_viewer_is_null(app: TestApp) {
     assert_eq!(usernames(&list), ["null", "null", "null"]);
 }
 
+/// A subscription of ada to four events, which are executed in two parts: those that were read together
+/// cost more than one operation may. The first part has been taken.
+async fn halfway(app: &TestApp) -> Subscription {
+    draw(&*app.store, "bob -> ada\ncid -> ada\ndee -> ada\neve -> ada").await;
+    let limits = Limits { nodes_max: 100, ..Limits::default() };
+    let service = service(&app.store, limits);
+    let token = app.token("ada", None).await;
+    let viewer = Some(service.authenticate(&token).await.expect("the token is valid"));
+    let start = encode_event(viewer.as_ref().expect("a viewer").id(), 0);
+    let query = format!(
+        "subscription {{ followEvents(after: \"{start}\") {{
+            user {{ username followers(first: 40) {{ nodes {{ id }} }} }} }} }}"
+    );
+    let api = Api::new(service, limits);
+    let operation = api.prepare(Request { query: Some(query), ..Request::default() });
+    let operation = operation.unwrap_or_else(|reply| panic!("refused: {reply:?}"));
+    let caller = Caller { viewer, address: None, request_id: String::new() };
+    let subscribed = api.subscribe(operation, caller, None).await;
+    let mut subscription = subscribed.unwrap_or_else(|reply| panic!("refused: {reply:?}"));
+    for name in ["bob", "cid"] {
+        assert_eq!(next_user(&mut subscription).await.expect("an event"), name);
+    }
+    subscription
+}
+
+/// The user of the next event, or the code of the end.
+async fn next_user(subscription: &mut Subscription) -> Result<Value, Option<Code>> {
+    let delivery = subscription.next().await.map_err(|reply| reply.refused)?;
+    let answer: Value = serde_json::from_slice(&delivery.body).expect("JSON");
+    Ok(data(&answer)["followEvents"]["user"]["username"].clone())
+}
+
+async fn a_session_that_ends_between_two_parts_ends_the_events(app: TestApp) {
+    let mut subscription = halfway(&app).await;
+    ask(&app, "ada", "mutation { signOutEverywhere { userErrors { message } } }").await;
+    assert_eq!(next_user(&mut subscription).await, Err(Some(Code::Unauthenticated)));
+}
+
+async fn a_block_between_two_parts_hides_the_user(app: TestApp) {
+    let mut subscription = halfway(&app).await;
+    let block = "mutation { block(input: { user: { username: \"ada\" } }) { outcome } }";
+    assert_eq!(data(&ask(&app, "dee", block).await)["block"]["outcome"], "BLOCKED");
+    assert_eq!(next_user(&mut subscription).await, Ok(Value::Null));
+    assert_eq!(next_user(&mut subscription).await, Ok(json!("eve")));
+}
+
 async fn without_events_there_is_no_log(app: TestApp) {
     app.sign_up("ada").await;
     let token = app.token("ada", None).await;
@@ -216,6 +265,20 @@ fn events_have_the_names_of_the_schema() {
     assert_eq!(names("FollowEventCause"), causes);
 }
 
+fn service(store: &Arc<dyn Store>, limits: Limits) -> Arc<Service> {
+    Service::new(Parts {
+        store: Arc::clone(store),
+        tokens: tokens(),
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        sign_up: true,
+        rate_limits: false,
+        events_kept: Duration::from_hours(1),
+        webhook: None,
+        limits,
+    })
+}
+
 /// As many as a server has after a poll, and more than the store's queue of look-ups holds.
 #[tokio::test]
 async fn thousands_of_feeds_read_at_once() {
@@ -223,17 +286,7 @@ async fn thousands_of_feeds_read_at_once() {
     database
         .run(async |database| {
             let users = draw(database.store(), "bob -> ada").await;
-            let service = Service::new(Parts {
-                store: Arc::clone(&database.store),
-                tokens: tokens(),
-                clock: Arc::new(SystemClock),
-                random: Arc::new(SystemRandom),
-                sign_up: true,
-                rate_limits: false,
-                events_kept: Duration::from_hours(1),
-                webhook: None,
-                limits: Limits::default(),
-            });
+            let service = service(&database.store, Limits::default());
             let account = database.store.find_account(users["ada"]).await.expect("it answers");
             let account = account.expect("the user is there");
             let permissions = account.role.permissions;
