@@ -6,7 +6,10 @@
 //! **Invariant:** nothing is read ahead. A batch is read when the last answer has been taken.
 //!
 //! **Invariant:** events are executed for the viewer that the feed has just looked up, also those of a
-//! batch that costs more than one operation may.
+//! batch that costs more than one operation may, and those that had to wait.
+//!
+//! **Invariant:** events are paid before they are executed, so a client that subscribes again and
+//! again pays for each.
 
 use std::{
     collections::VecDeque,
@@ -22,7 +25,10 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, future::join_all};
-use tokio::{sync::Semaphore, time::sleep};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::sleep,
+};
 
 use super::{
     cursor,
@@ -74,8 +80,6 @@ pub struct Subscription {
     /// The events of the last batch that were not executed yet.
     rest: VecDeque<domain::FollowEvent>,
     answered: VecDeque<Delivery>,
-    /// The events that were not paid yet.
-    unpaid: u32,
 }
 
 impl Subscription {
@@ -107,7 +111,6 @@ impl Subscription {
             feed,
             rest: VecDeque::new(),
             answered: VecDeque::new(),
-            unpaid: 0,
         })
     }
 
@@ -121,41 +124,54 @@ impl Subscription {
                 self.measure(&delivery);
                 return Ok(delivery);
             }
-            self.pay().await?;
-            let seen_by = if self.rest.is_empty() {
+            let mut seen_by = if self.rest.is_empty() {
                 let batch = self.feed.next().await.map_err(|end| self.ending(end))?;
                 self.rest = batch.events.into();
                 batch.seen_by
             } else {
-                self.feed.look_again().await.map_err(|end| self.ending(end))?
+                self.look_again().await?
             };
-            self.answer(seen_by).await?;
+            let most = self.execution.limits.nodes_max / u64::from(self.plan.cost.get());
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let count = most.clamp(1, self.rest.len());
+            let (permit, has_waited) = self.turn(count).await?;
+            if has_waited {
+                seen_by = self.look_again().await?;
+            }
+            self.answer(seen_by, count).await?;
+            drop(permit);
         }
     }
 
-    /// Pays for what was delivered. An empty budget delays the next events, and the viewer may be gone
-    /// meanwhile.
-    async fn pay(&mut self) -> Result<(), Reply> {
-        let cost = NonZeroU32::new(self.plan.cost.get().saturating_mul(self.unpaid));
-        let Some(cost) = cost else { return Ok(()) };
+    /// Pays for the next events, and waits for its turn to execute them; with whether that took a
+    /// while, so that the viewer may have changed. An empty budget delays the events.
+    async fn turn(&mut self, count: usize) -> Result<(SemaphorePermit<'static>, bool), Reply> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let cost = NonZeroU32::new(self.plan.cost.get().saturating_mul(count));
+        let cost = cost.unwrap_or(self.plan.cost);
+        let mut has_waited = false;
         while let Err(Error::RateLimited { retry_after }) =
             self.service.charge(Some(&self.viewer), self.plan.address, cost)
         {
             sleep(retry_after.min(UNPAID_MAX)).await;
-            self.feed.look_again().await.map_err(|end| self.ending(end))?;
+            self.look_again().await?;
+            has_waited = true;
         }
-        self.unpaid = 0;
-        Ok(())
+        if let Ok(permit) = BATCHES.try_acquire() {
+            return Ok((permit, has_waited));
+        }
+        Ok((BATCHES.acquire().await.expect("it is never closed"), true))
     }
 
-    /// Executes the first events of a batch, at most as many as cost one operation.
-    async fn answer(&mut self, seen_by: SeenBy) -> Result<(), Reply> {
-        let Self { execution, plan, rest, .. } = self;
-        let most = execution.limits.nodes_max / u64::from(plan.cost.get());
-        let count = usize::try_from(most).unwrap_or(usize::MAX).clamp(1, rest.len());
-        let chunk: Vec<_> = rest.drain(..count).collect();
+    /// Looks the viewer up again.
+    async fn look_again(&mut self) -> Result<SeenBy, Reply> {
+        self.feed.look_again().await.map_err(|end| self.ending(end))
+    }
 
-        let _permit = BATCHES.acquire().await.expect("it is never closed");
+    /// Executes the next events.
+    async fn answer(&mut self, seen_by: SeenBy, count: usize) -> Result<(), Reply> {
+        let Self { execution, plan, rest, .. } = self;
+        let chunk: Vec<_> = rest.drain(..count).collect();
         let owner = self.viewer.id();
         let context = execution.context(seen_by, plan.address, None).await;
         let responses = join_all(chunk.iter().map(|event| {
@@ -172,7 +188,6 @@ impl Subscription {
             cursor: cursor::encode_event(owner, event.sequence),
             at: event.at,
         }));
-        self.unpaid = u32::try_from(count).unwrap_or(u32::MAX);
         Ok(())
     }
 

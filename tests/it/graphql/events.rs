@@ -1,10 +1,10 @@
 //! The log of the viewer as a list.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use entourage::{
-    domain::{Audience, EventCause, EventKind, Limits, SystemClock, UserId, UsernameKey},
+    domain::{Audience, EventCause, EventKind, Limits, UserId, UsernameKey},
     graphql::{Api, Caller, Code, Request, Subscription, encode_event},
     service::{Parts, Service, Session, SystemRandom, Viewer},
     store::{EventSweep, Store},
@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use super::{code, data, on_both_engines};
 use crate::support::{
     app::{TestApp, settings, tokens},
+    clock::Stopped,
     database::{Database, Engine},
     graph::{beginning, draw},
 };
@@ -28,6 +29,7 @@ on_both_engines! {
     a_user_who_is_gone_or_blocks_the_viewer_is_null,
     a_session_that_ends_between_two_parts_ends_the_events,
     a_block_between_two_parts_hides_the_user,
+    events_are_paid_before_they_are_delivered,
     without_events_there_is_no_log,
     a_page_takes_as_many_statements_for_any_number_of_events,
 }
@@ -172,25 +174,35 @@ async fn a_user_who_is_gone_or_blocks_the_viewer_is_null(app: TestApp) {
     assert_eq!(usernames(&list), ["null", "null", "null"]);
 }
 
-/// A subscription of ada to four events, which are executed in two parts: those that were read together
-/// cost more than one operation may. The first part has been taken.
-async fn halfway(app: &TestApp) -> Subscription {
+/// A subscription of ada to four events, each of which costs 40, with the service and the viewer.
+async fn of_four_events(
+    app: &TestApp,
+    limits: Limits,
+    rate_limits: bool,
+) -> (Subscription, Arc<Service>, Viewer) {
     draw(&*app.store, "bob -> ada\ncid -> ada\ndee -> ada\neve -> ada").await;
-    let limits = Limits { nodes_max: 100, ..Limits::default() };
-    let service = service(&app.store, limits);
+    let service = service(&app.store, limits, rate_limits);
     let token = app.token("ada", None).await;
-    let viewer = Some(service.authenticate(&token).await.expect("the token is valid"));
-    let start = encode_event(viewer.as_ref().expect("a viewer").id(), 0);
+    let viewer = service.authenticate(&token).await.expect("the token is valid");
+    let start = encode_event(viewer.id(), 0);
     let query = format!(
         "subscription {{ followEvents(after: \"{start}\") {{
             user {{ username followers(first: 40) {{ nodes {{ id }} }} }} }} }}"
     );
-    let api = Api::new(service, limits);
+    let api = Api::new(Arc::clone(&service), limits);
     let operation = api.prepare(Request { query: Some(query), ..Request::default() });
     let operation = operation.unwrap_or_else(|reply| panic!("refused: {reply:?}"));
-    let caller = Caller { viewer, address: None, request_id: String::new() };
+    let caller = Caller { viewer: Some(viewer.clone()), address: None, request_id: String::new() };
     let subscribed = api.subscribe(operation, caller, None).await;
-    let mut subscription = subscribed.unwrap_or_else(|reply| panic!("refused: {reply:?}"));
+    let subscription = subscribed.unwrap_or_else(|reply| panic!("refused: {reply:?}"));
+    (subscription, service, viewer)
+}
+
+/// A subscription of ada to four events, which are executed in two parts: those that were read together
+/// cost more than one operation may. The first part has been taken.
+async fn halfway(app: &TestApp) -> Subscription {
+    let limits = Limits { nodes_max: 100, ..Limits::default() };
+    let (mut subscription, ..) = of_four_events(app, limits, false).await;
     for name in ["bob", "cid"] {
         assert_eq!(next_user(&mut subscription).await.expect("an event"), name);
     }
@@ -216,6 +228,21 @@ async fn a_block_between_two_parts_hides_the_user(app: TestApp) {
     assert_eq!(data(&ask(&app, "dee", block).await)["block"]["outcome"], "BLOCKED");
     assert_eq!(next_user(&mut subscription).await, Ok(Value::Null));
     assert_eq!(next_user(&mut subscription).await, Ok(json!("eve")));
+}
+
+async fn events_are_paid_before_they_are_delivered(app: TestApp) {
+    let limits = Limits::default();
+    let (mut subscription, service, viewer) = of_four_events(&app, limits, true).await;
+    let remaining = || {
+        let budget = service.charge(Some(&viewer), None, NonZeroU32::MIN);
+        budget.expect("enough").expect("it is limited").remaining
+    };
+    let before = remaining();
+    assert_eq!(next_user(&mut subscription).await, Ok(json!("bob")));
+
+    // A client that leaves now has paid for all that were executed together.
+    drop(subscription);
+    assert_eq!(before - remaining(), 4 * 40 + 1);
 }
 
 async fn without_events_there_is_no_log(app: TestApp) {
@@ -265,14 +292,14 @@ fn events_have_the_names_of_the_schema() {
     assert_eq!(names("FollowEventCause"), causes);
 }
 
-fn service(store: &Arc<dyn Store>, limits: Limits) -> Arc<Service> {
+fn service(store: &Arc<dyn Store>, limits: Limits, rate_limits: bool) -> Arc<Service> {
     Service::new(Parts {
         store: Arc::clone(store),
         tokens: tokens(),
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(Stopped(beginning())),
         random: Arc::new(SystemRandom),
         sign_up: true,
-        rate_limits: false,
+        rate_limits,
         events_kept: Duration::from_hours(1),
         webhook: None,
         limits,
@@ -286,7 +313,7 @@ async fn thousands_of_feeds_read_at_once() {
     database
         .run(async |database| {
             let users = draw(database.store(), "bob -> ada").await;
-            let service = service(&database.store, Limits::default());
+            let service = service(&database.store, Limits::default(), false);
             let account = database.store.find_account(users["ada"]).await.expect("it answers");
             let account = account.expect("the user is there");
             let permissions = account.role.permissions;
