@@ -35,6 +35,7 @@ const SILENCE_MAX: Duration = Duration::from_millis(300);
 statements! {
     PING = "SELECT 1";
     NOTIFY_OF_NOBODY = "SELECT pg_notify('entourage_users', '0')";
+    // Others take it for a hint at any log.
     NOTIFY_OF_NO_LOG = "SELECT pg_notify('entourage_events', 'test')";
     LISTENING_PROCESS = "SELECT pg_backend_pid()";
     NOTIFY_OF_LOGS = "SELECT pg_notify('entourage_events', $1)";
@@ -183,8 +184,12 @@ pub(super) async fn events(engine: &Postgres) -> Result<(Box<dyn EventHintStream
         tokio::spawn(forward(listener, forwarding));
         others = Some(received);
     }
-    let (has_all, collected) = (others.is_some(), Collected::default());
+    let has_all = others.is_some();
     let pool = engine.server.notifies.then(|| engine.writer.clone());
+    // What was not passed on until now, because it failed or this process did not watch, may be in
+    // any log. A process that listens has just notified others of that, by its test.
+    let send_at = (!has_all && pool.is_some()).then(Instant::now);
+    let collected = Collected { any: !has_all, send_at, ..Collected::default() };
     let hints = Hints { own, others, pool, sender, collected };
     Ok((Box::new(hints), has_all))
 }

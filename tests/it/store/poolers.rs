@@ -1,9 +1,12 @@
 //! PostgreSQL behind a pooler: a real PgBouncer 1.18, and a session that is not ours to change.
 
+use std::time::Duration;
+
 use entourage::{
     domain::UserId,
-    store::{self, ConnectError, Error, Options, SchemaState},
+    store::{self, ConnectError, Error, EventHint, Options, SchemaState},
 };
+use tokio::time::timeout;
 
 use super::{ALICE, BOB, assert_sound, faults::on_postgres, follow, four_users};
 use crate::support::{
@@ -64,6 +67,28 @@ async fn a_shared_session_is_neither_set_nor_listened_on() {
         assert!(store.watch_users().await.unwrap().is_none(), "it listens");
         assert_eq!(store.find_drift(&|_| {}).await.unwrap(), []);
         store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_process_that_begins_to_watch_wakes_the_others() {
+    on_postgres(async |database| {
+        let (mut hints, _) = database.store.watch_events().await.unwrap();
+        for pooler in ["", "?pooler=transaction"] {
+            let url = format!("{}{pooler}", database.url);
+            let store = store::connect(&url, Options::default()).await.unwrap();
+            // As after a failure, by which its hints were lost.
+            let (mut own, _) = store.watch_events().await.unwrap();
+            let woken = async {
+                tokio::select! {
+                    hint = hints.next() => assert_eq!(hint.unwrap(), EventHint::AnyGrown),
+                    _ = own.next() => unreachable!("its own hint is not for itself"),
+                }
+            };
+            timeout(Duration::from_secs(10), woken).await.expect("a hint");
+            store.close().await;
+        }
     })
     .await;
 }
