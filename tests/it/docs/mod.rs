@@ -45,3 +45,18 @@ fn every_error_code_is_in_the_page_of_the_api() {
     let missing = codes.filter(|code| !page.contains(&format!("`{code}`")));
     assert_none("docs/api.md lacks error codes", &missing.map(str::to_owned).collect::<Vec<_>>());
 }
+
+#[test]
+fn every_close_code_is_in_the_page_of_subscriptions() {
+    let (page, source) = (read("docs/live.md"), read("src/http/live/frames.rs"));
+    let (_, table) = page.split_once("| code | why |").expect("the page has a table");
+    let (table, _) = table.split_once("\n\n").expect("a text follows");
+    let codes: Vec<_> = source
+        .split(" close(")
+        .filter_map(|rest| rest.get(..4))
+        .filter(|code| code.parse::<u16>().is_ok())
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    let missing = codes.into_iter().filter(|code| !table.contains(code)).map(str::to_owned);
+    assert_none("docs/live.md lacks close codes", &missing.collect::<Vec<_>>());
+}
