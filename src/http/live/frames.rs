@@ -187,19 +187,6 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_in_the_page() {
-        let (page, source) = (include_str!("../../../docs/live.md"), include_str!("frames.rs"));
-        let (_, table) = page.split_once("| code | why |").expect("a table");
-        let (table, _) = table.split_once("\n\n").expect("a text after it");
-        let codes: Vec<u16> =
-            source.split(" close(").filter_map(|rest| rest.get(..4)?.parse().ok()).collect();
-        assert!(codes.len() > 10, "{codes:?}");
-        for code in codes {
-            assert!(table.contains(&code.to_string()), "{code}");
-        }
-    }
-
-    #[test]
     fn a_reason_fits_into_a_close_frame() {
         for close in [Close::TOO_MANY_SOCKETS, Close::ID_IN_USE, Close::NO_INIT] {
             assert!(close.reason.len() <= 123);
