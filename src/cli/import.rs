@@ -98,6 +98,11 @@ pub(super) struct FollowsArgs {
     common: Common,
 }
 
+/// How long a transaction takes by default.
+const CHUNK_TIME: Duration = Duration::from_millis(100);
+/// The same where there are no follows yet.
+const CHUNK_TIME_AT_FIRST: Duration = Duration::from_secs(2);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// File to read, or `-` for stdin
@@ -132,8 +137,10 @@ pub(super) struct Common {
     #[arg(long)]
     restart: bool,
     /// Duration of a transaction; changes of the same users wait that long
-    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = config::duration)]
-    chunk_time: Duration,
+    ///
+    /// The default is 100ms, or 2s if there are no follows yet, since then few change any.
+    #[arg(long, value_name = "TIME", value_parser = config::duration)]
+    chunk_time: Option<Duration>,
     #[command(flatten)]
     database: Database,
     #[command(flatten)]
@@ -226,14 +233,19 @@ impl Common {
         anyhow!("{}: {reason}", self.file.display())
     }
 
-    fn options(&self) -> Options {
-        Options {
+    async fn options(&self, store: &dyn Store) -> anyhow::Result<Options> {
+        let chunk_time = match self.chunk_time {
+            Some(time) => time,
+            None if store.export().await?.follows().await?.is_empty() => CHUNK_TIME_AT_FIRST,
+            None => CHUNK_TIME,
+        };
+        Ok(Options {
             is_dry: self.dry_run,
             rejects: self.rejects.clone(),
             restarts: self.restart,
-            chunk_time: self.chunk_time,
+            chunk_time,
             rejects_max: self.max_rejects,
-        }
+        })
     }
 
     async fn import<R: Rows>(
@@ -248,7 +260,8 @@ impl Common {
         say(&format!("{name}: {}; {}", file.table.description(), columns.description()));
         let Opened { table, hash } = file;
         let names = (name.as_str(), hash.as_slice());
-        let importer = Importer::begin(store, &clock, names, table, rows, self.options()).await;
+        let options = self.options(store).await?;
+        let importer = Importer::begin(store, &clock, names, table, rows, options).await;
         let mut importer = importer.map_err(|error| match error {
             ImportError::Io(error) => anyhow!(error).context(self.rejects_name()),
             error => anyhow!(error),

@@ -84,10 +84,10 @@ impl ImportStep {
 }
 
 impl Attempt<'_> {
-    /// Whether no earlier attempt has failed, so that nothing speaks against optimism. An import has
-    /// to save its progress, and so is never optimistic.
+    /// Whether no earlier attempt has failed, so that nothing speaks against optimism. An import that
+    /// only asks for outcomes writes nothing, and so is never optimistic.
     pub(crate) fn is_first(&self) -> bool {
-        self.is_first && self.import.is_none()
+        self.is_first && self.import.is_none_or(|import| import.checkpoint.is_some())
     }
 
     /// What to save in the transaction of a plan.

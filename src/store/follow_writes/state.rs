@@ -85,11 +85,13 @@ impl State {
         let mut pairs = HashSet::with_capacity(changes.len());
         for FollowChange { follower, followee, at, action } in changes.iter().copied() {
             let pair = (follower, followee);
-            if !pairs.insert(pair) || Day::of(at) != today {
+            // Imports count towards no limit, whatever day their time is of.
+            let is_import = matches!(action, FollowAction::Import { .. });
+            if !pairs.insert(pair) || Day::of(at) != today && !is_import {
                 return None;
             }
             match action {
-                FollowAction::Follow(_) => {}
+                FollowAction::Follow(_) | FollowAction::Import { logged_at: None } => {}
                 FollowAction::Unfollow { .. } => {
                     // Any time will do: the statement that removes the edge returns the real one.
                     state.edges[EdgeKind::Follow].insert(pair, at);

@@ -6,10 +6,13 @@ use sqlx::{Connection, PgConnection, Postgres, Transaction};
 
 use super::{Recording, change_counts, columns, find_changes};
 use crate::{
-    domain::{Day, EdgeKind, FollowChanged, FollowLimits, Mute, UnfollowOutcome, UserId},
+    domain::{
+        Day, EdgeKind, FollowAction, FollowChange, FollowChanged, FollowLimits, Mute,
+        UnfollowOutcome, UserId,
+    },
     store::{
         follow_writes::{Attempt, PairChanges, Plan, State, Written},
-        postgres::BEGIN,
+        postgres::{BEGIN, shared::imports},
         statement::query_as,
     },
 };
@@ -97,6 +100,11 @@ pub(crate) async fn write(
     // 2. Write the edges, which locks them, and re-plan with the edges that we actually found.
     let mut tx = connection.begin_with(BEGIN).await?;
     let edges_changed = change_edges(&mut tx, &optimistic, today, &mut state).await?;
+    let is_import = |change: &FollowChange| matches!(change.action, FollowAction::Import { .. });
+    if edges_changed != changes.len() && changes.iter().any(is_import) {
+        // What becomes of an import depends on since when the edge exists, which was not read.
+        return Ok(None);
+    }
     let plan = Plan::new(changes, &state);
     let expected = plan.edges(EdgeKind::Follow);
     let is_withdrawal =
@@ -106,7 +114,7 @@ pub(crate) async fn write(
         // out to be a no-op; or an unfollow has no edge and may have a request. Roll back.
         return Ok(None);
     }
-    if plan.is_empty() {
+    if plan.is_empty() && attempt.checkpoint(&plan).is_none() {
         return Ok(Some(plan.outcomes.into()));
     }
 
@@ -123,8 +131,11 @@ pub(crate) async fn write(
 
     // 4. Re-plan once more. If the plan changed, a follow that we wrote has reached a limit, or its
     // followee is private: roll back.
-    if Plan::new(changes, &state) != plan {
+    if Plan::new(changes, &state) != plan || !attempt.writes(&plan) {
         return Ok(None);
+    }
+    if let Some(checkpoint) = attempt.checkpoint(&plan) {
+        imports::save(&mut tx, checkpoint).await?;
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
