@@ -20,8 +20,8 @@
 //! # The map
 //!
 //! - [`domain`]: the words of the product and their rules, `follow_rule` among them, which decides
-//!   a follow, and `privacy`, which decides who sees a list. Plain data and pure functions; a value that exists is valid, since parsing is the
-//!   only way to make one.
+//!   a follow, and `privacy`, which decides who sees a list. Plain data and pure functions; a value that exists is
+//!   valid, since parsing is the only way to make one.
 //! - [`store`]: the trait [`store::Store`], documented case by case, and two engines that implement
 //!   it. All SQL is here, as constant text. Both engines are split by the same subjects: `users`,
 //!   `accounts`, `search`, `follows/` (counts, relations, `pages`, `writes`), `maintenance/`
@@ -34,8 +34,8 @@
 //!   `statement.rs` (counts statements).
 //! - [`service`]: the use cases, one method per verb; every read and change is made for a viewer,
 //!   for a signed-out caller or for the operator: `follows`, `safety` (requests, blocks, mutes,
-//!   settings), `users/` (with the cache), `auth/`, `limits/`, and `policy`, which decides what a
-//!   viewer may do and see.
+//!   settings), `administration`, `users/` (with the cache), `auth/`, `limits/`, and `policy`, which
+//!   decides what a viewer may do and see.
 //! - [`transfer`]: files of users and follows: `table` reads them row by row, `columns` says what is in
 //!   which column, `import/` loads their rows in chunks that can be repeated, `export` writes them.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: find the
@@ -105,6 +105,8 @@
 //! | list | all follows of a user in one direction: followers or following |
 //! | relation | both follows between a viewer and another user |
 //! | viewer, operator | the signed-in caller; the person at the command line |
+//! | administration, audit log | changes of other users by viewers with `MODERATE` or `ADMIN`, and by the operator; what they have changed |
+//! | host, external id | the application beside which the server runs; its id of a user |
 //! | audience, reader | whom an answer is for: everybody, a viewer or a moderator; the same for one list, whose owner sees it always |
 //! | edge | a follow, a request or a block: a row about two users, stored with each of them |
 //! | request | a follow of a private account that waits for consent |
@@ -115,7 +117,8 @@
 //! | permission, role, scope | what an operation requires; what an account has; what a token allows of that |
 //! | limit | a bound on one request (`Limits`) or on follows over time (`FollowLimits`) |
 //! | quota, budget | what remains of the limits on follows; what remains of the cost per minute |
-//! | standing | what the limits on a follow of one user depend on: the viewer's counts and changes, and those of the pair |
+//! | standing | of an account: in use, suspended, or a machine's |
+//! | follow standing | what the limits on a follow of one user depend on: the viewer's counts and changes, and those of the pair |
 //! | form error | a rule that a field of a form breaks; a form is answered with all of them |
 //! | search, name prefix | the words that users are looked for by; a stored beginning of a word of a name |
 //! | refusal, failure | a rule forbids a change, which is an expected answer; something broke |

@@ -44,12 +44,19 @@ pub enum UpsertOutcome {
 }
 
 impl SeenBy {
-    /// Gives a user a role. It needs `ADMIN`.
+    /// Gives a user a role, which must not have a permission to administer that the viewer lacks. It
+    /// needs `ADMIN`.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] or [`Error::Forbidden`] without the permission, or when the store
     /// fails. So do all methods below.
     pub async fn set_role(&self, user: &User, role: &str) -> Administered {
+        let viewer = self.permitted(Permission::Admin)?;
+        let roles = self.service.store.roles().await?;
+        let given = roles.iter().find(|known| known.name == role);
+        if given.is_some_and(|given| !outranks(viewer.permissions, given.permissions)) {
+            return Ok(Err(AdminRefusal::Outranked));
+        }
         self.administer(Permission::Admin, user, AdminChange::SetRole(user.id, role.to_owned()))
             .await
     }

@@ -31,7 +31,7 @@ pub(crate) enum AdminErrorCode {
     NoSuchRole,
     /// There is no such user.
     NotFound,
-    /// The user may moderate or administer, and the caller may not do all that the user may.
+    /// The user, or the role, may moderate or administer, and the caller's token may not do all of that.
     Outranked,
     /// It is the caller.
     Yourself,
@@ -61,7 +61,7 @@ impl AdminError {
         let (code, message) = match refusal {
             AdminRefusal::Yourself => (AdminErrorCode::Yourself, "You cannot do this to yourself."),
             AdminRefusal::Outranked => {
-                (AdminErrorCode::Outranked, "That user may do what you may not.")
+                (AdminErrorCode::Outranked, "Only those who may do as much can do this.")
             }
         };
         Self::new(code, user.path(), message)

@@ -189,6 +189,12 @@ async fn staff_is_changed_by_those_who_may_do_as_much(app: TestApp) {
     give_role(&*app.store, UserId(3), "admin").await;
     let refused = change(&app, "suspendUser", "", "bob", &narrow).await;
     assert_eq!(outcome(&refused), "OUTRANKED");
+    // Nor does it give what it may not do itself.
+    let narrow = app.token("ada", Some("admin")).await;
+    for (role, expected) in [("moderator", "OUTRANKED"), ("restricted", "CHANGED")] {
+        let payload = change(&app, "setRole", &format!("role: \"{role}\""), "carol", &narrow).await;
+        assert_eq!(outcome(&payload), expected, "{role}");
+    }
     assert_eq!(outcome(&change(&app, "suspendUser", "", "ada", &ada).await), "YOURSELF");
     assert_eq!(outcome(&change(&app, "setRole", "role: \"user\"", "ada", &ada).await), "YOURSELF");
     assert_eq!(outcome(&change(&app, "suspendUser", "", "mod", &ada).await), "CHANGED");

@@ -166,25 +166,26 @@ fn work_once(parent: &Name, field: &Field, arguments: &JsonMap) -> u64 {
         ("Subscription", _) => SUBSCRIPTION_COST.into(),
         // The numbers of followers and followed users are stored; users have to be counted.
         ("UserConnection", "totalCount") => USER_COUNT_COST,
-        ("Query", "users") if is_search_by_age(arguments) => USER_COUNT_COST,
+        ("Query", "users") if may_read_all(arguments) => USER_COUNT_COST,
         _ => 0,
     }
 }
 
 /// Whether `users` is searched for what only moderators see.
-fn is_search_by_moderator(parent: &Name, field: &Field, arguments: &JsonMap) -> bool {
+fn is_search_by_moderator(arguments: &JsonMap) -> bool {
     let is_given = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null());
     let is_suspended = arguments.get("isSuspended").and_then(JsonValue::as_bool);
-    (parent.as_str(), field.name.as_str()) == ("Query", "users")
-        && (is_given("role") || is_suspended == Some(true))
+    is_given("role") || is_suspended == Some(true)
 }
 
-/// Whether `users` is searched in the order of age, in which no index has those who match.
-fn is_search_by_age(arguments: &JsonMap) -> bool {
+/// Whether `users` may read many more users than it shows: for a search in the order of age no index
+/// has those who match, nor for a role or a standing in any order.
+fn may_read_all(arguments: &JsonMap) -> bool {
     let order = arguments.get("orderBy").and_then(|order| order.get("field"));
     let is_by_age = order.and_then(JsonValue::as_str) == Some(OrderField::CreatedAt.name());
     let query = arguments.get("query").and_then(JsonValue::as_str);
-    is_by_age && query.is_some_and(|query| !query.trim().is_empty())
+    is_search_by_moderator(arguments)
+        || is_by_age && query.is_some_and(|query| !query.trim().is_empty())
 }
 
 struct Guard<'a> {
@@ -234,7 +235,8 @@ impl<'a> Guard<'a> {
         self.require(field);
         self.path.push(field.response_key());
         let arguments = self.arguments(field);
-        if is_search_by_moderator(parent, field, &arguments) {
+        let is_of_users = (parent.as_str(), field.name.as_str()) == ("Query", "users");
+        if is_of_users && is_search_by_moderator(&arguments) {
             self.needs([Permission::Moderate]);
         }
         let objects = self
