@@ -57,7 +57,7 @@ impl Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// It cannot be read.
-    #[error("cannot read it: {0}")]
+    #[error("cannot read it")]
     Unreadable(#[from] io::Error),
     /// It is a folder.
     #[error("it is a folder")]

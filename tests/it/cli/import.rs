@@ -421,6 +421,7 @@ async fn a_file_that_is_no_table_is_refused_in_one_line(database: &Database) {
     ] {
         let line = complaint(&on(database, &["import", "users", &file]), 1);
         assert!(line.starts_with(&format!("{file}: {expected}")), "{line}");
+        assert!(line.matches("(os error").count() <= 1, "{line}");
     }
 }
 
