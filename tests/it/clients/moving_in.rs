@@ -1,7 +1,7 @@
 //! The recipes of `docs/moving-in.md`, run as they are written there, each with an application's own
 //! database. `MOVING_IN_USERS=50000` takes the size of a real one.
 
-use std::{collections::HashMap, env, fs, path::Path, process::Command};
+use std::{collections::HashMap, fs, path::Path, process::Command};
 
 use entourage::{
     domain::{
@@ -19,6 +19,7 @@ use super::file;
 use crate::support::{
     app::{TestApp, settings},
     database::{Database, Engine},
+    figures::number_of,
     follow::counts_of,
 };
 
@@ -26,8 +27,7 @@ use crate::support::{
 const COMPARED: i64 = 1_000;
 
 fn number_of_users() -> i64 {
-    let given = env::var("MOVING_IN_USERS").ok();
-    given.map_or(500, |text| text.parse().expect("a number of users"))
+    number_of("MOVING_IN_USERS", 500)
 }
 
 /// The commands of a recipe.
@@ -42,9 +42,9 @@ fn recipe(heading: &str) -> String {
 /// Runs a recipe in a folder as a person would, and returns what it printed.
 async fn run(recipe: String, folder: &Path, database: &Database, application: &str) -> String {
     let binaries = Path::new(env!("CARGO_BIN_EXE_entourage")).parent().expect("a folder");
-    let path = format!("{}:{}", binaries.display(), env::var("PATH").expect("a path"));
+    let script = format!("PATH=\"$BINARIES:$PATH\"\n{recipe}");
     let mut shell = Command::new("bash");
-    shell.args(["-euo", "pipefail", "-c", &recipe]).current_dir(folder).env("PATH", path);
+    shell.args(["-euo", "pipefail", "-c", &script]).current_dir(folder).env("BINARIES", binaries);
     shell.env("DATABASE_URL", &database.url).env("APP_DATABASE", application);
     let output = spawn_blocking(move || shell.output()).await.expect("it does not panic");
     let output = output.expect("there is bash");
