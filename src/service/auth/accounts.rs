@@ -5,8 +5,8 @@ use std::{borrow::Cow, net::IpAddr, sync::Arc};
 use super::passwords::Passwords;
 use crate::{
     domain::{
-        Account, AdminOutcome, Audience, BrokenRule, Credentials, DisplayName, Form, FormError,
-        NewUser, ProfileChange, Standing, User, UserId, Username, UsernameKey, text,
+        Account, Actor, AdminOutcome, Audience, BrokenRule, Credentials, DisplayName, Form,
+        FormError, NewUser, ProfileChange, Standing, User, UserId, Username, UsernameKey, text,
     },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
     store::{CreateOutcome, Store},
@@ -102,7 +102,7 @@ impl Operator<'_> {
         };
         user.standing = standing;
         user.role = role.map_or(user.role, Cow::Owned);
-        match self.0.add_user(None, &mut user).await? {
+        match self.0.add_user(&Actor::Operator, &mut user).await? {
             AdminOutcome::Done => Ok(Ok(user.id)),
             AdminOutcome::UsernameTaken => Ok(Err(vec![username_taken()])),
             AdminOutcome::NoSuchRole => {
