@@ -105,6 +105,7 @@
 //! | list | all follows of a user in one direction: followers or following |
 //! | relation | both follows between a viewer and another user |
 //! | viewer, operator | the signed-in caller; the person at the command line |
+//! | provider, subject, claim | an identity provider of the host, whose tokens are accepted; its id of a user; what a token says |
 //! | audience, reader | whom an answer is for: everybody, a viewer or a moderator; the same for one list, whose owner sees it always |
 //! | edge | a follow, a request or a block: a row about two users, stored with each of them |
 //! | request | a follow of a private account that waits for consent |

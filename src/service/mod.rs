@@ -32,9 +32,10 @@ pub(crate) use self::limits::network;
 pub use self::{
     administration::{UpsertOutcome, UserUpsert},
     auth::{
-        ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, Session, SignIn, SignInRefusal, SignedIn, Subject, TokenClaims, Tokens, Trust,
-        stored_hash,
+        ClaimPath, ClaimPathError, ClaimRules, ForeignAccount, IdentityProvider, JwksError,
+        KeySource, NewAccount, PasswordChange, ProviderName, ProviderNameError, Providers,
+        ProvidersError, ScopePolicy, SecretError, Session, SignIn, SignInRefusal, SignedIn,
+        Subject, TokenClaims, Tokens, Trust, stored_hash,
     },
     error::{Error, Result},
     events::{EventBatch, EventFeed, EventFeedEnd},
@@ -154,6 +155,18 @@ impl Service {
     /// The time, by the clock of the service.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
+    }
+
+    /// Loads the keys of identity providers that were away when the server started. Never returns.
+    pub async fn keep_providers_loaded(&self) {
+        self.tokens.providers().keep_loading(&*self.clock).await;
+        std::future::pending::<()>().await;
+    }
+
+    /// An identity provider whose keys have not been loaded, as operators read it.
+    pub fn missing_provider(&self) -> Option<String> {
+        let mut providers = self.tokens.providers().iter();
+        providers.find(|provider| !provider.is_loaded()).map(IdentityProvider::title)
     }
 
     /// The service as one caller sees it: `viewer` when signed in, `None` when signed out.

@@ -75,12 +75,15 @@ impl Service {
             Subject::User(id) => self.store.find_account(*id).await?,
             Subject::Foreign(foreign) => Some(self.find_or_create_foreign(foreign).await?),
         };
-        let account = account.ok_or_else(|| refused_token("its account is gone"))?;
+        let mut account = account.ok_or_else(|| refused_token("its account is gone"))?;
         if claims.session.is_revoked(&account) {
             return Err(refused_token("it has been revoked"));
         }
         if account.user.standing == Standing::Suspended {
             return Err(refused_token("its account is suspended"));
+        }
+        if let Subject::Foreign(foreign) = &claims.subject {
+            self.take_role(&mut account, foreign).await?;
         }
 
         Ok(viewer(account, claims.session))

@@ -3,18 +3,13 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entourage::{
-    app::Settings,
-    cli::JwksPlace,
-    domain::Clock,
-    service::{IdentityProvider, Tokens},
-};
+use entourage::{app::Settings, cli::JwksPlace, domain::Clock, service::IdentityProvider};
 use futures_util::future::join_all;
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
 use crate::support::{
-    app::{SECRET, TestApp, settings},
+    app::{TestApp, settings, tokens},
     clock::ByHand,
     database::{Database, Engine},
     graph::beginning,
@@ -186,8 +181,9 @@ async fn a_file_is_read_again_as_well() {
     std::fs::write(&file, key_set(&[&old])).expect("writes");
     let place = JwksPlace::new(file.to_str().expect("text")).expect("a place");
     let now = beginning();
-    let provider = IdentityProvider::load(Arc::new(place), trust(), now).await;
-    let tokens = Tokens::new(SECRET, Some(provider.expect("a key set"))).expect("long enough");
+    let provider = IdentityProvider::new(Arc::new(place), trust());
+    provider.load(now).await.expect("a key set");
+    let tokens = tokens().trusting(provider);
 
     std::fs::write(&file, key_set(&[&new])).expect("writes");
     let (of_old, of_new) = (old.token(&json!({ "sub": "1" })), new.token(&json!({ "sub": "1" })));
