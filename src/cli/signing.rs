@@ -23,6 +23,8 @@ const FILE_NAME: &str = "entourage.secret";
 /// The checked keys, before tokens are needed.
 pub(super) struct Signer {
     key: Key,
+    /// A second key, which only verifies.
+    second: Option<Vec<u8>>,
 }
 
 enum Key {
@@ -35,7 +37,9 @@ enum Key {
 impl Signer {
     /// Reads the configured keys. Writes nothing.
     pub(super) fn load(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Self> {
-        Ok(Self { key: key(signing, database)? })
+        let second = signing.jwt_second_secret_file.as_deref();
+        let second = second.map(|file| from_file("ENTOURAGE_JWT_SECOND_SECRET_FILE", file));
+        Ok(Self { key: key(signing, database)?, second: second.transpose()? })
     }
 
     /// The tokens. A missing key file is generated.
@@ -45,7 +49,11 @@ impl Signer {
             Key::Generate(file) => generate(&file, &SystemRandom)
                 .with_context(|| format!("cannot create the key file {}", file.display()))?,
         };
-        Ok(Tokens::new(&key)?)
+        let tokens = Tokens::new(&key)?;
+        Ok(match self.second {
+            Some(second) => tokens.accepting(&second)?,
+            None => tokens,
+        })
     }
 }
 

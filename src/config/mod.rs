@@ -61,6 +61,12 @@ pub struct Signing {
     /// `entourage.secret` next to the database.
     #[arg(long, env = "ENTOURAGE_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
+
+    /// File with a second key, which verifies tokens and signs none
+    ///
+    /// With it the key is replaced while servers run: see `docs/deploy.md`.
+    #[arg(long, env = "ENTOURAGE_JWT_SECOND_SECRET_FILE", value_name = "FILE")]
+    pub jwt_second_secret_file: Option<PathBuf>,
 }
 
 /// Where the server listens.

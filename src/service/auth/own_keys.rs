@@ -34,6 +34,12 @@ impl OwnKeys {
         Ok(Self { signing: EncodingKey::from_secret(secret), verifying })
     }
 
+    /// Accepts what this secret has signed, too.
+    pub(super) fn accept(&mut self, secret: &[u8]) -> Result<(), SecretError> {
+        self.verifying.push(verifying(secret)?);
+        Ok(())
+    }
+
     pub(super) const fn signing(&self) -> &EncodingKey {
         &self.signing
     }

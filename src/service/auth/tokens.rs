@@ -67,6 +67,15 @@ impl Tokens {
         Ok(Self { own: OwnKeys::new(secret)?, providers: Providers::default() })
     }
 
+    /// Accepts what another secret has signed, too.
+    ///
+    /// # Errors
+    /// When the secret is too short.
+    pub fn accepting(mut self, secret: &[u8]) -> Result<Self, SecretError> {
+        self.own.accept(secret)?;
+        Ok(self)
+    }
+
     /// Accepts the tokens of these providers, too.
     #[must_use]
     pub fn trusting(self, providers: impl Into<Providers>) -> Self {

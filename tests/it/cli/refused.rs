@@ -116,6 +116,9 @@ fn a_short_key_is_reported_before_anything_is_created() {
     let variables = [("ENTOURAGE_JWT_SECRET_FILE", "key")];
     let line = format!("ENTOURAGE_JWT_SECRET_FILE key: {rule}");
     refused(&run(folder.path(), ["serve"], &variables), 1, &line);
+    let variables = [("ENTOURAGE_JWT_SECOND_SECRET_FILE", "key")];
+    let line = format!("ENTOURAGE_JWT_SECOND_SECRET_FILE key: {rule}");
+    refused(&run(folder.path(), ["serve"], &variables), 1, &line);
     let variables = [("ENTOURAGE_JWT_SECRET_FILE", "nokey")];
     let line = "ENTOURAGE_JWT_SECRET_FILE nokey: no such file";
     refused(&run(folder.path(), ["serve"], &variables), 1, line);
