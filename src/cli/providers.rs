@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::jwks::JwksPlace;
 use crate::{
-    config::{self, Provider},
+    config::{self, Provider, Switch},
     domain::{Clock as _, SystemClock},
     service::{
         ClaimPath, ClaimRules, IdentityProvider, JwksError, ProviderName, Providers, ScopePolicy,
@@ -42,6 +42,7 @@ struct Entry {
     name_claims: Option<Vec<ClaimPath>>,
     picture_claims: Option<Vec<ClaimPath>>,
     role_claim: Option<ClaimPath>,
+    profiles: Option<bool>,
 }
 
 /// Reads the settings of the providers. Fetches nothing.
@@ -54,6 +55,7 @@ pub(super) fn configured(provider: &Provider) -> anyhow::Result<Configured> {
             audience: provider.jwt_audience.clone(),
             refresh_every: TimeDelta::from_std(provider.jwks_refresh)?,
             claims: provider.claims(),
+            updates_profiles: provider.jwt_profiles == Switch::On,
         };
         let origin = format!("ENTOURAGE_JWKS {jwks}");
         let source = JwksPlace::new(jwks).with_context(|| origin.clone())?;
@@ -100,6 +102,7 @@ impl Entry {
             audience: self.audience,
             refresh_every: TimeDelta::from_std(refresh)?,
             claims,
+            updates_profiles: self.profiles.unwrap_or(true),
         };
         Ok(IdentityProvider::new(Arc::new(source), trust))
     }

@@ -7,7 +7,7 @@ use clap::{
     builder::{NonEmptyStringValueParser, PossibleValue},
 };
 
-use super::{duration, list::List};
+use super::{Switch, duration, list::List};
 use crate::service::{ClaimPath, ClaimRules, ScopePolicy};
 
 /// The first identity provider, and the file with others.
@@ -132,6 +132,20 @@ pub struct Provider {
     /// Without this setting roles are given here only.
     #[arg(long, env = "ENTOURAGE_JWT_ROLE_CLAIM", value_name = "CLAIM", requires = "jwks")]
     jwt_role_claim: Option<ClaimPath>,
+
+    /// Whether later tokens change names and pictures
+    ///
+    /// If so, a token with another name or picture changes the user, at most every 10 minutes; a change
+    /// by `updateProfile` lasts until then.
+    #[arg(
+        long,
+        env = "ENTOURAGE_JWT_PROFILES",
+        value_name = "on|off",
+        default_value = "on",
+        hide_possible_values = true,
+        requires = "jwks"
+    )]
+    pub jwt_profiles: Switch,
 
     /// JSON file with further identity providers
     ///

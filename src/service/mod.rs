@@ -48,7 +48,7 @@ pub use self::{
     webhooks::{WebhookReceiver, WebhookSecretError, WebhookSecrets, WebhookUrlError},
 };
 use self::{
-    auth::Passwords,
+    auth::{Passwords, ProfileChanges},
     events::EventHub,
     limits::{Attempts, Budgets},
     users::cache::UserCache,
@@ -95,6 +95,7 @@ pub struct Service {
     random: Arc<dyn Random>,
     ids: UserIds,
     passwords: Passwords,
+    profile_changes: ProfileChanges,
     attempts: Option<Attempts>,
     budgets: Option<Budgets>,
     follow_limits: FollowLimits,
@@ -133,6 +134,7 @@ impl Service {
             random,
             ids: UserIds::default(),
             passwords: Passwords::default(),
+            profile_changes: ProfileChanges::default(),
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             events: (!events_kept.is_zero()).then(Arc::default),
             events_kept,

@@ -92,6 +92,8 @@ pub struct ForeignAccount {
     pub picture: Option<AvatarUrl>,
     /// Words that may name roles, in the order of the token.
     pub roles: Vec<String>,
+    /// Whether the user's name and picture become those of the token.
+    pub updates_profiles: bool,
 }
 
 /// The claims that we write into our own tokens.
@@ -174,6 +176,7 @@ impl Claims {
             name: rules.name(&self.all),
             picture: rules.picture(&self.all),
             roles: rules.roles(&self.all),
+            updates_profiles: trust.updates_profiles,
         };
         let session = self.session(rules.scope(&self.all));
         Ok(TokenClaims { subject: Subject::Foreign(account), session })

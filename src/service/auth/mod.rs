@@ -2,7 +2,8 @@
 //!
 //! `tokens` issues and verifies bearer tokens, reading them with `claims`: ours with `own_keys`, those
 //! of identity `providers` by their `claim_rules`. `provider` holds the keys of one (`key_set`) and
-//! keeps them fresh; `foreign` creates its users and gives them its roles.
+//! keeps them fresh; `foreign` creates its users and gives them its roles, `profiles`
+//! brings their names and pictures up to date.
 //! `passwords` hashes, and `imported_hashes` verifies those of
 //! other applications. `sessions` has the use cases that end with a token or revoke tokens,
 //! `accounts` those that create, change or delete an account.
@@ -15,12 +16,13 @@ mod imported_hashes;
 mod key_set;
 mod own_keys;
 mod passwords;
+mod profiles;
 mod provider;
 mod providers;
 mod sessions;
 mod tokens;
 
-pub(super) use self::{accounts::DRAWS_MAX, passwords::Passwords};
+pub(super) use self::{accounts::DRAWS_MAX, passwords::Passwords, profiles::ProfileChanges};
 pub use self::{
     accounts::NewAccount,
     claim_rules::{ClaimPath, ClaimPathError, ClaimRules, ScopePolicy},

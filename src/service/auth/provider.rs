@@ -96,6 +96,8 @@ pub struct Trust {
     pub refresh_every: TimeDelta,
     /// Which claims are read.
     pub claims: ClaimRules,
+    /// Whether later tokens change the names and pictures of users.
+    pub updates_profiles: bool,
 }
 
 impl Trust {
@@ -349,6 +351,7 @@ mod tests {
             audience: None,
             refresh_every: TimeDelta::minutes(5),
             claims: ClaimRules::default(),
+            updates_profiles: true,
         };
         IdentityProvider::new(Arc::<GatedSource>::clone(source), trust)
     }

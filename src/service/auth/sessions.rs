@@ -84,6 +84,7 @@ impl Service {
         }
         if let Subject::Foreign(foreign) = &claims.subject {
             self.take_role(&mut account, foreign).await?;
+            self.refresh_profile(&account.user, foreign);
         }
 
         Ok(viewer(account, claims.session))

@@ -278,7 +278,7 @@ fn a_file_of_providers_that_cannot_be_used_is_reported() {
         format!(r#"{{ "name": "{name}", "issuer": "{issuer}", "jwks": "nowhere"{more} }}"#)
     };
     let partner = entry("partner", "https://a.example", "");
-    let other = r#", "scope_policy": "ignore", "username_claims": ["nickname"]"#;
+    let other = r#", "scope_policy": "ignore", "username_claims": ["nickname"], "profiles": false"#;
     let first = [("ENTOURAGE_JWKS", "nowhere"), ("ENTOURAGE_JWT_ISSUER", "https://a.example")];
     for (text, variables, end) in [
         ("[".to_owned(), &[][..], "EOF while parsing a list at line 1 column 1"),

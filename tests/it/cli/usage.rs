@@ -98,6 +98,7 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_JWT_NAME_CLAIMS", "a\tb"),
         ("ENTOURAGE_JWT_PICTURE_CLAIMS", "a b"),
         ("ENTOURAGE_JWT_ROLE_CLAIM", "my roles"),
+        ("ENTOURAGE_JWT_PROFILES", "some"),
         ("RUST_LOG", "entourage=loud"),
         ("ENTOURAGE_LOG_FORMAT", "xml"),
         ("ENTOURAGE_SLOW_OPERATION", "never"),
@@ -151,6 +152,7 @@ fn settings_of_a_provider_need_its_keys() {
         ("ENTOURAGE_JWT_NAME_CLAIMS", "full_name"),
         ("ENTOURAGE_JWT_PICTURE_CLAIMS", "image"),
         ("ENTOURAGE_JWT_ROLE_CLAIM", "roles"),
+        ("ENTOURAGE_JWT_PROFILES", "off"),
     ] {
         is_refused(&["serve"], &[variable], line);
     }

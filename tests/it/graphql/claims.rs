@@ -14,6 +14,7 @@ use super::{
 use crate::support::{
     admin::{administer, give_role},
     database::Engine,
+    figures::until,
     graph::draw,
     provider::trust,
 };
@@ -25,6 +26,8 @@ on_each_engine! {
     a_role_of_the_token_becomes_that_of_the_user,
     a_token_without_a_role_that_exists_changes_none,
     a_token_that_is_refused_changes_no_role,
+    a_later_token_changes_name_and_picture,
+    a_profile_stays_if_tokens_do_not_change_it,
 }
 
 fn path(text: &str) -> ClaimPath {
@@ -161,4 +164,59 @@ async fn a_token_that_is_refused_changes_no_role(engine: Engine) {
     later = json!({ "sub": "idp|1", "iat": trusted.clock.now().timestamp() });
     let after = trusted.viewer(&later).await;
     assert_eq!((&after["role"], &after["user"]["id"]), (&before["role"], &before["user"]["id"]));
+}
+
+/// A token with this name and picture.
+fn profile(subject: &str, name: &str, picture: &str) -> Value {
+    let picture = format!("https://example.com/{picture}.png");
+    json!({ "sub": subject, "preferred_username": subject, "name": name, "picture": picture })
+}
+
+/// The name and picture of a user, as everybody sees them.
+async fn shown(trusted: &Trusted, username: &str) -> Value {
+    let query = format!("{{ user(username: \"{username}\") {{ name avatarUrl }} }}");
+    data(&trusted.app.graphql(&query, json!({}), None).await)["user"].clone()
+}
+
+async fn is_shown(trusted: &Trusted, username: &str, name: &str, picture: &str) {
+    let picture = format!("https://example.com/{picture}.png");
+    let expected = json!({ "name": name, "avatarUrl": picture });
+    until(std::time::Duration::from_secs(20), "the profile", async || {
+        shown(trusted, username).await == expected
+    })
+    .await;
+}
+
+async fn a_later_token_changes_name_and_picture(engine: Engine) {
+    let trusted = Trusted::with(engine, trust()).await;
+    trusted.viewer(&profile("zoe", "Zoe", "a")).await;
+    trusted.viewer(&profile("bob", "Bob", "b")).await;
+
+    trusted.viewer(&profile("zoe", "Zoe Kay", "c")).await;
+    is_shown(&trusted, "zoe", "Zoe Kay", "c").await;
+
+    // Not again within ten minutes. Changes are made in their order, so when Bob's is made, another
+    // one of Zoe's would have been.
+    trusted.viewer(&profile("zoe", "Z", "d")).await;
+    trusted.viewer(&profile("bob", "Bob B", "b")).await;
+    is_shown(&trusted, "bob", "Bob B", "b").await;
+    is_shown(&trusted, "zoe", "Zoe Kay", "c").await;
+
+    // A claim that is missing or breaks our rules keeps what is there.
+    trusted.clock.advance(TimeDelta::minutes(10));
+    trusted.viewer(&json!({ "sub": "zoe" })).await;
+    trusted.viewer(&json!({ "sub": "zoe", "name": " ", "picture": "javascript:1" })).await;
+    trusted.viewer(&json!({ "sub": "zoe", "name": "Zoe" })).await;
+    is_shown(&trusted, "zoe", "Zoe", "c").await;
+}
+
+async fn a_profile_stays_if_tokens_do_not_change_it(engine: Engine) {
+    let trusted = Trusted::with(engine, Trust { updates_profiles: false, ..trust() }).await;
+    trusted.viewer(&profile("zoe", "Zoe", "a")).await;
+    let statements = trusted.app.statements();
+    trusted.viewer(&profile("zoe", "Zoe", "a")).await;
+    let one = trusted.app.statements() - statements;
+    trusted.viewer(&profile("zoe", "Zoe Kay", "c")).await;
+    assert_eq!(trusted.app.statements() - statements, 2 * one, "nothing is written");
+    is_shown(&trusted, "zoe", "Zoe", "a").await;
 }

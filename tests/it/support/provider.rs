@@ -35,6 +35,7 @@ pub(crate) fn trust() -> Trust {
         audience: Some(AUDIENCE.to_owned()),
         refresh_every: TimeDelta::minutes(5),
         claims: ClaimRules::default(),
+        updates_profiles: true,
     }
 }
 
