@@ -41,7 +41,7 @@ async fn main() -> Result<ExitCode> {
     store.migrate().await?;
     let service = Service::new(Parts {
         store: Arc::clone(&store),
-        tokens: Tokens::new(KEY, None)?,
+        tokens: Tokens::new(KEY)?,
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         sign_up: true,
@@ -62,7 +62,7 @@ async fn main() -> Result<ExitCode> {
     }
 
     let settings = Settings { sign_up: true, rate_limits: false, ..Settings::default() };
-    let app = App::new(store, Tokens::new(KEY, None)?, settings);
+    let app = App::new(store, Tokens::new(KEY)?, settings);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/graphql", listener.local_addr()?);
     let server = tokio::spawn(app::serve(app, listener, std::future::pending()));

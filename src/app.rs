@@ -247,6 +247,8 @@ pub async fn serve(
     tokio::select! {
         _ = served => {}
         () = state.metrics.keep_up() => {}
+        () = state.service.keep_providers_loaded() => {}
+        () = state.service.keep_profiles_fresh() => {}
         () = state.service.keep_users_fresh() => {}
         () = state.service.keep_events_flowing() => {}
         () = state.service.keep_logs_short() => {}

@@ -107,6 +107,7 @@
 //! | viewer, operator | the signed-in caller; the person at the command line |
 //! | administration, audit log | changes of other users by viewers with `MODERATE` or `ADMIN`, and by the operator; what they have changed |
 //! | host, external id | the application beside which the server runs; its id of a user |
+//! | provider, subject, claim | an identity provider of the host, whose tokens are accepted; its id of a user; what a token says |
 //! | audience, reader | whom an answer is for: everybody, a viewer or a moderator; the same for one list, whose owner sees it always |
 //! | edge | a follow, a request or a block: a row about two users, stored with each of them |
 //! | request | a follow of a private account that waits for consent |

@@ -19,6 +19,7 @@ mod migrate;
 mod password;
 mod power_law;
 mod progress;
+mod providers;
 mod role;
 mod schema;
 mod seed;

@@ -61,7 +61,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Add { name, permissions, .. } => {
             ensure!(Role::is_name(&name), "the name must be 1 to 32 of a-z, 0-9, _ and -");
             ensure_own(&name)?;
-            let permissions = Permissions::from_scope(&permissions.join(" "));
+            let permissions = Permissions::from_words(permissions.iter().map(String::as_str));
             let role = Role { name, permissions };
             let done = format!("{} now has the permissions: {}\n", role.name, role.permissions);
             operator.change_roles(AdminChange::DefineRole(role)).await?;

@@ -13,14 +13,15 @@ use super::{
     banner::{Banner, Pages},
     database::{self, Migrate},
     demo, documents, print,
+    providers::{self, Configured},
     signing::Signer,
     startup, webhooks,
 };
 use crate::{
     app::{self, App, Settings},
     config::{
-        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Service, Signing, SlowLog,
-        Switch, Webhook,
+        Address, Database, Documents, Front, LimitArgs, Listen, Logging, Provider, Service,
+        Signing, SlowLog, Switch, Webhook,
     },
     graphql::Features,
     http::{Playground, Timeouts},
@@ -42,6 +43,8 @@ pub(super) struct Args {
     #[command(flatten)]
     signing: Signing,
     #[command(flatten)]
+    provider: Provider,
+    #[command(flatten)]
     documents: Documents,
     #[command(flatten)]
     webhook: Webhook,
@@ -60,13 +63,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     // Then open the database; the key file is generated only next to a database that is ours.
     let webhook = webhooks::receiver(&args.webhook)?;
     let slow_operation = args.slow_log.slow_operation.limit();
-    let Args { listen, service, front, mut database, signing, documents, limits, .. } = args;
+    let Args { listen, service, front, mut database, signing, provider, documents, limits, .. } =
+        args;
     database.writes_webhooks = webhook.is_some();
     let limits = limits.limits().map_err(anyhow::Error::msg)?;
     let sign_up = service.sign_up.is_open(&database.url);
     let federation = service.federation == Switch::On;
     let documents = documents::load(&documents, Features { sign_up, federation }, limits)?;
-    super::signing::check_key(&signing, &database.url)?;
+    let keys = Keys::check(&signing, &provider, &database)?;
     let listener = bind(&listen.address, "ENTOURAGE_LISTEN").await?;
     let metrics_listener = match &service.metrics_listen {
         Some(address) => Some(bind(address, "ENTOURAGE_METRICS_LISTEN").await?),
@@ -75,7 +79,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let place = startup::Place { listener: &listener, base_path: front.base_path() };
     let (tokens, store) = tokio::select! {
-        prepared = prepare(&place, &service, &signing, &database) => prepared?,
+        prepared = prepare(&place, &service, keys, &database) => prepared?,
         () = signals.next() => return Ok(()),
     };
     let demo = if service.demo { Some(demo::fill(&store).await?) } else { None };
@@ -126,20 +130,32 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     serve_until_signalled(app, listener, signals).await
 }
 
-/// Loads the keys and opens the database, once both answer.
+/// The checked settings of all keys.
+struct Keys {
+    signer: Signer,
+    providers: Configured,
+}
+
+impl Keys {
+    fn check(signing: &Signing, provider: &Provider, database: &Database) -> anyhow::Result<Self> {
+        let signer = Signer::load(signing, &database.url)?;
+        Ok(Self { signer, providers: providers::configured(provider)? })
+    }
+}
+
+/// Loads the keys, and opens the database once it answers.
 async fn prepare(
     place: &startup::Place<'_>,
     service: &Service,
-    signing: &Signing,
+    keys: Keys,
     database: &Database,
 ) -> anyhow::Result<(Tokens, Arc<dyn Store>)> {
     let migrate = if service.migrate { Migrate::Always } else { Migrate::Sqlite };
     let waits = service.wait == Switch::On;
-    let load = async || Signer::load(signing, &database.url).await;
-    let signer = startup::until_done(place, waits, load).await?;
+    let providers = keys.providers.load(waits).await?;
     let open = async || database::open(database, migrate).await;
     let store = startup::until_done(place, waits, open).await?;
-    Ok((signer.into_tokens()?, store))
+    Ok((keys.signer.into_tokens()?.trusting(providers), store))
 }
 
 /// Serves until the first signal, then drains until everything is done or a second signal comes.

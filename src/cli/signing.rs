@@ -1,4 +1,4 @@
-//! The key that signs tokens, and the keys of the identity provider.
+//! The keys of our own tokens.
 //!
 //! Keys are checked before anything is opened or created. A generated key is written only once the
 //! database has proved to be ours.
@@ -8,17 +8,13 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::{Context, bail};
-use chrono::TimeDelta;
 
-use super::jwks::JwksPlace;
 use crate::{
     config::{DatabaseUrl, Signing},
-    domain::{Clock as _, SystemClock},
-    service::{IdentityProvider, Random, SystemRandom, Tokens, Trust},
+    service::{Random, SystemRandom, Tokens},
 };
 
 /// The name of the key file, next to the SQLite file.
@@ -27,7 +23,8 @@ const FILE_NAME: &str = "entourage.secret";
 /// The checked keys, before tokens are needed.
 pub(super) struct Signer {
     key: Key,
-    provider: Option<IdentityProvider>,
+    /// A second key, which only verifies.
+    second: Option<Vec<u8>>,
 }
 
 enum Key {
@@ -39,8 +36,10 @@ enum Key {
 
 impl Signer {
     /// Reads the configured keys. Writes nothing.
-    pub(super) async fn load(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Self> {
-        Ok(Self { key: key(signing, database)?, provider: provider(signing).await? })
+    pub(super) fn load(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Self> {
+        let second = signing.jwt_second_secret_file.as_deref();
+        let second = second.map(|file| from_file("ENTOURAGE_JWT_SECOND_SECRET_FILE", file));
+        Ok(Self { key: key(signing, database)?, second: second.transpose()? })
     }
 
     /// The tokens. A missing key file is generated.
@@ -50,30 +49,26 @@ impl Signer {
             Key::Generate(file) => generate(&file, &SystemRandom)
                 .with_context(|| format!("cannot create the key file {}", file.display()))?,
         };
-        Ok(Tokens::new(&key, self.provider)?)
+        let tokens = Tokens::new(&key)?;
+        Ok(match self.second {
+            Some(second) => tokens.accepting(&second)?,
+            None => tokens,
+        })
     }
-}
-
-/// Checks the configured key.
-pub(super) fn check_key(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<()> {
-    key(signing, database).map(drop)
 }
 
 /// Tokens with a throw-away key, for commands that neither sign nor verify any.
 pub(super) fn no_tokens() -> anyhow::Result<Tokens> {
-    Ok(Tokens::new(random_key(&SystemRandom).as_bytes(), None)?)
+    Ok(Tokens::new(random_key(&SystemRandom).as_bytes())?)
 }
 
 fn key(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Key> {
     if let Some(secret) = &signing.jwt_secret {
-        return given(secret.expose().as_bytes().to_vec(), "ENTOURAGE_JWT_SECRET");
+        let key = secret.expose().as_bytes().to_vec();
+        return checked(key, "ENTOURAGE_JWT_SECRET").map(Key::Given);
     }
     if let Some(file) = &signing.jwt_secret_file {
-        let origin = format!("ENTOURAGE_JWT_SECRET_FILE {}", file.display());
-        let Some(key) = read(file).with_context(|| origin.clone())? else {
-            bail!("{origin}: no such file");
-        };
-        return given(key, &origin);
+        return from_file("ENTOURAGE_JWT_SECRET_FILE", file).map(Key::Given);
     }
 
     let Some(database) = database.sqlite_file() else {
@@ -84,15 +79,24 @@ fn key(signing: &Signing, database: &DatabaseUrl) -> anyhow::Result<Key> {
     };
     let file = database.with_file_name(FILE_NAME);
     match read(&file).with_context(|| format!("cannot read {}", file.display()))? {
-        Some(key) => given(key, &file.display().to_string()),
+        Some(key) => checked(key, &file.display().to_string()).map(Key::Given),
         None => Ok(Key::Generate(file)),
     }
 }
 
+/// The key in a file that a variable names, checked.
+fn from_file(variable: &str, file: &Path) -> anyhow::Result<Vec<u8>> {
+    let origin = format!("{variable} {}", file.display());
+    let Some(key) = read(file).with_context(|| origin.clone())? else {
+        bail!("{origin}: no such file");
+    };
+    checked(key, &origin)
+}
+
 /// A configured key, checked.
-fn given(key: Vec<u8>, origin: &str) -> anyhow::Result<Key> {
-    Tokens::new(&key, None).with_context(|| origin.to_owned())?;
-    Ok(Key::Given(key))
+fn checked(key: Vec<u8>, origin: &str) -> anyhow::Result<Vec<u8>> {
+    Tokens::new(&key).with_context(|| origin.to_owned())?;
+    Ok(key)
 }
 
 /// The key in a file: its bytes without a trailing line break.
@@ -135,28 +139,6 @@ fn write_draft(draft: &Path, key: &str) -> io::Result<()> {
 fn random_key(random: &dyn Random) -> String {
     let words: [String; 8] = std::array::from_fn(|_| format!("{:08x}", random.next_u32()));
     words.concat()
-}
-
-/// The identity provider, if the configuration names one.
-async fn provider(signing: &Signing) -> anyhow::Result<Option<IdentityProvider>> {
-    let Some(place) = &signing.jwks else { return Ok(None) };
-
-    let origin = || format!("ENTOURAGE_JWKS {place}");
-    let source = Arc::new(JwksPlace::new(place).with_context(origin)?);
-    let trust = Trust {
-        issuer: signing.jwt_issuer.clone(),
-        audience: signing.jwt_audience.clone(),
-        refresh_every: TimeDelta::from_std(signing.jwks_refresh)?,
-    };
-    let provider = IdentityProvider::load(source, trust, SystemClock.now()).await;
-    let provider = provider.with_context(origin)?;
-    if signing.jwt_issuer.is_none() || signing.jwt_audience.is_none() {
-        tracing::warn!(
-            "without ENTOURAGE_JWT_ISSUER and ENTOURAGE_JWT_AUDIENCE, tokens that the provider issued \
-             to other services are accepted too"
-        );
-    }
-    Ok(Some(provider))
 }
 
 #[cfg(test)]

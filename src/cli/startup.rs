@@ -1,4 +1,4 @@
-//! Waiting for what a server needs: its database and its identity provider.
+//! Waiting for what a server needs: its database.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use tokio::{net::TcpListener, time::sleep};
 use crate::{
     app,
     http::BasePath,
-    service::JwksError,
     store::{self, ConnectError},
 };
 
@@ -55,7 +54,6 @@ fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let connect = cause.downcast_ref::<ConnectError>().is_some_and(ConnectError::may_pass);
         let store = matches!(cause.downcast_ref(), Some(store::Error::Unavailable(_)));
-        let provider = matches!(cause.downcast_ref(), Some(JwksError::Unreachable(_)));
-        connect || store || provider
+        connect || store
     })
 }

@@ -43,7 +43,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "error")?;
-    let signer = Signer::load(&args.signing, &args.database.url).await?;
+    let signer = Signer::load(&args.signing, &args.database.url)?;
     let store = database::open(&args.database, Migrate::Never).await?;
     let service = database::service(&store, signer.into_tokens()?);
     let ttl = TimeDelta::from_std(args.ttl)?;

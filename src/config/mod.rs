@@ -13,6 +13,7 @@ mod database;
 mod front;
 mod limits;
 mod list;
+mod provider;
 mod slow_log;
 mod unknown;
 mod webhook;
@@ -21,7 +22,7 @@ use std::{ffi::OsStr, fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::D
 
 use clap::{
     Args, ValueEnum,
-    builder::{BoolishValueParser, NonEmptyStringValueParser, TypedValueParser},
+    builder::{BoolishValueParser, TypedValueParser},
     error::ErrorKind,
 };
 
@@ -31,13 +32,14 @@ pub use self::{
     database::Database,
     front::Front,
     limits::LimitArgs,
+    provider::Provider,
     slow_log::SlowLog,
     unknown::{unknown_variables, variables},
     webhook::Webhook,
 };
 use crate::store;
 
-/// The keys that sign and verify bearer tokens.
+/// The keys that sign and verify our own tokens.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Tokens")]
 pub struct Signing {
@@ -60,49 +62,11 @@ pub struct Signing {
     #[arg(long, env = "ENTOURAGE_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
 
-    /// JSON Web Key Set of an identity provider
+    /// File with a second key, which verifies tokens and signs none
     ///
-    /// Its tokens are accepted too. A file or an http(s) URL.
-    #[arg(
-        long,
-        env = "ENTOURAGE_JWKS",
-        value_name = "FILE|URL",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    pub jwks: Option<String>,
-
-    /// How often the key set is reloaded
-    ///
-    /// A token with an unknown key reloads it at once, at most every 10 seconds.
-    #[arg(
-        long,
-        env = "ENTOURAGE_JWKS_REFRESH",
-        value_name = "TIME",
-        default_value = "5m",
-        requires = "jwks",
-        value_parser = duration
-    )]
-    pub jwks_refresh: Duration,
-
-    /// Required `iss` of the identity provider's tokens
-    #[arg(
-        long,
-        env = "ENTOURAGE_JWT_ISSUER",
-        value_name = "TEXT",
-        requires = "jwks",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    pub jwt_issuer: Option<String>,
-
-    /// Required `aud` of the identity provider's tokens
-    #[arg(
-        long,
-        env = "ENTOURAGE_JWT_AUDIENCE",
-        value_name = "TEXT",
-        requires = "jwks",
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    pub jwt_audience: Option<String>,
+    /// With it the key is replaced while servers run: see `docs/deploy.md`.
+    #[arg(long, env = "ENTOURAGE_JWT_SECOND_SECRET_FILE", value_name = "FILE")]
+    pub jwt_second_secret_file: Option<PathBuf>,
 }
 
 /// Where the server listens.
@@ -131,8 +95,9 @@ pub struct Service {
 
     /// Whether to wait at startup for what does not answer
     ///
-    /// That is a database server or an identity provider; meanwhile `/readyz` says no. A wrong password,
-    /// role or database name is never waited for.
+    /// That is a database server or an identity provider; meanwhile `/readyz` says no. While it waits for
+    /// a provider alone, the server answers what needs no token of that provider. A wrong password, role
+    /// or database name is never waited for.
     #[arg(
         long,
         env = "ENTOURAGE_WAIT",

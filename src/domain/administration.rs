@@ -122,6 +122,37 @@ fn changed_fields(change: &ProfileChange) -> Vec<&'static str> {
     fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(field, _)| field).collect()
 }
 
+/// Who makes a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The person at the command line.
+    Operator,
+    /// An administrator, with their username.
+    User(UserId, String),
+    /// An identity provider, as the log calls it. No username has a space in it.
+    Provider(String),
+}
+
+impl Actor {
+    /// The user; `None` for all others.
+    #[must_use]
+    pub const fn id(&self) -> Option<UserId> {
+        match self {
+            Self::User(id, _) => Some(*id),
+            Self::Operator | Self::Provider(_) => None,
+        }
+    }
+
+    /// What the log calls them; `None` for the operator.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::User(_, name) | Self::Provider(name) => Some(name),
+            Self::Operator => None,
+        }
+    }
+}
+
 /// A change with what the log says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Administration {
@@ -129,8 +160,8 @@ pub struct Administration {
     pub id: i64,
     /// When it is made.
     pub at: DateTime<Utc>,
-    /// Who makes it, with their username; `None` for the operator on the command line.
-    pub actor: Option<(UserId, String)>,
+    /// Who makes it.
+    pub actor: Actor,
     /// The username of the user whom it is about.
     pub username: Option<String>,
     /// The change.
@@ -229,9 +260,10 @@ pub struct AuditEntry {
     pub id: i64,
     /// When it was done.
     pub at: DateTime<Utc>,
-    /// Who did it, who may be gone; `None` for the operator on the command line.
+    /// The user who did it, who may be gone; `None` for the operator on the command line and for an
+    /// identity provider.
     pub actor: Option<UserId>,
-    /// Their username at that time.
+    /// Their username at that time, or what the identity provider is called.
     pub actor_name: Option<String>,
     /// What was done.
     pub action: AuditAction,

@@ -29,8 +29,8 @@ mod username;
 mod webhook;
 
 pub use administration::{
-    AdminChange, AdminOutcome, AdminRefusal, Administration, AuditAction, AuditEntry, PasswordHash,
-    Standing, outranks,
+    Actor, AdminChange, AdminOutcome, AdminRefusal, Administration, AuditAction, AuditEntry,
+    PasswordHash, Standing, outranks,
 };
 pub use audience::Audience;
 pub use change::{

@@ -54,11 +54,10 @@ impl Permissions {
         self.0
     }
 
-    /// The set that a token's space-separated `scope` names; unknown words are ignored.
-    #[must_use]
-    pub fn from_scope(scope: &str) -> Self {
-        let named = |p: &Permission| scope.split(' ').any(|word| word == p.scope());
-        Permission::ALL.into_iter().filter(named).collect()
+    /// The set that the words of a token's scope name; unknown words are ignored.
+    pub fn from_words<'w>(words: impl IntoIterator<Item = &'w str>) -> Self {
+        let named = |word| Permission::ALL.into_iter().find(|p| p.scope() == word);
+        words.into_iter().filter_map(named).collect()
     }
 
     /// Whether the set contains the permission.
@@ -136,9 +135,9 @@ mod tests {
 
     #[test]
     fn a_scope_gives_only_the_permissions_it_names() {
-        let scope = Permissions::from_scope("openid follow  followers");
+        let scope = Permissions::from_words(["openid", "follow", "", "followers"]);
         assert_eq!(scope, [Permission::Follow].into_iter().collect());
-        assert_eq!(Permissions::from_scope(""), Permissions::NONE);
+        assert_eq!(Permissions::from_words([]), Permissions::NONE);
     }
 
     #[test]

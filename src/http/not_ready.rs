@@ -1,4 +1,4 @@
-//! The answers of a server that waits for its database or its identity provider.
+//! The answers of a server that waits for its database.
 
 use axum::{Router, routing::get};
 use hyper::{StatusCode, header::RETRY_AFTER};

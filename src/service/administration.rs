@@ -6,15 +6,12 @@ use std::sync::Arc;
 use super::{Error, Operator, Result, SeenBy, Service, Viewer, auth::DRAWS_MAX, authorize};
 use crate::{
     domain::{
-        AdminChange, AdminOutcome, AdminRefusal, Administration, Audience, AuditEntry, BrokenRule,
-        ExternalId, FormError, NewUser, Page, PageRequest, Permission, Permissions, ProfileChange,
-        Role, User, UserId, Username, UsernameKey, outranks,
+        Actor, AdminChange, AdminOutcome, AdminRefusal, Administration, Audience, AuditEntry,
+        BrokenRule, ExternalId, FormError, NewUser, Page, PageRequest, Permission, Permissions,
+        ProfileChange, Role, User, UserId, Username, UsernameKey, outranks,
     },
     store::Store,
 };
-
-/// Who makes a change, with their username.
-type Actor = (UserId, String);
 
 /// The outcome of a change, or why it was refused.
 type Administered = Result<std::result::Result<AdminOutcome, AdminRefusal>>;
@@ -92,7 +89,7 @@ impl SeenBy {
     /// See [`set_role`](Self::set_role).
     pub async fn upsert_users(&self, upserts: &[UserUpsert]) -> Result<Vec<UpsertOutcome>> {
         let actor = self.permitted(Permission::Admin)?;
-        let actor = (actor.id(), actor.account.user.username.to_string());
+        let actor = Actor::User(actor.id(), actor.account.user.username.to_string());
         let ids: Vec<_> = upserts.iter().map(|upsert| upsert.external_id.clone()).collect();
         // Also those who block the caller.
         let store = &self.service.store;
@@ -140,9 +137,9 @@ impl SeenBy {
         if !outranks(viewer.permissions, account.role.permissions) {
             return Ok(Err(AdminRefusal::Outranked));
         }
-        let actor = (viewer.id(), viewer.account.user.username.to_string());
+        let actor = Actor::User(viewer.id(), viewer.account.user.username.to_string());
         let username = Some(user.username.to_string());
-        self.service.administer(Some(actor), username, change).await.map(Ok)
+        self.service.administer(actor, username, change).await.map(Ok)
     }
 }
 
@@ -160,8 +157,11 @@ impl Operator<'_> {
         let Some(credentials) = self.0.store.find_credentials(username).await? else {
             return Ok(AdminOutcome::NoSuchUser);
         };
-        let username = Some(username.as_str().to_owned());
-        self.0.administer(None, username, change(credentials.id)).await
+        let Some(account) = self.0.store.find_account(credentials.id).await? else {
+            return Ok(AdminOutcome::NoSuchUser);
+        };
+        let username = Some(account.user.username.to_string());
+        self.0.administer(Actor::Operator, username, change(credentials.id)).await
     }
 
     /// Makes a change that is not about a user.
@@ -169,7 +169,7 @@ impl Operator<'_> {
     /// # Errors
     /// See [`change`](Self::change).
     pub async fn change_roles(self, change: AdminChange) -> Result<AdminOutcome> {
-        self.0.administer(None, None, change).await
+        self.0.administer(Actor::Operator, None, change).await
     }
 
     /// All roles.
@@ -190,10 +190,10 @@ impl Operator<'_> {
 }
 
 impl Service {
-    /// Makes a change and writes it to the log, as this administrator or as the operator.
+    /// Makes a change and writes it to the log, as this actor.
     pub(super) async fn administer(
         &self,
-        actor: Option<Actor>,
+        actor: Actor,
         username: Option<String>,
         change: AdminChange,
     ) -> Result<AdminOutcome> {
@@ -208,16 +208,12 @@ impl Service {
     }
 
     /// Creates a user as an administrator, and tries again with another id while that is taken.
-    pub(super) async fn add_user(
-        &self,
-        actor: Option<&Actor>,
-        user: &mut NewUser,
-    ) -> Result<AdminOutcome> {
+    pub(super) async fn add_user(&self, actor: &Actor, user: &mut NewUser) -> Result<AdminOutcome> {
         for _ in 0..DRAWS_MAX {
             user.id = self.ids.next(self.clock.now(), self.random.next_u32());
             let (username, change) = (user.username.as_str().to_owned(), Box::new(user.clone()));
             let create = AdminChange::Create(change);
-            let outcome = self.administer(actor.cloned(), Some(username), create).await?;
+            let outcome = self.administer(actor.clone(), Some(username), create).await?;
             if outcome != AdminOutcome::IdTaken {
                 return Ok(outcome);
             }
@@ -238,7 +234,7 @@ impl Service {
         new.avatar_url =
             profile.avatar_url.iter().flatten().map(|url| url.as_str().to_owned()).next();
         new.external_id = Some(upsert.external_id.clone());
-        match self.add_user(Some(actor), &mut new).await? {
+        match self.add_user(actor, &mut new).await? {
             AdminOutcome::Done => Ok(UpsertOutcome::Created(Arc::new(User::from(&new)))),
             AdminOutcome::UsernameTaken => Ok(refused(BrokenRule::Taken, "is taken")),
             // Somebody else has just created the same user.
@@ -264,7 +260,7 @@ impl Service {
         }
         let updated = change.applied_to(user);
         let change = AdminChange::UpdateProfile(user.id, Box::new(change));
-        match self.administer(Some(actor.clone()), Some(user.username.to_string()), change).await? {
+        match self.administer(actor.clone(), Some(user.username.to_string()), change).await? {
             AdminOutcome::Done => Ok(UpsertOutcome::Updated(Arc::new(updated))),
             outcome => Err(Error::Unavailable(format!("the user is gone: {outcome:?}"))),
         }

@@ -32,9 +32,10 @@ use chrono::{DateTime, Utc};
 pub use self::{
     administration::{UpsertOutcome, UserUpsert},
     auth::{
-        ForeignAccount, IdentityProvider, JwksError, KeySource, NewAccount, PasswordChange,
-        SecretError, Session, SignIn, SignInRefusal, SignedIn, Subject, TokenClaims, Tokens, Trust,
-        stored_hash,
+        ClaimPath, ClaimPathError, ClaimRules, ForeignAccount, IdentityProvider, JwksError,
+        KeySource, NewAccount, PasswordChange, ProviderName, ProviderNameError, Providers,
+        ProvidersError, ScopePolicy, SecretError, Session, SignIn, SignInRefusal, SignedIn,
+        Subject, TokenClaims, Tokens, Trust, stored_hash,
     },
     error::{Error, Result},
     events::{EventBatch, EventFeed, EventFeedEnd},
@@ -47,7 +48,7 @@ pub use self::{
     webhooks::{WebhookReceiver, WebhookSecretError, WebhookSecrets, WebhookUrlError},
 };
 use self::{
-    auth::Passwords,
+    auth::{Passwords, ProfileChanges},
     events::EventHub,
     limits::{Attempts, Budgets},
     users::cache::UserCache,
@@ -95,6 +96,7 @@ pub struct Service {
     random: Arc<dyn Random>,
     ids: UserIds,
     passwords: Passwords,
+    profile_changes: ProfileChanges,
     attempts: Option<Attempts>,
     budgets: Option<Budgets>,
     follow_limits: FollowLimits,
@@ -133,6 +135,7 @@ impl Service {
             random,
             ids: UserIds::default(),
             passwords: Passwords::default(),
+            profile_changes: ProfileChanges::default(),
             follow_limits: if rate_limits { limits.follows } else { FollowLimits::NONE },
             events: (!events_kept.is_zero()).then(Arc::default),
             events_kept,
@@ -155,6 +158,18 @@ impl Service {
     /// The time, by the clock of the service.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
+    }
+
+    /// Loads the keys of identity providers that were away when the server started. Never returns.
+    pub async fn keep_providers_loaded(&self) {
+        self.tokens.providers().keep_loading(&*self.clock).await;
+        std::future::pending::<()>().await;
+    }
+
+    /// An identity provider whose keys have not been loaded, as operators read it.
+    pub fn missing_provider(&self) -> Option<String> {
+        let mut providers = self.tokens.providers().iter();
+        providers.find(|provider| !provider.is_loaded()).map(IdentityProvider::title)
     }
 
     /// The service as one caller sees it: `viewer` when signed in, `None` when signed out.
@@ -185,6 +200,13 @@ pub struct SeenBy {
 }
 
 impl SeenBy {
+    /// The service as it looks up users for administration, which also finds those who block the
+    /// caller.
+    #[must_use]
+    pub fn for_administration(&self) -> Self {
+        Self { audience: Audience::EVERYBODY, ..self.clone() }
+    }
+
     /// The signed-in caller; `None` when signed out.
     pub const fn viewer(&self) -> Option<&Arc<Viewer>> {
         self.viewer.as_ref()

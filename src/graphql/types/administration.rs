@@ -90,7 +90,8 @@ async fn administer(
     ) -> crate::service::Result<Result<domain::AdminOutcome, AdminRefusal>>,
 ) -> Result<Administered, Failure> {
     let request = RequestContext::of(ctx);
-    let Some(found) = user.find(&request.service).await? else {
+    // The guard has checked the permission.
+    let Some(found) = user.find(&request.service.for_administration()).await? else {
         return Ok(Err(AdminError::no_such_user(user)));
     };
     let outcome = change(&request.service, &found).await?;

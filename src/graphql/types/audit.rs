@@ -57,13 +57,14 @@ impl AuditEntry {
         self.0.action.into()
     }
 
-    /// Who did it; null for the operator on the command line, for a machine, and if the account is
-    /// gone.
+    /// Who did it; null for the operator on the command line, for an identity provider, for a machine,
+    /// and if the account is gone.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<Projected<User>, Failure>> {
         user(ctx, self.0.actor).await
     }
 
-    /// The username of the actor at that time; null for the operator on the command line.
+    /// The username of the actor at that time. `provider`, or `provider NAME` for one with a name, if an
+    /// identity provider did it; null for the operator on the command line.
     async fn actor_name(&self) -> Option<&str> {
         self.0.actor_name.as_deref()
     }

@@ -156,7 +156,8 @@ mutations! {
     #[graphql(directive = has_permission::apply(Vec::new()))]
     update_privacy(input: UpdatePrivacyInput, "What to change.") -> UpdatePrivacyPayload;
 
-    /// Change the viewer's profile. The caller must be signed in.
+    /// Change the viewer's profile. The caller must be signed in. If the account is one of an identity
+    /// provider, the server may replace the name and picture by those of a later token.
     #[graphql(directive = has_permission::apply(Vec::new()))]
     update_profile(input: UpdateProfileInput, "What to change.") -> UpdateProfilePayload;
 

@@ -5,7 +5,7 @@ use std::{borrow::Cow, net::IpAddr, sync::Arc};
 use super::passwords::Passwords;
 use crate::{
     domain::{
-        Account, AdminOutcome, Audience, BrokenRule, Credentials, DisplayName, Form, FormError,
+        Account, Actor, AdminOutcome, BrokenRule, Credentials, DisplayName, Form, FormError,
         NewUser, ProfileChange, Standing, User, UserId, Username, UsernameKey, text,
     },
     service::{Error, Operator, Result, SeenBy, Service, SignedIn},
@@ -102,7 +102,7 @@ impl Operator<'_> {
         };
         user.standing = standing;
         user.role = role.map_or(user.role, Cow::Owned);
-        match self.0.add_user(None, &mut user).await? {
+        match self.0.add_user(&Actor::Operator, &mut user).await? {
             AdminOutcome::Done => Ok(Ok(user.id)),
             AdminOutcome::UsernameTaken => Ok(Err(vec![username_taken()])),
             AdminOutcome::NoSuchRole => {
@@ -164,7 +164,7 @@ impl Service {
         // The insert finds out whether the username is taken, unless the form is refused anyway.
         let Some(username) = username else { return Ok(Err(form.errors)) };
         if !form.errors.is_empty() {
-            if self.find_user(&username.key()).await?.is_some() {
+            if self.store.find_credentials(&username.key()).await?.is_some() {
                 form.errors.insert(0, username_taken());
             }
             return Ok(Err(form.errors));
@@ -184,11 +184,6 @@ impl Service {
         let at = self.clock.now();
         let delete = |store: Arc<dyn Store>| async move { store.delete_user(id, at).await };
         self.change_user(id, delete).await
-    }
-
-    pub(crate) async fn find_user(&self, username: &UsernameKey) -> Result<Option<Arc<User>>> {
-        let key = std::slice::from_ref(username);
-        Ok(self.store.users_by_usernames(Audience::EVERYBODY, key).await?.remove(username))
     }
 
     /// Creates a user with a new id, and tries again with another while the id is taken.

@@ -3,13 +3,14 @@
 //! **Invariant:** `exp` is required, `nbf` is honoured, and `iat` must not be in the future for
 //! tokens that are revoked by it. All three are compared to the injected clock with [`LEEWAY_S`].
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::IntoDeserializer};
+use serde_json::{Map, Value};
 
-use crate::domain::{Account, ExternalId, Permissions, UserId};
+use super::provider::Trust;
+use crate::domain::{Account, AvatarUrl, DisplayName, ExternalId, Permissions, UserId, Username};
 
 /// Tolerated clock skew between two machines, in seconds.
 const LEEWAY_S: f64 = 5.0;
@@ -79,14 +80,20 @@ pub enum Subject {
 /// An account at the identity provider, as its token describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignAccount {
-    /// The identifier at the provider.
+    /// The identifier: the subject, after the name of a provider that has one.
     pub subject: ExternalId,
-    /// The preferred username; it may break our rules or be taken.
-    pub preferred_username: Option<String>,
+    /// What operators read of the provider.
+    pub provider: String,
+    /// The preferred username, which may be taken.
+    pub username: Option<Username>,
     /// The display name.
-    pub name: Option<String>,
+    pub name: Option<DisplayName>,
     /// The URL of a picture.
-    pub picture: Option<String>,
+    pub picture: Option<AvatarUrl>,
+    /// Words that may name roles, in the order of the token.
+    pub roles: Vec<String>,
+    /// Whether the user's name and picture become those of the token.
+    pub updates_profiles: bool,
 }
 
 /// The claims that we write into our own tokens.
@@ -102,29 +109,39 @@ pub(crate) struct OwnClaims<'a> {
     pub(crate) scope: Option<&'a str>,
 }
 
-/// The claims that we read. Times may have fractions (RFC 7519, 2).
+/// The claims that we read.
 #[derive(Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub(crate) struct Claims {
+    registered: Registered,
+    all: Map<String, Value>,
+}
+
+/// Claims that mean the same in every token. Times may have fractions (RFC 7519, 2).
+#[derive(Deserialize)]
+struct Registered {
     sub: String,
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
-    /// Of any type: other issuers may use this name for something else, and it is ignored then.
-    epoch: Option<Value>,
-    scope: Option<String>,
-    preferred_username: Option<String>,
-    name: Option<String>,
-    picture: Option<String>,
+}
+
+impl TryFrom<Map<String, Value>> for Claims {
+    type Error = serde_json::Error;
+
+    fn try_from(all: Map<String, Value>) -> Result<Self, Self::Error> {
+        Ok(Self { registered: Registered::deserialize((&all).into_deserializer())?, all })
+    }
 }
 
 impl Claims {
     /// Checks `exp` and `nbf`.
     pub(crate) fn check_times(&self, now: DateTime<Utc>) -> Result<(), &'static str> {
-        let now = seconds(now);
-        if now >= self.exp + LEEWAY_S {
+        let (now, Registered { exp, nbf, .. }) = (seconds(now), &self.registered);
+        if now >= exp + LEEWAY_S {
             return Err("it has expired");
         }
-        if self.nbf.is_some_and(|nbf| nbf - LEEWAY_S > now) {
+        if nbf.is_some_and(|nbf| nbf - LEEWAY_S > now) {
             return Err("it is not valid yet");
         }
         Ok(())
@@ -133,39 +150,42 @@ impl Claims {
     /// The claims of a token signed with our secret. The host application may sign tokens with it
     /// too, and those may lack an epoch.
     pub(crate) fn into_own(self) -> Result<TokenClaims, &'static str> {
-        let id = self.sub.parse().map_err(|_| "its subject is not a user id")?;
-        let session = self.session();
-        let epoch = self.epoch.map(|epoch| epoch.as_i64().ok_or("its epoch is not a number"));
-        Ok(TokenClaims {
-            subject: Subject::User(UserId(id)),
-            session: Session { epoch: epoch.transpose()?, ..session },
-        })
+        let id = self.registered.sub.parse().map_err(|_| "its subject is not a user id")?;
+        let claim = |name| self.all.get(name).filter(|value| !value.is_null());
+        let epoch = claim("epoch").map(|epoch| epoch.as_i64().ok_or("its epoch is not a number"));
+        let scope = claim("scope").map(|scope| scope.as_str().ok_or("its scope is not a text"));
+        let scope = scope.transpose()?.map(|scope| Permissions::from_words(scope.split(' ')));
+        let session = Session { epoch: epoch.transpose()?, ..self.session(scope) };
+        Ok(TokenClaims { subject: Subject::User(UserId(id)), session })
     }
 
-    /// The claims of a token from the identity provider.
-    pub(crate) fn into_foreign(self) -> Result<TokenClaims, &'static str> {
-        let subject = ExternalId::parse(&self.sub)
+    /// The claims of a token from an identity provider.
+    pub(crate) fn into_foreign(self, trust: &Trust) -> Result<TokenClaims, &'static str> {
+        let (rules, sub) = (&trust.claims, &self.registered.sub);
+        let id = match &trust.name {
+            // An empty subject is not an id, whatever precedes it.
+            Some(name) if !sub.is_empty() => Cow::Owned(format!("{}:{sub}", name.as_str())),
+            Some(_) | None => Cow::Borrowed(sub.as_str()),
+        };
+        let subject = ExternalId::parse(&id)
             .map_err(|_| "its subject is empty, too long or contains a control character")?;
-        let session = self.session();
-        Ok(TokenClaims {
-            subject: Subject::Foreign(ForeignAccount {
-                subject,
-                preferred_username: self.preferred_username,
-                name: self.name,
-                picture: self.picture,
-            }),
-            session,
-        })
+        let account = ForeignAccount {
+            subject,
+            provider: trust.title(),
+            username: rules.username(&self.all),
+            name: rules.name(&self.all),
+            picture: rules.picture(&self.all),
+            roles: rules.roles(&self.all),
+            updates_profiles: trust.updates_profiles,
+        };
+        let session = self.session(rules.scope(&self.all));
+        Ok(TokenClaims { subject: Subject::Foreign(account), session })
     }
 
     /// The session of a token without an epoch.
-    fn session(&self) -> Session {
-        Session {
-            scope: self.scope.as_deref().map(Permissions::from_scope),
-            expires_at_s: Some(self.exp),
-            epoch: None,
-            issued_at_s: self.iat,
-        }
+    fn session(&self, scope: Option<Permissions>) -> Session {
+        let Registered { exp, iat, .. } = self.registered;
+        Session { scope, expires_at_s: Some(exp), epoch: None, issued_at_s: iat }
     }
 }
 

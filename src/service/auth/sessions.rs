@@ -75,12 +75,16 @@ impl Service {
             Subject::User(id) => self.store.find_account(*id).await?,
             Subject::Foreign(foreign) => Some(self.find_or_create_foreign(foreign).await?),
         };
-        let account = account.ok_or_else(|| refused_token("its account is gone"))?;
+        let mut account = account.ok_or_else(|| refused_token("its account is gone"))?;
         if claims.session.is_revoked(&account) {
             return Err(refused_token("it has been revoked"));
         }
         if account.user.standing == Standing::Suspended {
             return Err(refused_token("its account is suspended"));
+        }
+        if let Subject::Foreign(foreign) = &claims.subject {
+            self.take_role(&mut account, foreign).await?;
+            self.refresh_profile(&account.user, foreign);
         }
 
         Ok(viewer(account, claims.session))
@@ -142,8 +146,10 @@ impl SeenBy {
         let Some(account) = self.service.store.find_account(credentials.id).await? else {
             return Ok(Err(SignInRefusal::Wrong));
         };
-        if account.user.standing == Standing::Suspended {
-            return Ok(Err(SignInRefusal::Suspended));
+        match account.user.standing {
+            Standing::Active => {}
+            Standing::Suspended => return Ok(Err(SignInRefusal::Suspended)),
+            Standing::Service => return Ok(Err(SignInRefusal::Wrong)),
         }
         self.service.start_session(account, credentials.token_epoch).map(Ok)
     }

@@ -116,6 +116,9 @@ fn a_short_key_is_reported_before_anything_is_created() {
     let variables = [("ENTOURAGE_JWT_SECRET_FILE", "key")];
     let line = format!("ENTOURAGE_JWT_SECRET_FILE key: {rule}");
     refused(&run(folder.path(), ["serve"], &variables), 1, &line);
+    let variables = [("ENTOURAGE_JWT_SECOND_SECRET_FILE", "key")];
+    let line = format!("ENTOURAGE_JWT_SECOND_SECRET_FILE key: {rule}");
+    refused(&run(folder.path(), ["serve"], &variables), 1, &line);
     let variables = [("ENTOURAGE_JWT_SECRET_FILE", "nokey")];
     let line = "ENTOURAGE_JWT_SECRET_FILE nokey: no such file";
     refused(&run(folder.path(), ["serve"], &variables), 1, line);
@@ -267,6 +270,54 @@ fn unreadable_keys_of_a_provider_are_reported() {
         assert!(line.starts_with(begin), "{line}");
     }
     assert_eq!(names_in(folder.path()), ["empty", "text"]);
+}
+
+#[test]
+fn a_file_of_providers_that_cannot_be_used_is_reported() {
+    let entry = |name: &str, issuer: &str, more: &str| {
+        format!(r#"{{ "name": "{name}", "issuer": "{issuer}", "jwks": "nowhere"{more} }}"#)
+    };
+    let partner = entry("partner", "https://a.example", "");
+    let other = r#", "scope_policy": "ignore", "username_claims": ["nickname"], "profiles": false"#;
+    let first = [("ENTOURAGE_JWKS", "nowhere"), ("ENTOURAGE_JWT_ISSUER", "https://a.example")];
+    for (text, variables, end) in [
+        ("[".to_owned(), &[][..], "EOF while parsing a list at line 1 column 1"),
+        (format!("[{}]", entry("A", "b", "")), &[], "the name of a provider has 1 to 32 of a-z"),
+        (format!("[{}]", entry("a", "b", r#", "scope": "x""#)), &[], "unknown field `scope`"),
+        (
+            format!("[{}]", entry("a", "b", r#", "role_claim": """#)),
+            &[],
+            "write the name of a claim",
+        ),
+        (
+            format!("[{}]", entry("a", "b", r#", "jwks_refresh": "5""#)),
+            &[],
+            "write a number with ms",
+        ),
+        (r#"[{ "name": "a", "jwks": "b" }]"#.to_owned(), &[], "missing field `issuer`"),
+        (
+            format!("[{partner}, {}]", entry("partner", "b", "")),
+            &[],
+            "two are called provider partner",
+        ),
+        (format!("[{partner}]"), &first, "two have the issuer https://a.example"),
+        (format!("[{partner}]"), &first[..1], "provider needs an issuer, since there are several"),
+        (format!("[{}]", entry("a", "b", other)), &[], "a: nowhere: No such file or directory"),
+    ] {
+        let folder = folder();
+        fs::write(folder.path().join("providers.json"), &text).expect("writes");
+        let file = [("ENTOURAGE_PROVIDERS_FILE", "providers.json")];
+        let variables = [&file[..], variables].concat();
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--wait", "off"];
+        let line = complaint(&run(folder.path(), serve, &variables), 1);
+        assert!(line.starts_with("ENTOURAGE_PROVIDERS_FILE providers.json: "), "{line}");
+        assert!(line.contains(end), "{line}");
+        assert_eq!(names_in(folder.path()), ["providers.json"]);
+    }
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let missing = [("ENTOURAGE_PROVIDERS_FILE", "nowhere")];
+    let line = complaint(&run(folder().path(), serve, &missing), 1);
+    assert!(line.starts_with("ENTOURAGE_PROVIDERS_FILE nowhere: No such file"), "{line}");
 }
 
 #[test]

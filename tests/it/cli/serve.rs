@@ -2,6 +2,7 @@
 
 use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt};
 
+use jsonwebtoken::decode_header;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -101,6 +102,40 @@ async fn a_signal_stops_the_server_cleanly(database: &Database) {
         server.signal(signal);
         assert!(server.wait().success(), "SIG{signal}");
         assert!(TcpStream::connect(address).is_err(), "something still listens");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_replaced_without_signing_users_out() {
+    let folder = TempDir::new().expect("a folder");
+    let folder = folder.path();
+    let (old, new) =
+        ("the old key of the tests, 32 bytes long", "the new key of the tests, 32 bytes long");
+    fs::write(folder.join("old"), format!("{old}\n")).expect("writes");
+    fs::write(folder.join("new"), format!("{new}\n")).expect("writes");
+    let (first, second) = ("ENTOURAGE_JWT_SECRET_FILE", "ENTOURAGE_JWT_SECOND_SECRET_FILE");
+    said(run(folder, ["migrate"], &[]));
+    run(folder, ["user", "add", "zoe", "--no-password"], &[]).success();
+    let token = |variables: &[(&str, &str)]| {
+        said(run(folder, ["token", "zoe"], variables)).trim().to_owned()
+    };
+    let (of_old, of_new) = (token(&[(first, "old")]), token(&[(first, "new"), (second, "old")]));
+    let id = |token: &str| decode_header(token).expect("a header").kid.expect("a key id");
+    assert_ne!(id(&of_old), id(&of_new), "the first key signs");
+    assert_eq!(id(&of_new), id(&token(&[(first, "new")])), "the id is made of the key");
+
+    // First all servers verify the new key, then they sign with it, then the old one goes.
+    for (variables, accepted) in [
+        (&[(first, "old"), (second, "new")][..], [true, true]),
+        (&[(first, "new"), (second, "old")], [true, true]),
+        (&[(first, "new")], [false, true]),
+    ] {
+        let server = Server::with(Some(folder), &[], variables);
+        for (token, is_accepted) in [&of_old, &of_new].into_iter().zip(accepted) {
+            let reply =
+                server.graphql("{ viewer { role { name } } }", json!({}), Some(token)).await;
+            assert_eq!(!reply["data"]["viewer"].is_null(), is_accepted, "{variables:?}: {reply}");
+        }
     }
 }
 

@@ -91,6 +91,14 @@ fn every_variable_with_a_rule_is_checked() {
         ("ENTOURAGE_NODES_MAX", "0"),
         ("ENTOURAGE_PAGE_SIZE_MAX", "10001"),
         ("ENTOURAGE_COST_PER_MINUTE_MAX", "0"),
+        ("ENTOURAGE_JWKS_REFRESH", "5"),
+        ("ENTOURAGE_JWT_SCOPE_CLAIM", "a b"),
+        ("ENTOURAGE_JWT_SCOPE_POLICY", "wide"),
+        ("ENTOURAGE_JWT_USERNAME_CLAIMS", "nickname, a b"),
+        ("ENTOURAGE_JWT_NAME_CLAIMS", "a\tb"),
+        ("ENTOURAGE_JWT_PICTURE_CLAIMS", "a b"),
+        ("ENTOURAGE_JWT_ROLE_CLAIM", "my roles"),
+        ("ENTOURAGE_JWT_PROFILES", "some"),
         ("RUST_LOG", "entourage=loud"),
         ("ENTOURAGE_LOG_FORMAT", "xml"),
         ("ENTOURAGE_SLOW_OPERATION", "never"),
@@ -130,10 +138,24 @@ fn a_key_is_given_once() {
 }
 
 #[test]
-fn an_issuer_needs_keys() {
+fn settings_of_a_provider_need_its_keys() {
     let line = "the following required arguments were not provided: --jwks <FILE|URL>; see \
                 `entourage --help`";
-    is_refused(&["serve"], &[("ENTOURAGE_JWT_ISSUER", "https://id.example")], line);
+    for variable in [
+        ("ENTOURAGE_JWKS_REFRESH", "1m"),
+        ("ENTOURAGE_JWT_ISSUER", "https://id.example"),
+        ("ENTOURAGE_JWT_AUDIENCE", "entourage"),
+        ("ENTOURAGE_JWT_SCOPE_CLAIM", "scp"),
+        ("ENTOURAGE_JWT_SCOPE_PREFIX", "entourage:"),
+        ("ENTOURAGE_JWT_SCOPE_POLICY", "ignore"),
+        ("ENTOURAGE_JWT_USERNAME_CLAIMS", "nickname"),
+        ("ENTOURAGE_JWT_NAME_CLAIMS", "full_name"),
+        ("ENTOURAGE_JWT_PICTURE_CLAIMS", "image"),
+        ("ENTOURAGE_JWT_ROLE_CLAIM", "roles"),
+        ("ENTOURAGE_JWT_PROFILES", "off"),
+    ] {
+        is_refused(&["serve"], &[variable], line);
+    }
 }
 
 #[test]

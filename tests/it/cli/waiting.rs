@@ -5,11 +5,13 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    process::{Child, ExitStatus, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
+use jsonwebtoken::Algorithm;
 use reqwest::StatusCode;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{io::copy_bidirectional, net::TcpStream};
 use url::Url;
@@ -19,6 +21,7 @@ use crate::support::{
     cluster::Cluster,
     database::{Database, Engine},
     figures::until,
+    provider::{AUDIENCE, ISSUER, Key, key_set},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -65,10 +68,6 @@ impl Starting {
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).expect("its log")
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        self.process.wait().expect("it ends")
     }
 }
 
@@ -118,22 +117,52 @@ async fn a_database_that_is_away_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_waited_for() {
-    let place = nowhere();
-    let keys = format!("http://{place}/keys");
-    let mut server = Starting::with(&[("ENTOURAGE_JWKS", &keys)]);
-    server.is("/readyz", 503).await;
+async fn a_server_starts_while_a_provider_is_away() {
+    let (place, key) = (nowhere(), Key::new(Algorithm::EdDSA, "key"));
+    let file = TempDir::new().expect("a folder");
+    let file = file.path().join("providers.json");
+    let partner = json!([{ "name": "partner", "issuer": ISSUER, "audience": AUDIENCE,
+        "jwks": format!("http://{place}/keys") }]);
+    fs::write(&file, partner.to_string()).expect("writes");
+    let file = file.to_str().expect("text");
+    let server = Starting::with(&[("ENTOURAGE_PROVIDERS_FILE", file)]);
+    let token = key.token(&json!({ "sub": "7" }));
+    let typename = async |token: Option<&str>| {
+        let url = format!("http://{}/graphql?query={{__typename}}", server.address);
+        let request = reqwest::Client::new().get(url);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send().await.expect("it answers").status().as_u16()
+    };
 
-    let listener = TcpListener::bind(place).expect("nothing listens there");
-    let (mut stream, _) = listener.accept().expect("it asks again");
-    let asked = BufReader::new(&stream).lines().map_while(Result::ok);
-    assert!(asked.take_while(|line| !line.is_empty()).count() > 0);
-    let body = r#"{"keys": []}"#;
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-    stream.write_all((head + body).as_bytes()).expect("it listens");
-    // The answer is wrong for good, so the server has read it and gives up.
-    assert_eq!(server.wait().code(), Some(1));
-    assert!(server.log().contains("it holds no key"), "{}", server.log());
+    server.is("/graphql?query={__typename}", 200).await;
+    let ready = reqwest::get(format!("http://{}/readyz", server.address)).await;
+    let ready = ready.expect("it answers");
+    assert_eq!(ready.status().as_u16(), 503);
+    assert_eq!(ready.text().await.expect("text"), "provider partner\n");
+    assert_eq!((typename(Some(&token)).await, typename(None).await), (503, 200));
+
+    let keys = key_set(&[&key]);
+    let answering = std::thread::spawn(move || {
+        let listener = TcpListener::bind(place).expect("nothing listens there");
+        let (mut stream, _) = listener.accept().expect("it asks again");
+        let asked = BufReader::new(&stream).lines().map_while(Result::ok);
+        assert!(asked.take_while(|line| !line.is_empty()).count() > 0);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", keys.len());
+        stream.write_all((head + &keys).as_bytes()).expect("it listens");
+    });
+    server.is("/readyz", 200).await;
+    answering.join().expect("it answered");
+    // The provider is away again.
+    assert_eq!(
+        (typename(Some(&token)).await, server.status("/readyz").await),
+        (200, Some(StatusCode::OK))
+    );
+    let waits =
+        server.log().lines().filter(|line| line.contains("waiting for the provider")).count();
+    assert_eq!(waits, 1, "{}", server.log());
 }
 
 #[tokio::test]

@@ -1,16 +1,28 @@
 //! The recipes of `docs/authentication.md`: tokens of the shapes that each provider sends, on a
 //! server with the settings of the page.
 
-use entourage::service::Trust;
+use std::{fs, iter};
+
+use clap::Parser;
+use entourage::{config::Provider, service::Trust};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::read;
 use crate::support::{
     app::{TestApp, settings},
     database::{Database, Engine},
+    process::run,
     provider::{Key, provider_of, trust},
 };
+
+/// The settings of a recipe, as flags.
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    provider: Provider,
+}
 
 /// A server that trusts a provider, as the page says.
 struct Recipe {
@@ -23,16 +35,22 @@ impl Recipe {
     async fn of(provider: &str) -> Self {
         let page = read("docs/authentication.md");
         let (_, section) = page.split_once(&format!("### {provider}\n")).expect("a recipe");
-        let setting = |name: &str| {
-            let line = section.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-            line.expect("a setting").to_owned()
-        };
-        let issuer = setting("ENTOURAGE_JWT_ISSUER");
+        let (_, settings_of_page) = section.split_once("```sh\n").expect("settings");
+        let (settings_of_page, _) = settings_of_page.split_once("```").expect("they end");
+        let flags = settings_of_page.lines().map(|line| {
+            let (name, value) = line.split_once('=').expect("a setting");
+            let name = name.strip_prefix("ENTOURAGE_").expect("a setting").replace('_', "-");
+            format!("--{}={value}", name.to_lowercase())
+        });
+        let settings_of_page =
+            Flags::parse_from(iter::once("recipe".to_owned()).chain(flags)).provider;
+        let issuer = settings_of_page.jwt_issuer.clone().expect("an issuer");
         // All of them publish the keys below the issuer.
-        assert!(setting("ENTOURAGE_JWKS").starts_with(&issuer));
+        assert!(settings_of_page.jwks.as_ref().expect("keys").starts_with(&issuer));
         let trusted = Trust {
             issuer: Some(issuer.clone()),
-            audience: Some(setting("ENTOURAGE_JWT_AUDIENCE")),
+            audience: settings_of_page.jwt_audience.clone(),
+            claims: settings_of_page.claims(),
             ..trust()
         };
 
@@ -77,7 +95,7 @@ async fn a_token_of_keycloak_follows_after_the_recipe() {
     let recipe = Recipe::of("Keycloak").await;
     let claims = json!({
         "sub": "5e0a1c9e-2d7f-4f0e-9b0f-6a3c0d1e2f30", "typ": "Bearer", "azp": "web", "acr": "1",
-        "aud": ["entourage", "account"], "scope": "openid profile email follow",
+        "aud": ["entourage", "account"], "scope": "openid profile email",
         "sid": "f81d4fae", "allowed-origins": ["https://app.example.com"],
         "realm_access": { "roles": ["offline_access", "default-roles-example"] },
         "resource_access": { "account": { "roles": ["manage-account"] } },
@@ -86,10 +104,13 @@ async fn a_token_of_keycloak_follows_after_the_recipe() {
     });
     assert_eq!(recipe.viewer(claims.clone(), &[]).await, json!(["zoe", "Zoe Kay", ["FOLLOW"]]));
 
-    // Before the recipe, the audience is another, and the scope is that of signing in.
+    let mut promoted = claims.clone();
+    promoted["realm_access"]["roles"] = json!(["offline_access", "moderator"]);
+    let permissions = json!(["FOLLOW", "MODERATE"]);
+    assert_eq!(recipe.viewer(promoted, &[]).await, json!(["zoe", "Zoe Kay", permissions]));
+
+    // Before the recipe, the audience is another.
     let mut before = claims;
-    before["scope"] = "openid profile email".into();
-    assert_eq!(recipe.viewer(before.clone(), &[]).await, json!(["zoe", "Zoe Kay", []]));
     before["aud"] = "account".into();
     assert_eq!(recipe.viewer(before, &[]).await, "UNAUTHENTICATED");
 }
@@ -138,9 +159,28 @@ async fn a_token_of_clerk_follows_after_the_recipe() {
 #[test]
 fn the_template_of_clerk_has_the_claims_of_the_test() {
     let page = read("docs/authentication.md");
-    let (_, template) = page.split_once("```json\n").expect("a template");
+    let (_, recipe) = page.split_once("### Clerk\n").expect("a recipe");
+    let (_, template) = recipe.split_once("```json\n").expect("a template");
     let (template, _) = template.split_once("```").expect("it ends");
     let template: Value = serde_json::from_str(template).expect("JSON");
     let names: Vec<_> = template.as_object().expect("an object").keys().collect();
     assert_eq!(names, ["aud", "preferred_username", "name", "picture"]);
+}
+
+#[test]
+fn the_file_of_providers_on_the_page_is_read() {
+    let page = read("docs/authentication.md");
+    let (_, section) = page.split_once("### Several providers\n").expect("a section");
+    let (_, file) = section.split_once("```json\n").expect("a file");
+    let (file, _) = file.split_once("```").expect("it ends");
+    let folder = TempDir::new().expect("a folder");
+    fs::write(folder.path().join("providers.json"), file).expect("writes");
+
+    // It goes as far as asking for the keys, which no server of this name has.
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--wait", "off"];
+    let run = run(folder.path(), serve, &[("ENTOURAGE_PROVIDERS_FILE", "providers.json")]);
+    let output = run.failure().get_output().clone();
+    let log = String::from_utf8(output.stderr).expect("text");
+    let origin = "providers.json: partner: https://id.partner.example/jwks.json: error sending";
+    assert!(log.contains(origin), "{log}");
 }

@@ -1,11 +1,11 @@
 //! Administration: who may do it, what it changes, and the log of it.
 
-use entourage::domain::{NewUser, Standing, UserId, Username};
+use entourage::domain::{AdminChange, NewUser, Standing, UserId, Username};
 use serde_json::{Value, json};
 
 use super::{code, data, on_both_engines};
 use crate::support::{
-    admin::give_role,
+    admin::{administer, give_role},
     app::TestApp,
     graph::{beginning, draw},
 };
@@ -216,6 +216,11 @@ async fn an_administrator_sets_roles_and_deletes(app: TestApp) {
         json!([{ "code": "NO_SUCH_ROLE", "field": ["input", "role"] }])
     );
 
+    // Also if the user blocks the administrator, whose token cannot moderate.
+    let carol = app.token("carol", None).await;
+    ask(&app, r#"mutation { block(input: { user: { username: "ada" } }) { outcome } }"#, &carol)
+        .await;
+    let ada = app.token("ada", Some("admin")).await;
     let delete = "mutation { deleteUser(input: { user: { username: \"carol\" } }) {
         deletedUserId userErrors { code } query { user(username: \"bob\") { followerCount } } } }";
     let deleted = ask(&app, delete, &ada).await["deleteUser"].clone();
@@ -408,7 +413,18 @@ async fn a_machine_administers_and_is_in_no_list(app: TestApp) {
     assert!(upserted["query"]["viewer"]["id"].is_string());
     let follow = r#"mutation { follow(input: { user: { username: "bob" } }) { outcome } }"#;
     assert_eq!(code(&app.graphql(follow, json!({}), Some(&token)).await), "FORBIDDEN");
-    // To others it does not exist.
+    // A password that was given to it is of no use.
+    let hash = entourage::domain::PasswordHash(app.hash("correct horse").await);
+    administer(&*app.store, AdminChange::SetPassword(UserId(77), hash)).await;
+    let sign_in = r#"mutation { signIn(input: { username: "robot", password: "correct horse" }) {
+        userErrors { code } } }"#;
+    let refused = data(&app.graphql(sign_in, json!({}), None).await)["signIn"].clone();
+    assert_eq!(refused["userErrors"][0]["code"], "WRONG_CREDENTIALS");
+    // To others it does not exist, and its name is taken.
+    let sign_up = r#"mutation { signUp(input: { username: "robot", password: "long enough" }) {
+        userErrors { code } } }"#;
+    let taken = data(&app.graphql(sign_up, json!({}), None).await)["signUp"].clone();
+    assert_eq!(taken["userErrors"][0]["code"], "TAKEN");
     let query = "{ user(username: \"robot\") { id } users(query: \"robot\") { totalCount } }";
     let seen = ask(&app, query, &bob).await;
     assert_eq!(seen, json!({ "user": null, "users": { "totalCount": 0 } }));

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod claims;
 mod closed_doors;
 mod documents;
 mod events;
@@ -14,6 +15,7 @@ mod paging;
 mod permissions;
 mod projection;
 mod provider;
+mod providers;
 mod reading;
 mod rotation;
 mod safety;

@@ -5,46 +5,50 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use entourage::{
     app::Settings,
-    domain::Clock,
-    service::{Subject, Tokens},
+    domain::{Clock, DisplayName},
+    service::{Subject, Trust},
 };
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::data;
 use crate::support::{
-    app::{SECRET, TestApp, settings},
+    app::{TestApp, settings, tokens},
     clock::ByHand,
     database::{Database, Engine},
     graph::{beginning, draw},
-    provider::{Key, provider_with},
+    provider::{Key, key_set, provider_of, provider_with, trust},
 };
 
 /// A provider with one key, and a server that trusts it.
-struct Trusted {
-    key: Key,
-    clock: ByHand,
-    app: TestApp,
+pub(super) struct Trusted {
+    pub(super) key: Key,
+    pub(super) clock: ByHand,
+    pub(super) app: TestApp,
 }
 
 impl Trusted {
     async fn on(engine: Engine) -> Self {
+        Self::with(engine, trust()).await
+    }
+
+    pub(super) async fn with(engine: Engine, trust: Trust) -> Self {
         let key = Key::new(Algorithm::EdDSA, "key");
         let clock = ByHand::new(beginning());
         let settings = Settings { clock: Arc::new(clock.clone()), ..settings() };
-        let provider = provider_with(&[&key]).await;
+        let provider = provider_of(key_set(&[&key]), trust).await;
         let app = TestApp::trusting(Database::migrated(engine).await, settings, provider).await;
         Self { key, clock, app }
     }
 
     /// The status of an answer to a token with these claims beside the right ones.
-    async fn status(&self, claims: &Value) -> u16 {
+    pub(super) async fn status(&self, claims: &Value) -> u16 {
         let body = json!({ "query": "{ __typename }" }).to_string();
         let request = self.app.post(body).bearer_auth(self.key.token(claims));
         request.send().await.expect("answers").status().as_u16()
     }
 
-    async fn viewer(&self, claims: &Value) -> Value {
+    pub(super) async fn viewer(&self, claims: &Value) -> Value {
         let query = "{ viewer { user { id username name avatarUrl } role { name } permissions } }";
         let response = self.app.graphql(query, json!({}), Some(&self.key.token(claims))).await;
         data(&response)["viewer"].clone()
@@ -54,24 +58,24 @@ impl Trusted {
 #[tokio::test]
 async fn a_token_is_read_with_a_key_of_its_own_algorithm_only() {
     let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(|a| Key::new(a, "key"));
-    let tokens = async |published: &[&Key]| {
-        Tokens::new(SECRET, Some(provider_with(published).await)).expect("long enough")
-    };
+    let trusting = async |published: &[&Key]| tokens().trusting(provider_with(published).await);
     let now = beginning();
     for (signer, key) in keys.iter().enumerate() {
         let token = key.token(&json!({ "sub": "idp|1", "name": "Alice" }));
         for (published, other) in keys.iter().enumerate() {
-            let read = tokens(&[other]).await.read(&token, now).await;
+            let read = trusting(&[other]).await.read(&token, now).await;
             assert_eq!(read.is_ok(), signer == published, "{:?}", key.header().alg);
         }
         let stranger = Key::new(key.header().alg, "key");
-        assert!(tokens(&[&stranger]).await.read(&token, now).await.is_err());
+        assert!(trusting(&[&stranger]).await.read(&token, now).await.is_err());
 
-        let read = tokens(&[&stranger, &keys[0], &keys[1], &keys[2]]).await.read(&token, now).await;
+        let all = trusting(&[&stranger, &keys[0], &keys[1], &keys[2]]).await;
+        let read = all.read(&token, now).await;
         let Subject::Foreign(account) = read.expect("reads").subject else {
             panic!("a provider's token never names a user by our id");
         };
-        assert_eq!((account.subject.as_str(), account.name.as_deref()), ("idp|1", Some("Alice")));
+        let name = account.name.as_ref().map(DisplayName::as_str);
+        assert_eq!((account.subject.as_str(), name), ("idp|1", Some("Alice")));
     }
 }
 
@@ -170,24 +174,26 @@ async fn a_token_of_the_future_outlives_no_sign_out(engine: Engine) {
     assert_eq!(trusted.status(&with(json!(now + 5))).await, 200, "clocks differ by a little");
 }
 
-macro_rules! on_both_engines {
+/// Makes a test of each case on each engine. A case is `async fn case(engine: Engine)`.
+macro_rules! on_each_engine {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(super::Engine::Sqlite).await;
+                super::$case(crate::support::database::Engine::Sqlite).await;
             })+
         }
         mod postgres {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(super::Engine::Postgres).await;
+                super::$case(crate::support::database::Engine::Postgres).await;
             })+
         }
     };
 }
+pub(super) use on_each_engine;
 
-on_both_engines! {
+on_each_engine! {
     a_subject_becomes_a_user_on_its_first_request,
     a_username_that_is_taken_gets_a_number,
     simultaneous_first_requests_make_one_user,

@@ -1,4 +1,4 @@
-//! Keys of an identity provider that change while the server runs.
+//! Keys that change while the server runs: those of an identity provider, and our own.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use chrono::TimeDelta;
 use entourage::{
     app::Settings,
     cli::JwksPlace,
-    domain::Clock,
+    domain::{Clock, UserId},
     service::{IdentityProvider, Tokens},
 };
 use futures_util::future::join_all;
-use jsonwebtoken::Algorithm;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, decode_header, encode};
 use serde_json::json;
 
 use crate::support::{
-    app::{SECRET, TestApp, settings},
+    app::{SECRET, TestApp, settings, tokens},
     clock::ByHand,
     database::{Database, Engine},
     graph::beginning,
@@ -179,6 +179,38 @@ async fn requests_that_wait_for_keys_share_one_reading() {
 }
 
 #[tokio::test]
+async fn both_own_keys_verify_and_the_first_signs() {
+    let other = b"another secret of the tests, long";
+    let (now, user) = (beginning(), UserId(1));
+    let issue =
+        |tokens: &Tokens| tokens.issue(user, 0, None, now, TimeDelta::hours(1)).expect("it signs");
+    let both = tokens().accepting(other).expect("long enough");
+    let second = Tokens::new(other).expect("long enough");
+    for token in [issue(&tokens()), issue(&both), issue(&second)] {
+        assert!(both.read(&token, now).await.is_ok());
+    }
+    assert!(tokens().read(&issue(&both), now).await.is_ok());
+    assert!(tokens().read(&issue(&second), now).await.is_err());
+    assert!(tokens().accepting(b"short").is_err());
+
+    // Tokens of older servers and of the host's backend: without a key id, or with one of their own.
+    let exp = now.timestamp() + 9;
+    let claims = json!({ "iss": "entourage", "aud": "entourage", "sub": "1", "exp": exp });
+    let signed = |kid: Option<&str>, secret: &[u8]| {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::HS256) };
+        encode(&header, &claims, &EncodingKey::from_secret(secret)).expect("signs")
+    };
+    for kid in [None, Some("theirs")] {
+        for secret in [SECRET, other] {
+            assert!(both.read(&signed(kid, secret), now).await.is_ok(), "{kid:?}");
+        }
+    }
+    // The id of a key is no proof that it has signed.
+    let id = decode_header(issue(&second)).expect("a header").kid;
+    assert!(both.read(&signed(id.as_deref(), SECRET), now).await.is_err());
+}
+
+#[tokio::test]
 async fn a_file_is_read_again_as_well() {
     let (old, new) = (Key::new(Algorithm::ES256, "old"), Key::new(Algorithm::ES256, "new"));
     let folder = tempfile::tempdir().expect("a folder");
@@ -186,8 +218,9 @@ async fn a_file_is_read_again_as_well() {
     std::fs::write(&file, key_set(&[&old])).expect("writes");
     let place = JwksPlace::new(file.to_str().expect("text")).expect("a place");
     let now = beginning();
-    let provider = IdentityProvider::load(Arc::new(place), trust(), now).await;
-    let tokens = Tokens::new(SECRET, Some(provider.expect("a key set"))).expect("long enough");
+    let provider = IdentityProvider::new(Arc::new(place), trust());
+    provider.load(now).await.expect("a key set");
+    let tokens = tokens().trusting(provider);
 
     std::fs::write(&file, key_set(&[&new])).expect("writes");
     let (of_old, of_new) = (old.token(&json!({ "sub": "1" })), new.token(&json!({ "sub": "1" })));

@@ -2,7 +2,7 @@
 
 use entourage::{
     domain::{
-        AdminChange, AdminOutcome, Audience, AuditAction, AuditEntry, Ends, NewUser,
+        Actor, AdminChange, AdminOutcome, Audience, AuditAction, AuditEntry, Ends, NewUser,
         OrderDirection, PageRequest, PasswordHash, Permission, ProfileChange, Role, Standing,
         UserId, UsernameKey, Window,
     },
@@ -64,7 +64,7 @@ async fn each_change_has_an_entry_and_one_that_changes_nothing_has_none(store: &
     let mut expected = Vec::new();
     for (change, action, detail) in changes {
         let mut step = step(change);
-        step.actor = Some((ALICE, "alice".to_owned()));
+        step.actor = Actor::User(ALICE, "alice".to_owned());
         step.username = step.change.user().map(|_| "bob".to_owned());
         assert_eq!(store.administer(&step).await.unwrap(), AdminOutcome::Done, "{step:?}");
         expected.insert(

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use entourage::{
-    domain::{AdminChange, AdminOutcome, Administration, UserId},
+    domain::{Actor, AdminChange, AdminOutcome, Administration, UserId},
     store::Store,
 };
 
@@ -14,7 +14,7 @@ static ENTRIES: AtomicI64 = AtomicI64::new(1);
 /// The change, as the operator makes it.
 pub(crate) fn step(change: AdminChange) -> Administration {
     let id = ENTRIES.fetch_add(1, Ordering::Relaxed);
-    Administration { id, at: beginning(), actor: None, username: None, change }
+    Administration { id, at: beginning(), actor: Actor::Operator, username: None, change }
 }
 
 /// Makes a change as the operator.

@@ -7,7 +7,7 @@ use entourage::{
     app::{self, App, Settings},
     domain::{Limits, Standing, UsernameKey},
     graphql::Projections,
-    service::{IdentityProvider, NewAccount, Parts, Service, SystemRandom, Tokens},
+    service::{NewAccount, Parts, Providers, Service, SystemRandom, Tokens},
     store::{Statements, Store},
 };
 use reqwest::{Method, RequestBuilder, StatusCode, header::CONTENT_TYPE};
@@ -41,7 +41,7 @@ pub(crate) fn uncached() -> Settings {
 
 /// The tokens of every test app.
 pub(crate) fn tokens() -> Tokens {
-    Tokens::new(SECRET, None).expect("the secret is long enough")
+    Tokens::new(SECRET).expect("the secret is long enough")
 }
 
 /// A server that stops when it is dropped.
@@ -76,14 +76,13 @@ impl TestApp {
         Self::arranged(database, settings, |app| app).await
     }
 
-    /// On a given database, with the tokens of an identity provider as well.
+    /// On a given database, with the tokens of identity providers as well.
     pub(crate) async fn trusting(
         database: Database,
         settings: Settings,
-        provider: IdentityProvider,
+        providers: impl Into<Providers>,
     ) -> Self {
-        let tokens = Tokens::new(SECRET, Some(provider)).expect("the secret is long enough");
-        Self::built(database, settings, tokens, |app| app).await
+        Self::built(database, settings, tokens().trusting(providers), |app| app).await
     }
 
     /// On a given database, with a change to the app.

@@ -14,7 +14,7 @@ use aws_lc_rs::{
 use chrono::{DateTime, TimeDelta, Utc};
 use entourage::{
     cli::JwksPlace,
-    service::{IdentityProvider, JwksError, KeySource, Trust},
+    service::{ClaimRules, IdentityProvider, JwksError, KeySource, Trust},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode, jwk::Jwk};
 use serde_json::{Value, json};
@@ -30,9 +30,12 @@ pub(crate) const AUDIENCE: &str = "entourage";
 /// The trust of the test servers: the key set is reloaded every five minutes.
 pub(crate) fn trust() -> Trust {
     Trust {
+        name: None,
         issuer: Some(ISSUER.to_owned()),
         audience: Some(AUDIENCE.to_owned()),
         refresh_every: TimeDelta::minutes(5),
+        claims: ClaimRules::default(),
+        updates_profiles: true,
     }
 }
 
@@ -113,8 +116,9 @@ pub(crate) async fn provider_with(keys: &[&Key]) -> IdentityProvider {
 /// A provider with a fixed key set, as JSON, and its own issuer and audience.
 pub(crate) async fn provider_of(key_set: String, trust: Trust) -> IdentityProvider {
     let source = Arc::new(Fixed(key_set));
-    let provider = IdentityProvider::load(source, trust, DateTime::UNIX_EPOCH).await;
-    provider.expect("a key set")
+    let provider = IdentityProvider::new(source, trust);
+    provider.load(DateTime::UNIX_EPOCH).await.expect("a key set");
+    provider
 }
 
 /// A server on the loopback that publishes a key set.
@@ -155,7 +159,9 @@ impl KeyServer {
     /// A provider that loads its keys from this server.
     pub(crate) async fn provider(&self, now: DateTime<Utc>) -> IdentityProvider {
         let place = Arc::new(JwksPlace::new(&self.url).expect("a place"));
-        IdentityProvider::load(place, trust(), now).await.expect("it answers")
+        let provider = IdentityProvider::new(place, trust());
+        provider.load(now).await.expect("it answers");
+        provider
     }
 
     /// Sets the answer from now on.
