@@ -257,7 +257,8 @@ impl Answer for Loop {
                         .bind(false)
                         .bind(after)
                         .bind("~")
-                        .bind(NO_READER);
+                        .bind(NO_READER)
+                        .bind(ANY_ROLE);
                     let users = users.fetch_all(&mut *connection).await?;
                     let users = users.iter().take(PAGE).map(|user| user.try_get(2));
                     let ids = users.collect::<sqlx::Result<Vec<i64>>>()?;
@@ -278,6 +279,9 @@ fn statement(path: &str) -> &'static str {
 
 /// A reader who is signed out, from whom no user is hidden.
 const NO_READER: Option<i64> = None;
+
+/// Users of any role.
+const ANY_ROLE: Option<&str> = None;
 
 /// How the page statement distinguishes the two lists.
 const FOLLOWERS: i64 = 1;
