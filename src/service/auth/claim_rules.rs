@@ -1,7 +1,7 @@
 //! Which claims of an identity provider's tokens are read, and what they mean here.
 //!
-//! **Invariant:** a claim of another type counts as a claim without text: it names nobody, and a
-//! scope permits nothing.
+//! **Invariant:** a claim of an unexpected type is read as empty: an empty username or name is ignored,
+//! and an empty scope grants no permission.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
