@@ -14,6 +14,7 @@ mod events;
 mod export;
 mod healthcheck;
 mod import;
+mod imports;
 mod jwks;
 mod migrate;
 mod password;
@@ -63,6 +64,7 @@ enum Command {
     /// Import the users and follows of another application
     #[command(subcommand)]
     Import(import::Command),
+    Imports(imports::Args),
     /// List, create, promote, suspend, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
@@ -99,6 +101,7 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::Export(command) => export::run(command).await,
         Command::Import(command) => Box::pin(import::run(command)).await,
+        Command::Imports(args) => imports::run(args).await,
         Command::User(command) => user::run(command).await,
         Command::Role(command) => role::run(command).await,
         Command::Audit(args) => audit::run(args).await,

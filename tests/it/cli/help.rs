@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 18] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 17] = [
     &["webhooks"],
     &["webhooks", "list"],
     &["webhooks", "resend"],
+    &["imports"],
     &["token"],
     &["check"],
     &["healthcheck"],
