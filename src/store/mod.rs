@@ -350,7 +350,9 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Creates the users of a chunk who are new, in one transaction with the checkpoint, if the
     /// outcomes are those that are expected. Otherwise, and without a checkpoint, nothing changes.
-    /// Returns the outcomes in the order of the users, each after the ones before it.
+    /// Returns the outcomes in the order of the users, each after the ones before it; `None` if the
+    /// import is no longer where the checkpoint goes on from, since another run goes on with it. Then
+    /// nothing has changed.
     ///
     /// # Errors
     /// [`Error::Conflict`] if a role does not exist.
@@ -359,7 +361,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         users: &[ImportedUser],
         expected: &[UserImport],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<UserImport>>;
+    ) -> Result<Option<Vec<UserImport>>>;
 
     /// Makes changes of [`FollowAction::Import`](crate::domain::FollowAction::Import) in the same way.
     /// Edges, mirrors and counts are right after each call.
@@ -368,7 +370,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         follows: &[FollowChange],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<FollowChanged>>;
+    ) -> Result<Option<Vec<FollowChanged>>>;
 
     // Webhooks
 

@@ -295,7 +295,7 @@ impl Store for Engine {
         users: &[ImportedUser],
         expected: &[UserImport],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<UserImport>> {
+    ) -> Result<Option<Vec<UserImport>>> {
         let (pool, users) = (self.writer.clone(), Arc::<[_]>::from(users));
         let expected = Arc::<[_]>::from(expected);
         let import = move |tries| {
@@ -312,7 +312,7 @@ impl Store for Engine {
         follows: &[FollowChange],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<FollowChanged>> {
+    ) -> Result<Option<Vec<FollowChanged>>> {
         let step = ImportStep { expected: expected.to_vec(), checkpoint };
         self.follows.import(follows, step).await
     }

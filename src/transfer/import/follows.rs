@@ -164,7 +164,7 @@ impl Rows for Follows {
         rows: &[FollowRow],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> store::Result<Vec<FollowChanged>> {
+    ) -> store::Result<Option<Vec<FollowChanged>>> {
         let changes: Vec<_> = rows.iter().map(|row| row.change).collect();
         store.import_follows(&changes, expected, checkpoint).await
     }

@@ -4,6 +4,7 @@ mod admin;
 mod events;
 mod help;
 mod import;
+mod import_runs;
 mod refused;
 mod seed;
 mod serve;

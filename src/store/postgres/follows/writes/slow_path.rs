@@ -284,8 +284,10 @@ pub(crate) async fn write(
     {
         return Ok(None);
     }
-    if let Some(checkpoint) = attempt.checkpoint(&plan) {
-        imports::save(&mut tx, checkpoint).await?;
+    if let Some(checkpoint) = attempt.checkpoint(&plan)
+        && !imports::save(&mut tx, checkpoint).await?
+    {
+        return Ok(Some(Written::overtaken()));
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }
