@@ -49,7 +49,7 @@ pub use self::{
 use self::{
     auth::Passwords,
     events::EventHub,
-    limits::{Attempts, Budgets},
+    limits::{Attempts, Budgets, Exports},
     users::cache::UserCache,
     webhooks::Deliveries,
 };
@@ -96,6 +96,7 @@ pub struct Service {
     passwords: Passwords,
     attempts: Option<Attempts>,
     budgets: Option<Budgets>,
+    exports: Option<Exports>,
     follow_limits: FollowLimits,
     /// `None` when no events are kept.
     events: Option<Arc<EventHub>>,
@@ -124,6 +125,7 @@ impl Service {
         Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
+            exports: rate_limits.then(|| Exports::new(&clock)),
             users: (limits.users_cached_max > 0)
                 .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
             store,

@@ -62,7 +62,7 @@ pub use self::{
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
     events::{EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventSweep, Swept},
-    export::Export,
+    export::{Export, ExportedAccount, ExportedList},
     imports::Checkpoint,
     metered::Metered,
     schema::SchemaState,
@@ -345,7 +345,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// itself, it would take the tables for as small as they were. One statement, if any.
     async fn collect_statistics(&self) -> Result<()>;
 
-    /// Begins to read everything, as of now. Statements of it are not counted.
+    /// Begins to read everything, as of now, on a connection besides those of requests. Statements of it
+    /// are not counted.
     async fn export(&self) -> Result<Box<dyn Export>>;
 
     /// Creates the users of a chunk who are new, in one transaction with the checkpoint, if the

@@ -327,6 +327,7 @@ statements! {
     // Events
     EVENTS_NEWEST = event_page!(" DESC");
     EVENTS_OLDEST = event_page!("");
+    COUNT_EVENTS = "SELECT count(*) FROM follow_events WHERE user_id = $1";
     EVENTS_SWEPT =
         "SELECT e.user_id, e.sequence, e.at, c.events \
          FROM follow_events e LEFT JOIN follow_counts c ON c.user_id = e.user_id \

@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["user", "add"],
     &["user", "password"],
     &["user", "role"],
+    &["user", "export"],
     &["user", "show"],
     &["user", "sign-out"],
     &["webhooks"],
