@@ -4,6 +4,7 @@
 //! or 2 if the command line is invalid. A failed command leaves nothing half-done.
 
 mod audit;
+mod backup;
 mod banner;
 mod check;
 mod completions;
@@ -75,6 +76,8 @@ enum Command {
     /// List and resend messages of the webhook that failed
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Token(token::Args),
     Events(events::Args),
     Check(check::Args),
@@ -106,6 +109,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Role(command) => role::run(command).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Webhooks(command) => webhooks::run(command).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Restore(args) => backup::restore(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Check(args) => check::run(args).await,

@@ -31,6 +31,7 @@ macro_rules! statements {
     };
 }
 
+mod backup;
 mod batching;
 mod calls;
 mod connect;
@@ -58,6 +59,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    backup::{BackupError, Restored, backup, restore},
     calls::Calls,
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},

@@ -8,6 +8,7 @@
 //! costs more than reading a page. So the limit of a page is a sum, `LIMIT $2 + 0`.
 
 mod accounts;
+pub(super) mod backup;
 mod events;
 mod file;
 mod follows;
@@ -238,6 +239,7 @@ pub(super) fn statements() -> Vec<Statement> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
+        backup::STATEMENTS,
         events::STATEMENTS,
         imports::STATEMENTS,
         follows::writes::STATEMENTS,

@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 21] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 19] = [
     &["webhooks", "list"],
     &["webhooks", "resend"],
     &["imports"],
+    &["backup"],
+    &["restore"],
     &["token"],
     &["check"],
     &["healthcheck"],

@@ -1,6 +1,7 @@
 //! The command line as an operator uses it: the real binary, its exit codes and its output.
 
 mod admin;
+mod backup;
 mod events;
 mod help;
 mod import;
