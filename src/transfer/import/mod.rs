@@ -6,6 +6,7 @@
 //! depends on the rows before it, and not on where chunks begin; only which number an adapted username
 //! gets may.
 
+mod following;
 mod follows;
 mod users;
 
@@ -21,6 +22,7 @@ use aws_lc_rs::digest::{self, SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
 pub use self::{
+    following::{Accounts, Following, ListOptions, ListedBy},
     follows::{By, Follows},
     users::{Ids, Usernames, Users},
 };

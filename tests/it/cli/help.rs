@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 28] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -23,6 +23,13 @@ const COMMANDS: [&[&str]; 21] = [
     &["webhooks"],
     &["webhooks", "list"],
     &["webhooks", "resend"],
+    &["export"],
+    &["export", "users"],
+    &["export", "following"],
+    &["import"],
+    &["import", "users"],
+    &["import", "follows"],
+    &["import", "following"],
     &["imports"],
     &["backup"],
     &["restore"],

@@ -6,6 +6,7 @@ mod events;
 mod help;
 mod import;
 mod import_runs;
+mod lists;
 mod refused;
 mod seed;
 mod serve;
