@@ -135,6 +135,7 @@ impl App {
             cors_origins: settings.cors_origins,
             proxies: settings.proxies,
             seats: Seats::new(&settings.limits),
+            exports: Arc::new(Semaphore::new(http::EXPORTS_MAX)),
             operation_permits: Semaphore::new(settings.limits.operations_max),
             checks_outage: Outage::new("viewers of idle sockets cannot be looked up"),
             timeouts: settings.timeouts,

@@ -37,7 +37,8 @@
 //!   settings), `administration`, `users/` (with the cache), `auth/`, `limits/`, and `policy`, which
 //!   decides what a viewer may do and see.
 //! - [`transfer`]: files of users and follows: `table` reads them row by row, `columns` says what is in
-//!   which column, `import/` loads their rows in chunks that can be repeated, `export` writes them.
+//!   which column, `list` what a list of one account is, `import/` loads their rows in chunks that can be
+//!   repeated, `export` writes them, and `account` everything of one account.
 //! - [`graphql`]: `types/` is the schema; `operation/` is what happens before execution: find the
 //!   document (`persisted/`), parse (`syntax/`), validate (`validation/`), coerce the variables
 //!   (`coercion.rs`), guard, translate; `lists.rs` has one row for each connection, `projection/`

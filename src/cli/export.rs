@@ -1,16 +1,24 @@
-//! `entourage export`: users and follows in files that `entourage import` reads back.
+//! `entourage export`: users and follows in files that `entourage import` reads back, and the lists of
+//! single accounts.
 
-use std::io;
+use std::{io, sync::Arc};
+
+use anyhow::bail;
 
 use super::{
     complain,
     database::{self, Migrate},
     import::one_of,
-    say,
+    say, user,
 };
 use crate::{
     config::{Database, Logging},
-    transfer::{Format, export},
+    domain::Audience,
+    store::{Export, Store},
+    transfer::{
+        Format,
+        export::{self, AccountList, ListForm},
+    },
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -23,6 +31,43 @@ pub(super) enum Command {
     ///
     /// `entourage import follows --by id` reads them back.
     Follows(Args),
+    /// Print the users whom an account follows, newest first
+    ///
+    /// `entourage import following` reads them back.
+    Following(ListArgs),
+    /// Print the followers of an account, newest first
+    Followers(ListArgs),
+    /// Print the users whom an account blocks, newest first
+    ///
+    /// As the account sees them: without users who block the account.
+    Blocks(ListArgs),
+    /// Print the users whom an account has muted, newest first
+    ///
+    /// As the account sees them: without users who block the account.
+    Mutes(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Username of the account
+    #[arg(value_name = "NAME")]
+    username: String,
+    /// Format of the output; `mastodon` is what Mastodon imports
+    #[arg(
+        long = "format",
+        id = "list_format",
+        value_name = "FORMAT",
+        default_value = "csv",
+        value_parser = one_of(ListFormat::ALL, ListFormat::name)
+    )]
+    format: ListFormat,
+    /// Domain of the users in the format of Mastodon: `name@DOMAIN`
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,26 +88,95 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
-    let (Command::Users(args) | Command::Follows(args)) = &command;
-    super::log(&args.logging, "error")?;
-    let store = database::open(&args.database, Migrate::Never).await?;
-    let mut exported = store.export().await?;
-    let (out, format) = (io::stdout().lock(), args.format);
-    let (rows, what) = match &command {
-        Command::Users(_) => {
-            let (rows, suspended) = export::users(&mut *exported, format, out).await?;
+    match command {
+        Command::Users(args) => {
+            let (store, mut exported) = args.begin().await?;
+            let (rows, suspended) =
+                export::users(&mut *exported, args.format, io::stdout().lock()).await?;
             if suspended > 0 {
                 complain(&format!(
                     "{suspended} of the users are suspended, and an import will not know that: \
                      `entourage user list --suspended` lists them"
                 ));
             }
-            (rows, "users")
+            drop(exported);
+            store.close().await;
+            say(&format!("exported {rows} users"));
         }
-        Command::Follows(_) => (export::follows(&mut *exported, format, out).await?, "follows"),
-    };
-    drop(exported);
-    store.close().await;
-    say(&format!("exported {rows} {what}"));
+        Command::Follows(args) => {
+            let (store, mut exported) = args.begin().await?;
+            let rows = export::follows(&mut *exported, args.format, io::stdout().lock()).await?;
+            drop(exported);
+            store.close().await;
+            say(&format!("exported {rows} follows"));
+        }
+        Command::Following(args) => args.print(AccountList::Following).await?,
+        Command::Followers(args) => args.print(AccountList::Followers).await?,
+        Command::Blocks(args) => args.print(AccountList::Blocks).await?,
+        Command::Mutes(args) => args.print(AccountList::Mutes).await?,
+    }
     Ok(())
+}
+
+impl Args {
+    async fn begin(&self) -> anyhow::Result<(Arc<dyn Store>, Box<dyn Export>)> {
+        super::log(&self.logging, "error")?;
+        let store = database::open(&self.database, Migrate::Never).await?;
+        let exported = store.export().await?;
+        Ok((store, exported))
+    }
+}
+
+impl ListArgs {
+    /// Prints a list.
+    async fn print(self, list: AccountList) -> anyhow::Result<()> {
+        let Self { username, format, domain, database, logging } = self;
+        super::log(&logging, "error")?;
+        let form = match (format, domain) {
+            (ListFormat::Mastodon, None) => bail!("--format mastodon needs --domain"),
+            (ListFormat::Mastodon, Some(_)) if list == AccountList::Followers => {
+                bail!("Mastodon has no file of followers: use another --format")
+            }
+            (ListFormat::Mastodon, Some(domain)) => ListForm::Mastodon { domain },
+            (_, Some(_)) => bail!("--domain is for --format mastodon"),
+            (ListFormat::Csv, None) => ListForm::Table(Format::Csv),
+            (ListFormat::Jsonl, None) => ListForm::Table(Format::Jsonl),
+        };
+        let store = database::open(&database, Migrate::Never).await?;
+        let key = user::key(&username)?;
+        let found =
+            store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&key)).await?;
+        let owner = found.get(&key).ok_or_else(|| user::no_such_user(&username))?.id;
+        let mut exported = store.export().await?;
+        let out = io::stdout().lock();
+        let rows = export::list(&mut *exported, owner, list, &form, out).await?;
+        drop(exported);
+        store.close().await;
+        say(&format!("exported {rows} users"));
+        if matches!(form, ListForm::Mastodon { .. }) && rows > export::MASTODON_ROWS_MAX {
+            let most = export::MASTODON_ROWS_MAX;
+            complain(&format!("Mastodon imports no more than {most} rows of a file"));
+        }
+        Ok(())
+    }
+}
+
+/// The format of a list on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ListFormat {
+    Mastodon,
+    Csv,
+    Jsonl,
+}
+
+impl ListFormat {
+    const ALL: [Self; 3] = [Self::Mastodon, Self::Csv, Self::Jsonl];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Mastodon => "mastodon",
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+        }
+    }
 }

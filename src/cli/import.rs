@@ -1,4 +1,4 @@
-//! `entourage import`: users and follows of other applications.
+//! `entourage import`: users and follows of other applications, and lists of single accounts.
 
 use std::{
     fmt::Write,
@@ -15,18 +15,18 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     database::{self, Migrate},
-    print, say,
+    print, say, user,
 };
 use crate::{
     config::{self, Database, Logging},
-    domain::{Clock, SystemClock},
+    domain::{Audience, Clock, SystemClock},
     service::SystemRandom,
     store::Store,
     transfer::{
-        Columns, Format, Mapping, Preset, Table,
+        Columns, Format, Mapping, Preset, Table, TableError,
         import::{
-            self, By, Follows, Ids, ImportError, Importer, Options, RejectsMax, Report, Rows,
-            Usernames, Users,
+            self, Accounts, By, Following, Follows, Ids, ImportError, Importer, ListOptions,
+            ListedBy, Options, RejectsMax, Report, Rows, Usernames, Users,
         },
     },
 };
@@ -46,6 +46,12 @@ pub(super) enum Command {
     /// Columns: `follower`, `followee` and optionally `followed_at`. Existing follows are not changed. A
     /// follow is not added if one of the users blocks the other.
     Follows(FollowsArgs),
+    /// Import the users whom one account follows
+    ///
+    /// The file is `following_accounts.csv` of Mastodon, `following.js` of an archive of X, or has one
+    /// name on a line. Existing follows are not changed, and the new ones begin now. A follow is not
+    /// added if one of the users blocks the other.
+    Following(FollowingArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,7 +62,7 @@ pub(super) struct UsersArgs {
     /// The default is `external`, or `keep` if there is also a column `external_id`.
     #[arg(long, value_name = "WAY", value_parser = one_of(Ids::ALL, Ids::name))]
     ids: Option<Ids>,
-    /// What becomes of usernames that break the rules or are taken
+    /// What becomes of usernames that are invalid or taken
     ///
     /// `refuse` rejects the row. `adapt` gives the user a similar name; a user without a display name
     /// gets the old name as display name.
@@ -104,6 +110,37 @@ const CHUNK_TIME: Duration = Duration::from_millis(100);
 const CHUNK_TIME_AT_FIRST: Duration = Duration::from_secs(2);
 
 #[derive(Debug, clap::Args)]
+pub(super) struct FollowingArgs {
+    /// Username of the account
+    #[arg(value_name = "NAME")]
+    username: String,
+    /// File to read, or `-` for stdin
+    file: PathBuf,
+    /// How users are named in the file
+    ///
+    /// `username` also takes names such as `name@DOMAIN`; `external` is the id at the host.
+    #[arg(
+        long,
+        value_name = "WAY",
+        default_value = "username",
+        value_parser = one_of(ListedBy::ALL, ListedBy::name)
+    )]
+    by: ListedBy,
+    /// Domain of the users who are here
+    ///
+    /// Names such as `name@DOMAIN` with another domain are rejected.
+    #[arg(long, value_name = "DOMAIN", conflicts_with = "accounts")]
+    domain: Option<String>,
+    /// Table of the usernames of ids in the file
+    ///
+    /// It has the columns `accountId` and `username`, and a million rows at most.
+    #[arg(long, value_name = "CSV")]
+    accounts: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Common {
     /// File to read, or `-` for stdin
     file: PathBuf,
@@ -121,6 +158,13 @@ pub(super) struct Common {
     /// Names of columns, such as `username=login,name=title`
     #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',', value_parser = pair)]
     map: Vec<(String, String)>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How to import.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
     /// Report what would be done, without changing the database
     #[arg(long)]
     dry_run: bool,
@@ -133,12 +177,12 @@ pub(super) struct Common {
     /// Stop when more rows are rejected: a number, or a percentage of the rows
     #[arg(long, value_name = "N|P%", value_parser = rejects_max)]
     max_rejects: Option<RejectsMax>,
-    /// Start at the beginning of the file, even if an earlier import of it was interrupted
+    /// Start at the beginning of the file after an earlier run was interrupted
     #[arg(long)]
     restart: bool,
-    /// Duration of a transaction; changes of the same users wait that long
+    /// Duration of a transaction
     ///
-    /// The default is 100ms, or 2s if there are no follows yet, since then few change any.
+    /// Changes of the same users wait that long. The default is 100ms, or 2s if there are no follows yet.
     #[arg(long, value_name = "TIME", value_parser = config::duration)]
     chunk_time: Option<Duration>,
     #[command(flatten)]
@@ -188,7 +232,8 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let random = Arc::new(SystemRandom);
             let rows = Users::new(columns.clone(), ids, usernames, roles, clock.now(), random);
             let rows = rows.map_err(|error| anyhow!("{error}"))?;
-            common.import(&*store, file, &columns, rows).await
+            let description = columns.description();
+            common.how.import(&common.file, &*store, file, &description, rows).await
         }
         Command::Follows(args) => {
             let FollowsArgs { by, at_missing, events, common } = args;
@@ -196,8 +241,10 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             let columns = Columns::of_follows(file.table.header(), &common.mapping());
             let columns = columns.map_err(|error| common.refused(&error))?;
             let rows = Follows::new(columns.clone(), by, clock.now(), at_missing, events);
-            common.import(&*store, file, &columns, rows).await
+            let description = columns.description();
+            common.how.import(&common.file, &*store, file, &description, rows).await
         }
+        Command::Following(args) => args.import().await,
     }
 }
 
@@ -210,19 +257,13 @@ struct Opened {
 impl Common {
     /// Opens the file first: an error in it is reported before anything is done to the database.
     async fn open(&self) -> anyhow::Result<(Opened, Arc<dyn Store>)> {
-        super::log(&self.logging, if io::stderr().is_terminal() { "error" } else { "info" })?;
-        let file = if self.file == Path::new("-") {
-            let table = Table::of_stream(io::stdin(), self.format);
-            Opened { table: table.context("stdin")?, hash: Vec::new() }
-        } else {
-            let name = || self.file.display().to_string();
-            let table = Table::open(&self.file, self.format).with_context(name)?;
-            let hash =
-                if table.length().is_some() { import::hash(&self.file) } else { Ok(Vec::new()) };
-            Opened { table, hash: hash.with_context(name)? }
-        };
-        let migrate = if self.dry_run { Migrate::Never } else { Migrate::Sqlite };
-        Ok((file, database::open(&self.database, migrate).await?))
+        self.how.log()?;
+        let file = Opened::open(
+            &self.file,
+            || Table::of_stream(io::stdin(), self.format),
+            |path| Table::open(path, self.format),
+        )?;
+        Ok((file, self.how.open().await?))
     }
 
     fn mapping(&self) -> Mapping {
@@ -231,6 +272,64 @@ impl Common {
 
     fn refused(&self, reason: &str) -> anyhow::Error {
         anyhow!("{}: {reason}", self.file.display())
+    }
+}
+
+impl FollowingArgs {
+    async fn import(self) -> anyhow::Result<()> {
+        let Self { username, file: path, by, domain, accounts, how } = self;
+        how.log()?;
+        let file = Opened::open(&path, || Table::list_of_stream(io::stdin()), Table::open_list)?;
+        if by == ListedBy::External && accounts.is_some() {
+            bail!("--accounts has usernames, and --by external looks for ids at the host");
+        }
+        if file.table.is_archive() && by == ListedBy::Username && accounts.is_none() {
+            bail!(
+                "{}: an archive of X has ids only: pass --accounts CSV, or --by external",
+                path.display()
+            );
+        }
+        let read = |path: PathBuf| {
+            Accounts::open(&path).map_err(|reason| anyhow!("{}: {reason}", path.display()))
+        };
+        let accounts = accounts.map(read).transpose()?;
+        let store = how.open().await?;
+        let key = user::key(&username)?;
+        let found =
+            store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&key)).await?;
+        let owner = found.get(&key).ok_or_else(|| user::no_such_user(&username))?;
+        let description = format!("followed by {}", owner.username);
+        let options = ListOptions { by, domain, accounts };
+        let rows = Following::new(owner.id, options, SystemClock.now());
+        how.import(&path, &*store, file, &description, rows).await
+    }
+}
+
+impl Opened {
+    /// Opens a file, or standard input for `-`.
+    fn open(
+        path: &Path,
+        stdin: impl Fn() -> Result<Table, TableError>,
+        file: impl Fn(&Path) -> Result<Table, TableError>,
+    ) -> anyhow::Result<Self> {
+        if path == Path::new("-") {
+            return Ok(Self { table: stdin().context("stdin")?, hash: Vec::new() });
+        }
+        let name = || path.display().to_string();
+        let table = file(path).with_context(name)?;
+        let hash = if table.length().is_some() { import::hash(path) } else { Ok(Vec::new()) };
+        Ok(Self { table, hash: hash.with_context(name)? })
+    }
+}
+
+impl How {
+    fn log(&self) -> anyhow::Result<()> {
+        super::log(&self.logging, if io::stderr().is_terminal() { "error" } else { "info" })
+    }
+
+    async fn open(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let migrate = if self.dry_run { Migrate::Never } else { Migrate::Sqlite };
+        database::open(&self.database, migrate).await
     }
 
     async fn options(&self, store: &dyn Store) -> anyhow::Result<Options> {
@@ -250,14 +349,15 @@ impl Common {
 
     async fn import<R: Rows>(
         &self,
+        path: &Path,
         store: &dyn Store,
         file: Opened,
-        columns: &Columns,
+        description: &str,
         rows: R,
     ) -> anyhow::Result<()> {
         let (clock, begin) = (SystemClock, Instant::now());
-        let name = self.file.display().to_string();
-        say(&format!("{name}: {}; {}", file.table.description(), columns.description()));
+        let name = path.display().to_string();
+        say(&format!("{name}: {}; {description}", file.table.description()));
         let Opened { table, hash } = file;
         let names = (name.as_str(), hash.as_slice());
         let options = self.options(store).await?;

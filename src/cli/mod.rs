@@ -4,6 +4,7 @@
 //! or 2 if the command line is invalid. A failed command leaves nothing half-done.
 
 mod audit;
+mod backup;
 mod banner;
 mod check;
 mod completions;
@@ -14,6 +15,7 @@ mod events;
 mod export;
 mod healthcheck;
 mod import;
+mod imports;
 mod jwks;
 mod migrate;
 mod password;
@@ -64,6 +66,7 @@ enum Command {
     /// Import the users and follows of another application
     #[command(subcommand)]
     Import(import::Command),
+    Imports(imports::Args),
     /// List, create, promote, suspend, sign out and delete users, without a server
     #[command(subcommand)]
     User(user::Command),
@@ -74,6 +77,8 @@ enum Command {
     /// List and resend messages of the webhook that failed
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Token(token::Args),
     Events(events::Args),
     Check(check::Args),
@@ -100,10 +105,13 @@ pub async fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::Export(command) => export::run(command).await,
         Command::Import(command) => Box::pin(import::run(command)).await,
+        Command::Imports(args) => imports::run(args).await,
         Command::User(command) => user::run(command).await,
         Command::Role(command) => role::run(command).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Webhooks(command) => webhooks::run(command).await,
+        Command::Backup(args) => backup::backup(args).await,
+        Command::Restore(args) => backup::restore(args).await,
         Command::Token(args) => token::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Check(args) => check::run(args).await,

@@ -18,6 +18,7 @@ use crate::{
     },
     service::{NewAccount, Service},
     store::Store,
+    transfer::AccountFile,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -81,6 +82,11 @@ pub(super) enum Command {
         #[command(flatten)]
         sign_up: SignUpArg,
     },
+    /// Print everything that is stored of a user, as JSON
+    ///
+    /// It is the file that the user gets from `GET /account/export`: the account, its settings, lists
+    /// and events, as of one moment. The last key is `complete`.
+    Export(Existing),
     /// Revoke all tokens of a user
     SignOut(Existing),
     /// Delete a user and all their follows, in both directions
@@ -142,6 +148,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Show(user) => user.show().await,
+        Command::Export(user) => user.export().await,
         Command::Role { username, role, common } => {
             let done = format!("{username} now has the role {role}\n");
             let user = Existing { username, common };
@@ -196,7 +203,7 @@ async fn list(
                 && standing.is_none_or(|standing| standing == user.standing)
         };
         let line = |(user, role): &(Arc<User>, String)| {
-            let (id, standing) = (user.id.to_string(), name_of(user.standing));
+            let (id, standing) = (user.id.to_string(), user.standing.name());
             let created = user.created_at.to_rfc3339_opts(SecondsFormat::Secs, true);
             if json {
                 let fields = json!({
@@ -209,14 +216,6 @@ async fn list(
             }
         };
         print(&users.iter().filter(is_listed).map(line).collect::<String>())?;
-    }
-}
-
-const fn name_of(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Active => "active",
-        Standing::Suspended => "suspended",
-        Standing::Service => "service",
     }
 }
 
@@ -281,13 +280,29 @@ impl Existing {
             ("username", user.username.to_string()),
             ("name", user.name.as_deref().unwrap_or_default().to_owned()),
             ("role", account.role.name),
-            ("standing", name_of(user.standing).to_owned()),
+            ("standing", user.standing.name().to_owned()),
             ("created", created),
             ("external-id", external_id),
             ("sign-in", sign_in.to_owned()),
         ];
         let line = |(key, value): (&str, String)| format!("{key}: {value}").trim_end().to_owned();
         print(&(lines.map(line).join("\n") + "\n"))
+    }
+
+    /// Prints everything that is stored of the user.
+    async fn export(&self) -> anyhow::Result<()> {
+        let (store, service) = open(&self.common, Migrate::Never).await?;
+        let found = service.operator().account(&key(&self.username)?).await?;
+        let (account, _) = found.ok_or_else(|| no_such_user(&self.username))?;
+        let (export, id) = (store.export().await?, account.user.id);
+        let file = AccountFile::begin(export, id, service.now()).await?;
+        let mut file = file.ok_or_else(|| no_such_user(&self.username))?;
+        while let Some(part) = file.next_part().await? {
+            print(&part)?;
+        }
+        drop(file);
+        store.close().await;
+        Ok(())
     }
 
     /// Makes a change, and prints `done`, also if there was nothing to change.

@@ -21,6 +21,16 @@ impl Standing {
     /// Every standing. Each is stored as its place here.
     pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Service];
 
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Service => "service",
+        }
+    }
+
     /// The standing that is stored as this number; unknown numbers are [`Self::Suspended`], so that
     /// an account of a later version cannot do more than it may.
     #[must_use]

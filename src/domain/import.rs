@@ -28,11 +28,13 @@ pub enum ImportKind {
     Users,
     /// Follows.
     Follows,
+    /// The users whom one account follows.
+    Following,
 }
 
 impl ImportKind {
     /// Every kind. Its place is its number in the database.
-    pub const ALL: [Self; 2] = [Self::Users, Self::Follows];
+    pub const ALL: [Self; 3] = [Self::Users, Self::Follows, Self::Following];
 
     /// The name on the command line.
     #[must_use]
@@ -40,6 +42,7 @@ impl ImportKind {
         match self {
             Self::Users => "users",
             Self::Follows => "follows",
+            Self::Following => "following",
         }
     }
 }

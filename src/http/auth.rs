@@ -99,6 +99,13 @@ pub(super) async fn viewer(
     })
 }
 
+/// Status 401 for a request that needs a viewer and has no token.
+pub(super) fn signed_out() -> Failure {
+    let message = "Sign in first: the request needs a bearer token.";
+    Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)
+        .with(WWW_AUTHENTICATE, CHALLENGE)
+}
+
 fn unauthenticated(challenge: &'static str) -> Failure {
     let message = "The bearer token is not valid.";
     Failure::new(StatusCode::UNAUTHORIZED, Code::Unauthenticated, message)

@@ -9,11 +9,14 @@ use axum::{
 };
 use hyper::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
 };
 
-use super::{media::MediaType, request::Outcome, request_id::RequestId};
-use crate::graphql::{Code, Reply};
+use super::{auth, media::MediaType, request::Outcome, request_id::RequestId};
+use crate::{
+    graphql::{Code, Reply},
+    service::Error,
+};
 
 /// The status of a reply to an operation. `application/json` is 200 for any well-formed request,
 /// as its clients expect; `application/graphql-response+json` says by status why nothing was
@@ -58,7 +61,7 @@ pub(super) struct Failure {
     status: StatusCode,
     code: Code,
     body: Vec<u8>,
-    header: Option<(HeaderName, &'static str)>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
@@ -108,8 +111,32 @@ impl Failure {
 
     /// Adds the one header that goes with the status.
     pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.header = Some((name, value));
+        self.header = Some((name, HeaderValue::from_static(value)));
         self
+    }
+
+    /// A use case that failed, of a viewer who is signed in.
+    pub(super) fn of(error: Error, id: &RequestId) -> Self {
+        match error {
+            Error::RateLimited { retry_after } => {
+                let body = Reply::from(error).body;
+                let (status, code) = (StatusCode::TOO_MANY_REQUESTS, Code::RateLimited);
+                let header = Some((RETRY_AFTER, retry_after.as_secs().into()));
+                Self { status, code, body, header }
+            }
+            Error::Unauthenticated => auth::signed_out(),
+            error @ Error::Forbidden { .. } => {
+                Self::new(StatusCode::FORBIDDEN, Code::Forbidden, &error.to_string())
+            }
+            Error::Unavailable(cause) => {
+                tracing::error!(cause, "the database is not available");
+                Self::unavailable(id)
+            }
+            Error::Internal(cause) => {
+                tracing::error!(cause, "a request failed");
+                Self::internal(id)
+            }
+        }
     }
 
     /// The response, in the media type that the client prefers. The log has its code.
@@ -119,7 +146,7 @@ impl Failure {
         response.extensions_mut().insert(Outcome::refused(self.code));
         response.headers_mut().insert(CONTENT_TYPE, media.header());
         if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }

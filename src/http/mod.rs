@@ -14,6 +14,7 @@
 //!
 //! [`graphql::Request`]: crate::graphql::Request
 
+mod account;
 mod auth;
 mod avatar;
 mod base_path;
@@ -52,6 +53,7 @@ use tower_http::compression::{
 
 use self::failure::Failure;
 pub use self::{
+    account::EXPORTS_MAX,
     base_path::BasePath,
     client::ProxyNet,
     cors::Origin,
@@ -83,6 +85,7 @@ pub fn router(state: Arc<State>, part: Part) -> Router {
         let api = Router::new()
             .route("/graphql", get(graphql::endpoint).post(graphql::endpoint))
             .route("/schema.graphql", get(schema))
+            .route("/account/export", get(account::file).head(account::no_head))
             .route("/avatars/{file}", get(avatar::picture))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready));

@@ -48,6 +48,8 @@ pub struct Timeouts {
     /// How long `/readyz` reports `draining` before the server stops accepting connections: the
     /// time that a load balancer takes to notice.
     pub notice: Duration,
+    /// For the whole file of an account.
+    pub export: Duration,
     /// For the requests that are in flight at shutdown.
     pub drain: Duration,
     /// For the other end of a WebSocket or an event stream.
@@ -63,6 +65,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(75),
             body: Duration::from_secs(15),
             notice: Duration::ZERO,
+            export: Duration::from_mins(5),
             drain: Duration::from_secs(10),
             live: Patience::default(),
         }

@@ -33,6 +33,8 @@ pub struct State {
     pub cors_origins: Vec<Origin>,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Vec<ProxyNet>,
+    /// One permit for each account that may be exported at once.
+    pub exports: Arc<Semaphore>,
     /// One permit for each operation that may run at once.
     pub operation_permits: Semaphore,
     /// The places of sockets, event streams and subscriptions.

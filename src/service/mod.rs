@@ -50,7 +50,7 @@ pub use self::{
 use self::{
     auth::{Passwords, ProfileChanges},
     events::EventHub,
-    limits::{Attempts, Budgets},
+    limits::{Attempts, Budgets, Exports},
     users::cache::UserCache,
     webhooks::Deliveries,
 };
@@ -99,6 +99,7 @@ pub struct Service {
     profile_changes: ProfileChanges,
     attempts: Option<Attempts>,
     budgets: Option<Budgets>,
+    exports: Option<Exports>,
     follow_limits: FollowLimits,
     /// `None` when no events are kept.
     events: Option<Arc<EventHub>>,
@@ -127,6 +128,7 @@ impl Service {
         Arc::new(Self {
             attempts: rate_limits.then(|| Attempts::new(&clock)),
             budgets: rate_limits.then(|| Budgets::new(&limits, &clock)),
+            exports: rate_limits.then(|| Exports::new(&clock)),
             users: (limits.users_cached_max > 0)
                 .then(|| Arc::new(UserCache::new(limits.users_cached_max))),
             store,

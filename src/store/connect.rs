@@ -124,8 +124,13 @@ fn reason(error: &sqlx::Error) -> String {
 /// The file that a SQLite URL names; for files that belong beside the database.
 #[must_use]
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    Some(sqlite_options(url)?.get_filename().to_owned())
+}
+
+/// How to open the SQLite file that a URL names.
+pub(super) fn sqlite_options(url: &str) -> Option<SqliteConnectOptions> {
     match engine(url) {
-        Ok(Engine::Sqlite(file)) => Some(file.get_filename().to_owned()),
+        Ok(Engine::Sqlite(file)) => Some(*file),
         Ok(Engine::Postgres(_)) | Err(_) => None,
     }
 }

@@ -7,6 +7,8 @@ use crate::domain::ImportProgress;
 pub struct Checkpoint {
     /// The id of the import.
     pub import: String,
+    /// How far it had got before these rows. If it is elsewhere, another run goes on with it.
+    pub from: ImportProgress,
     /// How far it has got with these rows.
     pub progress: ImportProgress,
 }

@@ -167,10 +167,10 @@ measured! {
     fn find_ids(names: &UserNames) -> HashMap<String, UserId>;
     fn import_users(
         users: &[ImportedUser], expected: &[UserImport], checkpoint: Option<Checkpoint>
-    ) -> Vec<UserImport>;
+    ) -> Option<Vec<UserImport>>;
     fn import_follows(
         follows: &[FollowChange], expected: &[FollowChanged], checkpoint: Option<Checkpoint>
-    ) -> Vec<FollowChanged>;
+    ) -> Option<Vec<FollowChanged>>;
     fn claim_webhooks(now: DateTime<Utc>, until: DateTime<Utc>, limit: u32) -> Vec<Webhook>;
     fn settle_webhooks(attempts: &[WebhookAttempt]) -> ();
     fn parked_webhooks(after: &str, limit: u32) -> Vec<Webhook>;

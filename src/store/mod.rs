@@ -31,6 +31,7 @@ macro_rules! statements {
     };
 }
 
+mod backup;
 mod batching;
 mod calls;
 mod connect;
@@ -58,11 +59,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use self::{
+    backup::{BackupError, Restored, backup, restore},
     calls::Calls,
     connect::{Options, check_url, connect, connect_by, place, sqlite_file},
     error::{Cause, ConnectError, Error, Result},
     events::{EVENTS_KEPT_MAX, EVENTS_TOGETHER, EventHint, EventHintStream, EventSweep, Swept},
-    export::Export,
+    export::{Export, ExportedAccount, ExportedList},
     imports::Checkpoint,
     metered::Metered,
     schema::SchemaState,
@@ -345,12 +347,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// itself, it would take the tables for as small as they were. One statement, if any.
     async fn collect_statistics(&self) -> Result<()>;
 
-    /// Begins to read everything, as of now. Statements of it are not counted.
+    /// Begins to read everything, as of now, on a connection besides those of requests. Statements of it
+    /// are not counted.
     async fn export(&self) -> Result<Box<dyn Export>>;
 
     /// Creates the users of a chunk who are new, in one transaction with the checkpoint, if the
     /// outcomes are those that are expected. Otherwise, and without a checkpoint, nothing changes.
-    /// Returns the outcomes in the order of the users, each after the ones before it.
+    /// Returns the outcomes in the order of the users, each after the ones before it; `None` if the
+    /// import is no longer where the checkpoint goes on from, since another run goes on with it. Then
+    /// nothing has changed.
     ///
     /// # Errors
     /// [`Error::Conflict`] if a role does not exist.
@@ -359,7 +364,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         users: &[ImportedUser],
         expected: &[UserImport],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<UserImport>>;
+    ) -> Result<Option<Vec<UserImport>>>;
 
     /// Makes changes of [`FollowAction::Import`](crate::domain::FollowAction::Import) in the same way.
     /// Edges, mirrors and counts are right after each call.
@@ -368,7 +373,7 @@ pub trait Store: Debug + Send + Sync + 'static {
         follows: &[FollowChange],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<FollowChanged>>;
+    ) -> Result<Option<Vec<FollowChanged>>>;
 
     // Webhooks
 

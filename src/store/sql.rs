@@ -327,21 +327,23 @@ statements! {
     // Events
     EVENTS_NEWEST = event_page!(" DESC");
     EVENTS_OLDEST = event_page!("");
+    COUNT_EVENTS = "SELECT count(*) FROM follow_events WHERE user_id = $1";
     EVENTS_SWEPT =
         "SELECT e.user_id, e.sequence, e.at, c.events \
          FROM follow_events e LEFT JOIN follow_counts c ON c.user_id = e.user_id \
          WHERE (e.user_id, e.sequence) > ($1, $2) ORDER BY e.user_id, e.sequence LIMIT $3";
 
     // Imports
+    // Locks the row: a commit that a killed run has sent comes before what is read next.
     BEGIN_IMPORT =
         "INSERT INTO imports (id, kind, file, started_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT DO NOTHING";
+         ON CONFLICT (id) DO UPDATE SET file = imports.file";
     IMPORT = concat!(import!(), " WHERE id = $1");
     IMPORTS = concat!(import!(), " ORDER BY started_at DESC, id");
     SAVE_IMPORT =
         "UPDATE imports SET position = $2, lines = $3, loaded = $4, present = $5, rejected = $6, \
                 rejects_length = $7 \
-         WHERE id = $1";
+         WHERE id = $1 AND position = $8 AND loaded = $9 AND present = $10 AND rejected = $11";
     RESTART_IMPORT =
         "UPDATE imports SET position = 0, lines = 0, loaded = 0, present = 0, rejected = 0, \
                 rejects_length = 0, started_at = $2, finished_at = NULL \

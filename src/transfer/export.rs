@@ -1,17 +1,17 @@
-//! Exports: everything in files that an import reads back.
+//! Exports: everything in files that an import reads back, and the lists of single accounts.
 //!
-//! The rows are in the order of their ids and as of one moment, so two exports of the same graph are
-//! equal byte by byte.
+//! The rows are in the order of their ids, those of a list newest first, and as of one moment, so two
+//! exports of the same graph are equal byte by byte.
 
 use std::io::{self, Write};
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use super::table::Format;
 use crate::{
-    domain::{Follow, Standing, User},
-    store::Export,
+    domain::{Follow, FollowList, FollowPosition, OwnItem, OwnList, Standing, User, UserId},
+    store::{Export, ExportedList},
 };
 
 /// The columns of users: those that an import reads, but for the hash of the password.
@@ -19,6 +19,116 @@ const USERS: [&str; 8] =
     ["id", "external_id", "username", "name", "bio", "avatar_url", "created_at", "role"];
 /// The columns of follows.
 const FOLLOWS: [&str; 3] = ["follower", "followee", "followed_at"];
+
+/// The columns of a list.
+const LISTED: [&str; 4] = ["username", "id", "external_id", "since"];
+/// The columns of mutes.
+const MUTED: [&str; 5] = ["username", "id", "external_id", "since", "until"];
+/// The most rows of a file that Mastodon imports.
+pub const MASTODON_ROWS_MAX: u64 = 20_000;
+
+/// A list of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountList {
+    /// The users whom the account follows.
+    Following,
+    /// Those who follow the account.
+    Followers,
+    /// Those whom the account blocks.
+    Blocks,
+    /// Those whom the account has muted.
+    Mutes,
+}
+
+impl AccountList {
+    const fn exported(self) -> ExportedList {
+        match self {
+            Self::Following => ExportedList::Follows(FollowList::Following),
+            Self::Followers => ExportedList::Follows(FollowList::Followers),
+            Self::Blocks => ExportedList::Own(OwnList::Blocked),
+            Self::Mutes => ExportedList::Own(OwnList::Muted),
+        }
+    }
+}
+
+/// The form of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListForm {
+    /// A table with the username, both ids, and the time of each user; mutes also have their end.
+    Table(Format),
+    /// What Mastodon imports: `name@domain`, with its columns.
+    Mastodon {
+        /// The domain.
+        domain: String,
+    },
+}
+
+/// Writes a list of an account, newest first, and returns the number of its rows.
+///
+/// # Errors
+/// If the store fails, or the rows cannot be written.
+pub async fn list(
+    export: &mut dyn Export,
+    owner: UserId,
+    list: AccountList,
+    form: &ListForm,
+    out: impl Write,
+) -> anyhow::Result<u64> {
+    let (format, header): (_, &[_]) = match (form, list) {
+        (ListForm::Table(format), AccountList::Mutes) => (*format, &MUTED),
+        (ListForm::Table(format), _) => (*format, &LISTED),
+        (ListForm::Mastodon { .. }, AccountList::Mutes) => {
+            (Format::Csv, &["Account address", "Hide notifications"])
+        }
+        (ListForm::Mastodon { .. }, AccountList::Following | AccountList::Followers) => {
+            (Format::Csv, &["Account address", "Show boosts", "Notify on new posts", "Languages"])
+        }
+        (ListForm::Mastodon { .. }, AccountList::Blocks) => (Format::Csv, &[]),
+    };
+    let (mut writer, mut after) = (Writer::new(format, header, out)?, None);
+    loop {
+        let entries = export.entries(owner, list.exported(), after).await?;
+        let Some((last, _)) = entries.last() else { return Ok(writer.finish()?) };
+        after = Some(FollowPosition { followed_at: last.since, user: last.user });
+        for (item, user) in &entries {
+            let Some(user) = user else { continue };
+            writer.row(listed_row(item, user, list, form))?;
+        }
+    }
+}
+
+/// A row of a list, in the order of its columns.
+fn listed_row(
+    item: &OwnItem,
+    user: &User,
+    list: AccountList,
+    form: &ListForm,
+) -> Vec<Option<String>> {
+    let text = |text: &str| Some(text.to_owned());
+    match (form, list) {
+        (ListForm::Table(_), _) => {
+            let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
+            let external_id = user.external_id.as_deref().map(str::to_owned);
+            let (username, id) = (text(&user.username), Some(user.id.to_string()));
+            let mut row = vec![username, id, external_id, Some(time(item.since))];
+            if list == AccountList::Mutes {
+                row.push(item.until.map(time));
+            }
+            row
+        }
+        (ListForm::Mastodon { domain }, list) => {
+            let mut row = vec![Some(format!("{}@{domain}", user.username))];
+            match list {
+                AccountList::Blocks => {}
+                AccountList::Mutes => row.push(text("true")),
+                AccountList::Following | AccountList::Followers => {
+                    row.extend([text("true"), text("false"), None]);
+                }
+            }
+            row
+        }
+    }
+}
 
 /// Writes all users but machines, and returns their number, and the number of those who are suspended,
 /// which the file does not say.
@@ -94,17 +204,19 @@ impl<W: Write> Writer<W> {
         Ok(match format {
             Format::Csv => {
                 let mut writer = Box::new(csv::Writer::from_writer(out));
-                writer.write_record(header)?;
+                if !header.is_empty() {
+                    writer.write_record(header)?;
+                }
                 Self::Csv(writer, 0)
             }
             Format::Jsonl => Self::Jsonl(io::BufWriter::new(out), header, 0),
         })
     }
 
-    fn row<const N: usize>(&mut self, values: [Option<String>; N]) -> io::Result<()> {
+    fn row(&mut self, values: impl IntoIterator<Item = Option<String>>) -> io::Result<()> {
         match self {
             Self::Csv(writer, rows) => {
-                writer.write_record(values.map(Option::unwrap_or_default))?;
+                writer.write_record(values.into_iter().map(Option::unwrap_or_default))?;
                 *rows += 1;
             }
             Self::Jsonl(out, header, rows) => {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufWriter, Seek, SeekFrom, Write},
     path::Path,
 };
@@ -31,10 +31,16 @@ impl Rejects {
     /// beginning, with a header.
     ///
     /// # Errors
-    /// If the file cannot be written, or is not that of the interrupted import.
+    /// If the file cannot be written, another process is writing it, or it is not that of the
+    /// interrupted import.
     pub fn to_file(path: &Path, header: &[String], goes_on: Option<u64>) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
-        let found = file.metadata()?.len();
+        // The lock goes with the process. A pipe or a device may have many writers.
+        let metadata = file.metadata()?;
+        if metadata.is_file() && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(io::Error::other("another import is writing it"));
+        }
+        let found = metadata.len();
         if goes_on.is_some_and(|length| length == 0 || found < length) {
             return Err(io::Error::other(OTHER_REJECTS));
         }

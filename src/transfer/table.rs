@@ -5,18 +5,17 @@
 use std::{
     collections::HashMap,
     fmt,
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
 use csv_core::ReadRecordResult;
 use serde_json::Value;
 
-use super::columns::Column;
+use super::{columns::Column, list, source::Source};
 
 /// The most bytes of a row. Longer ones are reported, and not held in memory.
-const ROW_MAX: usize = 1 << 20;
+pub(super) const ROW_MAX: usize = 1 << 20;
 /// The most columns of a table.
 const COLUMNS_MAX: usize = 1_000;
 
@@ -68,6 +67,9 @@ pub enum TableError {
     /// It is in a format that is not read.
     #[error("it is {0}")]
     OtherFormat(&'static str),
+    /// It begins as an archive of X, but is not a list of follows.
+    #[error("it is not a list of an archive of X: {0}")]
+    Archive(String),
     /// Its first line cannot be read.
     #[error("line {line}: {reason}")]
     Header {
@@ -131,36 +133,6 @@ impl Values {
     }
 }
 
-/// Where a table is read from.
-enum Source {
-    File(BufReader<File>),
-    Stream(Box<dyn BufRead + Send>),
-}
-
-impl Source {
-    fn reader(&mut self) -> &mut dyn BufRead {
-        match self {
-            Self::File(file) => file,
-            Self::Stream(stream) => &mut **stream,
-        }
-    }
-}
-
-impl Source {
-    /// The same source, after the first bytes of what was read from it.
-    fn back(self, read: &[u8], after: usize) -> io::Result<Self> {
-        Ok(match self {
-            Self::File(mut file) => {
-                file.seek(SeekFrom::Start(after as u64))?;
-                Self::File(file)
-            }
-            Self::Stream(stream) => {
-                Self::Stream(Box::new(io::Cursor::new(read[after..].to_vec()).chain(stream)))
-            }
-        })
-    }
-}
-
 /// A table that is being read.
 pub struct Table {
     source: Source,
@@ -168,6 +140,8 @@ pub struct Table {
     csv: csv_core::Reader,
     header: Vec<String>,
     delimiter: u8,
+    /// Whether its rows are the ids of an archive of X.
+    is_archive: bool,
     /// How many bytes were read.
     position: u64,
     /// How many lines were read.
@@ -181,19 +155,26 @@ impl Table {
     /// # Errors
     /// If it is not a table.
     pub fn open(path: &Path, format: Option<Format>) -> Result<Self, TableError> {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(TableError::Folder);
-        }
-        let format = format.or_else(|| Format::of_path(path));
-        // A pipe cannot be read again from a position.
-        let (source, length) = if metadata.is_file() {
-            (Source::File(BufReader::new(file)), Some(metadata.len()))
-        } else {
-            (Source::Stream(Box::new(BufReader::new(file))), None)
-        };
-        Self::new(source, length, format)
+        let (source, length) = Source::open(path)?;
+        Self::new(source, length, format.or_else(|| Format::of_path(path)))
+    }
+
+    /// Opens a list of users: CSV with or without a header, or `following.js` of an archive of X, whose
+    /// rows are ids. Without a header there are no names of columns.
+    ///
+    /// # Errors
+    /// If it is not such a list.
+    pub fn open_list(path: &Path) -> Result<Self, TableError> {
+        let (source, length) = Source::open(path)?;
+        Self::list(source, length)
+    }
+
+    /// Reads such a list from a stream, from which an import cannot go on.
+    ///
+    /// # Errors
+    /// If it is not such a list.
+    pub fn list_of_stream(stream: impl Read + Send + 'static) -> Result<Self, TableError> {
+        Self::list(Source::Stream(Box::new(BufReader::new(stream))), None)
     }
 
     /// Reads a stream, from which an import cannot go on.
@@ -207,29 +188,45 @@ impl Table {
         Self::new(Source::Stream(Box::new(BufReader::new(stream))), None, format)
     }
 
+    fn list(mut source: Source, length: Option<u64>) -> Result<Self, TableError> {
+        let (head, mark) = source.head()?;
+        let mut source = source.back(&head, mark)?;
+        let head = &head[mark..];
+        if list::is_archive(head) {
+            let ids = list::ids_of_archive(source.reader())?.map_err(TableError::Archive)?;
+            let length = length.and(Some(ids.len() as u64));
+            let mut table = Self::bare(Source::Memory(io::Cursor::new(ids)), b"", 0, length);
+            table.is_archive = true;
+            return Ok(table);
+        }
+        let mut table = Self::bare(source, head, mark, length);
+        if list::has_header(head) {
+            table.header = table.read_header(head)?;
+        }
+        Ok(table)
+    }
+
     fn new(
         mut source: Source,
         length: Option<u64>,
         format: Option<Format>,
     ) -> Result<Self, TableError> {
-        let mut head = Vec::new();
-        source.reader().take(ROW_MAX as u64).read_until(b'\n', &mut head)?;
-        if head.is_empty() {
-            return Err(TableError::Empty);
-        }
-        if let Some(other) = other_format(&head) {
-            return Err(TableError::OtherFormat(other));
-        }
-        let mark = if head.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let (head, mark) = source.head()?;
         let is_object = head[mark..].trim_ascii_start().starts_with(b"{");
         let format = format.unwrap_or(if is_object { Format::Jsonl } else { Format::Csv });
-        let delimiter = delimiter(&head[mark..]);
-        let source = source.back(&head, mark)?;
-        let csv = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
-        let (header, position, lines) = (Vec::new(), mark as u64, 0);
-        let mut table = Self { source, format, csv, header, delimiter, position, lines, length };
+        let mut table = Self::bare(source.back(&head, mark)?, &head[mark..], mark, length);
+        table.format = format;
         table.header = table.read_header(&head[mark..])?;
         Ok(table)
+    }
+
+    /// A table in CSV that has no header yet.
+    fn bare(source: Source, head: &[u8], mark: usize, length: Option<u64>) -> Self {
+        let delimiter = delimiter(head);
+        let csv = csv_core::ReaderBuilder::new().delimiter(delimiter).build();
+        let (header, position, lines) = (Vec::new(), mark as u64, 0);
+        let (format, is_archive) = (Format::Csv, false);
+        Self { source, format, csv, header, delimiter, is_archive, position, lines, length }
     }
 
     /// The names of the columns. Those of JSON Lines are the keys of the first row, which is also
@@ -265,7 +262,19 @@ impl Table {
             (Format::Csv, b'\t') => "CSV, separated by tabs",
             (Format::Csv, _) => "CSV",
         };
+        if self.is_archive {
+            return "a list of an archive of X".to_owned();
+        }
+        if self.header.is_empty() {
+            return format!("{format} without a header");
+        }
         format!("{format} with the columns {}", self.header.join(", "))
+    }
+
+    /// Whether its rows are the ids of an archive of X.
+    #[must_use]
+    pub const fn is_archive(&self) -> bool {
+        self.is_archive
     }
 
     /// The number of bytes that were read.
@@ -291,10 +300,13 @@ impl Table {
     /// # Errors
     /// If that is not possible.
     pub fn go_on(&mut self, position: u64, lines: u64) -> io::Result<()> {
-        let Source::File(file) = &mut self.source else {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "it is a stream"));
-        };
-        file.seek(SeekFrom::Start(position))?;
+        match &mut self.source {
+            Source::File(file) => drop(file.seek(SeekFrom::Start(position))?),
+            Source::Memory(text) => text.set_position(position),
+            Source::Stream(_) => {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "it is a stream"));
+            }
+        }
         self.csv = csv_core::ReaderBuilder::new().delimiter(self.delimiter).build();
         (self.position, self.lines) = (position, lines);
         Ok(())
@@ -443,19 +455,6 @@ fn too_long() -> String {
 /// One of the databases has no NUL in texts.
 fn without_nul(text: &str) -> Result<(), String> {
     if text.contains('\0') { Err("contains a NUL character".to_owned()) } else { Ok(()) }
-}
-
-/// What a file is that is no text in UTF-8, by its first bytes.
-fn other_format(head: &[u8]) -> Option<&'static str> {
-    const KNOWN: [(&[u8], &str); 6] = [
-        (b"\x1F\x8B", "compressed: decompress it first, `gunzip -c FILE | entourage import … -`"),
-        (b"PK\x03\x04", "a ZIP archive: unpack it first"),
-        (b"SQLite format 3\0", "a SQLite database: export its tables, see docs/moving-in.md"),
-        (b"\xFF\xFE", "in UTF-16: convert it to UTF-8 first"),
-        (b"\xFE\xFF", "in UTF-16: convert it to UTF-8 first"),
-        (b"PGDMP", "a dump of PostgreSQL: export its tables, see docs/moving-in.md"),
-    ];
-    KNOWN.into_iter().find(|(start, _)| head.starts_with(start)).map(|(_, what)| what)
 }
 
 /// The delimiter that is most frequent in the first line.

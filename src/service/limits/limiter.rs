@@ -1,6 +1,6 @@
 //! A token bucket per key, on the injected clock.
 //!
-//! A bucket holds a minute's allowance and refills evenly. When there are many keys, buckets that
+//! A bucket holds the allowance of a period, a minute or an hour, and refills evenly. When there are many keys, buckets that
 //! have refilled are evicted, so a flood of new keys cannot fill the memory.
 //!
 //! **Invariant:** only elapsed time counts. Setting the clock back an hour blocks no caller for an
@@ -118,7 +118,10 @@ impl<K: Clone + Eq + Hash> ShrinkableKeyedStateStore<K> for States<K> {
 /// One bucket per key.
 #[derive(Debug)]
 pub(crate) struct Limiter<K: Clone + Eq + Hash> {
-    per_minute: NonZeroU32,
+    /// What a bucket holds.
+    limit: NonZeroU32,
+    /// How long an empty bucket takes to refill.
+    period: Duration,
     /// How long it takes to refill by one.
     refill_time: Nanos,
     stopwatch: Stopwatch,
@@ -129,11 +132,19 @@ pub(crate) struct Limiter<K: Clone + Eq + Hash> {
 
 impl<K: Clone + Eq + Hash> Limiter<K> {
     pub(crate) fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let (quota, stopwatch) = (Quota::per_minute(per_minute), Stopwatch::start(clock));
+        Self::of(Quota::per_minute(per_minute), Duration::from_mins(1), clock)
+    }
+
+    pub(crate) fn hourly(per_hour: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        Self::of(Quota::per_hour(per_hour), Duration::from_hours(1), clock)
+    }
+
+    fn of(quota: Quota, period: Duration, clock: Arc<dyn Clock>) -> Self {
+        let (limit, stopwatch) = (quota.burst_size(), Stopwatch::start(clock));
         let states = States(Arc::default());
         let buckets = RateLimiter::new(quota, states.clone(), stopwatch.clone());
-        let refill_time = quota.replenish_interval().into();
-        Self { per_minute, refill_time, stopwatch, states, buckets, swept_at: Mutex::default() }
+        let (refill_time, swept_at) = (quota.replenish_interval().into(), Mutex::default());
+        Self { limit, period, refill_time, stopwatch, states, buckets, swept_at }
     }
 
     /// Takes `amount` from the bucket of a key. An amount above the limit counts as the limit.
@@ -142,7 +153,7 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
     /// [`Error::RateLimited`] when the bucket holds too little; then nothing is taken.
     pub(crate) fn take(&self, key: &K, amount: NonZeroU32) -> Result<Bucket> {
         self.sweep();
-        let amount = amount.min(self.per_minute);
+        let amount = amount.min(self.limit);
         let taken = self.buckets.check_key_n(key, amount);
         match taken.expect("a full bucket holds the amount") {
             Ok(snapshot) => Ok(self.bucket(snapshot.remaining_burst_capacity())),
@@ -156,7 +167,7 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
     /// Gives back what was taken from the bucket of a key, as if it had not been taken.
     pub(crate) fn give_back(&self, key: &K, amount: NonZeroU32) {
         // The state is the time at which the bucket is full.
-        let time = self.refill_time * amount.min(self.per_minute).get().into();
+        let time = self.refill_time * amount.min(self.limit).get().into();
         let earlier = |full_at: Option<Nanos>| {
             Ok::<_, Infallible>(((), full_at.unwrap_or(Nanos::new(0)).saturating_sub(time)))
         };
@@ -177,11 +188,11 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
     }
 
     fn bucket(&self, remaining: u32) -> Bucket {
-        let missing = u64::from(self.per_minute.get().saturating_sub(remaining));
-        let refill_ms = missing * 60_000 / u64::from(self.per_minute.get());
-        let refill = TimeDelta::milliseconds(refill_ms.try_into().unwrap_or(60_000));
+        let missing = self.limit.get().saturating_sub(remaining);
+        let refill = self.period * missing / self.limit.get();
+        let refill = TimeDelta::from_std(refill).unwrap_or_default();
         let full_at = self.stopwatch.clock.now() + refill;
-        Bucket { limit: self.per_minute, remaining, full_at }
+        Bucket { limit: self.limit, remaining, full_at }
     }
 }
 
@@ -239,6 +250,21 @@ mod tests {
         };
         assert_eq!(retry_after, Duration::from_secs(1));
         set(-3_599);
+        assert!(limiter.take(&"one", amount(1)).is_ok());
+    }
+
+    #[test]
+    fn an_hourly_bucket_takes_an_hour_to_refill() {
+        let clock = Arc::new(ManualClock::default());
+        let limiter = Limiter::hourly(amount(1), Arc::<ManualClock>::clone(&clock));
+        let bucket = limiter.take(&"one", amount(1)).expect("it is full");
+        assert_eq!((bucket.remaining, bucket.full_at), (0, clock.now() + TimeDelta::hours(1)));
+        *clock.0.lock().expect("not poisoned") = 3_599;
+        let Err(Error::RateLimited { retry_after }) = limiter.take(&"one", amount(1)) else {
+            panic!("its bucket is empty")
+        };
+        assert_eq!(retry_after, Duration::from_secs(1));
+        *clock.0.lock().expect("not poisoned") = 3_600;
         assert!(limiter.take(&"one", amount(1)).is_ok());
     }
 

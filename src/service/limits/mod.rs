@@ -1,14 +1,15 @@
-//! Rate limits, kept in this process's memory: what callers may spend, and how often they may try
-//! a password.
+//! Rate limits, kept in this process's memory: what callers may spend, how often they may try a
+//! password, and how often they may export their account.
 //!
 //! `limiter` is a token bucket per key. `budget` charges the cost of operations to viewers and
-//! addresses; `attempts` counts passwords by account, address and viewer. Daily limits on follows
+//! addresses; `attempts` counts passwords by account, address and viewer, and `exports` counts those. Daily limits on follows
 //! are not here: they are part of the rule of a follow.
 
 mod attempts;
 mod budget;
+mod exports;
 mod limiter;
 
 pub use self::budget::Budget;
 pub(crate) use self::limiter::network;
-pub(super) use self::{attempts::Attempts, budget::Budgets};
+pub(super) use self::{attempts::Attempts, budget::Budgets, exports::Exports};

@@ -152,7 +152,7 @@ impl Attempt<'_> {
         drop(mem::take(&mut *self.permit.lock().unwrap_or_else(PoisonError::into_inner)));
         *self.committing.lock().unwrap_or_else(PoisonError::into_inner) = Some(plan);
         self.tries.commit(tx).await?;
-        Ok(Written { outcomes, counts, logs, has_webhooks })
+        Ok(Written { outcomes, counts, logs, has_webhooks, is_overtaken: false })
     }
 }
 
@@ -167,15 +167,28 @@ pub(crate) struct Written {
     logs: BTreeSet<UserId>,
     /// Whether there are messages for the webhook.
     has_webhooks: bool,
+    /// Whether another run goes on with the import, so that nothing was written.
+    is_overtaken: bool,
 }
 
 impl From<Vec<FollowChanged>> for Written {
     fn from(outcomes: Vec<FollowChanged>) -> Self {
-        Self { outcomes, counts: HashMap::new(), logs: BTreeSet::new(), has_webhooks: false }
+        Self {
+            outcomes,
+            counts: HashMap::new(),
+            logs: BTreeSet::new(),
+            has_webhooks: false,
+            is_overtaken: false,
+        }
     }
 }
 
 impl Written {
+    /// The result of a part of an import with which another run goes on.
+    pub(crate) fn overtaken() -> Self {
+        Self { is_overtaken: true, ..Vec::new().into() }
+    }
+
     /// The result of each change.
     fn results(
         self,
@@ -242,17 +255,17 @@ pub(super) async fn write<W: FollowWriter>(
 }
 
 /// Writes a part of an import in one transaction with what it saves, if the outcomes are those that
-/// it expects. Returns the outcomes.
+/// it expects. Returns the outcomes; `None` if another run goes on with the import.
 pub(super) async fn import<W: FollowWriter>(
     writer: &W,
     changes: &[FollowChange],
     step: &ImportStep,
-) -> Result<Vec<FollowChanged>> {
+) -> Result<Option<Vec<FollowChanged>>> {
     let written = write_part(writer, changes, Some(step), &Mutex::default()).await?;
     let contended = || Error::Unavailable("others keep changing the same edges".into());
     let mut written = written.ok_or_else(contended)?;
     writer.hints().send(mem::take(&mut written.logs));
-    Ok(written.outcomes)
+    Ok((!written.is_overtaken).then_some(written.outcomes))
 }
 
 /// Attempts one part until it is written, the failure is permanent, or there were too many

@@ -53,7 +53,7 @@ impl<W: FollowWriter> FollowQueue<W> {
         &self,
         changes: &[FollowChange],
         step: ImportStep,
-    ) -> Result<Vec<FollowChanged>> {
+    ) -> Result<Option<Vec<FollowChanged>>> {
         let (writer, changes) = (self.writer.clone(), changes.to_vec());
         retry::detached(async move { attempt::import(&writer, &changes, &step).await }).await
     }

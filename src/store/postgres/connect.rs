@@ -115,6 +115,12 @@ impl Postgres {
         self.route.pool_of_one("entourage")
     }
 
+    /// Exports have pools of their own, which close with them.
+    #[expect(clippy::unused_self, reason = "the other engine has a pool")]
+    pub(super) fn close_exporters(&self) -> std::future::Ready<()> {
+        std::future::ready(())
+    }
+
     /// Whether a statement may lock rows of several users.
     pub(super) const fn locks_together(&self) -> bool {
         self.server.in_one_place

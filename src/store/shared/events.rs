@@ -75,7 +75,7 @@ fn numbered<T>(all: &[T], number: i16) -> sqlx::Result<&T> {
 }
 
 pub(super) async fn page(
-    pool: &Pool<Db>,
+    connection: &mut <Db as Database>::Connection,
     user: UserId,
     request: &PageRequest<i64>,
 ) -> sqlx::Result<EventPage> {
@@ -88,7 +88,7 @@ pub(super) async fn page(
     let query = query(sql).bind(user.0).bind(low).bind(high).bind(i64::from(request.fetch()));
 
     let (mut oldest, mut last, mut events) = (None, 0, Vec::new());
-    for row in query.fetch_all(pool).await? {
+    for row in query.fetch_all(connection).await? {
         (last, oldest) = (row.try_get(0)?, row.try_get::<Option<i64>, _>(1)?);
         events.extend(event(&row, 2)?);
     }

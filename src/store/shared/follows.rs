@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Database, Pool, Row, query::Query};
+use sqlx::{Database, Row, query::Query};
 
 use super::super::{Db, Time, stored, time};
 use crate::{
@@ -86,11 +86,11 @@ pub(crate) fn ties(rows: Vec<TieRow>) -> sqlx::Result<HashMap<UserId, Tie>> {
 }
 
 pub(super) async fn usage(
-    pool: &Pool<Db>,
+    connection: &mut <Db as Database>::Connection,
     user: UserId,
     day: Day,
 ) -> sqlx::Result<Option<FollowUsage>> {
-    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(pool).await?;
+    let row = query_as(USAGE).bind(user.0).bind(day.0).fetch_optional(connection).await?;
     Ok(row.map(|(followers, following, requests, today)| FollowUsage {
         counts: FollowCounts { followers, following },
         requests,

@@ -47,13 +47,14 @@ pub(super) async fn register(pool: Pool<Db>, import: Arc<Import>) -> sqlx::Resul
     Ok(import)
 }
 
-/// Saves how far an import has got.
+/// Saves how far an import has got, and returns whether it was still where the checkpoint goes on from:
+/// if not, another run has gone on with it, and the transaction must not be committed.
 pub(crate) async fn save(
     tx: &mut Transaction<'_, Db>,
     checkpoint: &Checkpoint,
-) -> sqlx::Result<()> {
-    let progress = &checkpoint.progress;
-    query(SAVE_IMPORT)
+) -> sqlx::Result<bool> {
+    let (from, progress) = (&checkpoint.from, &checkpoint.progress);
+    let saved = query(SAVE_IMPORT)
         .bind(checkpoint.import.as_str())
         .bind(progress.position)
         .bind(progress.lines)
@@ -61,9 +62,13 @@ pub(crate) async fn save(
         .bind(progress.present)
         .bind(progress.rejected)
         .bind(progress.rejects_length)
+        .bind(from.position)
+        .bind(from.loaded)
+        .bind(from.present)
+        .bind(from.rejected)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    Ok(saved.rows_affected() > 0)
 }
 
 /// Sets an import back to the beginning of its file.
@@ -122,26 +127,27 @@ pub(super) async fn ids(
 }
 
 /// Creates the users who are new, if the outcomes are those that are expected, in one transaction with
-/// the checkpoint. Without a checkpoint nothing is written. Returns the outcomes.
+/// the checkpoint. Without a checkpoint nothing is written. Returns the outcomes; `None` if another run
+/// has gone on with the import.
 pub(super) async fn users(
     tries: Tries,
     pool: Pool<Db>,
     imported: Arc<[ImportedUser]>,
     expected: Arc<[UserImport]>,
     checkpoint: Option<Checkpoint>,
-) -> sqlx::Result<Vec<UserImport>> {
+) -> sqlx::Result<Option<Vec<UserImport>>> {
     let mut tx = begin(&pool).await?;
     if let Some(checkpoint) = &checkpoint
         && tries.may_have_committed()
     {
         let row = query(IMPORT).bind(checkpoint.import.as_str()).fetch_one(&mut *tx).await?;
         if of_row(&row)?.progress == checkpoint.progress {
-            return Ok(expected.to_vec());
+            return Ok(Some(expected.to_vec()));
         }
     }
     let outcomes = Known::find(&mut tx, &imported).await?.outcomes(&imported);
     let Some(checkpoint) = checkpoint.filter(|_| *outcomes == *expected) else {
-        return Ok(outcomes);
+        return Ok(Some(outcomes));
     };
 
     let is_new = |(_, outcome): &(_, &UserImport)| **outcome == UserImport::Created;
@@ -157,9 +163,11 @@ pub(super) async fn users(
             load_name_prefixes(&prefixes).execute(&mut *tx).await?;
         }
     }
-    save(&mut tx, &checkpoint).await?;
+    if !save(&mut tx, &checkpoint).await? {
+        return Ok(None);
+    }
     tries.commit(tx).await?;
-    Ok(outcomes)
+    Ok(Some(outcomes))
 }
 
 /// A user who is there, with the name of their role.

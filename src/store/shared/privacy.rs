@@ -23,8 +23,11 @@ use crate::{
     },
 };
 
-pub(super) async fn find(pool: &Pool<Db>, user: UserId) -> sqlx::Result<Option<Privacy>> {
-    let bits = query_scalar(PRIVACY).bind(user.0).fetch_optional(pool).await?;
+pub(super) async fn find(
+    connection: &mut Connection,
+    user: UserId,
+) -> sqlx::Result<Option<Privacy>> {
+    let bits = query_scalar(PRIVACY).bind(user.0).fetch_optional(connection).await?;
     Ok(bits.map(Privacy::from_bits))
 }
 
@@ -37,6 +40,8 @@ pub(super) async fn update(
     let update = query_scalar(UPDATE_PRIVACY).bind(user.0).bind(kept).bind(set);
     Ok(update.fetch_optional(&pool).await?.map(Privacy::from_bits))
 }
+
+type Connection = <Db as Database>::Connection;
 
 /// Who mutes whom.
 #[derive(Clone, Copy)]
@@ -92,19 +97,19 @@ pub(super) async fn unmute(
 }
 
 pub(super) async fn own_lengths(
-    pool: &Pool<Db>,
+    connection: &mut Connection,
     user: UserId,
     viewer: Option<UserId>,
 ) -> sqlx::Result<OwnLengths> {
     let query = query_as(OWN_LENGTHS).bind(user.0).bind(viewer.map(|viewer| viewer.0));
-    let lengths = query.fetch_optional(pool).await?;
+    let lengths = query.fetch_optional(connection).await?;
     let (requests_received, requests_sent, blocked, muted) = lengths.unwrap_or_default();
     Ok(OwnLengths { requests_received, requests_sent, blocked, muted })
 }
 
 /// A page of a list of a user's own, without the users who block the viewer.
 pub(super) async fn page_of_own(
-    pool: &Pool<Db>,
+    connection: &mut Connection,
     user: UserId,
     list: OwnList,
     request: &PageRequest<FollowPosition>,
@@ -130,7 +135,7 @@ pub(super) async fn page_of_own(
         .bind(bounds.high.1.0);
 
     let (mut items, mut outside) = (Vec::new(), Outside::default());
-    for row in query.fetch_all(pool).await? {
+    for row in query.fetch_all(connection).await? {
         outside = Outside { below: row.try_get(0)?, above: row.try_get(1)? };
         items.extend(item(&row)?);
     }

@@ -174,7 +174,7 @@ impl Store for Engine {
     }
 
     async fn find_usage(&self, user: UserId, day: Day) -> Result<Option<FollowUsage>> {
-        Ok(follows::usage(&self.readers, user, day).await?)
+        Ok(follows::usage(&mut *self.readers.acquire().await?, user, day).await?)
     }
 
     async fn find_standing(
@@ -191,7 +191,7 @@ impl Store for Engine {
     // Privacy
 
     async fn find_privacy(&self, user: UserId) -> Result<Option<Privacy>> {
-        Ok(privacy::find(&self.readers, user).await?)
+        Ok(privacy::find(&mut *self.readers.acquire().await?, user).await?)
     }
 
     async fn update_privacy(&self, user: UserId, change: PrivacyChange) -> Result<Option<Privacy>> {
@@ -217,7 +217,12 @@ impl Store for Engine {
     }
 
     async fn own_lengths(&self, audience: Audience, user: UserId) -> Result<OwnLengths> {
-        Ok(privacy::own_lengths(&self.readers, user, audience.blocked_viewer()).await?)
+        Ok(privacy::own_lengths(
+            &mut *self.readers.acquire().await?,
+            user,
+            audience.blocked_viewer(),
+        )
+        .await?)
     }
 
     async fn page_of_own(
@@ -228,7 +233,8 @@ impl Store for Engine {
         request: &PageRequest<FollowPosition>,
     ) -> Result<Page<OwnItem>> {
         let viewer = audience.blocked_viewer();
-        Ok(privacy::page_of_own(&self.readers, user, list, request, viewer).await?)
+        Ok(privacy::page_of_own(&mut *self.readers.acquire().await?, user, list, request, viewer)
+            .await?)
     }
 
     // Events
@@ -241,7 +247,7 @@ impl Store for Engine {
     }
 
     async fn page_of_events(&self, user: UserId, request: &PageRequest<i64>) -> Result<EventPage> {
-        Ok(events::page(&self.readers, user, request).await?)
+        Ok(events::page(&mut *self.readers.acquire().await?, user, request).await?)
     }
 
     async fn last_events(&self, users: &[UserId]) -> Result<HashMap<UserId, i64>> {
@@ -295,7 +301,7 @@ impl Store for Engine {
         users: &[ImportedUser],
         expected: &[UserImport],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<UserImport>> {
+    ) -> Result<Option<Vec<UserImport>>> {
         let (pool, users) = (self.writer.clone(), Arc::<[_]>::from(users));
         let expected = Arc::<[_]>::from(expected);
         let import = move |tries| {
@@ -312,7 +318,7 @@ impl Store for Engine {
         follows: &[FollowChange],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> Result<Vec<FollowChanged>> {
+    ) -> Result<Option<Vec<FollowChanged>>> {
         let step = ImportStep { expected: expected.to_vec(), checkpoint };
         self.follows.import(follows, step).await
     }
@@ -469,6 +475,7 @@ impl Store for Engine {
     async fn close(&self) {
         self.reads.connections.close();
         self.readers.close().await;
+        self.close_exporters().await;
         self.writer.close().await;
     }
 }

@@ -8,6 +8,7 @@
 //! costs more than reading a page. So the limit of a page is a sum, `LIMIT $2 + 0`.
 
 mod accounts;
+pub(super) mod backup;
 mod events;
 mod file;
 mod follows;
@@ -61,6 +62,9 @@ const PAGE_BYTES: u32 = 2_048;
 /// larger pages. Batches of changes touch many pages, and a page that changed often is copied once.
 const CHECKPOINT_PAGES: &str = "32768";
 
+/// The most exports at once.
+const EXPORTS_MAX: u32 = 4;
+
 statements! {
     MODE = "PRAGMA journal_mode";
 }
@@ -72,6 +76,8 @@ pub(super) struct Sqlite {
     /// How many connections `writer` has opened, one after the other.
     connections: Arc<AtomicU64>,
     readers: SqlitePool,
+    /// For exports, which must not take the connections of requests.
+    exporters: SqlitePool,
     reads: Arc<Reads>,
     follows: FollowQueue<follows::writes::Writer>,
     hints: EventHints,
@@ -134,6 +140,9 @@ impl Sqlite {
         let reading = common.pragma("query_only", "ON");
         let readers = options.connections_max.saturating_sub(1).max(1);
         let readers = pool().max_connections(readers).connect_lazy_with(reading);
+        let exporters = pool()
+            .max_connections(EXPORTS_MAX)
+            .connect_lazy_with((*readers.connect_options()).clone());
         let reads = Arc::new(Reads::new(readers.clone(), options));
         let hints = EventHints::new(options.events_are_kept);
         let outbox = Outbox::new(options.writes_webhooks);
@@ -143,12 +152,16 @@ impl Sqlite {
             outbox: outbox.clone(),
         };
         let follows = FollowQueue::new(follow_writer);
-        Ok(Self { writer, connections, readers, reads, follows, hints, outbox, witness })
+        Ok(Self { writer, connections, readers, exporters, reads, follows, hints, outbox, witness })
     }
 
     /// For long work.
     fn unlimited_pool(&self) -> SqlitePool {
         self.writer.clone()
+    }
+
+    async fn close_exporters(&self) {
+        self.exporters.close().await;
     }
 
     /// Whether a statement may lock rows of several users: the write lock covers all.
@@ -226,6 +239,7 @@ pub(super) fn statements() -> Vec<Statement> {
     [
         STATEMENTS,
         accounts::STATEMENTS,
+        backup::STATEMENTS,
         events::STATEMENTS,
         imports::STATEMENTS,
         follows::writes::STATEMENTS,

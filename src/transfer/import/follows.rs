@@ -52,8 +52,7 @@ pub struct Follows {
     at_missing: DateTime<Utc>,
     at_given: Option<DateTime<Utc>>,
     is_logged: bool,
-    /// The pairs that would be loaded, in a dry run.
-    remembered: HashSet<(UserId, UserId)>,
+    pairs: Pairs,
 }
 
 impl Follows {
@@ -67,7 +66,7 @@ impl Follows {
         is_logged: bool,
     ) -> Self {
         let (at_given, at_missing) = (at_missing, at_missing.unwrap_or(now));
-        Self { columns, by, now, at_missing, at_given, is_logged, remembered: HashSet::new() }
+        Self { columns, by, now, at_missing, at_given, is_logged, pairs: Pairs::default() }
     }
 
     /// The name of a user in a column, as it is looked up.
@@ -95,8 +94,8 @@ pub struct ParsedFollow {
 /// A follow of users who are known.
 #[derive(Clone, Copy, Debug)]
 pub struct FollowRow {
-    change: FollowChange,
-    has_time: bool,
+    pub(super) change: FollowChange,
+    pub(super) has_time: bool,
 }
 
 impl Rows for Follows {
@@ -164,7 +163,7 @@ impl Rows for Follows {
         rows: &[FollowRow],
         expected: &[FollowChanged],
         checkpoint: Option<Checkpoint>,
-    ) -> store::Result<Vec<FollowChanged>> {
+    ) -> store::Result<Option<Vec<FollowChanged>>> {
         let changes: Vec<_> = rows.iter().map(|row| row.change).collect();
         store.import_follows(&changes, expected, checkpoint).await
     }
@@ -172,17 +171,33 @@ impl Rows for Follows {
     fn adapt(&mut self, _: &mut [FollowRow], _: &mut [FollowChanged]) {}
 
     fn verdict(&mut self, row: &FollowRow, outcome: &FollowChanged, is_dry: bool) -> Verdict {
+        self.pairs.verdict(row, *outcome, is_dry)
+    }
+}
+
+/// The pairs that would be loaded, in a dry run.
+#[derive(Debug, Default)]
+pub(super) struct Pairs(HashSet<(UserId, UserId)>);
+
+impl Pairs {
+    /// What becomes of a row.
+    pub(super) fn verdict(
+        &mut self,
+        row: &FollowRow,
+        outcome: FollowChanged,
+        is_dry: bool,
+    ) -> Verdict {
         let FollowChanged::Import(outcome) = outcome else {
             return Verdict::Rejected("not imported".to_owned());
         };
         let pair = (row.change.follower, row.change.followee);
         let reason = match outcome {
-            Ok(FollowImport::Followed) if is_dry && self.remembered.contains(&pair) => {
+            Ok(FollowImport::Followed) if is_dry && self.0.contains(&pair) => {
                 return Verdict::Present;
             }
             Ok(FollowImport::Followed) => {
-                if is_dry && self.remembered.len() < REMEMBERED_MAX {
-                    self.remembered.insert(pair);
+                if is_dry && self.0.len() < REMEMBERED_MAX {
+                    self.0.insert(pair);
                 }
                 return Verdict::Loaded;
             }

@@ -6,6 +6,7 @@
 //! depends on the rows before it, and not on where chunks begin; only which number an adapted username
 //! gets may.
 
+mod following;
 mod follows;
 mod users;
 
@@ -21,6 +22,7 @@ use aws_lc_rs::digest::{self, SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
 pub use self::{
+    following::{Accounts, Following, ListOptions, ListedBy},
     follows::{By, Follows},
     users::{Ids, Usernames, Users},
 };
@@ -116,6 +118,9 @@ pub enum ImportError {
         /// All rows so far.
         rows: i64,
     },
+    /// Another run goes on with the same import.
+    #[error("another run of this import is going on")]
+    OtherRun,
 }
 
 /// What becomes of a row.
@@ -166,7 +171,8 @@ pub trait Rows {
     /// The outcome of a row that is new.
     fn expected(&self) -> Self::Outcome;
 
-    /// Writes rows with a checkpoint if the outcomes are as expected, and returns the outcomes.
+    /// Writes rows with a checkpoint if the outcomes are as expected, and returns the outcomes; `None`
+    /// if another run goes on with the import.
     ///
     /// # Errors
     /// If the store fails.
@@ -176,7 +182,7 @@ pub trait Rows {
         rows: &[Self::Row],
         expected: &[Self::Outcome],
         checkpoint: Option<Checkpoint>,
-    ) -> store::Result<Vec<Self::Outcome>>;
+    ) -> store::Result<Option<Vec<Self::Outcome>>>;
 
     /// Changes the rows that could be loaded in another form, and expects them to be new.
     fn adapt(&mut self, rows: &mut [Self::Row], outcomes: &mut [Self::Outcome]);
@@ -224,12 +230,16 @@ impl<'a, R: Rows> Importer<'a, R> {
         rows: R,
         options: Options,
     ) -> Result<Self, ImportError> {
+        let started_at = clock.now();
+        // Each stream is an import of its own.
+        let stream = started_at.to_rfc3339();
+        let hash = if table.length().is_some() { hash } else { stream.as_bytes() };
         let mut import = Import {
             id: id(R::KIND, hash, &rows.options()),
             kind: R::KIND,
             file: file.to_owned(),
             progress: ImportProgress::default(),
-            started_at: clock.now(),
+            started_at,
             finished_at: None,
         };
         if !options.is_dry {
@@ -381,10 +391,12 @@ impl<'a, R: Rows> Importer<'a, R> {
                 None
             } else {
                 let (progress, notes) = self.settled(entries, &rows, &expected)?;
-                Some((Checkpoint { import: self.import.id.clone(), progress }, notes))
+                let (import, from) = (self.import.id.clone(), self.import.progress);
+                Some((Checkpoint { import, from, progress }, notes))
             };
             let save = checkpoint.as_ref().map(|(checkpoint, _)| checkpoint.clone());
-            let mut outcomes = self.rows.write(self.store, &rows, &expected, save).await?;
+            let outcomes = self.rows.write(self.store, &rows, &expected, save).await?;
+            let mut outcomes = outcomes.ok_or(ImportError::OtherRun)?;
             if outcomes == expected {
                 let (progress, notes) = match checkpoint {
                     Some((checkpoint, notes)) => (checkpoint.progress, notes),

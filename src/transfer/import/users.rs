@@ -232,7 +232,7 @@ impl Rows for Users {
         rows: &[UserRow],
         expected: &[UserImport],
         checkpoint: Option<Checkpoint>,
-    ) -> store::Result<Vec<UserImport>> {
+    ) -> store::Result<Option<Vec<UserImport>>> {
         let users: Vec<_> = rows.iter().map(|row| row.imported.clone()).collect();
         store.import_users(&users, expected, checkpoint).await
     }

@@ -12,6 +12,7 @@ use crate::support::database::Database;
 
 on_both_engines! {
     a_lost_id_is_shown_again,
+    an_account_is_exported_as_json,
     a_password_without_sign_up_is_reported,
     a_user_is_added_promoted_and_deleted,
     a_password_comes_from_stdin,
@@ -23,6 +24,20 @@ on_both_engines! {
     users_are_listed_suspended_and_reinstated,
     a_machine_is_added_with_a_role_of_its_own,
     the_audit_log_has_what_the_operator_did,
+}
+
+async fn an_account_is_exported_as_json(database: &Database) {
+    database.store().migrate().await.expect("migrates");
+    on(database, &["user", "add", "alice", "--no-password"]).success();
+    on(database, &["user", "suspend", "alice"]).success();
+    let text = said(on(database, &["user", "export", "ALICE"]));
+    let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(file["format"], "entourage-account/1");
+    assert_eq!(file["account"]["username"], "alice");
+    assert_eq!(file["account"]["standing"], "suspended");
+    assert!(text.ends_with(",\n\"complete\":true}\n"), "{text}");
+    let unknown = on(database, &["user", "export", "bob"]);
+    refused(&unknown, 1, "no such user: \"bob\"");
 }
 
 async fn a_user_is_added_promoted_and_deleted(database: &Database) {

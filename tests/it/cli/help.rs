@@ -8,7 +8,7 @@ fn help(arguments: &[&str]) -> String {
     said(run(&std::env::temp_dir(), arguments.iter().chain(&["--help"]), &[]))
 }
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 28] = [
     &["serve"],
     &["migrate"],
     &["schema"],
@@ -17,11 +17,22 @@ const COMMANDS: [&[&str]; 17] = [
     &["user", "add"],
     &["user", "password"],
     &["user", "role"],
+    &["user", "export"],
     &["user", "show"],
     &["user", "sign-out"],
     &["webhooks"],
     &["webhooks", "list"],
     &["webhooks", "resend"],
+    &["export"],
+    &["export", "users"],
+    &["export", "following"],
+    &["import"],
+    &["import", "users"],
+    &["import", "follows"],
+    &["import", "following"],
+    &["imports"],
+    &["backup"],
+    &["restore"],
     &["token"],
     &["check"],
     &["healthcheck"],

@@ -10,7 +10,7 @@ use entourage::{
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::{complaint, on, on_both_engines, on_with_input};
+use super::{complaint, on, on_both_engines, on_with_input, said};
 use crate::support::{
     database::{Database, Engine},
     follow::counts_of,
@@ -31,28 +31,29 @@ on_both_engines! {
     too_many_rejected_rows_stop_an_import,
     a_file_that_is_no_table_is_refused_in_one_line,
     columns_that_are_missing_are_named,
+    imports_are_listed,
 }
 
 /// Files in a folder of their own.
-struct Files(TempDir);
+pub(super) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(TempDir::new().expect("a folder"))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// Writes a file, and returns its path.
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         fs::write(&path, text).expect("writes");
         path.display().to_string()
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(super) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).expect("it is there")
     }
 }
@@ -67,35 +68,35 @@ fn report(run: &Assert) -> (String, bool) {
 }
 
 #[track_caller]
-fn assert_report(run: &Assert, expected: &str, succeeded: bool) {
+pub(super) fn assert_report(run: &Assert, expected: &str, succeeded: bool) {
     let stderr = String::from_utf8_lossy(&run.get_output().stderr).into_owned();
     assert_eq!(report(run), (expected.to_owned(), succeeded), "{stderr}");
 }
 
-async fn migrated(database: &Database) -> &dyn Store {
+pub(super) async fn migrated(database: &Database) -> &dyn Store {
     database.store().migrate().await.expect("migrates");
     database.store()
 }
 
-async fn user_id(store: &dyn Store, name: &str) -> UserId {
+pub(super) async fn user_id(store: &dyn Store, name: &str) -> UserId {
     let key = UsernameKey::parse(name).expect("a username");
     let users = store.users_by_usernames(Audience::EVERYBODY, from_ref(&key)).await;
     users.expect("the store works").get(&key).expect("they are there").id
 }
 
-async fn counts(store: &dyn Store, user: UserId) -> FollowCounts {
+pub(super) async fn counts(store: &dyn Store, user: UserId) -> FollowCounts {
     counts_of(store.lists_by_ids(Audience::EVERYBODY, &[user]).await.expect("works"))[&user]
 }
 
-async fn assert_sound(store: &dyn Store) {
+pub(super) async fn assert_sound(store: &dyn Store) {
     assert_eq!(store.find_drift(&|_| ()).await.expect("the store works"), []);
 }
 
-const USERS: &str = "id,username,email,member_since\n\
+pub(super) const USERS: &str = "id,username,email,member_since\n\
     1,susan,susan@example.com,2012-01-02 03:04:05.678901\n\
     2,john,john@example.com,2012-01-03 03:04:05\n\
     3,mary,mary@example.com,\n";
-const FOLLOWS: &str = "follower_id,followed_id,timestamp\n\
+pub(super) const FOLLOWS: &str = "follower_id,followed_id,timestamp\n\
     1,2,2013-01-01 00:00:00.000001\n\
     3,2,2013-01-02 00:00:00\n\
     2,1,2013-01-03 00:00:00\n";
@@ -442,4 +443,51 @@ async fn columns_that_are_missing_are_named(database: &Database) {
     }
     let run = on(database, &["import", "users", &file, "--map", "username=nick,name=title"]);
     assert_report(&run, "1 loaded, 0 there already, 0 rejected\n", true);
+}
+
+async fn imports_are_listed(database: &Database) {
+    let files = Files::new();
+    migrated(database).await;
+    on(database, &["imports"]).success().stdout("").stderr("no file was imported\n");
+    let users = files.write("users.csv", USERS);
+    on(database, &["import", "users", &users]).success();
+    let follows = files.write("a\tb.csv", FOLLOWS.replace("3,2,", "9,2,"));
+    on(database, &["import", "follows", &follows]).failure();
+    let stream = "username\nann\n";
+    on_with_input(database, &["import", "users", "-"], stream).success();
+    on_with_input(database, &["import", "users", "-"], "username\nann\nbob\n").success();
+    let set = |column: &str, second: i64, file: &str| {
+        let at = chrono::DateTime::from_timestamp(1_750_000_000 + second, 0).expect("a time");
+        let at = database.time_literal(at);
+        format!("UPDATE imports SET {column} = {at} WHERE file LIKE '%{file}'")
+    };
+    database.execute(&set("started_at", 2, "b.csv")).await;
+    database.execute(&set("started_at", 1, "users.csv")).await;
+    database.execute(&set("started_at", 0, "-")).await;
+    database.execute(&set("finished_at", 60, "users.csv")).await;
+    database.execute("UPDATE imports SET finished_at = NULL WHERE file LIKE '%b.csv'").await;
+
+    let table = said(on(database, &["imports"]));
+    let folder = files.path("").display().to_string();
+    let table: Vec<_> = table.lines().map(|line| line.replace(&folder, "")).collect();
+    assert_eq!(
+        table[..3],
+        [
+            "KIND           LINES      LOADED     PRESENT    REJECTED  STARTED               \
+             FINISHED              FILE",
+            "follows            4           2           0           1  2025-06-15T15:06:42Z  \
+             -                     a\\tb.csv",
+            "users              4           3           0           0  2025-06-15T15:06:41Z  \
+             2025-06-15T15:07:40Z  users.csv",
+        ]
+    );
+    assert_eq!(table.len(), 5, "each stream is an import of its own: {table:?}");
+
+    let lines = said(on(database, &["imports", "--json"]));
+    let first: serde_json::Value = lines.lines().next().unwrap_or_default().parse().expect("JSON");
+    let expected = serde_json::json!({
+        "file": follows, "kind": "follows", "lines": 4, "loaded": 2, "present": 0, "rejected": 1,
+        "startedAt": "2025-06-15T15:06:42Z", "finishedAt": null,
+    });
+    assert_eq!(first, expected);
 }

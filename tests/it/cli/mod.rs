@@ -1,9 +1,12 @@
 //! The command line as an operator uses it: the real binary, its exit codes and its output.
 
 mod admin;
+mod backup;
 mod events;
 mod help;
 mod import;
+mod import_runs;
+mod lists;
 mod refused;
 mod seed;
 mod serve;

@@ -1,5 +1,6 @@
 //! HTTP: the wire format around an operation.
 
+mod account_export;
 mod attacks;
 mod authentication;
 mod base_path;

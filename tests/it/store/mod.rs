@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a store that fails is the failure")]
 
+mod account_export;
 mod admin;
 mod administration;
 mod certificates;

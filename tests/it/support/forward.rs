@@ -75,12 +75,12 @@ macro_rules! forward_store {
                 users: &[entourage::domain::ImportedUser],
                 expected: &[entourage::domain::UserImport],
                 checkpoint: Option<entourage::store::Checkpoint>
-            ) -> Vec<entourage::domain::UserImport>;
+            ) -> Option<Vec<entourage::domain::UserImport>>;
             fn import_follows(
                 follows: &[entourage::domain::FollowChange],
                 expected: &[entourage::domain::FollowChanged],
                 checkpoint: Option<entourage::store::Checkpoint>
-            ) -> Vec<entourage::domain::FollowChanged>;
+            ) -> Option<Vec<entourage::domain::FollowChanged>>;
             fn claim_webhooks(
                 now: chrono::DateTime<chrono::Utc>,
                 until: chrono::DateTime<chrono::Utc>,

@@ -121,6 +121,11 @@ pub(crate) async fn snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'sta
     pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
 }
 
+/// The same, for an export: it has a connection of its own already.
+pub(crate) async fn export_snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'static, Db>> {
+    snapshot(engine).await
+}
+
 /// How to lock those of some edges that exist.
 pub(crate) const fn lock_edges(kind: EdgeKind) -> &'static str {
     match kind {

@@ -222,8 +222,10 @@ impl FollowWriter for Writer {
             return Ok(Some(plan.outcomes.into()));
         }
         write_plan(&mut tx, &plan).await?;
-        if let Some(checkpoint) = attempt.checkpoint(&plan) {
-            imports::save(&mut tx, checkpoint).await?;
+        if let Some(checkpoint) = attempt.checkpoint(&plan)
+            && !imports::save(&mut tx, checkpoint).await?
+        {
+            return Ok(Some(Written::overtaken()));
         }
         if self.hints.are_kept() && !plan.events.is_empty() {
             bind_events(query(ADD_EVENTS), &plan.events).execute(&mut *tx).await?;

@@ -77,6 +77,11 @@ pub(crate) async fn snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'stati
     engine.readers.begin().await
 }
 
+/// The same, on a connection besides those of requests: an export takes as long as its reader.
+pub(crate) async fn export_snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'static, Db>> {
+    engine.exporters.begin().await
+}
+
 /// How to find those of some edges that exist; the lock is there.
 pub(crate) const fn lock_edges(kind: EdgeKind) -> &'static str {
     match kind {

@@ -134,8 +134,10 @@ pub(crate) async fn write(
     if Plan::new(changes, &state) != plan || !attempt.writes(&plan) {
         return Ok(None);
     }
-    if let Some(checkpoint) = attempt.checkpoint(&plan) {
-        imports::save(&mut tx, checkpoint).await?;
+    if let Some(checkpoint) = attempt.checkpoint(&plan)
+        && !imports::save(&mut tx, checkpoint).await?
+    {
+        return Ok(Some(Written::overtaken()));
     }
     attempt.commit(tx, plan, counted.counts).await.map(Some)
 }

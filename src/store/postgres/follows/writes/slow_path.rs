@@ -285,7 +285,9 @@ pub(crate) async fn write(
         return Ok(None);
     }
     if let Some(checkpoint) = attempt.checkpoint(&plan) {
-        imports::save(&mut tx, checkpoint).await?;
+        if !imports::save(&mut tx, checkpoint).await? {
+            return Ok(Some(Written::overtaken()));
+        }
         if recording.notifies && !plan.events.is_empty() {
             watch::notify_on_commit(&mut tx, &plan.logs()).await?;
         }
