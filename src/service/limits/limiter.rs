@@ -1,7 +1,8 @@
 //! A token bucket per key, on the injected clock.
 //!
-//! A bucket holds the allowance of a period, a minute or an hour, and refills evenly. When there are many keys, buckets that
-//! have refilled are evicted, so a flood of new keys cannot fill the memory.
+//! A bucket holds the allowance of a period, a minute or an hour, and refills evenly. When there
+//! are many keys, buckets that have refilled are evicted, so a flood of new keys cannot fill the
+//! memory.
 //!
 //! **Invariant:** only elapsed time counts. Setting the clock back an hour blocks no caller for an
 //! hour.
@@ -189,8 +190,8 @@ impl<K: Clone + Eq + Hash> Limiter<K> {
 
     fn bucket(&self, remaining: u32) -> Bucket {
         let missing = self.limit.get().saturating_sub(remaining);
-        let refill = self.period * missing / self.limit.get();
-        let refill = TimeDelta::from_std(refill).unwrap_or_default();
+        let refill = (self.period * missing / self.limit.get()).as_millis();
+        let refill = refill.try_into().map_or(TimeDelta::zero(), TimeDelta::milliseconds);
         let full_at = self.stopwatch.clock.now() + refill;
         Bucket { limit: self.limit, remaining, full_at }
     }
