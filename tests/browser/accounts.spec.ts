@@ -1,5 +1,5 @@
 /** Sign-up, sign-in and sign-out. */
-import { expect, signedInAs, test } from "./fixtures";
+import { expect, expectAccessible, signedInAs, test } from "./fixtures";
 import { Server } from "./server";
 
 test("a wrong password is reported and the input is kept", async ({ page }) => {
@@ -23,6 +23,31 @@ test("a new user signs up and is signed in", async ({ page }) => {
   await page.getByLabel("Username").fill("newcomer");
   await page.getByRole("main").getByRole("button", { name: "Sign up" }).click();
   await expect(page.getByRole("banner")).toContainText("newcomer");
+});
+
+test("a suspended user cannot sign in, and the profile says so", async ({ page, server }) => {
+  await server.operate("user", "suspend", "ada");
+  await page.goto("/sign-in");
+  await page.getByLabel("Username").fill("ada");
+  await page.getByLabel("Password").fill("entourage");
+  const signIn = page.getByRole("main").getByRole("button", { name: "Sign in" });
+  await signIn.click();
+  await expect(page.getByRole("main")).toContainText("The account is suspended.");
+
+  await page.goto("/users/ada");
+  await expect(page.getByRole("main").getByText("Suspended", { exact: true })).toBeVisible();
+  await expectAccessible(page);
+  await page.goto("/?q=ada");
+  await expect(page.getByText("No users for “ada”")).toBeVisible();
+
+  await server.operate("user", "reinstate", "ada");
+  await page.reload();
+  await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
+  await page.goto("/sign-in");
+  await page.getByLabel("Username").fill("ada");
+  await page.getByLabel("Password").fill("entourage");
+  await signIn.click();
+  await expect(page.getByRole("banner")).toContainText("ada");
 });
 
 test("a session survives a reload", async ({ page, server }) => {
@@ -277,7 +302,7 @@ test.describe("with sign-up closed", () => {
       /This is not a bearer token\./,
     );
 
-    await page.getByLabel(/token/i).fill(await server.operatorToken("emily"));
+    await page.getByLabel(/token/i).fill(await server.operate("token", "emily"));
     await page.getByRole("main").getByRole("button", { name: "Use this token" }).click();
     await expect(page.getByRole("banner")).toContainText("emily");
 

@@ -86,10 +86,10 @@ export class Server {
     return reply.status === 401;
   }
 
-  /** A bearer token from the command line, which works with sign-up closed too. */
-  async operatorToken(username: string): Promise<string> {
+  /** What the operator's command prints. */
+  async operate(...command: string[]): Promise<string> {
     const options = { cwd: this.folder, env: { DATABASE_URL: DATABASE } };
-    const { stdout } = await promisify(execFile)(BINARY, ["token", username], options);
+    const { stdout } = await promisify(execFile)(BINARY, command, options);
     return stdout.trim();
   }
 

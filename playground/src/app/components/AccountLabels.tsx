@@ -1,4 +1,4 @@
-/** Labels for a private account, and for one that the viewer blocks or has muted. */
+/** Labels for an account that is private or suspended, or that the viewer blocks or has muted. */
 
 import { formatMoment } from "../format";
 import { type FragmentType, getFragmentData, graphql } from "../generated";
@@ -6,6 +6,7 @@ import { type FragmentType, getFragmentData, graphql } from "../generated";
 const AccountLabels_user = graphql(`
   fragment AccountLabels_user on User {
     isPrivate
+    isSuspended
     viewerIsBlocking
     viewerIsMuting
     viewerMutedUntil
@@ -21,6 +22,7 @@ export function AccountLabels(props: { user: FragmentType<typeof AccountLabels_u
           <Lock /> Private account
         </span>
       )}
+      {user.isSuspended && <span className="label">Suspended</span>}
       {user.viewerIsBlocking && <span className="label">Blocked</span>}
       {user.viewerIsMuting && (
         <span className="label">
