@@ -1,7 +1,7 @@
 //! Administration: creating, changing, suspending and deleting the users of a host, and the log of
 //! that. Viewers do it by their permissions, the operator without.
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use super::{Error, Operator, Result, SeenBy, Service, Viewer, auth::DRAWS_MAX, authorize};
 use crate::{
@@ -96,9 +96,17 @@ impl SeenBy {
         let mut users = store.users_by_external_ids(Audience::EVERYBODY, &ids).await?;
         let mut outcomes = Vec::with_capacity(upserts.len());
         for upsert in upserts {
-            let outcome = match users.get(&upsert.external_id) {
-                Some(user) => self.service.update_from(&actor, upsert, user).await?,
-                None => self.service.create_from(&actor, upsert).await?,
+            let id = &upsert.external_id;
+            let mut outcome = self.service.upsert(&actor, upsert, users.get(id)).await?;
+            if outcome.is_none() {
+                let ids = slice::from_ref(id);
+                let found = store.users_by_external_ids(Audience::EVERYBODY, ids).await?;
+                outcome = self.service.upsert(&actor, upsert, found.get(id)).await?;
+            }
+            let Some(outcome) = outcome else {
+                let reason =
+                    format!("the user {} is created and deleted all the time", id.as_str());
+                return Err(Error::Unavailable(reason));
             };
             if let UpsertOutcome::Created(user) | UpsertOutcome::Updated(user) = &outcome {
                 users.insert(upsert.external_id.clone(), Arc::clone(user));
@@ -221,11 +229,30 @@ impl Service {
         Ok(AdminOutcome::IdTaken)
     }
 
-    async fn create_from(&self, actor: &Actor, upsert: &UserUpsert) -> Result<UpsertOutcome> {
-        let refused =
-            |rule, reason: &str| UpsertOutcome::Refused(FormError::new("username", rule, reason));
+    /// Creates a user, or changes one who was found; `None` if another write came first, so that the
+    /// user is there by now, or gone.
+    async fn upsert(
+        &self,
+        actor: &Actor,
+        upsert: &UserUpsert,
+        found: Option<&Arc<User>>,
+    ) -> Result<Option<UpsertOutcome>> {
+        match found {
+            Some(user) => self.update_from(actor, upsert, user).await,
+            None => self.create_from(actor, upsert).await,
+        }
+    }
+
+    async fn create_from(
+        &self,
+        actor: &Actor,
+        upsert: &UserUpsert,
+    ) -> Result<Option<UpsertOutcome>> {
+        let refused = |rule, reason: &str| {
+            Ok(Some(UpsertOutcome::Refused(FormError::new("username", rule, reason))))
+        };
         let Some(username) = upsert.username.clone() else {
-            return Ok(refused(BrokenRule::TooShort, "must be given for a new user"));
+            return refused(BrokenRule::TooShort, "must be given for a new user");
         };
         let profile = &upsert.profile;
         let mut new = NewUser::bare(UserId::MIN, username, self.clock.now());
@@ -235,10 +262,9 @@ impl Service {
             profile.avatar_url.iter().flatten().map(|url| url.as_str().to_owned()).next();
         new.external_id = Some(upsert.external_id.clone());
         match self.add_user(actor, &mut new).await? {
-            AdminOutcome::Done => Ok(UpsertOutcome::Created(Arc::new(User::from(&new)))),
-            AdminOutcome::UsernameTaken => Ok(refused(BrokenRule::Taken, "is taken")),
-            // Somebody else has just created the same user.
-            AdminOutcome::ExternalIdTaken => Err(Error::Unavailable("try again".to_owned())),
+            AdminOutcome::Done => Ok(Some(UpsertOutcome::Created(Arc::new(User::from(&new))))),
+            AdminOutcome::UsernameTaken => refused(BrokenRule::Taken, "is taken"),
+            AdminOutcome::ExternalIdTaken => Ok(None),
             outcome => Err(Error::Internal(format!("could not create a user: {outcome:?}"))),
         }
     }
@@ -248,21 +274,22 @@ impl Service {
         actor: &Actor,
         upsert: &UserUpsert,
         user: &Arc<User>,
-    ) -> Result<UpsertOutcome> {
+    ) -> Result<Option<UpsertOutcome>> {
         let is_other = |username: &Username| username.key() != UsernameKey::of(user);
         if upsert.username.as_ref().is_some_and(is_other) {
             let error = FormError::new("username", BrokenRule::Invalid, "cannot be changed");
-            return Ok(UpsertOutcome::Refused(error));
+            return Ok(Some(UpsertOutcome::Refused(error)));
         }
         let change = upsert.profile.clone().that_differs_from(user);
         if change == ProfileChange::default() {
-            return Ok(UpsertOutcome::Unchanged(Arc::clone(user)));
+            return Ok(Some(UpsertOutcome::Unchanged(Arc::clone(user))));
         }
         let updated = change.applied_to(user);
         let change = AdminChange::UpdateProfile(user.id, Box::new(change));
         match self.administer(actor.clone(), Some(user.username.to_string()), change).await? {
-            AdminOutcome::Done => Ok(UpsertOutcome::Updated(Arc::new(updated))),
-            outcome => Err(Error::Unavailable(format!("the user is gone: {outcome:?}"))),
+            AdminOutcome::Done => Ok(Some(UpsertOutcome::Updated(Arc::new(updated)))),
+            AdminOutcome::NoSuchUser => Ok(None),
+            outcome => Err(Error::Internal(format!("could not change a user: {outcome:?}"))),
         }
     }
 }

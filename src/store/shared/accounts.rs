@@ -116,8 +116,8 @@ pub(super) async fn insert_user(
             .bind(key.as_str())
             .bind(user.external_id.as_ref().map(ExternalId::as_str));
         return Ok(match taken.fetch_one(&mut **tx).await? {
-            (true, _) => CreateOutcome::UsernameTaken,
-            (false, true) => CreateOutcome::ExternalIdTaken,
+            (_, true) => CreateOutcome::ExternalIdTaken,
+            (true, false) => CreateOutcome::UsernameTaken,
             (false, false) => CreateOutcome::IdTaken,
         });
     }

@@ -44,12 +44,13 @@ async fn change(
     step: &Administration,
 ) -> sqlx::Result<AdminOutcome> {
     let mut tx = begin(&engine.writer).await?;
+    let outcome = apply(&mut tx, engine, step).await?;
+    // Asked after the rows are locked: until then, a try whose answer was lost may still commit.
     if tries.may_have_committed()
         && query_scalar(IS_AUDITED).bind(step.id).fetch_one(&mut *tx).await?
     {
         return Ok(AdminOutcome::Done);
     }
-    let outcome = apply(&mut tx, engine, step).await?;
     if outcome == AdminOutcome::Done {
         write(&mut tx, step).await?;
         tries.commit(tx).await?;

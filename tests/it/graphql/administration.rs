@@ -1,6 +1,7 @@
 //! Administration: who may do it, what it changes, and the log of it.
 
 use entourage::domain::{AdminChange, NewUser, Standing, UserId, Username};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{code, data, on_both_engines};
@@ -21,6 +22,7 @@ on_both_engines! {
     users_are_created_brought_up_to_date_and_left_alone,
     an_upsert_has_the_errors_of_each_user,
     a_hundred_upserts_are_one_call_and_no_more,
+    upserts_of_the_same_users_side_by_side_all_succeed,
     the_audit_log_is_paged_by_its_administrators,
     a_machine_administers_and_is_in_no_list,
 }
@@ -327,6 +329,16 @@ async fn a_hundred_upserts_are_one_call_and_no_more(app: TestApp) {
     let results = upsert(&app, users(100), &ada).await;
     assert!(results.iter().all(|result| result["outcome"] == "UNCHANGED"));
     assert!(app.statements() - before <= 3, "{}", app.statements() - before);
+}
+
+async fn upserts_of_the_same_users_side_by_side_all_succeed(app: TestApp) {
+    let [ada, _, _] = staff(&app).await;
+    let users =
+        (0..20).map(|n| json!({ "externalId": n.to_string(), "username": format!("u{n}") }));
+    let users: Value = users.collect();
+    let results = join_all((0..4).map(|_| upsert(&app, users.clone(), &ada))).await.concat();
+    let count = |outcome| results.iter().filter(|result| result["outcome"] == outcome).count();
+    assert_eq!((count("CREATED"), count("UNCHANGED")), (20, 60), "{results:?}");
 }
 
 async fn the_audit_log_is_paged_by_its_administrators(app: TestApp) {
