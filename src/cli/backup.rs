@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 
-use super::{database, print};
+use super::print;
 use crate::{
     config::{Database, Logging},
-    store::{self, BackupError, SchemaState},
+    store::{self, SchemaState},
 };
 
 /// Copy a SQLite database to a new file, while servers run
@@ -25,8 +25,8 @@ pub(super) struct BackupArgs {
 
 /// Replace a SQLite database by a backup
 ///
-/// Stop the server first. The backup is checked, and the database is replaced at once or stays as it
-/// is. Restore PostgreSQL with `pg_restore`.
+/// Stop the server first. The backup is checked, and then takes the place of the database in one
+/// step. Restore PostgreSQL with `pg_restore`.
 #[derive(Debug, clap::Args)]
 pub(super) struct RestoreArgs {
     /// File that `entourage backup` wrote
@@ -50,7 +50,7 @@ pub(super) async fn backup(args: BackupArgs) -> anyhow::Result<()> {
             file.display()
         );
     }
-    let bytes = store::backup(database.url.expose(), &file).await.map_err(failed)?;
+    let bytes = store::backup(database.url.expose(), &file).await?;
     print(&format!("copied {} to {}: {bytes} bytes\n", place(&database), file.display()))
 }
 
@@ -63,11 +63,11 @@ pub(super) async fn restore(args: RestoreArgs) -> anyhow::Result<()> {
             file.display()
         );
     }
-    let restored = store::restore(database.url.expose(), &file, force).await.map_err(failed)?;
+    let restored = store::restore(database.url.expose(), &file, force).await?;
     let (bytes, place) = (restored.bytes, place(&database));
     let next = match restored.state {
         SchemaState::Older { .. } => "`entourage serve` migrates it",
-        _ => "`entourage check` recounts it",
+        _ => "run `entourage check` next",
     };
     print(&format!("restored {place} from {}: {bytes} bytes; {next}\n", file.display()))
 }
@@ -75,13 +75,4 @@ pub(super) async fn restore(args: RestoreArgs) -> anyhow::Result<()> {
 /// The file of the database, for people.
 fn place(database: &Database) -> String {
     database.url.sqlite_file().map(|file| file.display().to_string()).unwrap_or_default()
-}
-
-fn failed(error: BackupError) -> anyhow::Error {
-    match error {
-        BackupError::Schema { path, state } => {
-            anyhow!("{}: {}", path.display(), database::complaint(state))
-        }
-        error => error.into(),
-    }
 }

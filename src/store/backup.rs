@@ -7,13 +7,13 @@ use std::{
 
 use super::{SchemaState, connect::sqlite_options, sqlite::backup};
 
-/// Why a copy was not made. Nothing has changed then. Messages are one line.
+/// Why a copy was not made. Messages are one line.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database is on PostgreSQL, which has programs of its own for that.
     #[error("the database is not a SQLite file")]
     NotAFile,
-    /// There is a reason against it.
+    /// A file cannot be used.
     #[error("{}: {reason}", path.display())]
     Refused {
         /// The file that it is about.
@@ -37,6 +37,14 @@ pub enum BackupError {
         /// The error.
         error: io::Error,
     },
+    /// The copy was made, and may be lost if the machine loses its power now.
+    #[error("{}: it is in place, but cannot be synced to the disk: {error}", path.display())]
+    NotSynced {
+        /// The new file.
+        path: PathBuf,
+        /// The error.
+        error: io::Error,
+    },
 }
 
 /// What was restored.
@@ -53,7 +61,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// If there is a file already, the database is not ours, or it cannot be copied. There is no new file
-/// then.
+/// then, but for [`BackupError::NotSynced`].
 pub async fn backup(url: &str, to: &Path) -> Result<u64, BackupError> {
     let file = sqlite_options(url).ok_or(BackupError::NotAFile)?;
     backup::backup(&file, to).await
@@ -64,7 +72,7 @@ pub async fn backup(url: &str, to: &Path) -> Result<u64, BackupError> {
 ///
 /// # Errors
 /// If another process has the database open, the backup is damaged or not ours, or it cannot be copied.
-/// The database is as it was then.
+/// The database is as it was then, but for [`BackupError::NotSynced`].
 pub async fn restore(
     url: &str,
     from: &Path,

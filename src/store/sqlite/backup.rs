@@ -1,21 +1,21 @@
 //! Copies of a file.
 //!
 //! SQLite copies: `VACUUM INTO` reads one moment of a database that others write, with its write-ahead
-//! log. A copy is written under another name beside its place, and has that place once it is on the
-//! disk.
+//! log. A copy is written to a temporary file beside its place, and is renamed once it is on the disk.
 //!
-//! **Invariant:** whatever fails, both the database and the backup are as they were before.
+//! **Invariant:** after an error, the database and the backup hold what they held before.
 
 use std::{
     ffi::OsString,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::NamedTempFile;
 
 use super::shared::schema::state;
 use crate::store::{
@@ -49,8 +49,14 @@ pub(crate) async fn backup(database: &SqliteConnectOptions, to: &Path) -> Result
     let (mut source, _) = open(database, path).await?;
     let copied = copy(&mut source, path, to).await;
     source.close().await.map_err(|error| failed(path, &error))?;
-    refuse_if_there(to)?;
-    copied?.take_place(to)
+    let (copied, folder) = (copied?, open_folder(to)?);
+    let bytes = length(&copied)?;
+    copied.persist_noclobber(to).map_err(|failed| match failed.error.kind() {
+        io::ErrorKind::AlreadyExists => is_there(to),
+        _ => io_failed(to)(failed.error),
+    })?;
+    sync(&folder, to)?;
+    Ok(bytes)
 }
 
 pub(crate) async fn restore(
@@ -58,10 +64,12 @@ pub(crate) async fn restore(
     from: &Path,
     replaces_users: bool,
 ) -> Result<Restored> {
-    let path = database.get_filename();
-    let is_same =
-        |one: &Path, other: &Path| Some(one.canonicalize().ok()? == other.canonicalize().ok()?);
-    if is_same(path, from) == Some(true) {
+    // As SQLite does: what a symbolic link names is replaced, and not the link.
+    let path = &match database.get_filename() {
+        path if path.symlink_metadata().is_ok() => path.canonicalize().map_err(io_failed(path))?,
+        path => path.to_owned(),
+    };
+    if from.canonicalize().is_ok_and(|from| from == *path) {
         return Err(refused(from, "it is the database itself"));
     }
     let reading = |file: &Path| SqliteConnectOptions::new().filename(file).read_only(true);
@@ -71,13 +79,15 @@ pub(crate) async fn restore(
     let old = Old::lock(database, path, replaces_users).await?;
     let copy = copy(&mut source, from, path).await?;
     source.close().await.map_err(|error| failed(from, &error))?;
-    let (mut copied, _) = open(&reading(&copy.path), from).await?;
+    let (mut copied, _) = open(&reading(copy.path()), from).await?;
     check(&mut copied, from).await?;
     copied.close().await.map_err(|error| failed(from, &error))?;
-    copy.belong_to(path)?;
+    give_owner(&copy, path).map_err(io_failed(copy.path()))?;
+    let (bytes, folder) = (length(&copy)?, open_folder(path)?);
     let aside = old.set_logs_aside()?;
-    let bytes = copy.take_place(path)?;
+    copy.persist(path).map_err(|failed| io_failed(path)(failed.error))?;
     aside.remove();
+    sync(&folder, path)?;
     Ok(Restored { bytes, state })
 }
 
@@ -94,10 +104,11 @@ fn io_failed(path: &Path) -> impl Fn(io::Error) -> BackupError {
 }
 
 fn refuse_if_there(path: &Path) -> Result<()> {
-    if path.symlink_metadata().is_ok() {
-        return Err(refused(path, "it is there already; name a new file"));
-    }
-    Ok(())
+    if path.symlink_metadata().is_ok() { Err(is_there(path)) } else { Ok(()) }
+}
+
+fn is_there(path: &Path) -> BackupError {
+    refused(path, "it is there already; name a new file")
 }
 
 /// Opens a database of ours.
@@ -136,16 +147,20 @@ async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<()> {
     if found == "ok" { Ok(()) } else { Err(refused(path, format!("it is damaged: {found}"))) }
 }
 
-/// Copies a database to a new file beside the place that it will have.
-async fn copy(source: &mut SqliteConnection, from: &Path, to: &Path) -> Result<Copied> {
-    let name = format!(".{}.tmp", std::process::id());
-    let path = beside(to, &name);
-    let text = path.to_str().ok_or_else(|| refused(to, "the name is not UTF-8"))?.to_owned();
-    let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let file = new.map_err(io_failed(&path))?;
-    let copied = Copied { path, is_placed: false };
-    query(COPY).bind(text).execute(source).await.map_err(|error| failed(from, &error))?;
-    file.sync_all().map_err(io_failed(&copied.path))?;
+/// Copies a database to a temporary file beside the place that it will have. Only its owner may read it.
+async fn copy(source: &mut SqliteConnection, from: &Path, to: &Path) -> Result<NamedTempFile> {
+    let name = to.file_name().ok_or_else(|| refused(to, "it is not a file"))?;
+    let mut prefix = OsString::from(name);
+    prefix.push(".");
+    let new = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(folder_of(to));
+    let copied = new.map_err(io_failed(to))?;
+    let path = copied.path().to_str().ok_or_else(|| refused(to, "the name is not UTF-8"))?;
+    query(COPY)
+        .bind(path.to_owned())
+        .execute(source)
+        .await
+        .map_err(|error| failed(from, &error))?;
+    copied.as_file().sync_all().map_err(io_failed(copied.path()))?;
     Ok(copied)
 }
 
@@ -156,49 +171,41 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Writes the entries of the folder of a file to the disk.
-fn sync_folder(path: &Path) -> io::Result<()> {
+fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    folder.unwrap_or(Path::new("."))
 }
 
-/// A copy that is removed unless it takes its place.
-struct Copied {
-    path: PathBuf,
-    is_placed: bool,
+fn open_folder(path: &Path) -> Result<File> {
+    let folder = folder_of(path);
+    File::open(folder).map_err(io_failed(folder))
 }
 
-impl Copied {
-    /// Gives the copy the owner and the permissions of the file whose place it takes, if there is one:
-    /// the server may run as another user.
-    fn belong_to(&self, old: &Path) -> Result<()> {
-        let Ok(old) = fs::metadata(old) else { return Ok(()) };
-        let new = fs::metadata(&self.path).map_err(io_failed(&self.path))?;
-        let (uid, gid) = (old.uid(), old.gid());
-        if (new.uid(), new.gid()) != (uid, gid) {
-            chown(&self.path, Some(uid), Some(gid)).map_err(io_failed(&self.path))?;
+fn length(copied: &NamedTempFile) -> Result<u64> {
+    Ok(copied.as_file().metadata().map_err(io_failed(copied.path()))?.len())
+}
+
+/// Writes the name of a new file in a folder to the disk.
+fn sync(folder: &File, new: &Path) -> Result<()> {
+    folder.sync_all().map_err(|error| BackupError::NotSynced { path: new.to_owned(), error })
+}
+
+/// Gives a copy the owner and the permissions of the file whose place it takes: the server may run as
+/// another user. If that is a new place, root gives it the owner of the folder.
+fn give_owner(copied: &NamedTempFile, place: &Path) -> io::Result<()> {
+    let new = copied.as_file().metadata()?;
+    let old = match fs::metadata(place) {
+        Ok(old) => {
+            copied.as_file().set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+            old
         }
-        let permissions = fs::Permissions::from_mode(old.mode() & 0o7777);
-        fs::set_permissions(&self.path, permissions).map_err(io_failed(&self.path))
+        Err(_) if new.uid() == 0 => fs::metadata(folder_of(place))?,
+        Err(_) => return Ok(()),
+    };
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        chown(copied.path(), Some(old.uid()), Some(old.gid()))?;
     }
-
-    /// Gives the copy its name, and returns the number of its bytes.
-    fn take_place(mut self, place: &Path) -> Result<u64> {
-        let bytes = fs::metadata(&self.path).map_err(io_failed(&self.path))?.len();
-        fs::rename(&self.path, place).map_err(io_failed(place))?;
-        self.is_placed = true;
-        sync_folder(place).map_err(io_failed(place))?;
-        Ok(bytes)
-    }
-}
-
-impl Drop for Copied {
-    fn drop(&mut self) {
-        if !self.is_placed {
-            // What cannot be removed is left; its name says that it is temporary.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+    Ok(())
 }
 
 /// The database that is replaced. No other process has it open.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -93,7 +93,7 @@ fn a_backup_is_restored() {
     let restored = said(at(&place.url(), &["restore", "--force", &file]));
     assert_eq!(
         restored,
-        format!("restored {graph} from {file}: {bytes} bytes; `entourage check` recounts it\n")
+        format!("restored {graph} from {file}: {bytes} bytes; run `entourage check` next\n")
     );
     assert_eq!(place.users(), ["alice", "bob"]);
     assert_eq!(mode(&place.path("graph.db")), 0o640, "as before, for the user of the server");
@@ -171,22 +171,22 @@ async fn what_is_no_backup_is_refused() {
     force(&write("text.db", &b"not a database ".repeat(100)), "it is not a SQLite database");
     force(&write("empty.db", b""), "the database has no tables");
     let half = write("half.db", &whole[..whole.len() / 2 / 2_048 * 2_048]);
-    force(&half, &half);
+    force(&half, "malformed");
     // A page of a table that is read by a check only.
     let mut damaged = whole.clone();
     let last = damaged.len() - 2_048;
     damaged[last..last + 64].fill(0xFF);
     let damaged = write("damaged.db", &damaged);
-    force(&damaged, &damaged);
+    force(&damaged, "damaged");
 
     execute(&place.path("foreign.db"), "CREATE TABLE things (id INTEGER)").await;
-    force(&place.text("foreign.db"), "tables of another program");
+    force(&place.text("foreign.db"), "tables that are not ours");
     fs::copy(&file, place.path("newer.db")).expect("copies");
     let newer = "INSERT INTO _sqlx_migrations \
                  (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'later', true, x'00', 0)";
     execute(&place.path("newer.db"), newer).await;
-    force(&place.text("newer.db"), "the database is at migration 9999");
+    force(&place.text("newer.db"), "the schema is of migration 9999");
 }
 
 #[tokio::test]
@@ -197,11 +197,11 @@ async fn another_program_and_damage_are_not_replaced_by_mistake() {
     let url = format!("sqlite://{}", place.text("foreign.db"));
     for arguments in [&["restore", &file][..], &["restore", "--force", &file]] {
         let line = complaint(&at(&url, arguments), 1);
-        assert!(line.contains("tables of another program"), "{line}");
+        assert!(line.contains("tables that are not ours"), "{line}");
     }
     let copy = place.text("copy.db");
     let line = complaint(&at(&url, &["backup", &copy]), 1);
-    assert!(line.contains("tables of another program"), "{line}");
+    assert!(line.contains("tables that are not ours"), "{line}");
 
     let broken = place.path("broken.db");
     let url = format!("sqlite://{}", broken.display());
@@ -209,14 +209,46 @@ async fn another_program_and_damage_are_not_replaced_by_mistake() {
     fs::write(place.path("broken.db-wal"), b"an old log").expect("writes");
     let line = complaint(&at(&url, &["restore", &file]), 1);
     assert!(line.contains("it cannot be read") && line.ends_with("--force replaces it"), "{line}");
-    // A restore that fails late gives the old file its log back.
-    let missing = place.text("missing.db");
-    complaint(&at(&url, &["restore", "--force", &missing]), 1);
-    assert_eq!(fs::read(place.path("broken.db-wal")).expect("it is there"), b"an old log");
     said(at(&url, &["restore", "--force", &file]));
     assert!(said(at(&url, &["user", "list"])).starts_with("alice "));
     let left: Vec<_> = names_in(place.0.path());
     assert!(left.iter().all(|name| !name.contains(".tmp") && !name.contains(".old")), "{left:?}");
+}
+
+#[test]
+fn a_restore_that_fails_late_changes_nothing() {
+    let place = Place::with(&["alice"]);
+    let file = place.backup("backup.db");
+    // A folder cannot be replaced by a file, which the last step finds out.
+    fs::create_dir(place.path("folder.db")).expect("a folder");
+    fs::write(place.path("folder.db-wal"), b"an old log").expect("writes");
+    let before = names_in(place.0.path());
+    let url = format!("sqlite://{}", place.text("folder.db"));
+    let line = complaint(&at(&url, &["restore", "--force", &file]), 1);
+    assert!(line.ends_with("Is a directory (os error 21)"), "{line}");
+    assert_eq!(names_in(place.0.path()), before);
+    assert_eq!(fs::read(place.path("folder.db-wal")).expect("it is there"), b"an old log");
+}
+
+#[test]
+fn the_database_behind_a_symbolic_link_is_replaced() {
+    let place = Place::with(&["alice"]);
+    let file = place.backup("backup.db");
+    at(&place.url(), &["user", "add", "bob", "--no-password"]).success();
+    let elsewhere = TempDir::new().expect("a folder");
+    let link = elsewhere.path().join("link.db");
+    symlink(place.path("graph.db"), &link).expect("a link");
+    let url = format!("sqlite://{}", link.display());
+    let line = complaint(&at(&url, &["restore", "--force", &place.text("graph.db")]), 1);
+    assert!(line.ends_with("it is the database itself"), "{line}");
+    said(at(&url, &["restore", "--force", &file]));
+    assert_eq!(place.users(), ["alice"]);
+    assert_eq!(names_in(elsewhere.path()), ["link.db"]);
+    assert!(link.is_symlink());
+
+    fs::remove_file(place.path("graph.db")).expect("it is there");
+    let line = complaint(&at(&url, &["restore", &file]), 1);
+    assert!(line.contains("No such file or directory"), "{line}");
 }
 
 #[test]
