@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use self::{
     runs::{
-        crowd, events, full_disk, hang_ups, imports, kill, nth_call, on_both_engines, privacy,
-        restarts, starts, toggling,
+        crowd, events, full_disk, hang_ups, import_beside, imports, kill, nth_call,
+        on_both_engines, privacy, restarts, starts, toggling,
     },
     support::{
         database::{Database, Engine},
@@ -25,7 +25,15 @@ use self::{
     },
 };
 
-on_both_engines! { killed, killed_and_logged, killed_amid_privacy, crowded, hung_up_on, started_at_once }
+on_both_engines! {
+    killed,
+    killed_and_logged,
+    killed_amid_privacy,
+    crowded,
+    hung_up_on,
+    started_at_once,
+    imported_beside,
+}
 
 async fn killed(database: &Database) {
     let size = kill::Size { writers: 32, rounds: 50, ready_within: Duration::from_secs(2) };
@@ -61,6 +69,13 @@ async fn started_at_once(database: &Database) {
     starts::run(database).await;
 }
 
+async fn imported_beside(database: &Database) {
+    let size = import_beside::Size { users: 100_000, follows: 2_000_000, writers: 32, before: 500 };
+    let waits = import_beside::run(database, size).await;
+    let [before, beside] = [waits.before, waits.beside].map(|waits| percentile(&waits, 99));
+    assert!(beside <= 3 * before, "{beside:?} beside the import, {before:?} before");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attacked() {
     let waits = attacks::waits_next_to_200_hostile_requests().await;
@@ -81,7 +96,7 @@ async fn two_servers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn import_killed() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        imports::run(engine, imports::Size { users: 100_000, follows: 300_000, kills: 10 }).await;
+        imports::run(engine, imports::Size { users: 100_000, follows: 2_000_000, kills: 20 }).await;
     }
 }
 

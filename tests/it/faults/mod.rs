@@ -6,8 +6,8 @@ mod runs;
 use std::time::Duration;
 
 use self::runs::{
-    crowd, events, full_disk, hang_ups, imports, kill, nth_call, on_both_engines, privacy,
-    restarts, starts, toggling,
+    crowd, events, full_disk, hang_ups, import_beside, imports, kill, nth_call, on_both_engines,
+    privacy, restarts, starts, toggling,
 };
 use crate::support::database::{Database, Engine};
 
@@ -18,6 +18,7 @@ on_both_engines! {
     clients_behind_held_locks_are_refused_and_later_served,
     clients_who_hang_up_leave_no_transaction_open,
     servers_that_start_at_once_on_an_empty_database_all_serve,
+    no_request_fails_beside_an_import,
 }
 
 async fn every_acknowledged_follow_survives_kills(database: &Database) {
@@ -52,6 +53,11 @@ async fn clients_who_hang_up_leave_no_transaction_open(database: &Database) {
 
 async fn servers_that_start_at_once_on_an_empty_database_all_serve(database: &Database) {
     starts::run(database).await;
+}
+
+async fn no_request_fails_beside_an_import(database: &Database) {
+    let size = import_beside::Size { users: 300, follows: 20_000, writers: 8, before: 10 };
+    import_beside::run(database, size).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,9 @@ use crate::support::{
 /// The longest wait for a number of rows.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// So that each kill hits another chunk.
+const SMALL_CHUNKS: [&str; 2] = ["--chunk-time", "20ms"];
+
 /// The size of the run.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
@@ -86,6 +89,12 @@ fn follows(size: Size) -> Vec<u8> {
     file
 }
 
+/// Writes both files into a folder.
+pub(super) fn write_files(folder: &Path, size: Size) {
+    fs::write(folder.join("users.csv"), users(size)).expect("writes");
+    fs::write(folder.join("follows.csv"), follows(size)).expect("writes");
+}
+
 /// What an import leaves behind.
 #[derive(PartialEq, Eq)]
 struct Left {
@@ -108,17 +117,12 @@ impl Left {
     }
 }
 
-/// The arguments of an import of a file in the folder.
-fn arguments(kind: &'static str) -> Vec<String> {
+/// Starts an import of a file in the folder.
+pub(super) fn start(url: &str, folder: &Path, kind: &str, options: &[&str]) -> Child {
     let (file, rejects) = (format!("{kind}.csv"), format!("{kind}.rejects.csv"));
-    let arguments = ["import", kind, &file, "--rejects", &rejects, "--chunk-time", "20ms"];
-    arguments.map(str::to_owned).into()
-}
-
-/// Starts an import.
-fn start(url: &str, folder: &Path, kind: &'static str) -> Child {
     let mut command = binary(folder);
-    command.args(arguments(kind)).env("DATABASE_URL", url);
+    command.args(["import", kind, &file, "--rejects", &rejects]).args(options);
+    command.env("DATABASE_URL", url);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts")
 }
 
@@ -143,10 +147,10 @@ async fn import(url: &str, folder: &Path, size: Size, kills: usize) -> usize {
         let mut moments: Vec<_> = (0..kills).map(|_| random.random_range(1..rows)).collect();
         moments.sort_unstable();
         for lines in moments {
-            kill_at(&*store, start(url, folder, kind), lines).await;
+            kill_at(&*store, start(url, folder, kind, &SMALL_CHUNKS), lines).await;
             killed += 1;
         }
-        let done = start(url, folder, kind).wait().expect("it ends");
+        let done = start(url, folder, kind, &SMALL_CHUNKS).wait().expect("it ends");
         assert!(done.success(), "{kind}");
     }
     store.close().await;
@@ -155,8 +159,7 @@ async fn import(url: &str, folder: &Path, size: Size, kills: usize) -> usize {
 
 pub(crate) async fn run(engine: Engine, size: Size) {
     let folder = TempDir::new().expect("a folder");
-    fs::write(folder.path().join("users.csv"), users(size)).expect("writes");
-    fs::write(folder.path().join("follows.csv"), follows(size)).expect("writes");
+    write_files(folder.path(), size);
     let mut line = String::new();
     let mut left: Vec<Left> = Vec::new();
     for kills in [0, size.kills] {

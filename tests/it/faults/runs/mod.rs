@@ -6,6 +6,7 @@ pub(crate) mod crowd;
 pub(crate) mod events;
 pub(crate) mod full_disk;
 pub(crate) mod hang_ups;
+pub(crate) mod import_beside;
 pub(crate) mod imports;
 pub(crate) mod kill;
 pub(crate) mod nth_call;
