@@ -44,9 +44,7 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     super::log(&args.logging, "error")?;
     let store = database::open(&args.database, Migrate::Never).await?;
-    let key = user::key(&args.username)?;
-    let found = store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&key)).await?;
-    let owner = found.get(&key).ok_or_else(|| user::no_such_user(&args.username))?.id;
+    let owner = user::find(&*store, &args.username).await?.id;
     let after = match &args.after {
         Some(cursor) => Some(decode_event(owner, cursor).ok_or_else(|| {
             anyhow!("{cursor:?} is not a cursor of the events of {}", args.username)

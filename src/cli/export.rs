@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Database, Logging},
-    domain::Audience,
+    domain::{Clock, SystemClock},
     store::{Export, Store},
     transfer::{
         Format,
@@ -33,7 +33,7 @@ pub(super) enum Command {
     Follows(Args),
     /// Print the users whom an account follows, newest first
     ///
-    /// `entourage import following` reads them back.
+    /// `entourage import following` reads CSV back, as follows of the time of the import.
     Following(ListArgs),
     /// Print the followers of an account, newest first
     Followers(ListArgs),
@@ -137,16 +137,15 @@ impl ListArgs {
             (ListFormat::Mastodon, Some(_)) if list == AccountList::Followers => {
                 bail!("Mastodon has no file of followers: use another --format")
             }
-            (ListFormat::Mastodon, Some(domain)) => ListForm::Mastodon { domain },
+            (ListFormat::Mastodon, Some(domain)) => {
+                ListForm::Mastodon { domain, now: SystemClock.now() }
+            }
             (_, Some(_)) => bail!("--domain is for --format mastodon"),
             (ListFormat::Csv, None) => ListForm::Table(Format::Csv),
             (ListFormat::Jsonl, None) => ListForm::Table(Format::Jsonl),
         };
         let store = database::open(&database, Migrate::Never).await?;
-        let key = user::key(&username)?;
-        let found =
-            store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&key)).await?;
-        let owner = found.get(&key).ok_or_else(|| user::no_such_user(&username))?.id;
+        let owner = user::find(&*store, &username).await?.id;
         let mut exported = store.export().await?;
         let out = io::stdout().lock();
         let rows = export::list(&mut *exported, owner, list, &form, out).await?;

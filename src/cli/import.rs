@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{self, Database, Logging},
-    domain::{Audience, Clock, SystemClock},
+    domain::{Clock, SystemClock},
     service::SystemRandom,
     store::Store,
     transfer::{
@@ -294,10 +294,7 @@ impl FollowingArgs {
         };
         let accounts = accounts.map(read).transpose()?;
         let store = how.open().await?;
-        let key = user::key(&username)?;
-        let found =
-            store.users_by_usernames(Audience::EVERYBODY, std::slice::from_ref(&key)).await?;
-        let owner = found.get(&key).ok_or_else(|| user::no_such_user(&username))?;
+        let owner = user::find(&*store, &username).await?;
         let description = format!("followed by {}", owner.username);
         let options = ListOptions { by, domain, accounts };
         let rows = Following::new(owner.id, options, SystemClock.now());

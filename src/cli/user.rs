@@ -1,6 +1,6 @@
 //! `entourage user`
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use anyhow::{anyhow, bail};
 use chrono::SecondsFormat;
@@ -14,7 +14,8 @@ use super::{
 use crate::{
     config::{Database, Logging, SignUpArg},
     domain::{
-        AdminChange, AdminOutcome, BrokenRule, FormError, Role, Standing, User, UserId, UsernameKey,
+        AdminChange, AdminOutcome, Audience, BrokenRule, FormError, Role, Standing, User, UserId,
+        UsernameKey,
     },
     service::{NewAccount, Service},
     store::Store,
@@ -82,10 +83,10 @@ pub(super) enum Command {
         #[command(flatten)]
         sign_up: SignUpArg,
     },
-    /// Print everything that is stored of a user, as JSON
+    /// Print a user's account, settings, lists and events, as JSON
     ///
-    /// It is the file that the user gets from `GET /account/export`: the account, its settings, lists
-    /// and events, as of one moment. The last key is `complete`.
+    /// It is the file that the user gets from `GET /account/export`, as of one moment. The last key is
+    /// `complete`.
     Export(Existing),
     /// Revoke all tokens of a user
     SignOut(Existing),
@@ -289,7 +290,7 @@ impl Existing {
         print(&(lines.map(line).join("\n") + "\n"))
     }
 
-    /// Prints everything that is stored of the user.
+    /// Prints the account of the user with its lists and events.
     async fn export(&self) -> anyhow::Result<()> {
         let (store, service) = open(&self.common, Migrate::Never).await?;
         let found = service.operator().account(&key(&self.username)?).await?;
@@ -340,6 +341,13 @@ fn refused(username: &str, errors: &[FormError]) -> anyhow::Error {
 /// Parses a username on the command line.
 pub(super) fn key(username: &str) -> anyhow::Result<UsernameKey> {
     UsernameKey::parse(username).ok_or_else(|| no_such_user(username))
+}
+
+/// The user with this username.
+pub(super) async fn find(store: &dyn Store, username: &str) -> anyhow::Result<Arc<User>> {
+    let key = key(username)?;
+    let mut found = store.users_by_usernames(Audience::EVERYBODY, slice::from_ref(&key)).await?;
+    found.remove(&key).ok_or_else(|| no_such_user(username))
 }
 
 pub(super) fn no_such_user(username: &str) -> anyhow::Error {

@@ -40,7 +40,7 @@ pub struct Database {
 
     /// Pool size
     ///
-    /// Two more connections are used for `LISTEN`.
+    /// Two more connections are used for `LISTEN`, and two for exports of accounts.
     #[arg(
         long = "database-connections-max",
         env = "ENTOURAGE_DATABASE_CONNECTIONS_MAX",

@@ -172,6 +172,14 @@ pub struct OwnItem {
     pub until: Option<DateTime<Utc>>,
 }
 
+impl OwnItem {
+    /// Where it stands in its list.
+    #[must_use]
+    pub const fn position(&self) -> FollowPosition {
+        FollowPosition { followed_at: self.since, user: self.user }
+    }
+}
+
 /// The lengths of the lists that only their owner reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OwnLengths {

@@ -61,10 +61,10 @@ pub(super) async fn file(
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
             .with(RETRY_AFTER, "30"));
     };
-    let user = viewer.id();
-    let export = state.service.seen_by(Some(viewer)).export_account().await.map_err(failed)?;
-    let file = AccountFile::begin(export, user, state.service.now()).await;
-    let file = file.map_err(|error| failed(Error::from(error)))?.ok_or_else(auth::signed_out)?;
+    let (user, now) = (viewer.id(), state.service.now());
+    let begin = |export| async move { Ok(AccountFile::begin(export, user, now).await?) };
+    let file = state.service.seen_by(Some(viewer)).export_account(begin).await;
+    let file = file.map_err(failed)?.ok_or_else(auth::signed_out)?;
     let disposition = format!("attachment; filename=\"{}.json\"", file.username());
 
     let (sender, parts) = mpsc::channel(1);

@@ -16,10 +16,10 @@ use super::{
 use crate::domain::{
     Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day, Drift,
     EventLog, EventPage, ExternalId, FollowChange, FollowChanged, FollowPage, FollowPageKey,
-    FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute, MuteOutcome, NewUser,
-    OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange, ProfileChange,
-    Relation, Role, SeenLists, Tie, User, UserId, UserImport, UserListRequest, UserNames,
-    UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
+    FollowPosition, FollowStanding, FollowUsage, Import, ImportProgress, ImportedUser, Mute,
+    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
+    ProfileChange, Relation, Role, SeenLists, Tie, User, UserId, UserImport, UserListRequest,
+    UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
 };
 
 /// A store that counts. Besides [`Statements`] it keeps the metrics
@@ -161,7 +161,7 @@ measured! {
     fn sweep_events(sweep: EventSweep, from: (UserId, i64)) -> Swept;
     fn register_import(import: &Import) -> Import;
     fn restart_import(id: &str, at: DateTime<Utc>) -> ();
-    fn finish_import(id: &str, at: DateTime<Utc>) -> ();
+    fn finish_import(id: &str, at: DateTime<Utc>, progress: ImportProgress) -> bool;
     fn imports() -> Vec<Import>;
     fn collect_statistics() -> ();
     fn find_ids(names: &UserNames) -> HashMap<String, UserId>;

@@ -73,10 +73,11 @@ pub use self::{
 use crate::domain::{
     Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day, Drift,
     EventLog, EventPage, ExternalId, Follow, FollowChange, FollowChanged, FollowPage,
-    FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute,
-    MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy, PrivacyChange,
-    ProfileChange, Relation, Role, SeenLists, Tie, User, UserId, UserImport, UserListRequest,
-    UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt, WebhookBacklog,
+    FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportProgress,
+    ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest,
+    Privacy, PrivacyChange, ProfileChange, Relation, Role, SeenLists, Tie, User, UserId,
+    UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt,
+    WebhookBacklog,
 };
 
 /// The outcome of creating a user.
@@ -334,8 +335,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Sets an import back to the beginning of its file.
     async fn restart_import(&self, id: &str, at: DateTime<Utc>) -> Result<()>;
 
-    /// Sets when an import was finished.
-    async fn finish_import(&self, id: &str, at: DateTime<Utc>) -> Result<()>;
+    /// Sets when an import was finished, and returns whether it was still where this run left it.
+    async fn finish_import(
+        &self,
+        id: &str,
+        at: DateTime<Utc>,
+        progress: ImportProgress,
+    ) -> Result<bool>;
 
     /// All imports, the newest first.
     async fn imports(&self) -> Result<Vec<Import>>;
@@ -347,7 +353,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// itself, it would take the tables for as small as they were. One statement, if any.
     async fn collect_statistics(&self) -> Result<()>;
 
-    /// Begins to read everything, as of now, on a connection besides those of requests. Statements of it
+    /// Begins to read everything, as of now, on a separate connection. Statements of it
     /// are not counted.
     async fn export(&self) -> Result<Box<dyn Export>>;
 

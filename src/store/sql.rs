@@ -348,7 +348,9 @@ statements! {
         "UPDATE imports SET position = 0, lines = 0, loaded = 0, present = 0, rejected = 0, \
                 rejects_length = 0, started_at = $2, finished_at = NULL \
          WHERE id = $1";
-    FINISH_IMPORT = "UPDATE imports SET finished_at = $2 WHERE id = $1";
+    FINISH_IMPORT =
+        "UPDATE imports SET finished_at = $2 \
+         WHERE id = $1 AND position = $3 AND loaded = $4 AND present = $5 AND rejected = $6";
     EXPORT_USERS = concat!(
         "SELECT r.name AS role, ", user_columns!("u."),
         " FROM users u JOIN roles r ON r.id = u.role_id \

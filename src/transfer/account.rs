@@ -6,9 +6,10 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
+use super::values::time_text;
 use crate::{
     domain::{
         Day, FollowEvent, FollowList, FollowPosition, FollowUsage, GlobalId, ListVisibility,
@@ -92,7 +93,7 @@ impl AccountFile {
                     self.open(&mut part, name);
                 }
                 let entries = self.export.entries(self.account.user.id, list, after).await?;
-                let last = entries.last().map(|(item, _)| position(item));
+                let last = entries.last().map(|(item, _)| item.position());
                 let has_until = list == ExportedList::Own(OwnList::Muted);
                 let found = entries.iter().filter_map(|(item, user)| Some((item, user.as_ref()?)));
                 let rows = found.map(|(item, user)| entry(item, user, has_until));
@@ -142,7 +143,7 @@ impl AccountFile {
         let visibility = |list| privacy.visibility(list).map(name_of);
         let keys = [
             ("format", json!(FORMAT)),
-            ("exportedAt", json!(text(self.at))),
+            ("exportedAt", json!(time_text(self.at))),
             (
                 "counts",
                 json!({
@@ -166,7 +167,7 @@ impl AccountFile {
                     "avatarUrl": user.avatar_url,
                     "role": role,
                     "standing": user.standing.name(),
-                    "createdAt": text(user.created_at),
+                    "createdAt": time_text(user.created_at),
                 }),
             ),
             (
@@ -211,9 +212,9 @@ fn write_rows(part: &mut String, rows: impl Iterator<Item = Value>, has_rows: &m
 
 fn entry(item: &OwnItem, user: &User, has_until: bool) -> Value {
     let mut entry = person(user);
-    entry["since"] = json!(text(item.since));
+    entry["since"] = json!(time_text(item.since));
     if has_until {
-        entry["until"] = json!(item.until.map(text));
+        entry["until"] = json!(item.until.map(time_text));
     }
     entry
 }
@@ -223,7 +224,7 @@ fn event(event: &FollowEvent, user: Option<&Arc<User>>) -> Value {
         "number": event.sequence,
         "kind": event.kind.name(),
         "cause": event.cause.name(),
-        "at": text(event.at),
+        "at": time_text(event.at),
         "isRepeat": event.is_repeat,
         "user": user.map(|user| person(user)),
     })
@@ -239,12 +240,4 @@ const fn name_of(visibility: ListVisibility) -> &'static str {
         ListVisibility::Followers => "FOLLOWERS",
         ListVisibility::Nobody => "NOBODY",
     }
-}
-
-const fn position(item: &OwnItem) -> FollowPosition {
-    FollowPosition { followed_at: item.since, user: item.user }
-}
-
-fn text(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }

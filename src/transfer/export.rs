@@ -5,12 +5,12 @@
 
 use std::io::{self, Write};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
-use super::table::Format;
+use super::{table::Format, values::time_text};
 use crate::{
-    domain::{Follow, FollowList, FollowPosition, OwnItem, OwnList, Standing, User, UserId},
+    domain::{Follow, FollowList, OwnItem, OwnList, Standing, User, UserId},
     store::{Export, ExportedList},
 };
 
@@ -60,6 +60,8 @@ pub enum ListForm {
     Mastodon {
         /// The domain.
         domain: String,
+        /// The time: mutes that have ended by then are left out, since they would begin again.
+        now: DateTime<Utc>,
     },
 }
 
@@ -89,9 +91,13 @@ pub async fn list(
     loop {
         let entries = export.entries(owner, list.exported(), after).await?;
         let Some((last, _)) = entries.last() else { return Ok(writer.finish()?) };
-        after = Some(FollowPosition { followed_at: last.since, user: last.user });
+        after = Some(last.position());
         for (item, user) in &entries {
             let Some(user) = user else { continue };
+            if matches!(form, ListForm::Mastodon { now, .. } if item.until.is_some_and(|end| end <= *now))
+            {
+                continue;
+            }
             writer.row(listed_row(item, user, list, form))?;
         }
     }
@@ -107,16 +113,15 @@ fn listed_row(
     let text = |text: &str| Some(text.to_owned());
     match (form, list) {
         (ListForm::Table(_), _) => {
-            let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
             let external_id = user.external_id.as_deref().map(str::to_owned);
             let (username, id) = (text(&user.username), Some(user.id.to_string()));
-            let mut row = vec![username, id, external_id, Some(time(item.since))];
+            let mut row = vec![username, id, external_id, Some(time_text(item.since))];
             if list == AccountList::Mutes {
-                row.push(item.until.map(time));
+                row.push(item.until.map(time_text));
             }
             row
         }
-        (ListForm::Mastodon { domain }, list) => {
+        (ListForm::Mastodon { domain, .. }, list) => {
             let mut row = vec![Some(format!("{}@{domain}", user.username))];
             match list {
                 AccountList::Blocks => {}
@@ -183,13 +188,13 @@ fn user_row(user: &User, role: &str) -> [Option<String>; 8] {
         text(user.name.as_deref()),
         text(user.bio.as_deref()),
         text(user.avatar_url.as_deref()),
-        Some(user.created_at.to_rfc3339_opts(SecondsFormat::Micros, true)),
+        Some(time_text(user.created_at)),
         Some(role.to_owned()),
     ]
 }
 
 fn follow_row(follow: &Follow) -> [Option<String>; 3] {
-    let time = follow.followed_at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let time = time_text(follow.followed_at);
     [Some(follow.follower.to_string()), Some(follow.followee.to_string()), Some(time)]
 }
 

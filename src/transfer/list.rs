@@ -12,6 +12,9 @@ const ARCHIVE_START: &[u8] = b"window.YTD.";
 /// The names of the first column in a file that has a header: that of Mastodon, and our own.
 const HEADERS: [&str; 2] = ["Account address", "username"];
 
+/// A column that Mastodon writes for muted users only.
+const MUTES_ONLY: &str = "Hide notifications";
+
 /// Whether the first line of a file is a header.
 pub(super) fn has_header(head: &[u8]) -> bool {
     let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
@@ -19,6 +22,12 @@ pub(super) fn has_header(head: &[u8]) -> bool {
     let first = String::from_utf8_lossy(first);
     let first = first.trim().trim_matches('"');
     HEADERS.into_iter().any(|header| header.eq_ignore_ascii_case(first))
+}
+
+/// Whether the first line of a file is the header of Mastodon's list of muted users.
+pub(super) fn is_of_muted_users(head: &[u8]) -> bool {
+    let line = head.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    has_header(head) && String::from_utf8_lossy(line).contains(MUTES_ONLY)
 }
 
 /// Whether a file is `following.js` of an archive of X.

@@ -23,9 +23,7 @@ impl Source {
             Self::Memory(text) => text,
         }
     }
-}
 
-impl Source {
     /// Opens a file, and returns its length. A pipe has none: it cannot be read again from a position.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<u64>), TableError> {
         let file = File::open(path)?;

@@ -200,6 +200,9 @@ impl Table {
             return Ok(table);
         }
         let mut table = Self::bare(source, head, mark, length);
+        if list::is_of_muted_users(head) {
+            return Err(TableError::OtherFormat("a list of muted users"));
+        }
         if list::has_header(head) {
             table.header = table.read_header(head)?;
         }

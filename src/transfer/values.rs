@@ -1,6 +1,6 @@
-//! Values as other applications write them: times.
+//! Values of files: times, as other applications and we write them.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
 
 use crate::domain::{TIMES, to_micros};
 
@@ -28,6 +28,11 @@ pub(super) fn time(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, &'st
         return Err("time in the future");
     }
     Ok(to_micros(time))
+}
+
+/// A time as we write it: RFC 3339 in UTC, with microseconds.
+pub(super) fn time_text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
 fn parse(text: &str) -> Option<DateTime<Utc>> {

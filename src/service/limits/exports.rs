@@ -23,17 +23,26 @@ impl Exports {
 }
 
 impl SeenBy {
-    /// Begins an export of the viewer's account. It counts, also if it is not read to its end.
+    /// Begins an export of the viewer's account. It counts if it begins, also if it is not read to its
+    /// end.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`](crate::service::Error::Unauthenticated) when signed out,
     /// [`Error::RateLimited`](crate::service::Error::RateLimited) when the account was exported within
-    /// the last hour, or when the store fails.
-    pub async fn export_account(&self) -> Result<Box<dyn Export>> {
+    /// the last hour, when the store fails, or what `begin` returns.
+    pub async fn export_account<File, Begun: Future<Output = Result<File>>>(
+        &self,
+        begin: impl FnOnce(Box<dyn Export>) -> Begun,
+    ) -> Result<File> {
         let viewer = self.signed_in()?.id();
         if let Some(exports) = &self.service.exports {
             exports.0.take(&viewer, NonZeroU32::MIN)?;
         }
-        Ok(self.service.store.export().await?)
+        let begun = async { begin(self.service.store.export().await?).await };
+        begun.await.inspect_err(|_| {
+            if let Some(exports) = &self.service.exports {
+                exports.0.give_back(&viewer, NonZeroU32::MIN);
+            }
+        })
     }
 }

@@ -2,8 +2,8 @@
 //! password, and how often they may export their account.
 //!
 //! `limiter` is a token bucket per key. `budget` charges the cost of operations to viewers and
-//! addresses; `attempts` counts passwords by account, address and viewer, and `exports` counts those. Daily limits on follows
-//! are not here: they are part of the rule of a follow.
+//! addresses; `attempts` counts passwords by account, address and viewer, and `exports` limits the
+//! exports of each account. Daily limits on follows are not here: they are part of the rule of a follow.
 
 mod attempts;
 mod budget;

@@ -77,10 +77,23 @@ pub(super) async fn restart(pool: Pool<Db>, id: Arc<str>, at: DateTime<Utc>) -> 
     Ok(())
 }
 
-/// Marks an import as done.
-pub(super) async fn finish(pool: Pool<Db>, id: Arc<str>, at: DateTime<Utc>) -> sqlx::Result<()> {
-    query(FINISH_IMPORT).bind(&*id).bind(stored(at)).execute(&pool).await?;
-    Ok(())
+/// Marks an import as done, and returns whether it was still where the caller left it.
+pub(super) async fn finish(
+    pool: Pool<Db>,
+    id: Arc<str>,
+    at: DateTime<Utc>,
+    progress: ImportProgress,
+) -> sqlx::Result<bool> {
+    let finished = query(FINISH_IMPORT)
+        .bind(&*id)
+        .bind(stored(at))
+        .bind(progress.position)
+        .bind(progress.loaded)
+        .bind(progress.present)
+        .bind(progress.rejected)
+        .execute(&pool)
+        .await?;
+    Ok(finished.rows_affected() > 0)
 }
 
 /// All imports, the newest first.

@@ -21,10 +21,10 @@ use crate::{
     domain::{
         Account, AdminOutcome, Administration, Audience, AuditEntry, Changed, Credentials, Day,
         Drift, EventLog, EventPage, ExternalId, FollowChange, FollowChanged, FollowPage,
-        FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportedUser, Mute,
-        MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest, Privacy,
-        PrivacyChange, ProfileChange, Relation, Role, SeenLists, Tie, User, UserId, UserImport,
-        UserListRequest, UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt,
+        FollowPageKey, FollowPosition, FollowStanding, FollowUsage, Import, ImportProgress,
+        ImportedUser, Mute, MuteOutcome, NewUser, OwnItem, OwnLengths, OwnList, Page, PageRequest,
+        Privacy, PrivacyChange, ProfileChange, Relation, Role, SeenLists, Tie, User, UserId,
+        UserImport, UserListRequest, UserNames, UserSearch, UsernameKey, Webhook, WebhookAttempt,
         WebhookBacklog,
     },
     store::{
@@ -275,9 +275,14 @@ impl Store for Engine {
         retry::write(move |_| imports::restart(pool.clone(), Arc::clone(&id), at)).await
     }
 
-    async fn finish_import(&self, id: &str, at: DateTime<Utc>) -> Result<()> {
+    async fn finish_import(
+        &self,
+        id: &str,
+        at: DateTime<Utc>,
+        progress: ImportProgress,
+    ) -> Result<bool> {
         let (pool, id) = (self.writer.clone(), Arc::<str>::from(id));
-        retry::write(move |_| imports::finish(pool.clone(), Arc::clone(&id), at)).await
+        retry::write(move |_| imports::finish(pool.clone(), Arc::clone(&id), at, progress)).await
     }
 
     async fn imports(&self) -> Result<Vec<Import>> {

@@ -58,6 +58,9 @@ impl Accounts {
     /// What is wrong with it.
     pub fn open(path: &Path) -> Result<Self, String> {
         let mut table = Table::open(path, None).map_err(|error| error.to_string())?;
+        if table.length().is_none() {
+            return Err("it is not a file, and is read twice".to_owned());
+        }
         let hash = super::hash(path).map_err(|error| error.to_string())?;
         let place = |name: &str| {
             let place = table.header().iter().position(|other| other.eq_ignore_ascii_case(name));

@@ -119,7 +119,7 @@ pub enum ImportError {
         rows: i64,
     },
     /// Another run goes on with the same import.
-    #[error("another run of this import is going on")]
+    #[error("another run of this import is running")]
     OtherRun,
 }
 
@@ -343,12 +343,14 @@ impl<'a, R: Rows> Importer<'a, R> {
     /// Ends the import after its last chunk.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If the store fails, or another run has started the import over.
     pub async fn finish(self, clock: &dyn Clock) -> Result<Report, ImportError> {
-        if !self.options.is_dry {
-            self.store.finish_import(&self.import.id, clock.now()).await?;
-        }
         let (progress, earlier) = (self.import.progress, self.earlier);
+        if !self.options.is_dry
+            && !self.store.finish_import(&self.import.id, clock.now(), progress).await?
+        {
+            return Err(ImportError::OtherRun);
+        }
         Ok(Report { progress, earlier, rejects: self.rejects, adapted: self.adapted })
     }
 

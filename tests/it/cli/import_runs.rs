@@ -22,6 +22,7 @@ on_both_engines! {
     the_second_run_of_an_import_of_users_stops,
     the_second_run_of_an_import_of_follows_stops,
     a_run_stops_when_another_starts_over,
+    a_run_that_was_started_over_does_not_finish_it,
     rejected_rows_of_two_runs_are_not_mixed,
 }
 
@@ -91,7 +92,7 @@ async fn assert_second_stops<R: Rows>(
     let saved = store.imports().await.expect("works").remove(0).progress;
     let refused = second.step().await.expect_err("the second stops");
     assert!(matches!(refused, ImportError::OtherRun), "{refused}");
-    assert_eq!(refused.to_string(), "another run of this import is going on");
+    assert_eq!(refused.to_string(), "another run of this import is running");
     assert_eq!(second.progress().rows(), 0);
     assert_eq!(store.imports().await.expect("works").remove(0).progress, saved);
 
@@ -134,6 +135,20 @@ async fn a_run_stops_when_another_starts_over(database: &Database) {
     let report = second.finish(&SystemClock).await.expect("the second ends");
     assert_eq!((report.progress.loaded, report.progress.present), (1_100, 500));
     assert_sound(store).await;
+}
+
+async fn a_run_that_was_started_over_does_not_finish_it(database: &Database) {
+    let (store, files) = (migrated(database).await, Files::new());
+    files.write("users.csv", many_users());
+    let path = files.path("users.csv");
+    let mut first = begin(store, &path, users, options()).await.expect("begins");
+    while first.step().await.expect("the first goes on") {}
+    let restarts = Options { restarts: true, ..options() };
+    let mut second = begin(store, &path, users, restarts).await.expect("begins");
+    assert!(second.step().await.expect("the second goes on"));
+    let refused = first.finish(&SystemClock).await.expect_err("the first is not the last");
+    assert!(matches!(refused, ImportError::OtherRun), "{refused}");
+    assert_eq!(store.imports().await.expect("works").remove(0).finished_at, None);
 }
 
 async fn rejected_rows_of_two_runs_are_not_mixed(database: &Database) {

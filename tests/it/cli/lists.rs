@@ -223,7 +223,9 @@ async fn lists_of_an_account_are_exported(database: &Database) {
     let follow = |name: &str| format!("{name}@here.example,true,false,\n");
     assert_eq!(mastodon("following"), format!("{HEADER}{}{}", follow("Bob"), follow("carol")));
     assert_eq!(mastodon("blocks"), "erin@here.example\n");
-    assert_eq!(mastodon("mutes"), "Account address,Hide notifications\ndan@here.example,true\n");
+    // Without the mute that has ended: it would begin again there.
+    store.mute(ids[0], ids[1], Mute { until: None }, at(60), 9).await.expect("works");
+    assert_eq!(mastodon("mutes"), "Account address,Hide notifications\nBob@here.example,true\n");
     let lines = exported(database, &["blocks", "alice", "--format", "jsonl"]);
     let line: serde_json::Value = serde_json::from_str(&lines).expect("JSON");
     assert_eq!(line["username"], "erin");
@@ -242,6 +244,7 @@ async fn a_list_that_cannot_be_read_is_refused(database: &Database) {
         ("", "it is empty"),
         ("window.YTD.follower.part0 = [{\"follower\":{\"accountId\":\"1\"}}]", "missing field"),
         ("window.YTD.following.part0 = []; alert(1)", "not one JSON array"),
+        ("Account address,Hide notifications\nbob@x,true\n", "it is a list of muted users"),
     ] {
         let file = files.write("following.js", text);
         let arguments = ["import", "following", "alice", &file, "--by", "external"];
@@ -254,6 +257,9 @@ async fn a_list_that_cannot_be_read_is_refused(database: &Database) {
     assert_eq!(line, format!("{accounts}: no column accountId; columns: id, username"));
     let line = complaint(&on(database, &[&arguments[..], &["--by", "external"]].concat()), 1);
     assert!(line.contains("--accounts has usernames"), "{line}");
+    let piped = ["import", "following", "alice", &names, "--accounts", "/dev/stdin"];
+    let line = complaint(&on_with_input(database, &piped, "accountId,username\n1,bob\n"), 1);
+    assert_eq!(line, "/dev/stdin: it is not a file, and is read twice");
     complaint(&on(database, &[&arguments[..], &["--domain", "x"]].concat()), 2);
 
     let export = |arguments: &[&str]| on(database, &[&["export"], arguments].concat());

@@ -1,6 +1,6 @@
 //! `GET /account/export`: who gets it, how often, and what happens when it is cut off.
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use entourage::{
@@ -143,6 +143,27 @@ async fn a_client_that_leaves_frees_its_place() {
     assert_eq!(file["complete"], true);
     assert_eq!(file["followers"].as_array().expect("a list").len(), 79_998);
     drop(second);
+}
+
+#[tokio::test]
+async fn an_export_that_does_not_begin_does_not_count() {
+    let database = Database::migrated(Engine::Sqlite).await;
+    database
+        .run(async |database| {
+            let limited = Settings { rate_limits: true, ..settings() };
+            let app = TestApp::over(Arc::clone(&database.store), limited).await;
+            let token = app.sign_up("alice").await;
+            let file = database.url.strip_prefix("sqlite://").expect("a file");
+            let elsewhere = format!("{file}.moved");
+            // Open connections go on with it. An export opens one of its own.
+            fs::rename(file, &elsewhere).expect("it can be moved");
+            let reply = send(export(&app, &token)).await;
+            fs::rename(&elsewhere, file).expect("it can be moved back");
+            assert_eq!(reply.status, 503);
+            assert_eq!(send(export(&app, &token)).await.status, 200);
+            assert_eq!(send(export(&app, &token)).await.status, 429);
+        })
+        .await;
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ macro_rules! forward_store {
             ) -> entourage::store::Swept;
             fn register_import(import: &entourage::domain::Import) -> entourage::domain::Import;
             fn restart_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
-            fn finish_import(id: &str, at: chrono::DateTime<chrono::Utc>) -> ();
+            fn finish_import(id: &str, at: chrono::DateTime<chrono::Utc>, progress: entourage::domain::ImportProgress) -> bool;
             fn imports() -> Vec<entourage::domain::Import>;
             fn find_ids(
                 names: &entourage::domain::UserNames

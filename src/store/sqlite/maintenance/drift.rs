@@ -77,7 +77,7 @@ pub(crate) async fn snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'stati
     engine.readers.begin().await
 }
 
-/// The same, on a connection besides those of requests: an export takes as long as its reader.
+/// The same, on a separate connection: a slow client can keep an export open.
 pub(crate) async fn export_snapshot(engine: &Sqlite) -> sqlx::Result<Transaction<'static, Db>> {
     engine.exporters.begin().await
 }
