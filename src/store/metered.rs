@@ -163,6 +163,7 @@ measured! {
     fn restart_import(id: &str, at: DateTime<Utc>) -> ();
     fn finish_import(id: &str, at: DateTime<Utc>, progress: ImportProgress) -> bool;
     fn imports() -> Vec<Import>;
+    fn version_of_others() -> Option<u64>;
     fn collect_statistics() -> ();
     fn find_ids(names: &UserNames) -> HashMap<String, UserId>;
     fn import_users(

@@ -349,6 +349,10 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The ids of the users with these names; missing users are left out. One statement.
     async fn find_ids(&self, names: &UserNames) -> Result<HashMap<String, UserId>>;
 
+    /// A number that is another one after another process has committed, in a database with one lock for
+    /// all writers; `None` where writers lock only what they change.
+    async fn version_of_others(&self) -> Result<Option<u64>>;
+
     /// Collects the statistics of the tables, after many rows were added. Until the server does that by
     /// itself, it would take the tables for as small as they were. One statement, if any.
     async fn collect_statistics(&self) -> Result<()>;

@@ -4,7 +4,11 @@
 //! the commit, and never for a change that was rolled back. Hints are sent after the commit, many in
 //! one notification: inside the transactions they would cost an eighth of all follows.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::{Ready, ready},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -53,6 +57,11 @@ struct Changes(PgListener);
 pub(super) async fn users(engine: &Postgres) -> Result<Option<Box<dyn UserChanges>>> {
     let listener = listen(engine, CHANNEL, NOTIFY_OF_NOBODY).await?;
     Ok(listener.map(|listener| Box::new(Changes(listener)) as _))
+}
+
+/// Writers lock only the rows that they change.
+pub(super) fn version_of_others(_: &Postgres) -> Ready<Result<Option<u64>>> {
+    ready(Ok(None))
 }
 
 /// Listens to a channel. `test` notifies it of nothing.

@@ -293,6 +293,10 @@ impl Store for Engine {
         Ok(imports::ids(&self.readers, names).await?)
     }
 
+    async fn version_of_others(&self) -> Result<Option<u64>> {
+        watch::version_of_others(self).await
+    }
+
     async fn collect_statistics(&self) -> Result<()> {
         Ok(load::collect_statistics(&self.unlimited_pool()).await?)
     }

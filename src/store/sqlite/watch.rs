@@ -58,6 +58,12 @@ async fn changes(engine: &Sqlite) -> Result<Changes> {
     Ok(Changes { writer, connections, last })
 }
 
+/// The version of the file, which also changes with the connection that writes here.
+pub(super) async fn version_of_others(engine: &Sqlite) -> Result<Option<u64>> {
+    let Version { connection, version } = version(&engine.writer, &engine.connections).await?;
+    Ok(Some((connection << 32).wrapping_add_signed(version)))
+}
+
 async fn version(writer: &SqlitePool, connections: &AtomicU64) -> sqlx::Result<Version> {
     // The pool opens no other connection while this one is in use.
     let mut connection = writer.acquire().await?;

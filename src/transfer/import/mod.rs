@@ -8,6 +8,7 @@
 
 mod following;
 mod follows;
+mod turns;
 mod users;
 
 use std::{
@@ -21,6 +22,7 @@ use std::{
 use aws_lc_rs::digest::{self, SHA256};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
+use self::turns::Turns;
 pub use self::{
     following::{Accounts, Following, ListOptions, ListedBy},
     follows::{By, Follows},
@@ -213,6 +215,7 @@ pub struct Importer<'a, R> {
     adapted: u64,
     /// The number of rows of the next chunk.
     size: usize,
+    turns: Turns,
     /// How many rows this run loads before it next has the statistics collected.
     collects_at: i64,
 }
@@ -266,7 +269,7 @@ impl<'a, R: Rows> Importer<'a, R> {
         }
         import.progress.rejects_length = signed(rejects.length()?);
         let earlier = import.progress.rows();
-        let (adapted, size) = (0, CHUNK_FIRST);
+        let (adapted, size, turns) = (0, CHUNK_FIRST, Turns::begin(store).await?);
         let collects_at = import.progress.loaded + COLLECTS_FIRST;
         Ok(Self {
             store,
@@ -278,6 +281,7 @@ impl<'a, R: Rows> Importer<'a, R> {
             rejects,
             adapted,
             size,
+            turns,
             collects_at,
         })
     }
@@ -327,7 +331,9 @@ impl<'a, R: Rows> Importer<'a, R> {
                 Err(error) => return Err(error),
             }
         }
-        self.steer(entries.len(), began.elapsed());
+        let took = began.elapsed();
+        let most = if self.options.is_dry { None } else { self.turns.give(self.store).await? };
+        self.steer(entries.len(), took, most);
         if self.progress().loaded >= self.collects_at && !self.options.is_dry {
             self.store.collect_statistics().await?;
             self.collects_at = self.progress().loaded.saturating_mul(4);
@@ -458,10 +464,10 @@ impl<'a, R: Rows> Importer<'a, R> {
         Ok((progress, notes))
     }
 
-    /// Adjusts the size of chunks to the time that one took.
-    fn steer(&mut self, count: usize, took: Duration) {
-        let target = self.options.chunk_time.as_secs_f64();
-        let factor = (target / took.as_secs_f64().max(1e-6)).clamp(0.5, 2.0);
+    /// Adjusts the size of chunks to the time that one took, and to the most that the next may take.
+    fn steer(&mut self, count: usize, took: Duration, most: Option<Duration>) {
+        let target = self.options.chunk_time.min(most.unwrap_or(Duration::MAX)).as_secs_f64();
+        let factor = (target / took.as_secs_f64().max(1e-6)).clamp(0.01, 2.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_precision_loss,

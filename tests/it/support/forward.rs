@@ -69,6 +69,7 @@ macro_rules! forward_store {
             fn find_ids(
                 names: &entourage::domain::UserNames
             ) -> std::collections::HashMap<String, entourage::domain::UserId>;
+            fn version_of_others() -> Option<u64>;
             fn collect_statistics() -> ();
             fn export() -> Box<dyn entourage::store::Export>;
             fn import_users(
