@@ -108,6 +108,17 @@ macro_rules! stored_lengths {
 }
 pub(in crate::store) use stored_lengths;
 
+/// Adds the counts of users who have none.
+macro_rules! add_counts {
+    ($among:literal) => {
+        concat! {
+            "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id ", $among,
+            " ORDER BY id ON CONFLICT DO NOTHING RETURNING user_id"
+        }
+    };
+}
+pub(in crate::store) use add_counts;
+
 /// The logs of users: the lowest and the highest number, how many events there are, and the number of
 /// the last one as stored with the counts. Users without counts are missing.
 macro_rules! logs {
@@ -294,16 +305,6 @@ statements! {
                                        AND p.sequence = e.sequence - 1)) \
            OR (SELECT max(e.sequence) FROM follow_events e WHERE e.user_id = $1) \
               < (SELECT c.events FROM follow_counts c WHERE c.user_id = $1))";
-    ADD_COUNTS =
-        "INSERT INTO follow_counts (user_id) SELECT id FROM users WHERE id = $1 \
-         ON CONFLICT DO NOTHING RETURNING user_id";
-    SET_LENGTHS =
-        "UPDATE follow_counts \
-         SET followers = $2, following = $3, requests_sent = $4, requests_received = $5, \
-             blocking = $6, blocked_by = $7, muting = $8 \
-         WHERE user_id = $1 \
-         AND (followers, following, requests_sent, requests_received, blocking, blocked_by, muting) \
-             <> ($2, $3, $4, $5, $6, $7, $8)";
 
     // Schema
     APPLIED = "SELECT version, checksum FROM _sqlx_migrations ORDER BY version";

@@ -12,7 +12,8 @@ use crate::store::{Result, Store};
 /// The longest time between two looks for the lock: the last step of `sqlite3_busy_timeout`.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// How long a transaction may take while others write.
+/// How long a transaction may take while others write, and how long the pause after it is. Who waits
+/// so briefly looks every 25 ms.
 const SHARED_TIME: Duration = Duration::from_millis(30);
 
 /// How long after their last commit others count as writing.
@@ -49,7 +50,7 @@ impl Turns {
         }
         let is_shared = self.shared_at.is_some_and(|at| at.elapsed() < SHARED_FOR);
         if is_shared || self.paused_at.elapsed() > ALONE_FOR {
-            sleep(LOOK_EVERY).await;
+            sleep(if is_shared { SHARED_TIME } else { LOOK_EVERY }).await;
             self.paused_at = Instant::now();
         }
         Ok(is_shared.then_some(SHARED_TIME))

@@ -9,7 +9,7 @@ use crate::{
     domain::EdgeKind,
     store::{
         postgres::{Db, Postgres},
-        sql::maintenance::{count_rows, edges_of, find_edge, logs, stored_lengths},
+        sql::maintenance::{add_counts, count_rows, edges_of, find_edge, logs, stored_lengths},
     },
 };
 
@@ -113,7 +113,19 @@ statements! {
     LOCK_REQUEST = lock_edge!("follow_requests", "requester_id", "target_id", "requested_at");
     LOCK_BLOCK = lock_edge!("blocks", "blocker_id", "blocked_id", "blocked_at");
     KEEP_EDGES_OUT = "SELECT 1 FROM users WHERE id = $1 FOR UPDATE";
-    KEEP_CHANGES_OUT = "SELECT 1 FROM follow_counts WHERE user_id = $1 FOR UPDATE";
+    KEEP_CHANGES_OUT =
+        "SELECT 1 FROM follow_counts WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE";
+    ADD_COUNTS = add_counts!("= ANY($1)");
+    SET_LENGTHS =
+        "UPDATE follow_counts c \
+         SET followers = d.followers, following = d.following, requests_sent = d.requests_sent, \
+             requests_received = d.requests_received, blocking = d.blocking, \
+             blocked_by = d.blocked_by, muting = d.muting \
+         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], \
+                     $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]) \
+              AS d (user_id, followers, following, requests_sent, requests_received, blocking, \
+                    blocked_by, muting, events) \
+         WHERE c.user_id = d.user_id AND c.user_id = ANY($1)";
 }
 
 pub(crate) async fn snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'static, Db>> {
@@ -148,5 +160,5 @@ pub(crate) const fn lock_edge(kind: EdgeKind) -> &'static str {
 /// foreign key) until the commit.
 pub(crate) const LOCK_USER: Option<&str> = Some(KEEP_EDGES_OUT);
 
-/// How to keep out changes of a user's edges and mutes. They all change the counts last.
+/// How to keep out changes of the edges and mutes of users. They all change the counts last.
 pub(crate) const LOCK_COUNTS: Option<&str> = Some(KEEP_CHANGES_OUT);

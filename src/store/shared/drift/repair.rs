@@ -9,43 +9,46 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sqlx::{Pool, Transaction, query::Query};
+use sqlx::{Pool, Transaction};
 
 use super::{
     super::{
         super::{
-            Db, Engine, begin, bind_edges,
+            Db, Engine, begin, bind_edges, bind_losses,
             follows::writes as mirrors,
-            maintenance::drift::{LOCK_COUNTS, LOCK_USER, NAME, lock_edge, lock_edges},
+            id_list,
+            maintenance::drift::{
+                ADD_COUNTS, LOCK_COUNTS, LOCK_USER, NAME, SET_LENGTHS, lock_edge, lock_edges,
+            },
         },
         follows::{about, edge},
         search,
     },
-    snapshot::{Snapshot, count_rows},
+    snapshot::{Snapshot, count_rows, stored_lengths},
 };
 use crate::{
-    domain::{Drift, Edge, EdgeKind, OfEdges, UserId},
+    domain::{Drift, Edge, EdgeKind, Lengths, OfEdges, UserId},
     store::{
         Result, retry,
         sql::{
             USERS_AFTER,
             maintenance::{
-                ADD_COUNTS, FIND_BLOCK, FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR,
-                FIND_REQUEST, RAISE_EVENTS, REMOVE_BLOCK, REMOVE_BLOCK_OF_NOBODY,
-                REMOVE_BLOCKED_BY, REMOVE_BLOCKED_BY_OF_NOBODY, REMOVE_COUNTS_OF_NOBODY,
-                REMOVE_FOLLOW, REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER, REMOVE_FOLLOWER_OF_NOBODY,
+                FIND_BLOCK, FIND_BLOCK_OF_PAIR, FIND_FOLLOW, FIND_FOLLOW_OF_PAIR, FIND_REQUEST,
+                RAISE_EVENTS, REMOVE_BLOCK, REMOVE_BLOCK_OF_NOBODY, REMOVE_BLOCKED_BY,
+                REMOVE_BLOCKED_BY_OF_NOBODY, REMOVE_COUNTS_OF_NOBODY, REMOVE_FOLLOW,
+                REMOVE_FOLLOW_OF_NOBODY, REMOVE_FOLLOWER, REMOVE_FOLLOWER_OF_NOBODY,
                 REMOVE_LOG_OF_NOBODY, REMOVE_MUTE_OF_NOBODY, REMOVE_REQUEST,
                 REMOVE_REQUEST_OF_NOBODY, REMOVE_REQUEST_RECEIVED,
-                REMOVE_REQUEST_RECEIVED_OF_NOBODY, SET_LENGTHS, TRIM_LOG,
+                REMOVE_REQUEST_RECEIVED_OF_NOBODY, TRIM_LOG,
             },
         },
-        statement::{query, query_as},
+        statement::{query, query_as, query_scalar},
     },
 };
 
 /// The number of mirrors that are added together.
 const MIRRORS_TOGETHER: usize = 2_000;
-/// The number of users whose counts are repaired together. Writes of these users wait meanwhile.
+/// The number of users whose counts, or logs, are repaired together. Writes of these users wait meanwhile.
 const COUNTS_TOGETHER: usize = 100;
 
 /// The statements that repair edges of a kind.
@@ -131,12 +134,13 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
         }
     }
     // In ascending order, as the write path locks them.
-    let touched: Vec<_> = touched.into_iter().collect();
-    for users in touched.chunks(COUNTS_TOGETHER) {
+    let [touched, logs] = [touched, logs].map(|users| users.into_iter().collect::<Vec<_>>());
+    let together = if engine.locks_together() { COUNTS_TOGETHER } else { 1 };
+    for users in touched.chunks(together) {
         changed += retry::retried(|_| repair_counts(&pool, users)).await?;
     }
-    for user in logs {
-        changed += retry::retried(|_| repair_log(&pool, user)).await?;
+    for users in logs.chunks(together) {
+        changed += retry::retried(|_| repair_logs(&pool, users)).await?;
     }
     Ok(changed)
 }
@@ -252,40 +256,45 @@ async fn remove_mirror(tx: &mut Transaction<'_, Db>, edge: Edge) -> sqlx::Result
 /// Counts the edges and mutes of users and corrects their counts.
 async fn repair_counts(pool: &Pool<Db>, users: &[UserId]) -> sqlx::Result<u64> {
     let mut tx = begin(pool).await?;
-    let mut added = HashSet::new();
-    for user in users {
-        // Returned rows are counted, since Citus reports no number of rows for such a statement.
-        if !query(ADD_COUNTS).bind(user.0).fetch_all(&mut *tx).await?.is_empty() {
-            added.insert(*user);
-        }
-        // A write changes the counts last, in the transaction that changes the edges. So it has
-        // either been committed when this lock is there, or adds its change to the corrected counts.
-        if let Some(lock) = LOCK_COUNTS {
-            query(lock).bind(user.0).execute(&mut *tx).await?;
-        }
-    }
+    // Returned rows are counted, since Citus reports no number of rows for such a statement.
+    let added = query_scalar(ADD_COUNTS).bind(id_list(users)).fetch_all(&mut *tx).await?;
+    let mut changed: HashSet<_> = added.into_iter().map(UserId).collect();
+    // A write changes the counts last, in the transaction that changes the edges. So it has either
+    // been committed when these locks are there, or adds its change to the corrected counts.
+    keep_changes_out(&mut tx, users).await?;
+    let stored = stored_lengths(&mut tx, users).await?;
     let actual = count_rows(&mut tx, users).await?;
-    let mut changed = 0;
-    for user in users {
-        let actual = actual.get(user).copied().unwrap_or_default();
-        let set = actual.0.into_iter().fold(query(SET_LENGTHS).bind(user.0), Query::bind);
-        let corrected = set.execute(&mut *tx).await?.rows_affected();
-        changed += corrected.max(u64::from(added.contains(user)));
-    }
+    let correct = |(user, stored): (UserId, Lengths)| {
+        let actual = actual.get(&user).copied().unwrap_or_default();
+        (stored != actual).then_some((user, actual, 0))
+    };
+    let corrected: Vec<_> = stored.into_iter().filter_map(correct).collect();
+    bind_losses(query(SET_LENGTHS), &corrected).execute(&mut *tx).await?;
     tx.commit().await?;
+    changed.extend(corrected.into_iter().map(|(user, ..)| user));
+    Ok(changed.len() as u64)
+}
+
+/// Leaves the last run of numbers in each log, up to the number of the last event, which is raised if
+/// it is too low. Readers notice what is gone by the numbers.
+async fn repair_logs(pool: &Pool<Db>, users: &[UserId]) -> sqlx::Result<u64> {
+    let (mut tx, mut changed) = (Snapshot(begin(pool).await?), 0);
+    // A write raises the number of the last event before it adds to the log.
+    keep_changes_out(&mut tx.0, users).await?;
+    for drift in tx.wrong_logs(users).await? {
+        let Drift::Log { user, .. } = drift else { continue };
+        for sql in [RAISE_EVENTS, TRIM_LOG] {
+            changed += query(sql).bind(user.0).execute(&mut *tx.0).await?.rows_affected();
+        }
+    }
+    tx.0.commit().await?;
     Ok(changed)
 }
 
-/// Leaves the last run of numbers in a log, up to the number of the last event, which is raised if
-/// it is too low. Readers notice what is gone by the numbers.
-async fn repair_log(pool: &Pool<Db>, user: UserId) -> sqlx::Result<u64> {
-    let mut tx = begin(pool).await?;
-    // A write raises the number of the last event before it adds to the log.
+/// Waits for changes of the edges and mutes of users, and keeps further ones out.
+async fn keep_changes_out(tx: &mut Transaction<'_, Db>, users: &[UserId]) -> sqlx::Result<()> {
     if let Some(lock) = LOCK_COUNTS {
-        query(lock).bind(user.0).execute(&mut *tx).await?;
+        query(lock).bind(id_list(users)).fetch_all(&mut **tx).await?;
     }
-    let raised = query(RAISE_EVENTS).bind(user.0).execute(&mut *tx).await?.rows_affected();
-    let trimmed = query(TRIM_LOG).bind(user.0).execute(&mut *tx).await?.rows_affected();
-    tx.commit().await?;
-    Ok(raised + trimmed)
+    Ok(())
 }

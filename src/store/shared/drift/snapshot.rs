@@ -197,15 +197,7 @@ impl Snapshot {
         &mut self,
         users: &[UserId],
     ) -> sqlx::Result<HashMap<UserId, Lengths>> {
-        let rows = query(STORED).bind(id_list(users)).fetch_all(&mut *self.0).await?;
-        let lengths = |row: &<Db as Database>::Row| {
-            let mut lengths = Lengths::default();
-            for (place, length) in (1..).zip(Length::ALL) {
-                lengths[length] = row.try_get(place)?;
-            }
-            Ok((UserId(row.try_get(0)?), lengths))
-        };
-        rows.iter().map(lengths).collect()
+        stored_lengths(&mut self.0, users).await
     }
 
     /// The logs of users that are not one run up to the last event.
@@ -355,4 +347,20 @@ pub(super) async fn count_rows(
         counts.entry(UserId(owner)).or_default()[*length] = rows;
     }
     Ok(counts)
+}
+
+/// The lengths that are stored of users, by those who have any.
+pub(super) async fn stored_lengths(
+    connection: &mut <Db as Database>::Connection,
+    users: &[UserId],
+) -> sqlx::Result<HashMap<UserId, Lengths>> {
+    let rows = query(STORED).bind(id_list(users)).fetch_all(connection).await?;
+    let lengths = |row: &<Db as Database>::Row| {
+        let mut lengths = Lengths::default();
+        for (place, length) in (1..).zip(Length::ALL) {
+            lengths[length] = row.try_get(place)?;
+        }
+        Ok((UserId(row.try_get(0)?), lengths))
+    };
+    rows.iter().map(lengths).collect()
 }

@@ -8,7 +8,8 @@ use crate::{
     domain::EdgeKind,
     store::{
         sql::maintenance::{
-            FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, count_rows, edges_of, logs, stored_lengths,
+            FIND_BLOCK, FIND_FOLLOW, FIND_REQUEST, add_counts, count_rows, edges_of, logs,
+            stored_lengths,
         },
         sqlite::{Db, Sqlite},
     },
@@ -50,6 +51,13 @@ statements! {
         "SELECT user_id, username_key, group_concat(prefix, ' ' ORDER BY prefix) FROM name_prefixes \
          WHERE user_id IN (SELECT value FROM json_each($1)) GROUP BY user_id, username_key";
     NAME = "SELECT username_key, name FROM users WHERE id = $1";
+    ADD_COUNTS = add_counts!("IN (SELECT value FROM json_each($1))");
+    SET_LENGTHS =
+        "UPDATE follow_counts \
+         SET followers = d.value ->> 1, following = d.value ->> 2, requests_sent = d.value ->> 3, \
+             requests_received = d.value ->> 4, blocking = d.value ->> 5, \
+             blocked_by = d.value ->> 6, muting = d.value ->> 7 \
+         FROM json_each($1) d WHERE user_id = d.value ->> 0";
     COUNT_ROWS = count_rows!("IN (SELECT value FROM json_each($1))");
     FOLLOWS = edges!("follows", "follower_id", "followee_id", "followed_at"; "follower_id");
     FOLLOWERS = edges!("followers", "follower_id", "followee_id", "followed_at"; "followee_id");
@@ -103,5 +111,5 @@ pub(crate) const fn lock_edge(kind: EdgeKind) -> &'static str {
 /// How to keep out new edges that begin at a user: the write lock does.
 pub(crate) const LOCK_USER: Option<&str> = None;
 
-/// How to keep out changes of a user's edges and mutes: the write lock does.
+/// How to keep out changes of the edges and mutes of users: the write lock does.
 pub(crate) const LOCK_COUNTS: Option<&str> = None;
