@@ -22,7 +22,7 @@ use super::{
             },
         },
         follows::{about, edge},
-        search,
+        load, search,
     },
     snapshot::{Snapshot, count_rows, stored_lengths},
 };
@@ -48,6 +48,9 @@ use crate::{
 
 /// The number of mirrors that are added together.
 const MIRRORS_TOGETHER: usize = 2_000;
+/// The number of changed rows from which the statistics of the tables are collected: mirrors that were
+/// all missing would be counted as if the table was still empty.
+const STATISTICS_FROM: u64 = 10_000;
 /// The number of users whose counts, or logs, are repaired together. Writes of these users wait meanwhile.
 const COUNTS_TOGETHER: usize = 100;
 
@@ -132,6 +135,9 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
                 changed += retry::retried(|_| add_mirrors(&pool, kind, edges)).await?;
             }
         }
+    }
+    if changed >= STATISTICS_FROM {
+        load::collect_statistics(&pool).await?;
     }
     // In ascending order, as the write path locks them.
     let [touched, logs] = [touched, logs].map(|users| users.into_iter().collect::<Vec<_>>());
