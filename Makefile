@@ -53,7 +53,7 @@ docs: ## Rewrite the tables of docs/configuration.md
 	@UPDATE_DOCS=1 cargo test --locked --quiet --test it -- docs::configuration::the_page
 
 # One run at a time, so that no run disturbs the figures of another.
-test-faults: ## Kill, starve, cut off and soak servers for twenty minutes; print the figures
+test-faults: ## Kill, starve, cut off and soak servers for an hour; print the figures
 	@echo "== fault runs on SQLite and PostgreSQL"
 	@tests/postgres.sh cargo test --locked --test faults -- --nocapture --test-threads=1
 
