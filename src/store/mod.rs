@@ -85,10 +85,10 @@ use crate::domain::{
 pub enum CreateOutcome {
     /// The user was created, with counts of zero.
     Created,
-    /// Another user has the username, regardless of case.
-    UsernameTaken,
     /// Another user has the external id.
     ExternalIdTaken,
+    /// Another user has the username, regardless of case.
+    UsernameTaken,
     /// Another user has the id: draw a new one.
     IdTaken,
 }
