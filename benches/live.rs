@@ -37,8 +37,6 @@ const SCALE: Scale = Scale { users: 10_000, measured: Duration::from_secs(5) };
 const AT_ONCE: usize = 16;
 /// How often a celebrity is followed in a second.
 const FOLLOWS_PER_SECOND: u32 = 1_000;
-/// How often a follow on one server is awaited on the other.
-const CROSSINGS: usize = 100;
 /// The longest wait for events.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// After this long without an event, there are no more.
@@ -67,6 +65,8 @@ async fn main() -> Result<()> {
     // A smoke run has few subscribers.
     let most = usize::try_from(scale.measured.as_millis())? * 2;
     let scale = Scale { users: scale.users.min(most), ..scale };
+    // 100, but 2 in a smoke run: without `LISTEN`, each takes a second.
+    let crossings = most / 100;
     let database = make_postgres_database().await?;
     run(&database, &["migrate"])?;
     let (users, follows) = (scale.users.to_string(), (scale.users * 20).to_string());
@@ -91,9 +91,9 @@ async fn main() -> Result<()> {
 
     one_event_each(sockets, &caller, &tokens).await?;
     celebrity(&server, &caller, &tokens, scale.measured).await?;
-    crossing(&server, &database, &tokens, "with LISTEN").await?;
+    crossing(&server, &database, &tokens, crossings, "with LISTEN").await?;
     let pooled = format!("{database}?pooler=transaction");
-    crossing(&server, &pooled, &tokens, "without LISTEN").await
+    crossing(&server, &pooled, &tokens, crossings, "without LISTEN").await
 }
 
 /// The memory of a server's process that is its own, in kB.
@@ -257,6 +257,7 @@ async fn crossing(
     server: &Server,
     database: &str,
     tokens: &Arc<Vec<String>>,
+    crossings: usize,
     how: &str,
 ) -> Result<()> {
     let other = Server::start(database, &SETTINGS)?;
@@ -265,7 +266,7 @@ async fn crossing(
     let mut socket = subscribe(&other.address, &tokens[last - 1]).await?;
     let mut lags = Vec::new();
     for token in tokens.iter().skip(1) {
-        if lags.len() == CROSSINGS {
+        if lags.len() == crossings {
             break;
         }
         let begin = Instant::now();

@@ -16,8 +16,9 @@ export default defineConfig({
   expect: { timeout: 30_000 },
   use: {
     browserName: "chromium",
-    // To inspect a failure: `npx playwright show-trace target/browser/TEST/trace.zip`.
-    trace: "retain-on-failure",
+    // To inspect a failure: run the test with TRACE=1, and then
+    // `npx playwright show-trace target/browser/TEST/trace.zip`. A trace slows a test down.
+    trace: process.env.TRACE ? "retain-on-failure" : "off",
     launchOptions: {
       executablePath,
       // Root may not use the sandbox; the other flags keep Chromium from contacting its vendor.

@@ -19,6 +19,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnec
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use super::watchdog::watch_this_test;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Sqlite,
@@ -71,6 +73,7 @@ impl Database {
 
     /// A database without tables.
     pub(crate) async fn empty(engine: Engine) -> Self {
+        watch_this_test();
         match engine {
             Engine::Sqlite => {
                 // In memory if the machine supports that, so that no test waits for a disk.
@@ -93,6 +96,7 @@ impl Database {
 
     async fn postgres(template: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        watch_this_test();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("entourage_test_{}_{number}", std::process::id());
         let mut server = postgres_server().await;

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::watchdog;
+
 /// How often a condition is polled.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -18,6 +20,9 @@ pub(crate) fn tell(line: &str) {
 pub(crate) fn number_of<N: FromStr>(variable: &str, default: N) -> N {
     #[expect(clippy::disallowed_methods, reason = "a longer run is asked for in this way")]
     let number = std::env::var(variable).ok();
+    if number.is_some() {
+        watchdog::call_off();
+    }
     number.and_then(|number| number.parse().ok()).unwrap_or(default)
 }
 

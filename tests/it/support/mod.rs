@@ -19,3 +19,4 @@ pub(crate) mod log;
 pub(crate) mod nginx;
 pub(crate) mod process;
 pub(crate) mod provider;
+mod watchdog;

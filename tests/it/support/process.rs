@@ -13,13 +13,14 @@ use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::database::Database;
+use super::{database::Database, watchdog::watch_this_test};
 
 /// The signing key of the binary.
 pub(crate) const KEY: &str = "the key of the tests of the binary";
 
 /// The binary in a folder, with an empty environment.
 pub(crate) fn binary(folder: &Path) -> Command {
+    watch_this_test();
     let mut command = Command::new(env!("CARGO_BIN_EXE_entourage"));
     command.env_clear().env("COLUMNS", "100").current_dir(folder).stdin(Stdio::null());
     command
