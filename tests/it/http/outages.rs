@@ -1,6 +1,6 @@
 //! What the log has of a database that does not answer.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use entourage::{
@@ -53,7 +53,7 @@ async fn an_outage_is_a_few_lines_of_the_log() {
                     service.keep_webhooks_delivered(is_draining),
                 )
             };
-            let mut working = pin!(working);
+            let mut working = Box::pin(working);
 
             faults.set(Fault::Down);
             // Long enough for three attempts of each.
@@ -67,9 +67,11 @@ async fn an_outage_is_a_few_lines_of_the_log() {
                 WORK.iter().all(|what| log.lines_with(&format!("over: {what}")).len() == 1)
             };
             tokio::select! {
-                _ = working => unreachable!("a server works on"),
+                _ = &mut working => unreachable!("a server works on"),
                 _ = until(Duration::from_secs(30), "all is over", is_over) => {}
             }
+            // It may hold a connection, for which `close` would wait.
+            drop(working);
             drop(feed);
             store.close().await;
         })
