@@ -105,7 +105,8 @@ audit: tests/audit/node_modules/.package-lock.json
 # Two tests for each core: they wait for the databases, and for time, as much as they compute.
 all-tests:
 	@echo "== tests on SQLite and PostgreSQL"
-	@RUST_TEST_THREADS=$$((2 * $$(getconf _NPROCESSORS_ONLN))) tests/services.sh tests/postgres.sh cargo test --locked
+	@RUST_TEST_THREADS=$$((2 * $$(getconf _NPROCESSORS_ONLN))) \
+		tests/services.sh tests/postgres.sh cargo test --locked
 
 release:
 	@echo "== release"

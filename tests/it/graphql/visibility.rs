@@ -29,7 +29,7 @@ use crate::support::{
 };
 
 /// The number of graphs of each engine. `VISIBILITY_GRAPHS` overrides it.
-const GRAPHS: u64 = 3;
+const GRAPHS: u64 = 6;
 const USERS: i64 = 12;
 
 #[tokio::test]

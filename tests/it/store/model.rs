@@ -18,17 +18,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{assert_entries, assert_sound, at, cases, mute, new_user, pages, pages::expected};
-use crate::support::{
-    figures::number_of,
-    follow::{ALREADY, FOLLOWED, counts_of},
-};
+use crate::support::follow::{ALREADY, FOLLOWED, counts_of};
 
 cases! {
     a_random_sequence_of_operations_equals_the_model,
 }
 
-/// The number of operations. `MODEL_OPERATIONS` overrides it.
-const OPERATIONS: u32 = 4_000;
+const OPERATIONS: u32 = 10_000;
 /// When imports happen, in microseconds.
 const IMPORTED: i64 = 77;
 const SEED: u64 = 0x00E7_0C2A_6E50_0001;
@@ -546,7 +542,7 @@ async fn a_random_sequence_of_operations_equals_the_model(store: &dyn Store) {
     let random = &mut ChaCha8Rng::seed_from_u64(SEED);
     let mut model = Model::default();
 
-    for step in 0..number_of("MODEL_OPERATIONS", OPERATIONS) {
+    for step in 0..OPERATIONS {
         let (one, other) = (any_user(random), any_user(random));
         match random.random_range(0..100) {
             0..6 => {
