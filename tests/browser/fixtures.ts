@@ -70,6 +70,13 @@ export const test = base.extend<Fixtures>({
 
 /** Fails on what axe finds, except for rules that third-party code breaks. */
 export async function expectAccessible(page: Page, others: string[] = []): Promise<void> {
+  // What still fades in has less contrast than it will have.
+  await page.evaluate(async () => {
+    const ends = document
+      .getAnimations()
+      .filter((a) => a.effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ends.map((animation) => animation.finished));
+  });
   const { violations } = await new AxeBuilder({ page }).disableRules(others).analyze();
   const findings = violations.map(
     ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`,
