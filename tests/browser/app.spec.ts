@@ -1,6 +1,14 @@
 /** The example app. */
 import type { Page, Request } from "@playwright/test";
-import { expect, expectAccessible, expectToFit, signedInAs, test } from "./fixtures";
+import {
+  asksFor,
+  expect,
+  expectAccessible,
+  expectToFit,
+  intercept,
+  signedInAs,
+  test,
+} from "./fixtures";
 
 /** The message that the app showed last. */
 const message = (page: Page) => page.getByRole("status").getByRole("paragraph");
@@ -171,7 +179,7 @@ test("a follow shows at once and is reverted on refusal", async ({ page, server 
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  await page.route("**/graphql", async (route) => {
+  await intercept(page, "Follow", async (route) => {
     await held;
     await route.fulfill({
       json: {
@@ -212,7 +220,7 @@ test("a stale answer does not revert a follow", async ({ page, server }) => {
   await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
   await page.getByRole("banner").getByRole("link", { name: "Entourage" }).click();
 
-  const isProfile = (request: Request) => request.postDataJSON()?.operationName === "ProfilePage";
+  const isProfile = asksFor("ProfilePage");
   const held = await holdBack(page, isProfile);
   await page.getByRole("main").getByRole("link", { name: "Ada Lovelace" }).click();
   await held.answered;
@@ -279,7 +287,7 @@ test("an error stays until it is dismissed", async ({ page, server, conduct }) =
   await signedInAs(page, server, "emily");
   await page.goto("/users/ada");
   await expect(page.getByRole("button", { name: "Follow Ada Lovelace" })).toBeVisible();
-  await page.route("**/graphql", (route) => route.abort());
+  await intercept(page, "Follow", (route) => route.abort());
   await page.getByRole("button", { name: "Follow Ada Lovelace" }).click();
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
   await page.mouse.move(0, 0);
@@ -406,12 +414,12 @@ test("a failed search keeps the field for another one", async ({ page, conduct }
   conduct.expect(/Failed to load resource/);
   await page.goto("/");
   await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
-  await page.route("**/graphql", (route) => route.abort());
+  await intercept(page, "DirectoryPage", (route) => route.abort());
   await page.getByRole("searchbox").fill("ma");
   await expect(page.getByRole("main").getByRole("alert")).toContainText("cannot be reached");
   await expect(page.getByRole("searchbox")).toBeFocused();
 
-  await page.unroute("**/graphql");
+  await page.unrouteAll();
   await page.getByRole("searchbox").fill("ad");
   await expect(page.getByRole("link", { name: "Ada Lovelace" })).toBeVisible();
   await expect(page.getByRole("main").getByRole("alert")).toHaveCount(0);

@@ -1,5 +1,5 @@
 import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page, type Request } from "@playwright/test";
+import { test as base, expect, type Page, type Request, type Route } from "@playwright/test";
 import { Server } from "./server";
 
 /** Records what a page must never do; checked at the end of the test. */
@@ -101,6 +101,22 @@ export async function signedInAs(page: Page, server: Server, username: string): 
       sessionStorage.setItem("entourage.token", token);
     }
   }, token);
+}
+
+/** Whether a request asks for the operation. */
+export const asksFor = (operation: string) => (request: Request) =>
+  request.postDataJSON()?.operationName === operation;
+
+/** Answers one operation in place of the server, which still answers all others. */
+export async function intercept(
+  page: Page,
+  operation: string,
+  answer: (route: Route) => Promise<void>,
+): Promise<void> {
+  const isAnswered = asksFor(operation);
+  await page.route("**/graphql", (route) =>
+    isAnswered(route.request()) ? answer(route) : route.continue(),
+  );
 }
 
 /** Ends each connection of the page, as a proxy without WebSockets does. */

@@ -1,6 +1,14 @@
 /** Private accounts, follow requests, hidden lists, blocks and mutes. */
 import type { Locator, Page } from "@playwright/test";
-import { expect, expectAccessible, expectToFit, signedInAs, test, withoutStream } from "./fixtures";
+import {
+  expect,
+  expectAccessible,
+  expectToFit,
+  intercept,
+  signedInAs,
+  test,
+  withoutStream,
+} from "./fixtures";
 import type { Server } from "./server";
 
 const WIDTHS = [1440, 360];
@@ -83,7 +91,7 @@ test("a request shows at once and is reverted on refusal", async ({ page, server
   const held = new Promise<void>((resolve) => {
     release = resolve;
   });
-  await page.route("**/graphql", async (route) => {
+  await intercept(page, "Follow", async (route) => {
     await held;
     await route.abort();
   });
@@ -282,11 +290,7 @@ test("going public goes on until no request is left", async ({ page, server }) =
   await expect(page.getByLabel("Private account")).toBeChecked();
   // As the server answers while there are more requests than it accepts in a call.
   const left = [6_001, 1_001, 0];
-  await page.route("**/graphql", async (route) => {
-    const body = route.request().postDataJSON();
-    if (body.operationName !== "UpdatePrivacy") {
-      return route.continue();
-    }
+  await intercept(page, "UpdatePrivacy", async (route) => {
     const response = await route.fetch();
     const reply = await response.json();
     const [before = 0, remaining = 0] = left;
@@ -439,14 +443,13 @@ test("a change without an answer is reported", async ({ page, server, conduct })
   await withRequests(server, "ada", "emily");
   await signedInAs(page, server, "ada");
   await visit(page, "/requests");
-  await page.route("**/graphql", (route) => route.abort());
+  await intercept(page, "AcceptFollowRequest", (route) => route.abort());
   await page.getByRole("button", { name: "Accept the request of Emily Dickinson" }).click();
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
   await expect(page.getByRole("row")).toHaveCount(2);
 
-  await page.unroute("**/graphql");
   await visit(page, "/settings");
-  await page.route("**/graphql", (route) => route.abort());
+  await intercept(page, "UpdatePrivacy", (route) => route.abort());
   await page.getByRole("button", { name: "Save privacy" }).click();
   await expect(page.getByRole("main").getByText(/cannot be reached/)).toBeVisible();
 });
