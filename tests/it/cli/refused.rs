@@ -333,7 +333,7 @@ fn keys_of_a_provider_are_read_from_a_url() {
         stream.write_all((head + body).as_bytes()).expect("it listens");
     });
 
-    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--wait", "off"];
     let run = run(folder().path(), serve, &[("ENTOURAGE_JWKS", &url)]);
     let line = format!("ENTOURAGE_JWKS {url}: it holds no key for RS256, ES256 or EdDSA");
     refused(&run, 1, &line);

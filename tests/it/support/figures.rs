@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::{interval, timeout};
+
 use super::watchdog;
 
 /// How often a condition is polled.
@@ -50,10 +52,12 @@ pub(crate) async fn until(
     mut is_so: impl AsyncFnMut() -> bool,
 ) -> Duration {
     let began = Instant::now();
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    while !is_so().await {
-        assert!(began.elapsed() < bound, "{what}: not within {bound:?}");
-        looks.tick().await;
-    }
+    let mut looks = interval(LOOK_EVERY);
+    let looking = async {
+        while !is_so().await {
+            looks.tick().await;
+        }
+    };
+    timeout(bound, looking).await.unwrap_or_else(|_| panic!("{what}: not within {bound:?}"));
     began.elapsed()
 }
