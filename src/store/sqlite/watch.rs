@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Sqlite;
 use crate::store::{
-    EventHint, EventHintStream, Result, UserChanges, UserNews, events::LocalHints,
+    EventHint, EventHintStream, Result, UserChanges, UserNews, events::LocalHints, retry::detached,
     statement::query_scalar,
 };
 
@@ -89,20 +89,24 @@ impl UserChanges for Changes {
 struct Hints {
     own: LocalHints,
     /// The next look at the version. It goes on from one hint to the next: if each hint of this
-    /// process began it again, a process that writes steadily would never look.
-    look: BoxFuture<'static, (Changes, Result<UserNews>)>,
+    /// process began it again, a process that writes steadily would never look. It runs in a task:
+    /// while a hint is handled, it would otherwise keep the connection that writes.
+    look: BoxFuture<'static, Result<(Changes, UserNews)>>,
 }
 
 /// Hints of this process, and of others.
 pub(super) async fn events(engine: &Sqlite) -> Result<(Box<dyn EventHintStream>, bool)> {
     let own = engine.hints.listen();
-    let look = look(changes(engine).await?).boxed();
+    let look = look(changes(engine).await?);
     Ok((Box::new(Hints { own, look }), true))
 }
 
-async fn look(mut changes: Changes) -> (Changes, Result<UserNews>) {
-    let news = changes.next().await;
-    (changes, news)
+fn look(mut changes: Changes) -> BoxFuture<'static, Result<(Changes, UserNews)>> {
+    let look = async move {
+        let news = changes.next().await?;
+        Ok((changes, news))
+    };
+    detached(look).boxed()
 }
 
 #[async_trait]
@@ -111,9 +115,10 @@ impl EventHintStream for Hints {
         loop {
             tokio::select! {
                 hint = self.own.next() => return Ok(hint),
-                (changes, news) = &mut self.look => {
-                    self.look = look(changes).boxed();
-                    if news? == UserNews::AnyChanged {
+                looked = &mut self.look => {
+                    let (changes, news) = looked?;
+                    self.look = look(changes);
+                    if news == UserNews::AnyChanged {
                         return Ok(EventHint::AnyGrown);
                     }
                 }
