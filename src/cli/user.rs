@@ -320,6 +320,10 @@ impl Existing {
                     service.operator().roles().await?.into_iter().map(|role| role.name).collect();
                 bail!("unknown role; roles: {}", roles.join(", "))
             }
+            AdminOutcome::IsMachine => bail!(
+                "{} is a machine, which cannot be suspended: give it another role, or delete it",
+                self.username
+            ),
             _ => return Err(no_such_user(&self.username)),
         }
         store.close().await;

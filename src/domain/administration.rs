@@ -187,6 +187,8 @@ pub enum AdminOutcome {
     Unchanged,
     /// There is no such user.
     NoSuchUser,
+    /// The account is a machine's, which is neither suspended nor reinstated.
+    IsMachine,
     /// There is no such role.
     NoSuchRole,
     /// Users have the role.

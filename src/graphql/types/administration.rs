@@ -103,7 +103,10 @@ async fn administer(
             let field = ["input", "role"].map(str::to_owned).into();
             Err(AdminError::new(AdminErrorCode::NoSuchRole, field, "There is no such role."))
         }
-        Ok(domain::AdminOutcome::NoSuchUser) => Err(AdminError::no_such_user(user)),
+        // Machines are not found here.
+        Ok(domain::AdminOutcome::NoSuchUser | domain::AdminOutcome::IsMachine) => {
+            Err(AdminError::no_such_user(user))
+        }
         Ok(_) => return Err(Failure::internal()),
         Err(refusal) => Err(AdminError::of_refusal(refusal, user)),
     })

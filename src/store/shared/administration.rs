@@ -129,9 +129,11 @@ async fn set_standing(
         return Ok(AdminOutcome::Done);
     }
     let standing: Option<i16> = query_scalar(STANDING).bind(id.0).fetch_optional(&mut **tx).await?;
-    // A machine is neither suspended nor reinstated.
-    let is_set = standing.map(Standing::from_stored) == Some(to);
-    Ok(if is_set { AdminOutcome::Unchanged } else { AdminOutcome::NoSuchUser })
+    Ok(match standing.map(Standing::from_stored) {
+        None => AdminOutcome::NoSuchUser,
+        Some(standing) if standing == to => AdminOutcome::Unchanged,
+        Some(_) => AdminOutcome::IsMachine,
+    })
 }
 
 async fn role_permissions(tx: &mut Tx<'_>, name: &str) -> sqlx::Result<Option<i64>> {

@@ -154,6 +154,9 @@ async fn a_machine_is_added_with_a_role_of_its_own(database: &Database) {
             .contains("\nrole: sync\nstanding: service\n")
     );
     assert!(said(on(database, &["user", "list", "--service"])).starts_with("robot "));
+    let line = "robot is a machine, which cannot be suspended: give it another role, or delete it";
+    refused(&on(database, &["user", "suspend", "robot"]), 1, line);
+    refused(&on(database, &["user", "reinstate", "robot"]), 1, line);
     assert_eq!(said(on(database, &["token", "robot"])).lines().count(), 1);
     let (exported, _) = printed(on(database, &["export", "users"]));
     assert_eq!(exported.lines().count(), 1, "no machine: {exported}");

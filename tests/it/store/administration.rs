@@ -157,7 +157,7 @@ async fn a_machine_is_found_by_no_look_up(store: &dyn Store) {
     assert!(store.find_credentials(&key).await.unwrap().is_some());
     // It is neither suspended nor reinstated.
     for change in [AdminChange::Suspend(BOB, None), AdminChange::Reinstate(BOB)] {
-        assert_eq!(administer(store, change).await, AdminOutcome::NoSuchUser);
+        assert_eq!(administer(store, change).await, AdminOutcome::IsMachine);
     }
     assert!(store.find_drift(&|_| {}).await.unwrap().is_empty());
 }
