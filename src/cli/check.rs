@@ -18,6 +18,8 @@ use crate::{
 
 /// The most differences that are printed without `--verbose`.
 const SHOWN_MAX: usize = 20;
+/// How often differences are repaired: writes that meet a repair may leave some.
+const ROUNDS_MAX: usize = 3;
 
 /// Recount what is stored twice, and report differences
 ///
@@ -56,19 +58,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         bail!("{} found: run `entourage check --repair`", differences(drift.len()));
     }
 
-    let bar = progress::spinner("repairing");
-    let changed = store.repair(&drift).await?;
-    bar.finish_and_clear();
-    let bar = progress::bar("comparing again");
-    let left = store.find_drift(&progress::moves(&bar)).await?;
-    bar.finish_and_clear();
-    store.close().await;
-    let repairable = left.iter().filter(|difference| difference.is_repairable()).count();
-    if repairable > 0 {
-        bail!("{} left after the repair: run `entourage check` again", differences(repairable));
+    let repairable = |left: &[Drift]| left.iter().filter(|found| found.is_repairable()).count();
+    let (mut left, mut repaired, mut changed) = (drift, 0, 0);
+    for _ in 0..ROUNDS_MAX {
+        repaired += repairable(&left);
+        let bar = progress::spinner("repairing");
+        changed += store.repair(&left).await?;
+        bar.finish_and_clear();
+        let bar = progress::bar("comparing again");
+        left = store.find_drift(&progress::moves(&bar)).await?;
+        bar.finish_and_clear();
+        if repairable(&left) == 0 {
+            break;
+        }
     }
-    let repaired = differences(drift.iter().filter(|found| found.is_repairable()).count());
-    print(&format!("repaired {repaired}, {changed} rows changed\n"))?;
+    store.close().await;
+    if repairable(&left) > 0 {
+        let left = differences(repairable(&left));
+        bail!("{left} left after the repair: run `entourage check` again");
+    }
+    print(&format!("repaired {}, {changed} rows changed\n", differences(repaired)))?;
     if !left.is_empty() {
         bail!("{} left that only you can correct", differences(left.len()));
     }

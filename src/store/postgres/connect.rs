@@ -110,9 +110,9 @@ impl Postgres {
         })
     }
 
-    /// One connection without time limits, for long work: recounting a celebrity, for example.
-    pub(super) fn unlimited_pool(&self) -> PgPool {
-        self.route.pool_of_one("entourage")
+    /// A few connections without time limits, for long work: recounting a celebrity, for example.
+    pub(super) fn unlimited_pool(&self, connections: u32) -> PgPool {
+        self.route.pool("entourage", connections)
     }
 
     /// Exports have pools of their own, which close with them.
@@ -143,11 +143,11 @@ impl Route {
         Ok(connection)
     }
 
-    /// The same as a pool, whose connection has a name that operators see.
-    pub(super) fn pool_of_one(&self, name: &str) -> PgPool {
+    /// The same as a pool, whose connections have a name that operators see.
+    pub(super) fn pool(&self, name: &str, connections: u32) -> PgPool {
         let session = self.session.clone();
         PgPoolOptions::new()
-            .max_connections(1)
+            .max_connections(connections)
             .acquire_timeout(self.acquire_timeout)
             .after_connect(begin(session))
             .connect_lazy_with(self.hosts.current().application_name(name))

@@ -73,7 +73,7 @@ async fn listen(
     if !engine.server.notifies || !engine.route.has_sessions {
         return Ok(None);
     }
-    let pool = engine.route.pool_of_one("entourage listener");
+    let pool = engine.route.pool("entourage listener", 1);
     let mut listener = PgListener::connect_with(&pool).await?;
     // It must not reconnect by itself: notifications sent in between would be missed.
     listener.eager_reconnect(false);

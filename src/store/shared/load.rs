@@ -57,7 +57,7 @@ pub(super) async fn load(engine: Engine, graph: Graph, report: Report) -> Result
         counts.entry(edge.followee).or_default().followers += 1;
     }
 
-    let pool = engine.unlimited_pool();
+    let pool = engine.unlimited_pool(1);
     let mut tx = begin(&pool).await?;
     if query_scalar(HAS_USERS).fetch_one(&mut *tx).await? {
         return Ok(LoadOutcome::NotEmpty);

@@ -298,7 +298,7 @@ impl Store for Engine {
     }
 
     async fn collect_statistics(&self) -> Result<()> {
-        Ok(load::collect_statistics(&self.unlimited_pool()).await?)
+        Ok(load::collect_statistics(&self.unlimited_pool(1)).await?)
     }
 
     async fn export(&self) -> Result<Box<dyn Export>> {

@@ -91,6 +91,10 @@ type Query = sqlx::query::Query<'static, Db, SqliteArguments>;
 /// Microseconds.
 type Time = i64;
 
+/// The rows that a thread of SQLite reads before it waits for who reads them. With fewer, the two
+/// threads wake each other at every row of a long answer.
+const ROWS_AHEAD: usize = 1_000;
+
 impl Sqlite {
     /// Opens the file, and creates it if it is missing.
     pub(super) async fn connect(
@@ -101,6 +105,7 @@ impl Sqlite {
         let common = file
             .busy_timeout(options.acquire_timeout)
             .foreign_keys(true)
+            .row_buffer_size(ROWS_AHEAD)
             .synchronous(SqliteSynchronous::Full);
         let pool = || {
             PoolOptions::new()
@@ -155,8 +160,8 @@ impl Sqlite {
         Ok(Self { writer, connections, readers, exporters, reads, follows, hints, outbox, witness })
     }
 
-    /// For long work.
-    fn unlimited_pool(&self) -> SqlitePool {
+    /// For long work, with the only connection that writes.
+    fn unlimited_pool(&self, _connections: u32) -> SqlitePool {
         self.writer.clone()
     }
 

@@ -1,9 +1,19 @@
 //! Values that break a rule, and graphs that were loaded by SQL: whatever the database lets in.
 
-use entourage::domain::{Drift, UserId};
+use entourage::{
+    domain::{Drift, UserId},
+    store::Graph,
+};
+use futures_util::future::join_all;
 
-use super::{ALICE, BOB, CAROL, all_kinds_of_edges, assert_sound, cases, drift::find, four_users};
-use crate::support::database::{Database, Engine};
+use super::{
+    ALICE, BOB, CAROL, all_kinds_of_edges, assert_sound, at, cases, counts, drift::find, edge,
+    four_users, new_user,
+};
+use crate::support::{
+    database::{Database, Engine},
+    follow::FollowOne,
+};
 
 cases! {
     ;
@@ -11,6 +21,7 @@ cases! {
     usernames_and_external_ids_that_break_the_rules_are_named,
     a_time_that_cannot_be_read_is_named_in_every_table,
     a_graph_without_mirrors_and_counts_is_repaired,
+    a_larger_one_is_repaired_beside_writes,
 }
 
 async fn usernames_and_external_ids_that_break_the_rules_are_named(database: &Database) {
@@ -105,4 +116,31 @@ async fn a_graph_without_mirrors_and_counts_is_repaired(database: &Database) {
     let lists =
         database.store.lists_by_ids(entourage::domain::Audience::EVERYBODY, &users).await.unwrap();
     assert_eq!(lists.len(), 4);
+}
+
+/// With more differences than are repaired together.
+async fn a_larger_one_is_repaired_beside_writes(database: &Database) {
+    let users = (1..=1_300).map(|id| new_user(UserId(id), &format!("u{id}"))).collect();
+    let both = |id| [ALICE, BOB].map(|followed| edge(UserId(id), followed, at(id)));
+    let follows = (3..=1_300).flat_map(both).collect();
+    database.store.load(Graph { users, follows }, &|_| {}).await.unwrap();
+    for table in ["followers", "follow_counts"] {
+        database.execute(&format!("DELETE FROM {table}")).await;
+    }
+
+    let found = find(database).await;
+    assert_eq!(found.len(), 2 * 1_298 + 1_300);
+    let unfollows = (3..=52).map(|id| database.store.unfollow(UserId(id), ALICE, at(2_000)));
+    let (repaired, unfollowed) = tokio::join!(database.store.repair(&found), join_all(unfollows));
+    assert!(repaired.unwrap() > 3_000);
+    for outcome in unfollowed {
+        outcome.unwrap();
+    }
+
+    // A write that met the repair may have left a difference.
+    database.store.repair(&find(database).await).await.unwrap();
+    assert_sound(database.store()).await;
+    let followers = [ALICE, BOB].map(|user| counts(database.store(), user));
+    let followers = join_all(followers).await.into_iter().map(|counts| counts.followers);
+    assert_eq!(followers.collect::<Vec<_>>(), [1_248, 1_298]);
 }

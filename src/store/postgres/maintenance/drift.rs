@@ -13,6 +13,10 @@ use crate::{
     },
 };
 
+/// The number of edges or users that are looked up, or repaired, together. A plan for any parameters
+/// compares each row with each element of an array, so the work grows with the square of this number.
+pub(crate) const TOGETHER: usize = 500;
+
 /// Those of the edges of the parameters that are in a table, with the same times. `$owners` are the
 /// owners of the table among the parameters.
 macro_rules! edges_in {
@@ -129,7 +133,7 @@ statements! {
 }
 
 pub(crate) async fn snapshot(engine: &Postgres) -> sqlx::Result<Transaction<'static, Db>> {
-    let pool = engine.unlimited_pool();
+    let pool = engine.unlimited_pool(1);
     pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
 }
 

@@ -9,7 +9,7 @@ mod snapshot;
 mod sums;
 mod walk;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub(super) use self::repair::{repair, repair_names};
 use self::{
@@ -17,7 +17,10 @@ use self::{
     sums::Sums,
     walk::{Edges, Progress, Users},
 };
-use super::super::{Engine, maintenance::drift::snapshot as begin_snapshot};
+use super::super::{
+    Engine,
+    maintenance::drift::{TOGETHER, snapshot as begin_snapshot},
+};
 use crate::{
     domain::{Drift, Edge, EdgeKind, Lengths, UserId},
     store::{
@@ -30,9 +33,6 @@ use crate::{
         statement::query_scalar,
     },
 };
-
-/// The number of edges whose users are looked up together.
-const LOOKUPS: usize = 500;
 
 /// Finds every difference, sorted by user; a difference of an edge belongs to the user at its
 /// beginning.
@@ -167,14 +167,17 @@ async fn orphan_edges(snapshot: &mut Snapshot, mirror: &[Drift]) -> sqlx::Result
         }
     }
 
-    let missing = mirror
-        .iter()
-        .filter_map(|drift| if let Drift::MirrorMissing(e) = drift { Some(*e) } else { None });
-    for edges in missing.collect::<Vec<_>>().chunks(LOOKUPS) {
-        let users: Vec<_> = edges.iter().map(|edge| edge.to).collect();
-        let existing = snapshot.existing(&users).await?;
-        found.extend(edges.iter().filter(|edge| !existing.contains(&edge.to)));
+    let missing = || {
+        let edge = |drift: &_| if let Drift::MirrorMissing(e) = drift { Some(*e) } else { None };
+        mirror.iter().filter_map(edge)
+    };
+    let ends = missing().map(|edge| edge.to).collect::<BTreeSet<_>>();
+    let mut strangers = HashSet::<UserId>::new();
+    for users in Vec::from_iter(ends).chunks(TOGETHER) {
+        let existing = snapshot.existing(users).await?;
+        strangers.extend(users.iter().filter(|user| !existing.contains(user)));
     }
+    found.extend(missing().filter(|edge| strangers.contains(&edge.to)));
     Ok(found)
 }
 

@@ -4,11 +4,19 @@
 //! statement of its own. A lock on an edge goes before one on its mirror, and several locks are taken
 //! in the order of the write path. So a repair and a write wait for each other in one direction only.
 //!
+//! A write that began before the repair does not see the rows that the repair adds. So it may leave the
+//! mirror of an edge that it removes, or not change counts that were missing. The next look finds that.
+//!
 //! Missing mirrors and counts are repaired many at a time: after a graph was loaded by SQL, all of
 //! them are missing.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    future::ready,
+    slice::Chunks,
+};
 
+use futures_util::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use sqlx::{Pool, Transaction};
 
 use super::{
@@ -18,11 +26,12 @@ use super::{
             follows::writes as mirrors,
             id_list,
             maintenance::drift::{
-                ADD_COUNTS, LOCK_COUNTS, LOCK_USER, NAME, SET_LENGTHS, lock_edge, lock_edges,
+                ADD_COUNTS, LOCK_COUNTS, LOCK_USER, NAME, SET_LENGTHS, TOGETHER, lock_edge,
+                lock_edges,
             },
         },
         follows::{about, edge},
-        load, search,
+        search,
     },
     snapshot::{Snapshot, count_rows, stored_lengths},
 };
@@ -46,13 +55,9 @@ use crate::{
     },
 };
 
-/// The number of mirrors that are added together.
-const MIRRORS_TOGETHER: usize = 2_000;
-/// The number of changed rows from which the statistics of the tables are collected: mirrors that were
-/// all missing would be counted as if the table was still empty.
-const STATISTICS_FROM: u64 = 10_000;
-/// The number of users whose counts, or logs, are repaired together. Writes of these users wait meanwhile.
-const COUNTS_TOGETHER: usize = 100;
+/// The number of repairs at a time, each on a connection of its own where the engine has several that
+/// write.
+const AT_ONCE: u32 = 4;
 
 /// The statements that repair edges of a kind.
 struct EdgeStatements {
@@ -93,7 +98,7 @@ const fn statements_of(kind: EdgeKind) -> EdgeStatements {
 
 /// Repairs differences: the edges first, so that counting them then gives the right counts.
 pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> Result<u64> {
-    let pool = engine.unlimited_pool();
+    let pool = &engine.unlimited_pool(AT_ONCE);
     // A stray mirror of a block is in the place of the right one: both have the key of the pair.
     found.sort_by_key(|drift| !matches!(drift, Drift::MirrorStray(_)));
     let mut changed = 0;
@@ -126,35 +131,45 @@ pub(in super::super) async fn repair(engine: Engine, mut found: Vec<Drift>) -> R
             missing[edge.kind].push(edge);
             continue;
         }
-        changed += retry::retried(|_| repair_row(&pool, drift)).await?;
+        changed += retry::retried(|_| repair_row(pool, drift)).await?;
     }
-    for (kind, edges) in missing.iter() {
-        let are_locked_together = engine.locks_together();
-        for edges in edges.chunk_by(|a, b| are_locked_together || a.from == b.from) {
-            for edges in edges.chunks(MIRRORS_TOGETHER) {
-                changed += retry::retried(|_| add_mirrors(&pool, kind, edges)).await?;
-            }
+    let are_locked_together = engine.locks_together();
+    if are_locked_together {
+        // As the mirrors are stored.
+        for kind in EdgeKind::ALL {
+            missing[kind].sort_by_key(|edge| (edge.to, edge.since));
         }
     }
-    if changed >= STATISTICS_FROM {
-        load::collect_statistics(&pool).await?;
+    for (kind, edges) in missing.iter() {
+        for edges in edges.chunk_by(|a, b| are_locked_together || a.from == b.from) {
+            let add = |edges| retry::retried(move |_| add_mirrors(pool, kind, edges));
+            changed += at_once(edges.chunks(TOGETHER), add).await?;
+        }
     }
     // In ascending order, as the write path locks them.
     let [touched, logs] = [touched, logs].map(|users| users.into_iter().collect::<Vec<_>>());
-    let together = if engine.locks_together() { COUNTS_TOGETHER } else { 1 };
-    for users in touched.chunks(together) {
-        changed += retry::retried(|_| repair_counts(&pool, users)).await?;
-    }
-    for users in logs.chunks(together) {
-        changed += retry::retried(|_| repair_logs(&pool, users)).await?;
-    }
+    let together = if engine.locks_together() { TOGETHER } else { 1 };
+    let count = |users| retry::retried(move |_| repair_counts(pool, users));
+    changed += at_once(touched.chunks(together), count).await?;
+    let trim = |users| retry::retried(move |_| repair_logs(pool, users));
+    changed += at_once(logs.chunks(together), trim).await?;
     Ok(changed)
+}
+
+/// Repairs chunks of differences, some at a time, and returns the number of changed rows. No two chunks
+/// may have a row in common.
+fn at_once<'a, T: Sync, F: Future<Output = sqlx::Result<u64>> + Send + 'a>(
+    chunks: Chunks<'a, T>,
+    repair: impl Fn(&'a [T]) -> F + Send + 'a,
+) -> BoxFuture<'a, sqlx::Result<u64>> {
+    let repairs = stream::iter(chunks).map(repair).buffer_unordered(AT_ONCE as usize);
+    repairs.try_fold(0, |sum, changed| ready(Ok(sum + changed))).boxed()
 }
 
 /// Repairs what all users are searched by, which only the program can compute: for a database whose
 /// tables an earlier version has filled.
 pub(in super::super) async fn repair_names(engine: Engine) -> Result<()> {
-    let (pool, mut last) = (engine.unlimited_pool(), UserId::MIN);
+    let (pool, mut last) = (engine.unlimited_pool(1), UserId::MIN);
     loop {
         let mut slice = Snapshot(begin(&pool).await?);
         let users = slice.owners_after(USERS_AFTER, last).await?;

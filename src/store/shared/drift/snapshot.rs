@@ -11,7 +11,7 @@ use super::super::{
         maintenance::drift::{
             BLOCKED_BY, BLOCKS, COUNT_ROWS, FOLLOWERS, FOLLOWS, FOLLOWS_AMONG, IN_BLOCKED_BY,
             IN_BLOCKS, IN_FOLLOWERS, IN_FOLLOWS, IN_REQUESTS, IN_REQUESTS_RECEIVED, LOGS,
-            NAME_PREFIXES, NAMES, REQUESTS, REQUESTS_AMONG, REQUESTS_RECEIVED, STORED,
+            NAME_PREFIXES, NAMES, REQUESTS, REQUESTS_AMONG, REQUESTS_RECEIVED, STORED, TOGETHER,
             USERS as EXISTING,
         },
         stored,
@@ -282,9 +282,14 @@ impl Snapshot {
         table: Table,
         edges: &[Edge],
     ) -> sqlx::Result<HashSet<Edge>> {
-        let query = bind_edges(query(table.statements().present), edges);
-        let rows = query.fetch_all(&mut *self.0).await?;
-        rows.iter().map(|row| edge(table.kind, row)).collect()
+        let mut present = HashSet::new();
+        for edges in edges.chunks(TOGETHER) {
+            let query = bind_edges(query(table.statements().present), edges);
+            for row in query.fetch_all(&mut *self.0).await? {
+                present.insert(edge(table.kind, &row)?);
+            }
+        }
+        Ok(present)
     }
 
     /// The follows of pairs.
@@ -292,8 +297,7 @@ impl Snapshot {
         &mut self,
         pairs: &[(UserId, UserId)],
     ) -> sqlx::Result<Vec<Edge>> {
-        let rows = bind_pairs(query(FOLLOWS_AMONG), pairs).fetch_all(&mut *self.0).await?;
-        rows.iter().map(|row| edge(EdgeKind::Follow, row)).collect()
+        self.edges_among(FOLLOWS_AMONG, EdgeKind::Follow, pairs).await
     }
 
     /// The requests of pairs.
@@ -301,8 +305,22 @@ impl Snapshot {
         &mut self,
         pairs: &[(UserId, UserId)],
     ) -> sqlx::Result<Vec<Edge>> {
-        let rows = bind_pairs(query(REQUESTS_AMONG), pairs).fetch_all(&mut *self.0).await?;
-        rows.iter().map(|row| edge(EdgeKind::Request, row)).collect()
+        self.edges_among(REQUESTS_AMONG, EdgeKind::Request, pairs).await
+    }
+
+    async fn edges_among(
+        &mut self,
+        sql: &'static str,
+        kind: EdgeKind,
+        pairs: &[(UserId, UserId)],
+    ) -> sqlx::Result<Vec<Edge>> {
+        let mut edges = Vec::new();
+        for pairs in pairs.chunks(TOGETHER) {
+            for row in bind_pairs(query(sql), pairs).fetch_all(&mut *self.0).await? {
+                edges.push(edge(kind, &row)?);
+            }
+        }
+        Ok(edges)
     }
 
     /// The mutes with a user who does not exist: who has muted whom.

@@ -15,6 +15,10 @@ use crate::{
     },
 };
 
+/// The number of edges or users that are looked up, or repaired, together. Each commit waits for the
+/// disk; other writes wait for each repair, a tenth of a second at most.
+pub(crate) const TOGETHER: usize = 5_000;
+
 /// All edges of users in one of the tables.
 macro_rules! edges {
     ($($edge:literal),+; $owner:literal) => {
