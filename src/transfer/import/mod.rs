@@ -40,7 +40,7 @@ use crate::{
 /// The number of rows of the first chunk. The time that it takes decides about the next.
 const CHUNK_FIRST: usize = 500;
 const CHUNK_MIN: usize = 50;
-const CHUNK_MAX: usize = 50_000;
+const CHUNK_MAX: usize = 20_000;
 /// After so many rows the statistics are collected, and then whenever there are four times as many.
 const COLLECTS_FIRST: i64 = 500;
 /// What is wrong if an import goes on with other rejected rows.
