@@ -55,7 +55,7 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
     let mut contradictions = BTreeMap::new();
     let mut edges = Edges::default();
     while let Some((table, edges)) = edges.next(snapshot, &mut progress).await? {
-        sums.add(table.end, &edges);
+        sums.add(table, &edges);
         add_contradictions(snapshot, table, &edges, &mut contradictions).await?;
     }
 
@@ -66,7 +66,7 @@ pub(super) async fn find(engine: Engine, report: Report) -> Result<Vec<Drift>> {
         let mut edges = Edges::default();
         while let Some((table, mut edges)) = edges.next(snapshot, &mut progress).await? {
             edges.retain(|edge| sums.differs(edge));
-            mirror.extend(without_pair(snapshot, table, edges).await?);
+            mirror.extend(without_pair(snapshot, &sums, table, edges).await?);
         }
     }
 
@@ -136,6 +136,7 @@ async fn add_contradictions(
 /// Those of the edges in a table that are missing in the other table of their kind.
 async fn without_pair(
     snapshot: &mut Snapshot,
+    sums: &Sums,
     table: Table,
     edges: Vec<Edge>,
 ) -> sqlx::Result<Vec<Drift>> {
@@ -146,7 +147,12 @@ async fn without_pair(
         End::Edges => Drift::MirrorMissing,
         End::Mirrors => Drift::MirrorStray,
     };
-    let present = snapshot.present(table.other(), &edges).await?;
+    // Looking up what was deleted a moment ago is slow on PostgreSQL.
+    let present = if sums.is_empty(table.other()) {
+        HashSet::new()
+    } else {
+        snapshot.present(table.other(), &edges).await?
+    };
     Ok(edges.into_iter().filter(|edge| !present.contains(edge)).map(drift).collect())
 }
 

@@ -43,14 +43,14 @@ const USERS: i64 = 500;
 pub(super) const EDGES: i64 = 10_000;
 
 /// One of the two tables in which every edge of a kind is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Table {
     pub(super) kind: EdgeKind,
     pub(super) end: End,
 }
 
 /// Where an edge is stored, and so who owns it there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum End {
     /// The table of edges, with the user at the beginning.
     Edges,

@@ -1,8 +1,11 @@
 //! Checksums that compare both tables of each kind of edge.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
-use super::snapshot::End;
+use super::snapshot::{End, Table};
 use crate::domain::Edge;
 
 /// The number of checksums.
@@ -11,11 +14,15 @@ const GROUPS: u64 = 4096;
 /// Edges are divided into groups by their hashes; the checksum of a group is the sum of the hashes
 /// of its edges minus those of its mirrors, so it is zero if both tables hold the same. That saves
 /// looking every edge up in the other table: only those of groups that differ are looked up.
-pub(super) struct Sums(Vec<u64>);
+pub(super) struct Sums {
+    groups: Vec<u64>,
+    /// The tables that hold edges.
+    filled: HashSet<Table>,
+}
 
 impl Default for Sums {
     fn default() -> Self {
-        Self((0..GROUPS).map(|_| 0).collect())
+        Self { groups: (0..GROUPS).map(|_| 0).collect(), filled: HashSet::new() }
     }
 }
 
@@ -28,11 +35,14 @@ impl Sums {
         (group, hash)
     }
 
-    pub(super) fn add(&mut self, end: End, edges: &[Edge]) {
+    pub(super) fn add(&mut self, table: Table, edges: &[Edge]) {
+        if !edges.is_empty() {
+            self.filled.insert(table);
+        }
         for edge in edges {
             let (group, hash) = Self::hash(edge);
-            let sum = &mut self.0[group];
-            *sum = match end {
+            let sum = &mut self.groups[group];
+            *sum = match table.end {
                 End::Edges => sum.wrapping_add(hash),
                 End::Mirrors => sum.wrapping_sub(hash),
             };
@@ -40,11 +50,16 @@ impl Sums {
     }
 
     pub(super) fn any_differs(&self) -> bool {
-        self.0.iter().any(|sum| *sum != 0)
+        self.groups.iter().any(|sum| *sum != 0)
+    }
+
+    /// Whether a table holds no edge at all.
+    pub(super) fn is_empty(&self, table: Table) -> bool {
+        !self.filled.contains(&table)
     }
 
     /// Whether the checksum of the edge's group is not zero.
     pub(super) fn differs(&self, edge: &Edge) -> bool {
-        self.0[Self::hash(edge).0] != 0
+        self.groups[Self::hash(edge).0] != 0
     }
 }
