@@ -274,8 +274,15 @@ test("the end of a session reaches a page that nobody touches", async ({
   // The browser logs every reply with that status.
   conduct.expect(/status of 401/);
   let close = () => {};
+  let acknowledge = () => {};
+  const acknowledged = new Promise<void>((resolve) => {
+    acknowledge = resolve;
+  });
   await page.routeWebSocket(/\/graphql$/, (socket) => {
-    socket.connectToServer();
+    socket.connectToServer().onMessage((message) => {
+      socket.send(message);
+      acknowledge();
+    });
     // The server looks a session up again every half a minute.
     close = () => socket.close({ code: 4403, reason: "Forbidden" });
   });
@@ -283,6 +290,8 @@ test("the end of a session reaches a page that nobody touches", async ({
   await page.goto("/users/ada");
   await expect(banner(page)).toContainText("emily");
   await send(server, "emily", "signOutEverywhere { userErrors { code } }");
+  // The browser warns of a connection that is closed while it is opened.
+  await acknowledged;
   close();
   await expect(page.getByRole("alert")).toHaveText(/^Your session has ended/);
   await expect(banner(page).getByRole("link", { name: "Sign in" })).toBeVisible();
